@@ -1,0 +1,33 @@
+# `make music` and `make test` need Python 3.11 or later, and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKDIR ?= runs/music
+
+.PHONY: music test tables clean
+
+music: $(VENV)/.music
+	$(BIN)/python experiments/music.py --workdir $(WORKDIR)
+
+test: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2
+
+tables: $(VENV)/.music
+	$(BIN)/python experiments/tables.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.music: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade -e .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade -e '.[dev]'
+	touch $@ $(VENV)/.music
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,210 @@
+"""What every family promises, checked for every module in zoo/models."""
+
+import dataclasses
+import inspect
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+import zoo.models
+from zoo.core import Family
+from zoo.record import record, restore
+from zoo.train import loop, precision, shard
+from zoo.train.checkpoint import Checkpoints
+from zoo.train.evaluate import evaluate
+from zoo.train.optim import optimizers
+from zoo.train.step import due, init, make_step
+
+FAMILIES = {name: module.TINY for name, module in zoo.models.families().items()}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request) -> Family:
+    return FAMILIES[request.param]
+
+
+@pytest.fixture
+def tx(family):
+    return optimizers(family, optax.adam(1e-2))
+
+
+def start(family, tx, seed=0, rows=8):
+    batch = family.example(rows)
+    return init(family, tx, jax.random.key(seed), batch), batch
+
+
+def jitted(family, tx, **options):
+    return jax.jit(make_step(family, tx, **options), static_argnames="due")
+
+
+def same(a, b) -> bool:
+    a, b = (jax.tree.map(raw, tree) for tree in (a, b))
+    return all(
+        np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    )
+
+
+def raw(x):
+    return jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+
+
+def close(a, b, atol):
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_allclose(x, y, atol=atol)
+
+
+def test_is_a_value(family):
+    twin = dataclasses.replace(family)
+    assert isinstance(family, Family)
+    assert family == twin
+    assert hash(family) == hash(twin)
+    assert restore(json.loads(json.dumps(record(family)))) == family
+
+
+def test_init_is_a_function_of_its_key(family):
+    batch = family.example(2)
+    one, two, other = (family.init(jax.random.key(seed), batch) for seed in (0, 0, 1))
+    assert same(one, two)
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+
+
+def test_an_objective_moves_only_its_own_subtree(family, tx):
+    state, batch = start(family, tx)
+    step = jitted(family, tx)
+    for name, objective in family.objectives().items():
+        after, _ = step(state, batch, due=(name,))
+        for net in state.params.keys() - set(objective.wrt):
+            assert same(state.params[net], after.params[net]), f"{name} moved {net}"
+
+
+def test_every_network_learns(family, tx):
+    before, batch = start(family, tx)
+    state, step = before, jitted(family, tx)
+    for i in range(8):
+        state, metrics = step(state, batch, due=due(family, i))
+        assert int(metrics["rejected"]) == 0
+    for net in {net for o in family.objectives().values() for net in o.wrt}:
+        assert not same(before.params[net], state.params[net]), f"{net} never moved"
+
+
+def test_a_cadence_compiles_once(family, tx):
+    state, batch = start(family, tx)
+    traced, step = [], make_step(family, tx)
+
+    def counted(state, batch, due):
+        traced.append(due)
+        return step(state, batch, due)
+
+    step = jax.jit(counted, static_argnames="due")
+    cadences = [due(family, i) for i in range(12)]
+    for names in cadences:
+        state, _ = step(state, batch, due=names)
+    assert len(traced) == len(set(cadences))
+
+
+def test_metrics_are_finite_scalars(family, tx):
+    state, batch = start(family, tx)
+    _, metrics = jitted(family, tx)(state, batch, due=tuple(family.objectives()))
+    metrics |= jax.jit(lambda p: evaluate(family, p, batch, jax.random.key(0)))(state.params)
+    for name, value in metrics.items():
+        assert value.shape == (), name
+        assert jnp.isfinite(value), name
+
+
+@pytest.mark.parametrize("rules", shard.RULES)
+def test_eight_devices_give_the_result_of_one(family, tx, rules):
+    mesh = shard.mesh(model=2)
+    assert mesh.size == 8
+    state, batch = start(family, tx)
+    where = shard.place(mesh, jax.eval_shape(lambda: state), shard.RULES[rules])
+    step = make_step(family, tx)
+    one = jax.jit(step, static_argnames="due")
+    many = jax.jit(step, static_argnames="due", out_shardings=(where, NamedSharding(mesh, P())))
+    apart, apart_batch = jax.device_put(state, where), shard.spread(mesh, batch)
+    for i in range(3):
+        state, _ = one(state, batch, due=due(family, i))
+        apart, _ = many(apart, apart_batch, due=due(family, i))
+    close(state.params, apart.params, atol=1e-4)
+
+
+def test_accumulated_parts_give_the_result_of_the_whole(family, tx):
+    """Where a loss draws random numbers its parts draw others, so only the shape is compared."""
+    state, batch = start(family, tx)
+    batch = dict(batch)
+    if "mask" in batch:  # parts of unequal weight
+        batch["mask"] = batch["mask"] & (jnp.arange(8) % 3 > 0)[:, None]
+    names = due(family, 0)
+    whole, _ = jitted(family, tx)(state, batch, due=names)
+    parts, _ = jitted(family, tx, accumulate=4)(state, batch, due=names)
+    assert jax.tree.structure(whole) == jax.tree.structure(parts)
+    if not getattr(family, "dropout", 0):
+        close(whole.params, parts.params, atol=1e-4)
+
+
+def test_bf16_matmuls_keep_f32_masters_and_stay_near(family, tx):
+    state, batch = start(family, tx)
+    names = due(family, 0)
+    full, a = jitted(family, tx)(state, batch, due=names)
+    half, b = jitted(family, tx, context=precision.context(True))(state, batch, due=names)
+    assert jax.tree.map(jnp.dtype, full) == jax.tree.map(jnp.dtype, half)
+    for name in a:
+        np.testing.assert_allclose(a[name], b[name], rtol=0.1, atol=0.1)
+
+
+class Examples:
+    """A dataset of the family's own examples, its rows shuffled by the step."""
+
+    def __init__(self, family):
+        self.batch = jax.device_get(family.example(8))
+
+    def __getitem__(self, index):
+        order = np.random.default_rng(index).permutation(8)
+        return jax.tree.map(lambda x: x[order], dict(self.batch))
+
+
+def test_resuming_changes_nothing(family, tmp_path):
+    """12 steps == 5 + a start from disk + 7, bit for bit, optimiser and average too."""
+    options = loop.Options(save_every=5, ema=0.9, quiet=True)
+
+    def fit(where, steps):
+        data = Examples(family)
+        fitted = {"tx": optax.adam(1e-2), "workdir": tmp_path / where, "options": options}
+        return loop.fit(family, data, steps=steps, **fitted).state
+
+    whole = fit("whole", 12)
+    fit("parts", 5)
+    parts = fit("parts", 12)
+    assert same(whole, parts)
+    curves = [
+        (tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "parts")
+    ]
+    assert set(curves[0]) <= set(curves[1])
+    checkpoints = Checkpoints(tmp_path / "parts", read_only=True)
+    assert checkpoints.latest == 12
+    checkpoints.close()
+
+
+def given(family, batch):
+    """What sampling is conditioned on: the keywords it requires, as the batch names them."""
+    wants = inspect.signature(family.sample).parameters.values()
+    return {
+        p.name: batch[p.name] for p in wants if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+    }
+
+
+def test_samples_repeat_under_their_key_whatever_the_batch(family):
+    params = family.init(jax.random.key(0), family.example(3))
+    sample = jax.jit(family.sample, static_argnames="n")
+    few, again, many = (
+        sample(params, jax.random.key(7), n=n, **given(family, family.example(n)))
+        for n in (3, 3, 5)
+    )
+    assert len(few) == 3
+    assert np.array_equal(few, again)
+    assert np.array_equal(few, many[:3])

@@ -1,0 +1,1 @@
+"""A JAX model zoo for music."""

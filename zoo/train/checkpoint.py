@@ -1,0 +1,181 @@
+"""Checkpoints that describe themselves: asynchronous, atomic, the last few and the best kept.
+
+Each step is an Orbax directory of four items, so that a reader takes only what it needs: `params`,
+`ema`, `rest` (optimiser state, rng, step) and `meta` (JSON: format, family, codec, configuration,
+versions). Orbax writes into a temporary directory and renames it, so a kill leaves the last whole.
+"""
+
+import contextlib
+import importlib.metadata
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+
+from zoo.core import Params, Tree
+from zoo.errors import ZooError
+from zoo.train.step import TrainState
+
+FORMAT = 1
+ITEMS = ("params", "ema", "rest", "meta")
+BEST = "valid"  # the metric, lower is better, by which the best checkpoint is kept
+UNREADABLE = (ValueError, KeyError, TypeError, OSError, RuntimeError)
+PACKAGES = ("music-zoo", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+
+
+def versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+
+
+class Checkpoints:
+    """The checkpoints of one run, under `directory`/checkpoints."""
+
+    def __init__(self, directory: str | pathlib.Path, *, keep: int = 2, read_only: bool = False):
+        self.directory = pathlib.Path(directory).absolute() / "checkpoints"
+        if read_only and not self.directory.is_dir():
+            raise ZooError(f"no run at {directory}: give a directory that training has written.")
+        best = BestN(
+            get_metric_fn=lambda metrics: metrics[BEST],
+            reverse=True,
+            n=1,
+            keep_checkpoints_without_metrics=False,
+        )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
+            best_fn=lambda metrics: metrics[BEST],
+            best_mode="min",
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
+            step_prefix=None,
+        )
+        self.manager = ocp.CheckpointManager(self.directory, options=options, item_names=ITEMS)
+
+    @property
+    def steps(self) -> list[int]:
+        return sorted(self.manager.all_steps())
+
+    @property
+    def latest(self) -> int | None:
+        return self.manager.latest_step()
+
+    @property
+    def best(self) -> int | None:
+        """The step with the lowest validation loss, or the latest where none was measured."""
+        return self.manager.best_step() or self.latest
+
+    def save(self, state: TrainState, meta: Mapping[str, Any], valid: float | None = None) -> None:
+        """Starts writing `state`; returns once its buffers may be donated."""
+        step = int(state.step)
+        if step in self.manager.all_steps():
+            return
+        rest = {"opt": state.opt, "rng": jax.random.key_data(state.rng), "step": state.step}
+        meta = {"format": FORMAT, "step": step, "versions": versions(), **meta}
+        items = ocp.args.Composite(
+            params=ocp.args.StandardSave(state.params),
+            ema=ocp.args.StandardSave(state.ema),
+            rest=ocp.args.StandardSave(rest),
+            meta=ocp.args.JsonSave(meta),
+        )
+        with self.failing(f"cannot save step {step}"):
+            self.manager.save(step, args=items, metrics=None if valid is None else {BEST: valid})
+
+    def wait(self) -> None:
+        """Blocks until what was started is on disk."""
+        with self.failing("a save did not finish"):
+            self.manager.wait_until_finished()
+
+    @contextlib.contextmanager
+    def failing(self, what: str) -> Iterator[None]:
+        """Turns a failed write into one sentence that names what is safe."""
+        try:
+            yield
+        except UNREADABLE as error:
+            safe = self.latest
+            kept = f"step {safe} is safe" if safe is not None else "nothing was saved before"
+            raise ZooError(
+                f"{what} in {self.directory} ({first_line(error)}); {kept}: "
+                "free space there or mend its permissions, and run the same command again."
+            ) from error
+
+    def restore(self, like: TrainState, step: int) -> TrainState:
+        """The state of `step`, shaped, typed and placed as `like` (arrays, or their shapes)."""
+        key = jax.eval_shape(jax.random.key_data, like.rng)
+        key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=like.rng.sharding)
+        rest = {"opt": like.opt, "rng": key, "step": like.step}
+        items = self.read(
+            step,
+            params=ocp.args.StandardRestore(like.params),
+            ema=ocp.args.StandardRestore(like.ema),
+            rest=ocp.args.StandardRestore(rest),
+        )
+        rng = jax.random.wrap_key_data(items["rest"]["rng"])
+        return TrainState(
+            items["rest"]["step"], items["params"], items["rest"]["opt"], items["ema"], rng
+        )
+
+    def meta(self, step: int) -> dict[str, Any]:
+        """What the checkpoint says of itself; refuses a format newer than this version knows."""
+        meta = self.read(step, meta=ocp.args.JsonRestore())["meta"]
+        if not isinstance(meta, dict) or not isinstance(meta.get("format"), int):
+            raise ZooError(f"{self.directory / str(step)} is not a checkpoint of the zoo.")
+        if meta["format"] > FORMAT:
+            raise ZooError(
+                f"{self.directory / str(step)} has format {meta['format']}, newer than {FORMAT}, "
+                "which this version reads: upgrade music-zoo."
+            )
+        return meta
+
+    def params(self, like: Params, step: int, item: str = "ema") -> Params:
+        """The parameters alone, averaged (`ema`) or as trained (`params`)."""
+        return self.read(step, **{item: ocp.args.StandardRestore(like)})[item]
+
+    def leaves(self, step: int) -> dict[str, np.ndarray]:
+        """Every averaged parameter by its path, whatever model it belongs to."""
+        tree = self.read(step, ema=ocp.args.StandardRestore())["ema"]
+        leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+        return {
+            jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
+            for path, leaf in leaves
+        }
+
+    def read(self, step: int, **items: ocp.args.CheckpointArgs) -> Tree:
+        try:
+            return self.manager.restore(step, args=ocp.args.Composite(**items))
+        except UNREADABLE as error:
+            raise self.unreadable(step, error) from error
+
+    def unreadable(self, step: int, error: BaseException) -> ZooError:
+        earlier = [s for s in self.steps if s < step]
+        offer = (
+            f"step {earlier[-1]} stands before it: add --restore-step {earlier[-1]}."
+            if earlier
+            else "there is none before it: begin again in another directory."
+        )
+        return ZooError(
+            f"checkpoint {step} in {self.directory} cannot be read ({first_line(error)}); {offer}"
+        )
+
+    def forget_after(self, step: int) -> None:
+        """Deletes every checkpoint later than `step`, so that a run can go on from there."""
+        for later in [s for s in self.steps if s > step]:
+            self.manager.delete(later)
+
+    def close(self) -> None:
+        self.manager.close()
+
+
+def shapes(tree: Tree) -> Tree:
+    """Shapes and dtypes of `tree`, as a restore wants them, on the default device."""
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=device), tree
+    )

@@ -1,0 +1,197 @@
+"""From a family and its data to a trained state: the loop that every experiment runs."""
+
+import collections
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax
+import optax
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from zoo.core import WEIGHT, Family, Metrics, Params
+from zoo.errors import ZooError
+from zoo.train import precision, shard
+from zoo.train.checkpoint import Checkpoints
+from zoo.train.feed import Batches, Feed
+from zoo.train.log import Log
+from zoo.train.optim import Optimizers, optimizers
+from zoo.train.start import begin
+from zoo.train.step import TrainState, due, make_step
+from zoo.train.stop import Stop
+
+PATIENCE = 10  # non-finite steps in a row before a run gives up
+LAG = 2  # steps whose metrics are left on the device
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a run is run. None of it changes what the model is."""
+
+    seed: int = 0
+    log_every: int = 50
+    save_every: int = 500
+    """Steps between checkpoints; each is evaluated on held-out data."""
+    keep: int = 2
+    """Latest checkpoints kept, beside the best."""
+    ema: float = 0.0
+    """Decay of the averaged parameters that sampling reads; 0 turns averaging off."""
+    clip: float = 1.0
+    """Global norm to which gradients are clipped; 0 turns clipping off."""
+    accumulate: int = 1
+    """Parts each batch is split into, for a batch larger than memory."""
+    bf16: bool = False
+    """Multiply matrices in bfloat16, keep the parameters in float32."""
+    placement: Literal["replicate", "fsdp", "tensor"] = "replicate"
+    """Rules by which parameters are split over devices."""
+    model: int = 1
+    """Devices that share one copy of the parameters (the mesh's model axis)."""
+    restore_step: int | None = None
+    """Go back to this checkpoint instead of the latest."""
+    init_from: str | None = None
+    """A run whose parameters to start from."""
+    quiet: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    state: TrainState
+    seconds: float
+    first_step: float
+    """Seconds from the call to the end of the first step, compilation included."""
+    input_wait: float
+    """The fraction of the loop's time spent waiting for data."""
+
+
+def fit(
+    family: Family,
+    batches: Batches,
+    *,
+    tx: optax.GradientTransformation | Optimizers,
+    steps: int,
+    workdir: str | pathlib.Path,
+    options: Options = Options(),
+    meta: Mapping[str, Any] | None = None,
+    validate: Callable[[Params], Mapping[str, float]] | None = None,
+) -> Outcome:
+    """Trains `family` up to step `steps`, going on from whatever `workdir` holds.
+
+    `batches[i]` is the batch of step i. `meta` is written into every checkpoint. `validate(params)`
+    runs at each save; its "valid" is what the best checkpoint has least of. SIGTERM saves and exits
+    with 0. Raises ZooError after ten non-finite steps in a row, having saved.
+    """
+    began = time.perf_counter()
+    workdir = pathlib.Path(workdir)
+    mesh = shard.mesh(model=options.model)
+    rules = optimizers(family, tx, clip=options.clip)
+    checkpoints = Checkpoints(workdir, keep=options.keep)
+    state, where = begin(family, rules, batches, mesh, checkpoints, options, meta or {})
+    step = jax.jit(
+        make_step(
+            family,
+            rules,
+            ema=options.ema,
+            accumulate=options.accumulate,
+            context=precision.context(options.bf16),
+        ),
+        static_argnames="due",
+        donate_argnums=0,
+        out_shardings=(where, NamedSharding(mesh, P())),
+    )
+    start = int(state.step)
+    feed = Feed(batches, mesh, start, steps)
+    log = Log(workdir, steps, start, quiet=options.quiet or jax.process_index() > 0)
+    run = Run(steps, options, state, checkpoints, log, Pace(feed), meta or {}, validate)
+    first = 0.0
+    try:
+        with Stop() as stop:
+            for index, batch in feed:
+                run.advance(index, *step(run.state, batch, due=due(family, index)))
+                if index == start:
+                    jax.block_until_ready(run.state)
+                    first = time.perf_counter() - began
+                    run.pace.reset(start + 1)
+                if index + 1 < steps and stop.asked(index + 1):
+                    run.save(wait=True)
+                    log.say(f"SIGTERM: saved at step {index + 1}; the same command goes on.")
+                    raise SystemExit(0)
+                if (index + 1) % options.save_every == 0 or index + 1 == steps:
+                    run.save(wait=index + 1 == steps)
+    finally:
+        log.close()
+        checkpoints.close()
+    return Outcome(run.state, time.perf_counter() - began, first, run.pace.waited())
+
+
+@dataclasses.dataclass
+class Run:
+    """A run under way: its state, and the metrics that are still on the device."""
+
+    steps: int
+    options: Options
+    state: TrainState
+    checkpoints: Checkpoints
+    log: Log
+    pace: "Pace"
+    meta: Mapping[str, Any]
+    validate: Callable[[Params], Mapping[str, float]] | None
+    pending: collections.deque[tuple[int, Metrics]] = dataclasses.field(
+        default_factory=collections.deque
+    )
+
+    def advance(self, index: int, state: TrainState, metrics: Metrics) -> None:
+        self.state = state
+        self.pending.append((index, metrics))
+        while len(self.pending) > (0 if index + 1 == self.steps else LAG):
+            self.settle(*self.pending.popleft())
+
+    def settle(self, index: int, metrics: Metrics) -> None:
+        """Reads the metrics of a step; the host reads none sooner, or it would stall the device."""
+        if int(metrics["rejected"]) >= PATIENCE:
+            self.save(wait=True)
+            raise ZooError(
+                f"gradients were not finite for {PATIENCE} steps in a row, up to step {index} on "
+                f"batch {index}; the state is saved in {self.checkpoints.directory}: look at that "
+                "batch, or start anew with a lower learning rate."
+            )
+        if index % self.options.log_every == 0 or index + 1 == self.steps:
+            values = {k: float(v) for k, v in jax.device_get(metrics).items()}
+            self.log.write(index, values)
+            self.log.show(index + 1, self.pace.text(index, values))
+
+    def save(self, *, wait: bool) -> None:
+        valid = dict(self.validate(self.state.ema)) if self.validate else {}
+        if valid:
+            self.log.write(int(self.state.step), valid)
+        self.checkpoints.save(self.state, self.meta, valid.get("valid"))
+        if wait:
+            self.checkpoints.wait()
+
+
+class Pace:
+    """Items per second, and the share of the time spent waiting for data."""
+
+    def __init__(self, feed: Feed):
+        self.feed = feed
+        self.reset(0)
+
+    def reset(self, step: int) -> None:
+        """Starts the clock, once compilation is over."""
+        self.step, self.time = step, time.perf_counter()
+        self.began, self.before = self.time, self.feed.waited
+
+    def waited(self) -> float:
+        return (self.feed.waited - self.before) / max(time.perf_counter() - self.began, 1e-9)
+
+    def text(self, index: int, metrics: Mapping[str, float]) -> str:
+        """What the bar says: loss, items per second, input wait."""
+        now = time.perf_counter()
+        rate = (index + 1 - self.step) / max(now - self.time, 1e-9)
+        self.step, self.time = index + 1, now
+        loss = next(v for k, v in metrics.items() if k.endswith("/loss"))
+        events = next((v for k, v in metrics.items() if k.endswith(f"/{WEIGHT}")), None)
+        speed = f"{rate * events:,.0f} events/s" if events else f"{rate:.2f} steps/s"
+        return f"loss {loss:.4f}  {speed}  input wait {self.waited():.1%}"
