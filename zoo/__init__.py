@@ -1,1 +1,19 @@
-"""A JAX model zoo for music."""
+"""A JAX model zoo for music.
+
+import zoo
+model = zoo.load("runs/music/lstm")
+tunes = model.sample(8, seed=0)
+"""
+
+from typing import Any
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    """`zoo.load`, on first use: it needs Orbax and the codecs, `import zoo.models` neither."""
+    if name == "load":
+        from zoo.trained import load
+
+        return load
+    raise AttributeError(f"module 'zoo' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Arrays and NoteSequences made audible and visible: WAV, pictures, the listening page."""

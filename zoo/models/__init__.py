@@ -4,9 +4,10 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from zoo.models.lstm import LSTM
 from zoo.models.markov import Markov
 
-__all__ = ["Markov", "families"]
+__all__ = ["LSTM", "Markov", "families"]
 
 
 def families() -> dict[str, ModuleType]:

@@ -8,7 +8,7 @@ vocabulary, k order.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 import optax
@@ -56,16 +56,17 @@ class Markov:
     ) -> tuple[Array, Metrics]:
         """-<theta, counts(batch)>, whose gradient is minus the counts; `nll` in nats per event."""
         tokens, mask = batch["tokens"], batch["mask"]
-        counts, where = params["net"]["counts"], (*self.contexts(tokens), tokens)
-        statistic = -(counts[where] * mask).sum()
+        statistic = params["net"]["counts"][(*self.contexts(tokens), tokens)] * mask
         events = mask.sum()
-        nll = -(jnp.log(self.probabilities(counts)[where]) * mask).sum() / jnp.maximum(events, 1)
-        return statistic, {"nll": nll, "events": events}
+        nll = -self.log_prob(params, tokens, mask).sum() / jnp.maximum(events, 1)
+        return -statistic.sum(), {"nll": nll, "events": events}
 
     def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
         """Log-likelihood in nats of each row of `tokens` [b, t], over the events in `mask`."""
-        where = (*self.contexts(tokens), tokens)
-        return (jnp.log(self.probabilities(params["net"]["counts"])[where]) * mask).sum(-1)
+        chances = self.predict(self.marginals(params), self.contexts(tokens))
+        chances = jnp.broadcast_to(chances, (*tokens.shape, self.vocab))
+        chosen = jnp.take_along_axis(chances, tokens[..., None], axis=-1)[..., 0]
+        return (jnp.log(chosen) * mask).sum(-1)
 
     def contexts(self, tokens: Array) -> tuple[Array, ...]:
         """The k events before each event [b, t], oldest first; none reaches beyond a BOUNDARY."""
@@ -76,32 +77,39 @@ class Markov:
             inside &= now != BOUNDARY
         return tuple(reversed(context))
 
-    def probabilities(self, counts: Array) -> Array:
-        """p(x | context), [v] * k + [v]: P_k = (n + s P_{k-1}) / (sum n + s), P_{-1} uniform."""
-        estimate = jnp.full((self.vocab,), 1 / self.vocab)
-        for older in range(self.order, -1, -1):  # how many of the oldest events are summed out
-            n = counts.sum(axis=tuple(range(older)))
-            lower = jnp.broadcast_to(estimate, n.shape)
-            estimate = (n + self.smoothing * lower) / (n.sum(-1, keepdims=True) + self.smoothing)
-        return estimate
+    def marginals(self, params: Params) -> tuple[Array, ...]:
+        """Counts for 0, 1 .. k remembered events, [v] to [v] * k + [v]: the oldest summed out."""
+        counts = params["net"]["counts"]
+        return tuple(counts.sum(axis=tuple(range(old))) for old in range(self.order, -1, -1))
+
+    def predict(self, marginals: tuple[Array, ...], context: tuple[Array, ...]) -> Array:
+        """P_k(x | context) [.., v]: P_k = (n + s P_{k-1}) / (sum n + s), and P_{-1} is uniform."""
+        chances = jnp.full((self.vocab,), 1 / self.vocab)
+        for order, counts in enumerate(marginals):
+            n = counts[context[self.order - order :]]
+            prior = self.smoothing * jnp.broadcast_to(chances, n.shape)
+            chances = (n + prior) / (n.sum(-1, keepdims=True) + self.smoothing)
+        return chances
 
     def start(self, n: int) -> Array:
         """The state of `n` rows before their first event: the last k events, [n, k]."""
         return jnp.full((n, self.order), BOUNDARY, jnp.int32)
 
     def step(self, params: Params, state: Array, token: Array) -> tuple[Array, Array]:
-        """One event: state [n, k], token [n] -> state, logits [n, v]."""
-        return self.advance(jnp.log(self.probabilities(params["net"]["counts"])), state, token)
+        """One event: state [n, k], token [n] -> state, logits of the next event [n, v]."""
+        return self.stepper(params)(state, token)
 
-    def advance(self, table: Array, state: Array, token: Array) -> tuple[Array, Array]:
-        moved = jnp.concatenate([state, token[:, None]], axis=1)[:, 1:]
-        state = jnp.where(token[:, None] == BOUNDARY, BOUNDARY, moved)
-        logits = (
-            table[tuple(state.T)]
-            if self.order
-            else jnp.broadcast_to(table, (len(token), self.vocab))
-        )
-        return state, logits
+    def stepper(self, params: Params) -> Callable[[Array, Array], tuple[Array, Array]]:
+        """`step` with the marginal counts summed beforehand."""
+        marginals = self.marginals(params)
+
+        def step(state: Array, token: Array) -> tuple[Array, Array]:
+            moved = jnp.concatenate([state, token[:, None]], axis=1)[:, 1:]
+            state = jnp.where(token[:, None] == BOUNDARY, BOUNDARY, moved)
+            logits = jnp.log(self.predict(marginals, tuple(state.T)))
+            return state, jnp.broadcast_to(logits, (len(token), self.vocab))
+
+        return step
 
     def sample(
         self,
@@ -112,13 +120,10 @@ class Markov:
         length: int | None = None,
         draw: Draw = Draw(),
         primer: Array | None = None,
-        allow: Array | None = None,
     ) -> Array:
-        """Draws int32 [n, length]: pieces that begin as `primer` does and end in BOUNDARY."""
-        table = jnp.log(self.probabilities(params["net"]["counts"]))
-        step = lambda state, token: self.advance(table, state, token)
-        length = self.length if length is None else length
-        return generate(step, self.start(n), rng, n, length, draw=draw, primer=primer, allow=allow)
+        """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
+        step, length = self.stepper(params), length or self.length
+        return generate(step, self.start(n), rng, n, length, draw=draw, primer=primer)
 
 
 TINY = Markov(vocab=8, order=2, length=6)

@@ -2,12 +2,16 @@
 
 Each step is an Orbax directory of four items, so that a reader takes only what it needs: `params`,
 `ema`, `rest` (optimiser state, rng, step) and `meta` (JSON: format, family, codec, configuration,
-versions). Orbax writes into a temporary directory and renames it, so a kill leaves the last whole.
+versions). Orbax writes a step into a temporary directory and renames it; a step no longer wanted is
+renamed before it is deleted. So a kill leaves no step half there.
 """
 
 import contextlib
+import dataclasses
 import importlib.metadata
+import math
 import pathlib
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,18 +22,24 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from zoo.core import Params, Tree
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.train.step import TrainState
 
 FORMAT = 1
 ITEMS = ("params", "ema", "rest", "meta")
 BEST = "valid"  # the metric, lower is better, by which the best checkpoint is kept
+TRASH = "deleted"  # where steps no longer wanted go first
 UNREADABLE = (ValueError, KeyError, TypeError, OSError, RuntimeError)
 PACKAGES = ("music-zoo", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
 def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def loss(metrics: Mapping[str, float]) -> float:
+    """What the best checkpoint has least of."""
+    return metrics.get(BEST, math.inf)
 
 
 def first_line(error: BaseException) -> str:
@@ -39,25 +49,52 @@ def first_line(error: BaseException) -> str:
 class Checkpoints:
     """The checkpoints of one run, under `directory`/checkpoints."""
 
-    def __init__(self, directory: str | pathlib.Path, *, keep: int = 2, read_only: bool = False):
+    def __init__(
+        self,
+        directory: str | pathlib.Path,
+        *,
+        keep: int = 2,
+        best: bool = True,
+        read_only: bool = False,
+    ):
+        """Opens them, or begins them. `best` keeps the one with the lowest validation loss too."""
         self.directory = pathlib.Path(directory).absolute() / "checkpoints"
         if read_only and not self.directory.is_dir():
             raise ZooError(f"no run at {directory}: give a directory that training has written.")
-        best = BestN(
-            get_metric_fn=lambda metrics: metrics[BEST],
-            reverse=True,
-            n=1,
-            keep_checkpoints_without_metrics=False,
-        )
+        if keep < 1:
+            raise UsageError(f"--keep is {keep}: keep at least the latest checkpoint, 1.")
+        kept = [LatestN(keep)]
+        if best:
+            kept.append(
+                BestN(get_metric_fn=loss, reverse=True, n=1, keep_checkpoints_without_metrics=False)
+            )
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
-            best_fn=lambda metrics: metrics[BEST],
+            preservation_policy=AnyPreservationPolicy(kept),
+            best_fn=loss if best else None,
             best_mode="min",
             cleanup_tmp_directories=not read_only,
-            read_only=read_only,
-            step_prefix=None,
+            todelete_subdir=TRASH,
+            create=not read_only,
         )
-        self.manager = ocp.CheckpointManager(self.directory, options=options, item_names=ITEMS)
+        try:
+            self.manager = self.open(options)
+            if not read_only:
+                self.sweep()
+        except OSError as error:
+            raise UsageError(
+                f"cannot keep checkpoints in {self.directory} ({first_line(error)}): "
+                "give a --workdir that can be written."
+            ) from error
+
+    def open(self, options: ocp.CheckpointManagerOptions) -> ocp.CheckpointManager:
+        try:
+            return ocp.CheckpointManager(self.directory, options=options, item_names=ITEMS)
+        except ValueError:  # a damaged record of how good a step was must not hide the others
+            options = dataclasses.replace(options, lightweight_initialize=True)
+            return ocp.CheckpointManager(self.directory, options=options, item_names=ITEMS)
+
+    def sweep(self) -> None:
+        shutil.rmtree(self.directory / TRASH, ignore_errors=True)
 
     @property
     def steps(self) -> list[int]:
@@ -75,7 +112,7 @@ class Checkpoints:
     def save(self, state: TrainState, meta: Mapping[str, Any], valid: float | None = None) -> None:
         """Starts writing `state`; returns once its buffers may be donated."""
         step = int(state.step)
-        if step in self.manager.all_steps():
+        if step in self.steps:
             return
         rest = {"opt": state.opt, "rng": jax.random.key_data(state.rng), "step": state.step}
         meta = {"format": FORMAT, "step": step, "versions": versions(), **meta}
@@ -85,13 +122,16 @@ class Checkpoints:
             rest=ocp.args.StandardSave(rest),
             meta=ocp.args.JsonSave(meta),
         )
+        unknown = valid is None or math.isnan(valid)
+        self.wait()
         with self.failing(f"cannot save step {step}"):
-            self.manager.save(step, args=items, metrics=None if valid is None else {BEST: valid})
+            self.manager.save(step, args=items, metrics={BEST: math.inf if unknown else valid})
 
     def wait(self) -> None:
-        """Blocks until what was started is on disk."""
+        """Blocks until what was started is on disk, and what is no longer wanted is gone."""
         with self.failing("a save did not finish"):
             self.manager.wait_until_finished()
+        self.sweep()
 
     @contextlib.contextmanager
     def failing(self, what: str) -> Iterator[None]:
@@ -99,6 +139,7 @@ class Checkpoints:
         try:
             yield
         except UNREADABLE as error:
+            self.manager.reload()  # it has counted the step that failed, and not what that replaces
             safe = self.latest
             kept = f"step {safe} is safe" if safe is not None else "nothing was saved before"
             raise ZooError(
@@ -168,9 +209,21 @@ class Checkpoints:
         """Deletes every checkpoint later than `step`, so that a run can go on from there."""
         for later in [s for s in self.steps if s > step]:
             self.manager.delete(later)
+        self.sweep()
 
     def close(self) -> None:
-        self.manager.close()
+        try:
+            self.wait()
+        finally:
+            self.manager.close()
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        # what failed first is what is said
+        with contextlib.suppress(*[ZooError] if kind else []):
+            self.close()
 
 
 def shapes(tree: Tree) -> Tree:

@@ -1,12 +1,14 @@
 """Every objective, undescended, over a whole dataset."""
 
+import collections
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import jax
-import numpy as np
+from jax.sharding import Mesh
 
 from zoo.core import WEIGHT, Batch, Family, Key, Metrics, Params
+from zoo.train import shard
 from zoo.train.step import Context
 
 
@@ -19,34 +21,36 @@ def evaluate(family: Family, params: Params, batch: Batch, rng: Key) -> Metrics:
     return metrics
 
 
-def over(
+def evaluator(
     family: Family,
-    params: Params,
-    batches: Iterable[Batch],
     *,
     seed: int = 0,
+    mesh: Mesh | None = None,
     context: Context = contextlib.nullcontext,
-) -> dict[str, float]:
-    """Means over all of `batches`, each pooled by the events it is a mean over."""
+) -> Callable[[Params, Iterable[Batch]], dict[str, float]]:
+    """Returns `(params, batches) -> metrics`, compiled once.
+
+    Metrics are means over all batches, each pooled by the events it is a mean over; counts of
+    events are summed. `batches` hold this process's rows, as training batches do.
+    """
 
     @jax.jit
-    def one(params, batch, rng):
+    def one(params: Params, batch: Batch, rng: Key) -> Metrics:
         with context():
             return evaluate(family, params, batch, rng)
 
-    sums: dict[str, float] = {}
-    weights: dict[str, float] = {}
-    for index, batch in enumerate(batches):
-        metrics = jax.device_get(
-            one(params, batch, jax.random.fold_in(jax.random.key(seed), index))
-        )
-        for name, value in metrics.items():
-            objective, _, key = name.partition("/")
-            count = float(metrics.get(f"{objective}/{WEIGHT}", 1.0))
-            weights[name] = weights.get(name, 0.0) + (1.0 if key == WEIGHT else count)
-            part = value if key == WEIGHT else value * count if count else 0.0
-            sums[name] = sums.get(name, 0.0) + float(part)
-    totals = {n for n in sums if n.endswith(f"/{WEIGHT}")}
-    return {
-        n: s if n in totals else float(np.divide(s, max(weights[n], 1e-9))) for n, s in sums.items()
-    }
+    def over(params: Params, batches: Iterable[Batch]) -> dict[str, float]:
+        sums: collections.Counter[str] = collections.Counter()
+        weights: collections.Counter[str] = collections.Counter()
+        for index, batch in enumerate(batches):
+            rng = jax.random.fold_in(jax.random.key(seed), index)
+            placed = shard.spread(mesh, batch) if mesh else batch
+            metrics = jax.device_get(one(params, placed, rng))
+            for name, value in metrics.items():
+                objective, _, key = name.partition("/")
+                counts = 1.0 if key == WEIGHT else float(metrics.get(f"{objective}/{WEIGHT}", 1))
+                sums[name] += float(value) * counts if counts else 0.0
+                weights[name] += counts if key != WEIGHT else 0.0
+        return {name: total / (weights[name] or 1.0) for name, total in sums.items()}
+
+    return over

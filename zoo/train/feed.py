@@ -19,29 +19,37 @@ class Batches(Protocol):
 
 
 class Feed:
-    """Iterates over `batches[start:stop]`, placed on `mesh`, some `ahead` of their consumer."""
+    """Iterates over `batches[start:stop]`, placed on `mesh`, some `ahead` of their consumer.
+
+    An error in `batches[i]` is raised where batch i is asked for. Leaving it ends its thread.
+    """
 
     def __init__(self, batches: Batches, mesh: Mesh, start: int, stop: int, ahead: int = 4):
-        self.batches, self.mesh, self.range, self.ahead = batches, mesh, range(start, stop), ahead
+        self.batches, self.mesh, self.indices = batches, mesh, iter(range(start, stop))
         self.waited = 0.0  # seconds the consumer has stood waiting
+        self.queue: collections.deque[tuple[int, Future[Batch]]] = collections.deque()
+        self.pool = ThreadPoolExecutor(1, "feed")
+        for _ in range(ahead):
+            self.ask()
+
+    def ask(self) -> None:
+        if (index := next(self.indices, None)) is not None:
+            self.queue.append((index, self.pool.submit(self.load, index)))
 
     def load(self, index: int) -> Batch:
         return shard.spread(self.mesh, self.batches[index])
 
     def __iter__(self) -> Iterator[tuple[int, Batch]]:
-        queue: collections.deque[tuple[int, Future[Batch]]] = collections.deque()
-        indices = iter(self.range)
-        with ThreadPoolExecutor(1, "feed") as pool:
-            try:
-                while True:
-                    while len(queue) < self.ahead and (index := next(indices, None)) is not None:
-                        queue.append((index, pool.submit(self.load, index)))
-                    if not queue:
-                        return
-                    index, future = queue.popleft()
-                    began = time.perf_counter()
-                    batch = future.result()
-                    self.waited += time.perf_counter() - began
-                    yield index, batch
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        while self.queue:
+            index, future = self.queue.popleft()
+            self.ask()
+            began = time.perf_counter()
+            batch = future.result()
+            self.waited += time.perf_counter() - began
+            yield index, batch
+
+    def __enter__(self) -> "Feed":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.pool.shutdown(cancel_futures=True)

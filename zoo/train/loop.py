@@ -1,6 +1,7 @@
 """From a family and its data to a trained state: the loop that every experiment runs."""
 
 import collections
+import contextlib
 import dataclasses
 import pathlib
 import time
@@ -13,7 +14,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from zoo.core import WEIGHT, Family, Metrics, Params
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.train import precision, shard
 from zoo.train.checkpoint import Checkpoints
 from zoo.train.feed import Batches, Feed
@@ -53,6 +54,12 @@ class Options:
     """Go back to this checkpoint instead of the latest."""
     init_from: str | None = None
     """A run whose parameters to start from."""
+    compare: bool = False
+    """Say at the end whether the run lies inside the published curve's band."""
+    coordinator: str | None = None
+    """Address of process 0 (host:port) in a run on many hosts, or "auto"; a TPU pod needs none."""
+    processes: int | None = None
+    process: int | None = None
     quiet: bool = False
 
 
@@ -81,49 +88,63 @@ def fit(
 
     `batches[i]` is the batch of step i. `meta` is written into every checkpoint. `validate(params)`
     runs at each save; its "valid" is what the best checkpoint has least of. SIGTERM saves and exits
-    with 0. Raises ZooError after ten non-finite steps in a row, having saved.
+    with 0. Raises ZooError after ten non-finite steps in a row, having saved, or if a save fails;
+    UsageError where the options, the batch or what `workdir` holds do not go together.
     """
     began = time.perf_counter()
     workdir = pathlib.Path(workdir)
     mesh = shard.mesh(model=options.model)
     rules = optimizers(family, tx, clip=options.clip)
-    checkpoints = Checkpoints(workdir, keep=options.keep)
-    state, where = begin(family, rules, batches, mesh, checkpoints, options, meta or {})
-    step = jax.jit(
-        make_step(
-            family,
-            rules,
-            ema=options.ema,
-            accumulate=options.accumulate,
-            context=precision.context(options.bf16),
-        ),
-        static_argnames="due",
-        donate_argnums=0,
-        out_shardings=(where, NamedSharding(mesh, P())),
-    )
-    start = int(state.step)
-    feed = Feed(batches, mesh, start, steps)
-    log = Log(workdir, steps, start, quiet=options.quiet or jax.process_index() > 0)
-    run = Run(steps, options, state, checkpoints, log, Pace(feed), meta or {}, validate)
-    first = 0.0
-    try:
-        with Stop() as stop:
-            for index, batch in feed:
-                run.advance(index, *step(run.state, batch, due=due(family, index)))
-                if index == start:
-                    jax.block_until_ready(run.state)
-                    first = time.perf_counter() - began
-                    run.pace.reset(start + 1)
-                if index + 1 < steps and stop.asked(index + 1):
-                    run.save(wait=True)
-                    log.say(f"SIGTERM: saved at step {index + 1}; the same command goes on.")
-                    raise SystemExit(0)
-                if (index + 1) % options.save_every == 0 or index + 1 == steps:
-                    run.save(wait=index + 1 == steps)
-    finally:
-        log.close()
-        checkpoints.close()
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(Stop())
+        checkpoints = stack.enter_context(
+            Checkpoints(workdir, keep=options.keep, best=validate is not None)
+        )
+        state, where = begin(family, rules, batches, mesh, checkpoints, options, meta or {})
+        step = jax.jit(
+            make_step(
+                family,
+                rules,
+                ema=options.ema,
+                accumulate=options.accumulate,
+                context=precision.context(options.bf16),
+            ),
+            static_argnames="due",
+            donate_argnums=0,
+            out_shardings=(where, NamedSharding(mesh, P())),
+        )
+        start = reached(int(state.step), steps, workdir)
+        feed = stack.enter_context(Feed(batches, mesh, start, steps))
+        main = jax.process_index() == 0
+        log = stack.enter_context(Log(workdir, steps, start, quiet=options.quiet, writes=main))
+        run = Run(steps, options, state, checkpoints, log, Pace(feed), meta or {}, validate)
+        del state  # donated by the first step
+        first = 0.0
+        for index, batch in feed:
+            run.advance(*step(run.state, batch, due=due(family, index)))
+            if index == start:
+                jax.block_until_ready(run.state)
+                first = time.perf_counter() - began
+                run.pace.reset(start + 1)
+            done = index + 1
+            if done % options.save_every == 0 or done == steps:
+                run.save(run.judge())
+            if done < steps and stop.asked(done):
+                run.save()
+                checkpoints.wait()
+                log.say(f"SIGTERM: saved at step {done}; the same command goes on.")
+                raise SystemExit(0)
+        checkpoints.wait()
     return Outcome(run.state, time.perf_counter() - began, first, run.pace.waited())
+
+
+def reached(step: int, steps: int, workdir: pathlib.Path) -> int:
+    if step > steps:
+        raise UsageError(
+            f"{workdir} is at step {step} already, past --steps {steps}: ask for more steps, "
+            "add --restore-step to go back, or give another --workdir."
+        )
+    return step
 
 
 @dataclasses.dataclass
@@ -138,37 +159,51 @@ class Run:
     pace: "Pace"
     meta: Mapping[str, Any]
     validate: Callable[[Params], Mapping[str, float]] | None
-    pending: collections.deque[tuple[int, Metrics]] = dataclasses.field(
-        default_factory=collections.deque
-    )
+    pending: collections.deque[Metrics] = dataclasses.field(default_factory=collections.deque)
 
-    def advance(self, index: int, state: TrainState, metrics: Metrics) -> None:
+    def __post_init__(self) -> None:
+        self.settled = int(self.state.step)
+
+    def advance(self, state: TrainState, metrics: Metrics) -> None:
         self.state = state
-        self.pending.append((index, metrics))
-        while len(self.pending) > (0 if index + 1 == self.steps else LAG):
-            self.settle(*self.pending.popleft())
+        self.pending.append(metrics)
+        self.settle(LAG)
 
-    def settle(self, index: int, metrics: Metrics) -> None:
-        """Reads the metrics of a step; the host reads none sooner, or it would stall the device."""
-        if int(metrics["rejected"]) >= PATIENCE:
-            self.save(wait=True)
-            raise ZooError(
-                f"gradients were not finite for {PATIENCE} steps in a row, up to step {index} on "
-                f"batch {index}; the state is saved in {self.checkpoints.directory}: look at that "
-                "batch, or start anew with a lower learning rate."
-            )
-        if index % self.options.log_every == 0 or index + 1 == self.steps:
-            values = {k: float(v) for k, v in jax.device_get(metrics).items()}
-            self.log.write(index, values)
-            self.log.show(index + 1, self.pace.text(index, values))
+    def settle(self, lag: int = 0) -> None:
+        """Reads metrics of all but `lag` steps; the host reads none sooner, to stall no device."""
+        while len(self.pending) > lag:
+            metrics = self.pending.popleft()
+            self.settled += 1
+            if int(metrics["rejected"]) >= PATIENCE:
+                self.give_up()
+            if self.settled % self.options.log_every == 0 or self.settled in (1, self.steps):
+                values = {k: float(v) for k, v in jax.device_get(metrics).items()}
+                self.log.write(self.settled, values)
+                self.log.show(self.settled, self.pace.text(self.settled, values))
 
-    def save(self, *, wait: bool) -> None:
-        valid = dict(self.validate(self.state.ema)) if self.validate else {}
-        if valid:
-            self.log.write(int(self.state.step), valid)
-        self.checkpoints.save(self.state, self.meta, valid.get("valid"))
-        if wait:
-            self.checkpoints.wait()
+    def give_up(self) -> None:
+        self.pending.clear()
+        self.save()
+        self.checkpoints.wait()
+        raise ZooError(
+            f"gradients were not finite for {PATIENCE} steps in a row, the last of them step "
+            f"{self.settled}, on batch {self.settled - 1}; the state is saved in "
+            f"{self.checkpoints.directory}: look at that batch, or start anew with a lower "
+            "learning rate."
+        )
+
+    def judge(self) -> float | None:
+        """Validates, and returns the loss that decides which checkpoint is best."""
+        self.settle()
+        values = dict(self.validate(self.state.ema)) if self.validate else {}
+        if values:
+            self.log.write(self.settled, values)
+        return values.get("valid")
+
+    def save(self, valid: float | None = None) -> None:
+        # what the state has seen is in the log before the state is on disk
+        self.settle()
+        self.checkpoints.save(self.state, self.meta, valid)
 
 
 class Pace:
@@ -186,11 +221,11 @@ class Pace:
     def waited(self) -> float:
         return (self.feed.waited - self.before) / max(time.perf_counter() - self.began, 1e-9)
 
-    def text(self, index: int, metrics: Mapping[str, float]) -> str:
+    def text(self, step: int, metrics: Mapping[str, float]) -> str:
         """What the bar says: loss, items per second, input wait."""
         now = time.perf_counter()
-        rate = (index + 1 - self.step) / max(now - self.time, 1e-9)
-        self.step, self.time = index + 1, now
+        rate = (step - self.step) / max(now - self.time, 1e-9)
+        self.step, self.time = step, now
         loss = next(v for k, v in metrics.items() if k.endswith("/loss"))
         events = next((v for k, v in metrics.items() if k.endswith(f"/{WEIGHT}")), None)
         speed = f"{rate * events:,.0f} events/s" if events else f"{rate:.2f} steps/s"

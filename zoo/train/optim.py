@@ -1,5 +1,8 @@
 """What an experiment chooses about descent, and the guards every run has."""
 
+import dataclasses
+import math
+
 import jax.numpy as jnp
 import optax
 
@@ -10,17 +13,27 @@ Optimizers = dict[str, optax.GradientTransformation]
 NEVER = 2**31 - 1
 
 
-def adam(
-    rate: float, steps: int, *, warmup: int = 100, decay: float = 0.0
-) -> optax.GradientTransformation:
-    """AdamW under a linear warm-up and a cosine decay to a tenth of `rate` over `steps`."""
-    if rate <= 0:
-        raise UsageError(f"the learning rate is {rate:g}: give a positive one, such as 1e-3.")
-    warmup = min(warmup, max(1, steps // 10))
-    schedule = optax.warmup_cosine_decay_schedule(
-        rate / warmup, rate, warmup, max(steps, warmup + 1), rate / 10
-    )
-    return optax.adamw(schedule, weight_decay=decay)
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """AdamW under a linear warm-up and a cosine decay to a tenth of `rate`."""
+
+    rate: float = 1e-3
+    """Learning rate at its highest."""
+    warmup: int = 100
+    """Steps until it is reached."""
+    decay: float = 0.0
+    """Decoupled weight decay."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < math.inf:
+            raise UsageError(f"the learning rate is {self.rate:g}: give one such as 1e-3.")
+
+    def rule(self, steps: int) -> optax.GradientTransformation:
+        warmup = max(1, min(self.warmup, steps // 10))
+        schedule = optax.warmup_cosine_decay_schedule(
+            self.rate / warmup, self.rate, warmup, max(steps, warmup + 1), self.rate / 10
+        )
+        return optax.adamw(schedule, weight_decay=self.decay)
 
 
 def optimizers(

@@ -1,0 +1,209 @@
+"""Each kind of file, what its parser would have got wrong, and files that must not be let in."""
+
+import gzip
+import io
+import struct
+import zipfile
+
+import pytest
+import specimens
+from note_seq import midi_io
+
+from zoo.data.proto import NoteSequence, quarters
+from zoo.data.read import SUFFIXES, Limits, check, read, read_bytes
+from zoo.data.refusal import Refused
+
+
+def reason(data: bytes, kind: str, limits: Limits = Limits()) -> str:
+    (piece,) = read_bytes(data, kind, "x", limits)
+    assert piece.sequence is None
+    assert piece.refused is not None
+    assert piece.refused.detail.endswith(".")
+    return piece.refused.reason
+
+
+def sequence(data: bytes, kind: str) -> NoteSequence:
+    (piece,) = read_bytes(data, kind, "x")
+    assert piece.sequence is not None, piece.refused
+    return piece.sequence
+
+
+def track(*events: bytes, length: int | None = None) -> bytes:
+    body = b"".join(events)
+    return b"MTrk" + struct.pack(">I", len(body) if length is None else length) + body
+
+
+def smf(*tracks: bytes, division: int = 96, count: int | None = None) -> bytes:
+    head = struct.pack(">IHHH", 6, 1, len(tracks) if count is None else count, division)
+    return b"MThd" + head + b"".join(tracks)
+
+
+ON, OFF, END = b"\x00\x90\x3c\x40", b"\x60\x80\x3c\x40", b"\x00\xff\x2f\x00"
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_every_suffix_reads(suffix, tmp_path):
+    plain = {
+        "midi": specimens.midi(),
+        "abc": specimens.ABC.encode(),
+        "musicxml": specimens.musicxml(),
+    }
+    data = specimens.mxl(plain["musicxml"]) if suffix == ".mxl" else plain[SUFFIXES[suffix]]
+    path = tmp_path / f"A File{suffix.upper()}"
+    path.write_bytes(data)
+    pieces = read(path)
+    assert [piece.refused for piece in pieces] == [None] * len(pieces)
+    names = ["#1", "#2"] if suffix == ".abc" else [""]
+    assert [piece.name for piece in pieces] == [path.name + name for name in names]
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "folder.mid").mkdir()
+    (tmp_path / "empty.abc").touch()
+    (tmp_path / "big.mid").write_bytes(b"MThd" + bytes(1000))
+    expected = {
+        "none.mid": "unreadable",
+        "folder.mid": "unreadable",
+        "a.pdf": "unknown-suffix",
+        "empty.abc": "empty",
+        "big.mid": "too-large",
+    }
+    for name, why in expected.items():
+        (piece,) = read(tmp_path / name, Limits(bytes=999))
+        assert (piece.name, piece.refused.reason) == (name, why)
+
+
+def test_midi_is_what_note_seq_reads():
+    data = specimens.midi()
+    assert sequence(data, "midi") == midi_io.midi_to_note_sequence(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"RIFF" + bytes(100), "not-midi"),
+        (smf(track(ON, OFF, END), division=0), "midi-division"),
+        (smf(track(ON, OFF, END), division=0xE250), "midi-division"),
+        (smf(track(ON, OFF, END), count=2), "truncated"),
+        (smf(track(ON, OFF, END, length=99)), "truncated"),
+        (smf(track(ON, b"\x00\x90\x3c")), "truncated"),
+        (smf(track(ON, b"\x00\xff\x01\x60ab")), "truncated"),
+        (smf(track(END)), "no-notes"),
+        (smf(), "no-notes"),
+        (smf(track(ON, b"\xff\xff\xff\x7f\x80\x3c\x40", END)), "too-many-ticks"),
+        (smf(track(ON, b"\xff\xff\xff\xff\x7f\x80\x3c\x40")), "midi-syntax"),
+        (smf(track(b"\x00\x3c\x40", END)), "midi-syntax"),
+        (smf(track(ON, b"\x00\xf8", END)), "midi-syntax"),
+        (smf(track(b"\x00\xff\x51\x03\x00\x00\x00", b"\x10\xff\x51\x03\x00\x00\x00", ON, OFF, END)),
+         "midi-syntax"),
+        (smf(track(b"\x00\xff\x58\x04\x04\xff\x18\x08", ON, OFF, END)), "midi-syntax"),
+    ],
+)  # fmt: skip
+def test_corrupt_midi_is_refused_before_it_costs_memory(data, why):
+    assert reason(data, "midi") == why
+
+
+def test_running_status_and_sysex_pass():
+    events = ON, b"\x60\x3c\x00", b"\x00\xf0\x03ab\xf7", b"\x00\x90\x40\x40", b"\x60\x40\x00", END
+    assert [x.pitch for x in sequence(smf(track(*events)), "midi").notes] == [60, 64]
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        (Limits(notes=7), "too-many-notes"),
+        (Limits(ticks=500), "too-many-ticks"),
+        (Limits(duration=1.5), "too-long"),
+        (Limits(bytes=50), "too-large"),
+    ],
+)
+def test_limits_hold_for_midi(limits, why):
+    assert reason(specimens.midi(), "midi", limits) == why
+
+
+def test_musicxml_ties_pickup_spelling_tempo_and_grace_notes():
+    (piece,) = read_bytes(specimens.musicxml(), "musicxml", "x")
+    got = piece.sequence
+    at = quarters(got)
+    found = [(x.part, float(at(x.start_time)), float(at(x.end_time)), x.pitch) for x in got.notes]
+    assert found == [
+        (0, 0, 1, 62),
+        (0, 1, 3, 71),  # C flat 5
+        (0, 3, 5, 67),  # tied over the bar line, and over the change of tempo
+        (0, 5, 7, 72),  # B sharp 4
+        (1, 1, 4, 55),
+        (1, 4, 7, 50),  # under the first part's tempo
+    ]
+    assert got.notes[2].end_time - got.notes[2].start_time == pytest.approx(1.5)
+    assert got.notes[5].end_time == got.total_time == pytest.approx(5)
+    assert [(x.time, x.qpm) for x in got.tempos] == [(0, 120), (2, 60)]
+    signatures = [(x.time, x.numerator, x.denominator) for x in got.time_signatures]
+    assert signatures == [(0, 1, 4), (0.5, 3, 4)]
+    assert [x.name for x in got.part_infos] == ["One", "Two"]
+    assert piece.remarks == {"grace-notes": 1}
+
+
+def test_compressed_musicxml_is_the_same():
+    plain = specimens.musicxml()
+    assert sequence(specimens.mxl(plain), "musicxml") == sequence(plain, "musicxml")
+
+
+def test_bombs_are_refused():
+    lol = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 9))
+    entities = f'<!DOCTYPE a [<!ENTITY a0 "lol">{lol}]><score-partwise>&a8;</score-partwise>'
+    assert reason(entities.encode(), "musicxml") == "xml-entities"
+    assert reason(entities.encode("utf-16"), "musicxml") == "xml-entities"
+    deep = b"<a>" * 100_000 + b"</a>" * 100_000
+    assert reason(deep, "musicxml") == "xml-depth"
+    assert reason(specimens.mxl(bytes(1 << 22)), "musicxml", Limits(bytes=1 << 20)) == "too-large"
+
+
+def test_a_member_that_lies_about_its_size_is_refused():
+    data = specimens.mxl(specimens.musicxml() + b" " * (1 << 20))
+    small = struct.pack("<I", 10)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = struct.pack("<I", archive.getinfo("score.xml").file_size)
+    assert reason(data.replace(size, small), "musicxml") in ("mxl-zip", "xml-syntax")
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"hello", "xml-syntax"),
+        (b"<html/>", "not-musicxml"),
+        (b"<score-timewise/>", "not-musicxml"),
+        (b"<score-partwise/>", "no-notes"),
+        (specimens.musicxml()[:900], "xml-syntax"),
+        (specimens.musicxml().replace(b"<step>G", b"<step>Q"), "musicxml-syntax"),
+        (specimens.musicxml().replace(b"<duration>", b"<duration>x"), "musicxml-syntax"),
+        (specimens.musicxml().replace(b'tempo="60"', b'tempo="fast"'), "musicxml-syntax"),
+        (specimens.musicxml().replace(b"<octave>4", b"<octave>44"), "pitch-range"),
+        (b"PK\x03\x04" + bytes(50), "mxl-zip"),
+        (specimens.mxl(specimens.musicxml())[:-40], "mxl-zip"),
+        (specimens.mxl(b"<a>"), "xml-syntax"),
+        (gzip.compress(b"<score-partwise/>"), "xml-syntax"),
+    ],
+)
+def test_broken_musicxml_is_refused(data, why):
+    assert reason(data, "musicxml") == why
+
+
+def test_values_no_music_has_are_refused():
+    def broken(**note) -> NoteSequence:
+        made = NoteSequence(total_time=1)
+        made.notes.add(**{"pitch": 60, "velocity": 80, "end_time": 1.0} | note)
+        return made
+
+    check(broken(), Limits())
+    for bad in (
+        {"pitch": 128},
+        {"end_time": 0.0},
+        {"start_time": -1.0},
+        {"end_time": float("nan")},
+    ):
+        with pytest.raises(Refused):
+            check(broken(**bad), Limits())
+    still = broken()
+    still.tempos.add(qpm=0)
+    with pytest.raises(Refused, match="tempo"):
+        check(still, Limits())

@@ -1,0 +1,100 @@
+"""Worker processes against readers that behave badly, which only a test would hand them."""
+
+import itertools
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import specimens
+
+from zoo.data.limits import Limits, Piece
+from zoo.data.read import read
+from zoo.data.workers import AHEAD_FILES, read_all
+from zoo.errors import ZooError
+
+QUICK = Limits(seconds=1.0, memory=512 << 20)
+
+
+def misbehave(path: Path, limits: Limits) -> list[Piece]:
+    """A reader that does what the file's name says."""
+    word = path.stem.split("-")[0]
+    if word == "hang":
+        time.sleep(3600)
+    elif word == "exit":
+        os._exit(3)
+    elif word == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif word == "memory":
+        bytearray(8 << 30)
+    elif word == "fail":
+        raise RuntimeError("a bug")
+    elif word == "print":
+        print("noise on standard output")
+    return read(path, limits)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def write(*names: str) -> list[Path]:
+        paths = [tmp_path / name for name in names]
+        for path in paths:
+            data = specimens.midi() if path.suffix == ".mid" else specimens.ABC.encode()
+            path.write_bytes(data)
+        return paths
+
+    return write
+
+
+def test_what_a_file_does_is_blamed_on_that_file_alone(folder, capfd):
+    names = (
+        "good-1.abc", "hang.mid", "good-2.mid", "exit.abc", "good-3.abc", "segfault.mid",
+        "good-4.mid", "memory.abc", "good-5.abc", "fail.mid", "print.abc", "good-6.mid",
+    )  # fmt: skip
+    found = dict(read_all(folder(*names), QUICK, workers=2, reader=misbehave))
+    reasons = {
+        path.name: pieces[0].refused.reason for path, pieces in found.items() if pieces[0].refused
+    }
+    assert [path.name for path in found] == list(names)
+    assert reasons == {
+        "hang.mid": "timeout",
+        "exit.abc": "crash",
+        "segfault.mid": "crash",
+        "memory.abc": "too-much-memory",
+        "fail.mid": "reader-failed",
+    }
+    details = {path.name: str(pieces[0].refused) for path, pieces in found.items()}
+    assert "code 3" in details["exit.abc"]
+    assert "SIGSEGV" in details["segfault.mid"]
+    assert "a bug" in details["fail.mid"]
+    assert not capfd.readouterr().out
+
+
+def test_pieces_arrive_as_they_were_read_and_paths_are_taken_as_needed(folder):
+    paths = folder("a.abc", "b.mid", "hang.abc")
+    taken = 0
+
+    def endless():
+        nonlocal taken
+        yield from paths[:2]
+        for taken in itertools.count(3):  # noqa: B007 (read outside)
+            yield paths[2]
+
+    found = read_all(endless(), workers=1, reader=misbehave)
+    assert [next(found), next(found)] == [(path, read(path)) for path in paths[:2]]
+    assert taken <= AHEAD_FILES + 2
+    begun = time.monotonic()
+    found.close()
+    assert time.monotonic() - begun < 5  # though its worker hangs
+
+
+def test_no_files_need_no_workers():
+    assert list(read_all([], reader=misbehave)) == []
+
+
+def test_workers_that_cannot_start_say_so(folder, monkeypatch, tmp_path):
+    (tmp_path / "note_seq.py").write_text("raise SystemExit(9)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ZooError, match="exit code 9"):
+        list(read_all(folder("a.abc")))

@@ -1,0 +1,223 @@
+"""The page in headless Chromium: it plays, obeys mouse and keyboard, and fetches nothing."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+from pieces import line, piece
+
+from zoo.listen.page import Track, page
+from zoo.listen.synth import TAIL
+
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="no Playwright: install the extra `dev` to test the page"
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = os.environ.get("ZOO_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None,
+    reason="no Chromium, so the listening page goes untested: apt-get install -y chromium, "
+    "or set ZOO_CHROMIUM to its path",
+)
+SECONDS = 6.0
+NASTY = '</script><b>A "tune"</b>'
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    tune = line([60, 62, 64, 65, 67, 69, 71, 72, 71, 69, 67, 65])
+    duet = piece((0, 6, 48), instrument=1, program=40, into=line([72, 74, 76], each=2.0))
+    page(
+        [Track(NASTY, tune, caption="6/8, sampled at temperature 1"), Track("Two", tune)],
+        path,
+        title="Tunes with averyveryverylongwordthatnophonecanshowononeline",
+        intro="Listen.",
+        real=[Track("Duet", duet)],
+    )
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, address, request):
+    """The page, open; afterwards nothing was fetched and the console is empty."""
+    context = browser.new_context(**getattr(request, "param", {}))
+    tab = context.new_page()
+    said, fetched = [], []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: fetched.append(request.url))
+    tab.goto(address)
+    yield tab
+    context.close()
+    assert said == []
+    assert [url for url in fetched if not url.startswith(("data:", "blob:"))] == [address]
+
+
+def seconds(tab, track=0):
+    return tab.evaluate(f"document.querySelectorAll('audio')[{track}].currentTime")
+
+
+def cursor(tab, track=0):
+    """Where the cursor stands, from 0 at the left of the roll to 1 at its right."""
+    return tab.evaluate(
+        """track => {
+            const box = document.querySelectorAll('.notes')[track].getBoundingClientRect();
+            const line = document.querySelectorAll('.cursor')[track].getBoundingClientRect();
+            return (line.left - box.left - 1) / (box.width - 1);
+        }""",
+        track,
+    )
+
+
+def wait_until(tab, track, time):
+    tab.wait_for_function(  # a function, since the page's policy forbids evaluating strings
+        "([track, time]) => document.querySelectorAll('audio')[track].currentTime > time",
+        arg=[track, time],
+    )
+
+
+def is_playing(tab, track=0):
+    return not tab.evaluate(f"document.querySelectorAll('audio')[{track}].paused")
+
+
+def test_it_plays_and_the_cursor_follows(opened):
+    opened.get_by_role("button", name="Play Two").click()
+    wait_until(opened, 1, 0.6)
+    early = cursor(opened, 1)
+    assert opened.locator(".track").nth(1).locator("rect.on").count() == 1
+    wait_until(opened, 1, 1.6)
+    assert cursor(opened, 1) > early + 0.1
+    opened.get_by_role("button", name="Pause Two").click()
+    assert not is_playing(opened, 1)
+    assert cursor(opened, 1) == pytest.approx(seconds(opened, 1) / SECONDS, abs=0.01)
+    length = opened.evaluate("document.querySelectorAll('audio')[1].duration")
+    assert length == pytest.approx(SECONDS + TAIL, abs=0.15)
+
+
+def test_sound_comes_out(opened):
+    """The decoded audio is not silence."""
+    loudest = opened.evaluate(
+        """async () => {
+            const source = document.querySelector('audio').src.split(',')[1];
+            const bytes = Uint8Array.from(atob(source), c => c.charCodeAt(0));
+            const sound = await new OfflineAudioContext(2, 1, 32000).decodeAudioData(bytes.buffer);
+            return sound.getChannelData(0).reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+        }"""
+    )
+    assert 0.5 < loudest < 1.1
+
+
+def test_one_plays_at_a_time(opened):
+    for track in (0, 2):
+        opened.locator(".play").nth(track).click()
+        wait_until(opened, track, 0.1)
+    assert [is_playing(opened, track) for track in range(3)] == [False, False, True]
+
+
+def test_it_stops_at_the_end(opened):
+    opened.locator(".roll").first.focus()
+    opened.keyboard.press("End")
+    opened.keyboard.press("Space")
+    opened.wait_for_function("() => document.querySelector('audio').currentTime === 0")
+    opened.wait_for_function("() => !document.querySelector('.playing')")
+    assert cursor(opened) == pytest.approx(0, abs=0.01)
+
+
+def test_a_click_seeks(opened):
+    box = opened.locator(".notes").first.bounding_box()
+    opened.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2)
+    assert seconds(opened) == pytest.approx(SECONDS / 2, abs=0.05)
+    assert cursor(opened) == pytest.approx(0.5, abs=0.01)
+    opened.locator(".play").first.click()
+    wait_until(opened, 0, SECONDS / 2 + 0.3)
+
+
+def test_the_keyboard_does_everything(opened):
+    opened.keyboard.press("Tab")
+    focused = "document.activeElement"
+    assert opened.evaluate(f"{focused}.className") == "play"
+    assert opened.evaluate(f"getComputedStyle({focused}).outlineStyle") == "solid"
+    opened.keyboard.press("Enter")
+    wait_until(opened, 0, 0.2)
+    opened.keyboard.press("Space")
+    assert not is_playing(opened)
+    opened.keyboard.press("Tab")
+    assert opened.evaluate(f"{focused}.download").endswith(".mid")
+    opened.keyboard.press("Tab")
+    assert opened.evaluate(f"{focused}.getAttribute('role')") == "slider"
+    opened.keyboard.press("Home")
+    assert seconds(opened) == 0
+    for key, expected in [("ArrowRight", 1), ("Shift+ArrowRight", 6), ("ArrowLeft", 5)]:
+        opened.keyboard.press(key)
+        assert seconds(opened) == pytest.approx(expected, abs=0.01)
+    assert opened.evaluate(f"{focused}.getAttribute('aria-valuetext')") == "0:05 of 0:06"
+    assert float(opened.evaluate(f"{focused}.getAttribute('aria-valuenow')")) == 5
+    opened.keyboard.press("Space")
+    assert is_playing(opened)
+
+
+def test_midi_can_be_downloaded(opened):
+    with opened.expect_download() as download:
+        opened.get_by_role("link", name="Download Two as MIDI").click()
+    assert download.value.suggested_filename == "Two.mid"
+    assert pathlib.Path(download.value.path()).read_bytes()[:4] == b"MThd"
+
+
+def test_names_are_shown_as_they_are(opened):
+    assert opened.locator("h3").first.inner_text() == NASTY
+    assert opened.locator("b").count() == 0
+
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [PHONE, PHONE | {"color_scheme": "dark"}, {"viewport": {"width": 1280, "height": 800}}],
+    indirect=True,
+)
+def test_it_fits(opened):
+    width = opened.viewport_size["width"]
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    for box in (item.bounding_box() for item in opened.locator(".play, .midi, .roll").all()):
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["height"] >= 26  # room for a finger
+    real, samples = (opened.locator(f".{name}").bounding_box() for name in ("real", "samples"))
+    assert (real["y"] == samples["y"]) == (width > 1000)  # beside, or below
+
+
+@pytest.mark.parametrize("opened", [{"color_scheme": s} for s in ("light", "dark")], indirect=True)
+def test_text_stands_out(opened):
+    """Contrast of at least 4.5 to 1 (WCAG AA)."""
+
+    def luminance(colour):
+        parts = [int(x) / 255 for x in colour[4:-1].split(",")]
+        linear = [x / 12.92 if x <= 0.04 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    def contrast(*colours):
+        dark, light = sorted(map(luminance, colours))
+        return (light + 0.05) / (dark + 0.05)
+
+    def style(selector, name):
+        return opened.evaluate(f"getComputedStyle(document.querySelector('{selector}')).{name}")
+
+    card = style(".track", "backgroundColor")
+    for selector in ("h3", ".name p", ".time", ".midi", ".real .midi"):
+        assert contrast(style(selector, "color"), card) > 4.5
+    assert contrast(style(".intro", "color"), style("body", "backgroundColor")) > 4.5
+    assert contrast(style(".play", "color"), style(".play", "backgroundColor")) > 3

@@ -1,0 +1,80 @@
+"""The page is one small file that needs nothing else and that no title can break."""
+
+import base64
+import html
+import re
+
+import pytest
+from note_seq import midi_io
+from pieces import line, metre, piece
+
+from zoo.data.proto import NoteSequence
+from zoo.errors import ZooError
+from zoo.listen.page import LIMIT, Track, page
+from zoo.listen.synth import TAIL
+
+NASTY = "</script><b>\"' & {{intro}} $1 \\1"
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    tune = metre(line([67, 60, 62, 64, 65, 67, 69]), (0, 1, 4), (0.5, 3, 4))
+    tracks = [Track(NASTY, tune, caption=NASTY), Track("Plain", line([60, 64, 67]))]
+    page(tracks, path, title=NASTY, intro=NASTY, real=[Track("Real", piece((0, 1, 72)))])
+    return path.read_text("utf-8")
+
+
+def test_names_are_text(text):
+    assert text.count(html.escape(NASTY)) == 7  # title twice, intro, name thrice, caption
+    assert "<b>" not in text
+    assert text.count("</script>") == 1
+
+
+def test_no_address_leads_outside(text):
+    assert not re.search(r"https?:|//\w|@import|url\(", re.sub(r"base64,[\w+/=]+", "", text))
+    addresses = re.findall(r'(?:src|href)="([^"]{0,40})', text)
+    assert len(addresses) == 6
+    assert all(re.match("data:audio/(mpeg|ogg|midi);base64,", address) for address in addresses)
+    assert "default-src 'none'" in text
+    assert "unsafe" not in text
+
+
+def test_midi_reads_back(text):
+    files = re.findall(r'href="data:audio/midi;base64,([^"]+)"', text)
+    read = [midi_io.midi_to_note_sequence(base64.b64decode(file)) for file in files]
+    assert [len(sequence.notes) for sequence in read] == [7, 3, 1]
+    assert 'download="Plain.mid"' in text
+
+
+def test_every_note_is_drawn(text):
+    assert text.count("<rect ") == 7 + 3 + 1
+
+
+def test_without_real_music_there_is_no_second_column(tmp_path):
+    page([Track("One", line([60]))], tmp_path / "a.html", title="A", intro="B")
+    assert 'class="real"' not in (tmp_path / "a.html").read_text()
+
+
+def test_a_track_without_notes(tmp_path):
+    with pytest.raises(ZooError, match="no note to play"):
+        page([Track("One", NoteSequence())], tmp_path / "a.html", title="A", intro="B")
+
+
+def tracks(each):
+    pitches = [60 + 7 * i % 24 for i in range(round(10 / each))]
+    return [Track(str(p), line(pitches, each=each, program=p)) for p in (0, 40)]
+
+
+def test_eight_samples_and_four_excerpts_fit(tmp_path):
+    page(tracks(each=0.25), tmp_path / "a.html", title="A", intro="B")
+    per_second = (tmp_path / "a.html").stat().st_size / (2 * (10 + TAIL))
+    assert per_second * 12 * (30 + TAIL) < LIMIT
+
+
+def test_a_page_that_grows_too_large_gets_smaller_audio(tmp_path, monkeypatch):
+    page(tracks(each=0.125), tmp_path / "a.html", title="A", intro="B")
+    best = (tmp_path / "a.html").stat().st_size
+    monkeypatch.setattr("zoo.listen.page.LIMIT", best - 1)
+    page(tracks(each=0.125), tmp_path / "a.html", title="A", intro="B")
+    assert (tmp_path / "a.html").stat().st_size < 0.8 * best

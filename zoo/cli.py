@@ -1,0 +1,149 @@
+"""`zoo`: sample, evaluate, data, list, doctor."""
+
+import pathlib
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional
+
+from zoo.errors import UsageError
+from zoo.nn.decode import Draw
+
+
+def sample(
+    run: Positional[str],
+    /,
+    n: int = 8,
+    seed: int = 0,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    min_p: float = 0.0,
+    length: int | None = None,
+    primer: pathlib.Path | None = None,
+    out: pathlib.Path = pathlib.Path("samples"),
+) -> None:
+    """Write pieces: MIDI, WAV, piano roll and score, and a page to hear them on.
+
+    Args:
+        run: a directory that training has written, or the name of shipped weights (`zoo list`).
+        n: how many pieces.
+        seed: the same seed writes the same music.
+        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
+        top_k: draw from that many likeliest events only.
+        top_p: draw from the likeliest events whose probability adds up to this.
+        min_p: draw from events at least this fraction as likely as the likeliest.
+        length: most events in a piece.
+        primer: a MIDI, ABC or MusicXML file that every piece goes on from.
+        out: where to put them.
+    """
+    from zoo.data.read import first
+    from zoo.listen.gallery import gallery
+    from zoo.trained import load
+
+    draw = Draw(temperature, top_k, top_p, min_p)
+    begin = None if primer is None else first(primer)
+    model = load(run)
+    pieces = model.sample(n, seed, length=length, draw=draw, primer=begin)
+    page = gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
+    print(f"{len(pieces)} pieces in {out}; open {page}")
+
+
+def evaluate(
+    run: Positional[str],
+    /,
+    corpus: str | None = None,
+    split: Literal["train", "validation", "test"] = "test",
+    batch: int = 32,
+) -> None:
+    """Measure a model's likelihood on music it was not trained on.
+
+    Args:
+        run: a directory that training has written, or the name of shipped weights.
+        corpus: what to measure it on; by default the corpus it was trained on.
+        split: which part of it.
+        batch: rows at a time.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from zoo.data.pieces import corpus_pieces
+    from zoo.data.pipeline import whole
+    from zoo.train.evaluate import evaluator
+    from zoo.trained import load
+
+    model = load(run)
+    spec = corpus or model.about["music"]["corpus"]
+    pieces = corpus_pieces(spec, split, model.codec)
+    metrics = evaluator(model.family)(model.params, whole(pieces, model.codec, batch))
+    table = Table("metric", "value", title=f"{run} on {spec}, {split}")
+    for name, value in metrics.items():
+        table.add_row(name.partition("/")[2], f"{value:,.4f}")
+    Console().print(table)
+
+
+def data(
+    action: Positional[Literal["build", "report"]],
+    corpus: Positional[str],
+    /,
+    for_: Annotated[str | None, tyro.conf.arg(name="for")] = None,
+    force: bool = False,
+    workers: int = 2,
+) -> None:
+    """Build a corpus and say what was kept and what was dropped, and why.
+
+    Args:
+        action: build (where it is not built yet), or report on what was built.
+        corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen.
+        for_: a codec; adds what it would refuse.
+        force: build it again.
+        workers: processes that read files.
+    """
+    from zoo.data.build import build, open_report
+
+    if action == "report" and force:
+        raise UsageError("--force goes with build: run zoo data build.")
+    report = (
+        build(corpus, force=force, workers=workers) if action == "build" else open_report(corpus)
+    )
+    report.print()
+
+
+def list_() -> None:
+    """Name the families, codecs, corpora and weights there are."""
+    from zoo.data.codecs import CODECS
+    from zoo.data.corpora import KNOWN
+    from zoo.models import families
+    from zoo.trained import weights
+
+    named = {
+        "families": {name: module.__doc__ for name, module in families().items()},
+        "codecs": {name: codec.__doc__ for name, codec in CODECS.items()},
+        "corpora": {name: source.__doc__ for name, source in KNOWN.items()},
+        "weights": dict.fromkeys(weights(), "shipped with the package"),
+    }
+    for kind, members in named.items():
+        print(kind)
+        for name, text in members.items():
+            print(f"  {name:12} {(text or '').strip().splitlines()[0]}")
+
+
+def doctor() -> None:
+    """Print versions installed against tested, devices, and where caches live."""
+    from zoo.doctor import doctor
+
+    doctor()
+
+
+def main() -> None:
+    """The entry point of the `zoo` command."""
+    from zoo.experiment import exit_on_error
+
+    commands = {
+        "sample": sample,
+        "evaluate": evaluate,
+        "data": data,
+        "list": list_,
+        "doctor": doctor,
+    }
+    exit_on_error(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="zoo"))

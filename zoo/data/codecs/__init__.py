@@ -1,0 +1,61 @@
+"""Codecs between NoteSequences and arrays, by name, so that a checkpoint can restore its own."""
+
+import dataclasses
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from zoo.data.codecs.base import Codec, Fit
+from zoo.data.codecs.chorale import Chorale
+from zoo.data.codecs.melody import Melody
+from zoo.data.codecs.performance import Performance
+from zoo.data.codecs.pianoroll import Pianoroll
+from zoo.errors import UsageError
+
+__all__ = [
+    "CODECS",
+    "Chorale",
+    "Codec",
+    "Fit",
+    "Melody",
+    "Performance",
+    "Pianoroll",
+    "describe",
+    "make",
+]
+
+CODECS: Mapping[str, type] = {
+    "melody": Melody,
+    "chorale": Chorale,
+    "pianoroll": Pianoroll,
+    "performance": Performance,
+}
+
+
+def make(name: str, **fields: Any) -> Codec:
+    """The codec of that name, with those fields: `make(**describe(codec)) == codec`.
+
+    Lists become tuples, as they come back from JSON. Raises `UsageError` for an unknown name or
+    field.
+    """
+    codec = CODECS[_known(name, CODECS, "codec")]
+    names = [field.name for field in dataclasses.fields(codec)]
+    values = {
+        _known(key, names, f"field of the {name} codec"): tuple(x) if isinstance(x, list) else x
+        for key, x in fields.items()
+    }
+    return codec(**values)
+
+
+def describe(codec: Any) -> dict[str, Any]:
+    """The codec as plain data: its `name`, and every field."""
+    name = next(name for name, kind in CODECS.items() if type(codec) is kind)
+    return {"name": name, **dataclasses.asdict(codec)}
+
+
+def _known(name: str, names: Collection[str], what: str) -> str:
+    if name in names:
+        return name
+    close = difflib.get_close_matches(name, list(names), 1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
+    raise UsageError(f"there is no {what} called {name!r}; {hint}")

@@ -1,0 +1,132 @@
+"""One line on a grid of 16ths, bar by bar."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zoo.data.codecs import grid
+from zoo.data.codecs.base import BOUNDARY, Fit, Notes, losses
+from zoo.data.codecs.metre import Span, bar_steps, spans
+from zoo.data.codecs.steps import HOLD, Steps
+from zoo.data.proto import QPM, NoteSequence, metres
+from zoo.data.refusal import Refused
+from zoo.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Melody(Steps):
+    """A monophonic piece as int32 [t], one token per 16th.
+
+    The stream begins with the token of its metre and ends with BOUNDARY. A metre token begins the
+    count of bars anew: a pickup is [metre] pickup [metre] full bars, a change of metre is the new
+    token at its barline. Of several tracks the melody is the highest of those that are one line
+    and have at least half as many notes as the busiest of them.
+
+    Kept: pitch, rhythm in 16ths, metre, pickup, ties, length. Not kept: tempo, velocity, program.
+    """
+
+    fewest: int = 2  # notes
+    bars: int | None = None  # only so many full bars: the first in `encode`, all in `windows`
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.bars is not None and self.bars < 1:
+            raise UsageError(f"bars is None or at least 1, not {self.bars}")
+
+    def fit(self, sequence: NoteSequence) -> Fit:
+        """The stream int32 [t], and what was done.
+
+        Raises `Refused`: `empty`, `malformed`, `long`, `short`, `polyphonic`, `off-grid`, `range`,
+        `metre`.
+        """
+        notes, end, remarks = grid.read_steps(sequence, self.steps_per_quarter)
+        remarks += losses(sequence, notes)
+        notes, track = self._pick(notes)
+        line, chords = grid.line(notes, self.chords)
+        laid, bent = grid.snap(line, self.off_grid, self.steps_per_quarter)
+        if len(laid.onset) < self.fewest:
+            raise Refused("short", f"It has fewer than {self.fewest} notes.")
+        end = max(end, int(laid.offset[-1]))
+        found = spans(metres(sequence), end, self.known, self.steps_per_quarter)
+        stream = np.insert(self._events(laid, end), *self._metre_tokens(found))
+        stream = np.append(stream, np.int32(BOUNDARY))
+        remarks += track + chords + bent
+        if self.bars is not None:
+            crops = self.crops(stream)
+            if not crops:
+                raise Refused("short", f"It has no {self.bars} full bars in a row with a note.")
+            remarks.append(f"cropped: the first of {len(crops)} windows of {self.bars} bars")
+            stream = crops[0]
+        return Fit(stream, tuple(remarks))
+
+    def encode(self, sequence: NoteSequence) -> np.ndarray:
+        """int32 [t]. Raises `Refused` as `fit` does."""
+        return self.fit(sequence).array
+
+    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = 0) -> NoteSequence:
+        """The music up to the first BOUNDARY, whatever the tokens.
+
+        A HOLD of nothing is a rest; bars are of 4/4 until a metre is given.
+        """
+        array = np.asarray(array).reshape(-1)
+        timed, found = self._parse(array)
+        sequence = self._blank(found, len(timed), qpm)
+        self._write(sequence, array[timed], program=program)
+        return sequence
+
+    def windows(self, sequence: NoteSequence) -> list[np.ndarray]:
+        """Every `bars` full bars in a row, each a stream of its own. Raises `Refused` as `fit`."""
+        return self.crops(replace(self, bars=None).encode(sequence))
+
+    def crops(self, array: np.ndarray) -> list[np.ndarray]:
+        """As `windows`, of a whole stream; silent ones are left out.
+
+        A note held from before is struck anew where the window begins.
+        """
+        array = np.asarray(array).reshape(-1)
+        timed, found = self._parse(array)
+        events, count = array[timed], self.bars or 1
+        marks, tokens = self._metre_tokens(found)
+        source = np.maximum.accumulate(np.where(events != HOLD, np.arange(len(events)), 0))
+        full = self._full_bars(found, len(timed))
+        streams = []
+        for at in range(len(full) - count + 1):
+            start, stop = full[at][0], full[at + count - 1][1]
+            if any(full[i][1] != full[i + 1][0] for i in range(at, at + count - 1)):
+                continue
+            inner = (marks > start) & (marks < stop)
+            window = np.append(events[source[start]], events[start + 1 : stop])
+            if not (window >= self._struck).any():
+                continue
+            window = np.insert(window, marks[inner] - start, tokens[inner])
+            opening = tokens[np.searchsorted(marks, start, side="right") - 1]
+            streams.append(np.concatenate([[opening], window, [BOUNDARY]]).astype(np.int32))
+        return streams
+
+    def _full_bars(self, found: list[Span], length: int) -> list[tuple[int, int]]:
+        """Where each full bar starts and stops."""
+        stops = [span.start for span in found[1:]] + [length]
+        bars = []
+        for span, stop in zip(found, stops, strict=True):
+            bar = bar_steps(span.metre, self.steps_per_quarter)
+            bars += [(x, x + bar) for x in range(span.start, stop - bar + 1, bar)]
+        return bars
+
+    def _pick(self, notes: Notes) -> tuple[Notes, list[str]]:
+        """The notes of the track most like a melody."""
+        names = np.unique(notes.track)
+        if len(names) == 1:
+            return notes, []
+        tracks = [notes.take(notes.track == name) for name in names]
+        lines = [track for track in tracks if grid.overlap(track) <= self.chords]
+        if not lines:
+            raise Refused(
+                "polyphonic",
+                f"None of its {len(tracks)} tracks is a single line; the Performance and Pianoroll "
+                "codecs keep chords, and chords=1 takes an upper line.",
+            )
+        busiest = max(len(track.onset) for track in lines)
+        busy = [track for track in lines if 2 * len(track.onset) >= busiest]
+        best = max(busy, key=lambda track: track.pitch.mean())
+        at = next(i for i, track in enumerate(tracks) if track is best)
+        return best, [f"track: {at + 1} of {len(tracks)} taken, {len(best.onset)} notes"]

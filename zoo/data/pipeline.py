@@ -1,0 +1,113 @@
+"""From encoded pieces to batches: `dataset[i]` is the batch of step i, on any run and any resume."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import grain.python as grain
+import numpy as np
+
+from zoo.data.codecs.base import Codec
+from zoo.data.pieces import Pieces, pack
+from zoo.errors import UsageError
+
+Batch = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows(Sequence):
+    """Rows of `length` events, several pieces laid in each: {"tokens": [t], "mask": [t]}."""
+
+    pieces: Pieces
+    codec: Codec
+    length: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", pack(self.pieces.lengths.tolist(), self.length))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> list[np.ndarray]:
+        return [self.pieces[piece][start:stop] for piece, start, stop in self.rows[index]]
+
+    def lay(self, parts: list[np.ndarray]) -> Batch:
+        """One row of the parts, padded with 0 and masked where it is."""
+        events = np.concatenate(parts)
+        empty = np.zeros((self.length - len(events), *events.shape[1:]), events.dtype)
+        mask = np.arange(self.length) < len(events)
+        return {"tokens": np.concatenate([events, empty]), "mask": mask}
+
+    def transposed(self, parts: list[np.ndarray], rng: np.random.Generator, most: int):
+        """Each part in a key of its own, within `most` semitones and the codec's range."""
+        return [self.codec.transpose(part, self.interval(part, rng, most)) for part in parts]
+
+    def interval(self, part: np.ndarray, rng: np.random.Generator, most: int) -> int:
+        reach = self.codec.reach(part)
+        return int(rng.integers(max(reach.start, -most), min(reach.stop, most + 1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """Training batches without end: `batches[i]` is this process's part of the batch of step `i`.
+
+    The rows of an epoch are shuffled by (seed, epoch) and transposed by (seed, row of the run), so
+    any batch can be had without those before it. Tokens int32 [b / processes, t], mask likewise.
+    """
+
+    pieces: Pieces
+    codec: Codec
+    batch: int
+    length: int
+    seed: int = 0
+    transpose: int = 0
+    process: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        rows = Rows(self.pieces, self.codec, self.length)
+        index, count = self.process
+        if self.batch > len(rows):
+            raise UsageError(
+                f"a batch of {self.batch} is larger than the data, which fills {len(rows)} rows of "
+                f"{self.length} events: lower --batch or --length, or add music."
+            )
+        if self.batch % count:
+            raise UsageError(
+                f"a batch of {self.batch} does not divide over {count} processes: "
+                f"make --batch a multiple of {count}."
+            )
+        dataset = grain.MapDataset.source(rows).seed(self.seed).shuffle().repeat()
+        if self.transpose:
+            dataset = dataset.random_map(
+                lambda parts, rng: rows.transposed(parts, rng, self.transpose)
+            )
+        object.__setattr__(self, "dataset", dataset.map(rows.lay).batch(self.batch // count))
+
+    def __getitem__(self, step: int) -> Batch:
+        index, count = self.process
+        return self.dataset[step * count + index]
+
+
+def whole(pieces: Pieces, codec: Codec, batch: int, process: tuple[int, int] = (0, 1)) -> list[Batch]:
+    """Every piece once, none cut and none transposed: what a likelihood is measured on.
+
+    The last batch is filled with rows that are masked out, so that all have one shape.
+    """
+    rows = Rows(pieces, codec, int(pieces.lengths.max()))
+    index, count = process
+    share = batch // count
+    return [
+        {k: v[index * share : (index + 1) * share] for k, v in stack(rows, first, batch).items()}
+        for first in range(0, len(rows), batch)
+    ]
+
+
+def stack(rows: Rows, first: int, batch: int) -> Batch:
+    laid: Iterator[Batch] = (rows.lay(rows[i]) for i in range(first, min(first + batch, len(rows))))
+    columns = {k: np.stack(v) for k, v in transpose_dicts(laid).items()}
+    missing = batch - len(columns["mask"])
+    return {k: np.pad(v, [(0, missing)] + [(0, 0)] * (v.ndim - 1)) for k, v in columns.items()}
+
+
+def transpose_dicts(dicts: Iterator[Batch]) -> dict[str, list[np.ndarray]]:
+    rows = list(dicts)
+    return {key: [row[key] for row in rows] for key in rows[0]}

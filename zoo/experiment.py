@@ -1,0 +1,145 @@
+"""What an experiment over events does: corpus, codec, training, likelihood, samples, record.
+
+An experiment is a function whose keyword defaults are its configuration; `launch` turns it into a
+command line, and `events` is the body that such functions share.
+"""
+
+import dataclasses
+import pathlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import tyro
+
+from zoo.core import Family, Params
+from zoo.data.codecs import make
+from zoo.data.codecs.base import Codec
+from zoo.data.pieces import Pieces, corpus_pieces
+from zoo.data.pipeline import Batches, whole
+from zoo.errors import UsageError, ZooError
+from zoo.listen.gallery import gallery
+from zoo.record import record
+from zoo.report import compare, provenance, write
+from zoo.train import hosts, loop, precision, shard
+from zoo.train.evaluate import evaluator
+from zoo.train.optim import Adam
+from zoo.trained import load
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Music:
+    """What a model is trained on, and how it is cut."""
+
+    corpus: str = "tunes"
+    """tunes, essen, chorales, folder:/path/to/your/files, or a union such as tunes+essen."""
+    codec: str = "melody"
+    """How scores become events: melody or performance."""
+    batch: int = 32
+    """Rows in a batch, over all devices."""
+    length: int = 512
+    """Events in a row; several pieces share one."""
+    transpose: int = 5
+    """Most semitones up or down by which a piece is moved, at random, in training."""
+
+
+def events(
+    family: Callable[[int], Family],
+    *,
+    name: str,
+    workdir: pathlib.Path,
+    steps: int,
+    music: Music,
+    adam: Adam,
+    options: loop.Options,
+    samples: int,
+) -> dict[str, Any]:
+    """Trains `family(vocabulary)`, measures it on the test split, and writes samples.
+
+    Leaves config.json, metrics.jsonl, tensorboard/, checkpoints/, samples/ and result.json in
+    `workdir`, and returns what is in the last.
+    """
+    began = time.perf_counter()
+    hosts.connect(options.coordinator, options.processes, options.process)
+    process = (jax.process_index(), jax.process_count())
+    codec = make(music.codec)
+    pieces = {split: corpus_pieces(music.corpus, split, codec) for split in SPLITS}
+    if pieces["train"].shape:
+        raise UsageError(f"{name} reads one event at a time: give --codec melody or performance.")
+    model = family(codec.vocab)
+    config = {"experiment": name, **record({"family": model, "codec": codec, "music": music})}
+    config |= record({"adam": adam, "seed": options.seed})
+    measure = likelihood(model, pieces, codec, music, options)
+    if process[0] == 0:
+        write(workdir / "config.json", {**config, "steps": steps, "options": record(options)})
+    outcome = loop.fit(
+        model,
+        Batches(
+            pieces["train"],
+            codec,
+            music.batch,
+            music.length,
+            options.seed,
+            music.transpose,
+            process,
+        ),
+        tx=adam.rule(steps),
+        steps=steps,
+        workdir=workdir,
+        options=options,
+        meta=config,
+        validate=lambda params: {
+            "valid": (metrics := measure(params, "validation"))["nll"],
+            **{f"valid_{key}": value for key, value in metrics.items()},
+        },
+    )
+    best = load(workdir)
+    metrics = {f"test_{key}": value for key, value in measure(best.params, "test").items()}
+    metrics |= {"best_step": best.about["step"], "first_step_seconds": outcome.first_step}
+    metrics |= {"input_wait": outcome.input_wait}
+    result = {"experiment": name, "metrics": metrics, **provenance(began)}
+    if process[0] == 0:
+        if samples:
+            real = [codec.decode(piece) for piece in pieces["test"][:3]]
+            tunes = best.sample(samples, options.seed)
+            gallery(tunes, workdir / "samples", title=name, real=real)
+        write(workdir / "result.json", result)
+        if options.compare:
+            print(compare(name, workdir / "metrics.jsonl"), file=sys.stderr)
+    return result
+
+
+def likelihood(
+    model: Family, pieces: dict[str, Pieces], codec: Codec, music: Music, options: loop.Options
+) -> Callable[[Params, str], dict[str, float]]:
+    """Returns `(params, split) -> metrics` over every piece of a split, whole."""
+    process = (jax.process_index(), jax.process_count())
+    mesh = shard.mesh(model=options.model)
+    measure = evaluator(model, mesh=mesh, context=precision.context(options.bf16))
+
+    def over(params: Params, split: str) -> dict[str, float]:
+        metrics = measure(params, whole(pieces[split], codec, music.batch, process))
+        return {key.partition("/")[2]: value for key, value in metrics.items()}
+
+    return over
+
+
+def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> None:
+    """Runs `experiment` from the command line. Exits 2 where the request is wrong, 1 on failure."""
+    exit_on_error(lambda: tyro.cli(experiment, args=args, config=(tyro.conf.OmitArgPrefixes,)))
+
+
+def exit_on_error(run: Callable[[], Any]) -> Any:
+    """One sentence and an exit code, in place of a traceback, for what a person can mend."""
+    try:
+        return run()
+    except ZooError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(error.code) from error
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from the last checkpoint.", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,190 @@
+"""An LSTM language model of events (Eck & Schmidhuber 2002; Graves 2013, arXiv:1308.0850, section 2).
+
+Embed each event, run stacked LSTM layers over them, predict the next event. Several pieces share a
+row, each ended by BOUNDARY, at which the state starts afresh. Long rows can be trained a `segment`
+at a time: the state is carried across, the gradient stops there (truncated back-propagation), and
+memory is one segment's. Axes: b row, t step, v vocabulary, e embedding, h width.
+
+Deviations from Graves: no peepholes and no skip connections; dropout as in Zaremba et al. 2014
+between layers, and on the embedding table as in Gal & Ghahramani 2016 (the same for an event
+wherever it occurs in a batch), so that the table and the first layer's input weights multiply once
+for the vocabulary instead of once for each event.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
+from zoo.nn.decode import Draw, generate
+from zoo.errors import UsageError
+from zoo.nn.recurrent import Carry, LSTMLayer, cell, keep, unroll, zeros
+
+State = tuple[Carry, ...]  # one per layer
+Weights = tuple[Array, Array, list[tuple[Array, Array]]]  # first layer's table and u; [w; u], b
+
+
+class Net(nn.Module):
+    vocab: int
+    embed: int
+    width: int
+    layers: int
+    dropout: float
+    tie: bool
+
+    def setup(self) -> None:
+        self.table = nn.Embed(self.vocab, self.embed)
+        self.lstm = [LSTMLayer(self.width) for _ in range(self.layers)]
+        self.drop = nn.Dropout(self.dropout)
+        self.head = self.table.attend if self.tie else nn.Dense(self.vocab)
+
+    def __call__(self, state: State, inputs: Array, still: bool) -> tuple[State, Array]:
+        """State, inputs int [t, b] -> state, logits float32 [t, b, v]; `still` turns dropout off."""
+        reset = inputs == BOUNDARY
+        first, *rest = self.lstm
+        gates = first.input(self.drop(self.table.embedding, deterministic=still))[inputs]
+        carry, x = unroll(first.u, gates, state[0], reset)
+        after = [carry]
+        for layer, carry in zip(rest, state[1:], strict=True):
+            carry, x = layer(self.drop(x, deterministic=still), carry, reset)
+            after.append(carry)
+        x = self.drop(x, deterministic=still)
+        return tuple(after), self.head(x).astype(jnp.float32)
+
+    def weights(self) -> Weights:
+        first, *rest = self.lstm
+        mixed = [layer.mixed() for layer in rest]
+        return first.input(self.table.embedding), first.u, mixed
+
+    def one(self, weights: Weights, state: State, token: Array) -> tuple[State, Array]:
+        """One step, from weights that `weights` has multiplied out: token [b] -> logits [b, v]."""
+        table, u, mixed = weights
+        state = tuple(keep(carry, token == BOUNDARY) for carry in state)
+        gates = table[token] + state[0].h @ u
+        after = []
+        for carry, following in zip(state, [*mixed, None], strict=True):
+            carry, _ = cell(carry, gates)
+            after.append(carry)
+            if following is not None:
+                w, b = following
+                gates = jnp.concatenate([carry.h, state[len(after)].h], axis=-1) @ w + b[None]
+        return tuple(after), self.head(after[-1].h).astype(jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class LSTM:
+    """Sizes, and `length`: events in a row and in a sample; `segment`: how far a gradient reaches.
+
+    Raises:
+      UsageError: `tie` where `embed` and `width` differ.
+    """
+
+    vocab: int = 130
+    embed: int = 128
+    width: int = 256
+    layers: int = 2
+    dropout: float = 0.0
+    length: int = 256
+    segment: int | None = None
+    tie: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tie and self.embed != self.width:
+            raise UsageError(
+                f"tie shares the embedding with the output layer, but embed is {self.embed} and "
+                f"width {self.width}: make them equal."
+            )
+
+    @property
+    def net(self) -> Net:
+        return Net(self.vocab, self.embed, self.width, self.layers, self.dropout, self.tie)
+
+    def example(self, n: int) -> Batch:
+        tokens = jnp.arange(n * self.length).reshape(n, self.length) % self.vocab
+        return {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones((n, self.length), bool)}
+
+    def init(self, rng: Key, batch: Batch) -> Params:
+        inputs = batch["tokens"][:, :1].T
+        return {"net": self.net.init(rng, self.start(inputs.shape[1]), inputs, True)["params"]}
+
+    def objectives(self) -> Mapping[str, Objective]:
+        return {"fit": Objective(self.loss)}
+
+    def loss(
+        self, params: Params, batch: Batch, rng: Key, step: Array | None
+    ) -> tuple[Array, Metrics]:
+        """Mean negative log-likelihood of the events in the mask, in nats."""
+        log_p, hit = self.score(params, batch["tokens"], None if step is None else rng)
+        events = batch["mask"].sum()
+        share = batch["mask"] / jnp.maximum(events, 1)
+        nll = -(log_p * share).sum()
+        return nll, {"nll": nll, "accuracy": (hit * share).sum(), "events": events}
+
+    def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
+        """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
+        return (self.score(params, tokens)[0] * mask).sum(axis=1)
+
+    def score(
+        self, params: Params, tokens: Array, rng: Key | None = None
+    ) -> tuple[Array, Array]:
+        """For each event [b, t]: its log-likelihood, and whether it was the likeliest.
+
+        Dropout is on where `rng` is given.
+        """
+        inputs = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=BOUNDARY)
+        net = {"params": params["net"]}
+        pairs = jnp.stack([inputs.T, tokens.T])
+        n, t = tokens.shape
+        size = self.segment or t
+        count = -(-t // size)
+        pairs = jnp.pad(pairs, ((0, 0), (0, count * size - t), (0, 0)), constant_values=BOUNDARY)
+        segments = pairs.reshape(2, count, size, n).swapaxes(0, 1)
+
+        def segment(state: State, now: tuple[Array, Array]) -> tuple[State, tuple[Array, Array]]:
+            index, (inputs, targets) = now
+            rngs = None if rng is None else {"dropout": jax.random.fold_in(rng, index)}
+            state, logits = self.net.apply(net, state, inputs, rng is None, rngs=rngs)
+            chosen = (logits * jax.nn.one_hot(targets, self.vocab)).sum(axis=-1)
+            found = chosen - jax.nn.logsumexp(logits, axis=-1), chosen >= logits.max(axis=-1)
+            return jax.lax.stop_gradient(state), found
+
+        segment = segment if count == 1 else jax.checkpoint(segment)
+        inputs = (jnp.arange(count), (segments[:, 0], segments[:, 1]))
+        _, found = jax.lax.scan(segment, self.start(n), inputs)
+        return jax.tree.map(lambda x: x.reshape(-1, n)[:t].T, found)
+
+    def start(self, n: int) -> State:
+        """The state of `n` rows before their first event."""
+        return tuple(zeros(n, self.width) for _ in range(self.layers))
+
+    def step(self, params: Params, state: State, token: Array) -> tuple[State, Array]:
+        """One streaming step: state, token int [n] -> state, logits of the next event [n, v]."""
+        return self.stepper(params)(state, token)
+
+    def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:
+        """`step` with all that does not change from event to event worked out beforehand."""
+        variables = {"params": params["net"]}
+        weights = self.net.apply(variables, method=Net.weights)
+        return lambda state, token: self.net.apply(
+            variables, weights, state, token, method=Net.one
+        )
+
+    def sample(
+        self,
+        params: Params,
+        rng: Key,
+        n: int,
+        *,
+        length: int | None = None,
+        draw: Draw = Draw(),
+        primer: Array | None = None,
+    ) -> Array:
+        """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
+        step, length = self.stepper(params), length or self.length
+        return generate(step, self.start(n), rng, n, length, draw=draw, primer=primer)
+
+
+TINY = LSTM(vocab=8, embed=4, width=8, layers=2, length=6)

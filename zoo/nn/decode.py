@@ -1,0 +1,161 @@
+"""Drawing tokens from logits, one at a time, for any autoregressive family.
+
+Each event costs one uniform number, turned into a token through the inverse of the cumulative
+distribution. The number belongs to (key, row, step) and to nothing else, so a row's music does not
+depend on how many rows are drawn beside it. Axes: n rows, t step, v vocabulary.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from zoo.core import BOUNDARY, Array, Key
+from zoo.errors import UsageError
+
+State = TypeVar("State")
+CHUNK = 32  # steps between two looks at whether every row has ended
+BELOW_ONE = 1 - 2**-24
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """How a token is drawn. The filters apply in the order of the fields, and cost only when on.
+
+    `temperature` divides the logits; 0 takes the likeliest token. `top_k` keeps that many likeliest
+    (None or 0: all). `top_p` keeps the likeliest whose mass reaches it (Holtzman et al. 2020).
+    `min_p` keeps those at least that fraction as likely as the likeliest (Nguyen et al. 2024).
+    Tokens tied with the last one kept are kept.
+
+    Raises:
+      UsageError: a value outside its range.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    min_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        legal = {
+            "temperature": (0 <= self.temperature < math.inf, "a finite number from 0 up"),
+            "top_k": (self.top_k is None or self.top_k >= 0, "a whole number from 0 (all) up"),
+            "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
+            "min_p": (0 <= self.min_p <= 1, "from 0 to 1"),
+        }
+        for name, (holds, range_) in legal.items():
+            if not holds:
+                raise UsageError(f"{name} is {getattr(self, name)}: choose {range_}.")
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0 or self.top_k == 1
+
+    def __call__(self, logits: Array, u: Array) -> Array:
+        """Logits [.., v] and uniform numbers [..] in [0, 1) to tokens int32 [..]."""
+        if self.greedy:
+            return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        logits = logits.astype(jnp.float32) / self.temperature
+        mass = jnp.exp(logits - logits.max(axis=-1, keepdims=True))
+        return invert(self.filter(mass), u)
+
+    def filter(self, mass: Array) -> Array:
+        """Unnormalised probabilities [.., v] whose largest is 1, with what is not kept set to 0."""
+        if self.top_k and self.top_k < mass.shape[-1]:
+            least = jax.lax.top_k(mass, self.top_k)[0][..., -1:]
+            mass = jnp.where(mass >= least, mass, 0.0)
+        if self.top_p < 1:
+            falling = jnp.sort(mass, axis=-1, descending=True)
+            before = jnp.cumsum(falling, axis=-1) - falling
+            inside = before < self.top_p * falling.sum(axis=-1, keepdims=True)
+            least = jnp.where(inside, falling, jnp.inf).min(axis=-1, keepdims=True)
+            mass = jnp.where(mass >= least, mass, 0.0)
+        return jnp.where(mass >= self.min_p, mass, 0.0) if self.min_p else mass
+
+
+def invert(mass: Array, u: Array) -> Array:
+    """The token at which the cumulative share of `mass` [.., v] first exceeds `u` [..].
+
+    Never a token without mass, whatever rounding does to the sums.
+    """
+    total = jnp.where(mass > 0, jnp.cumsum(mass, axis=-1), 0.0)
+    goal = jnp.minimum(u, BELOW_ONE)[..., None] * total.max(axis=-1, keepdims=True)
+    return jnp.argmax(total > goal, axis=-1).astype(jnp.int32)
+
+
+def uniforms(rng: Key, n: int, length: int) -> Array:
+    """Uniform numbers [length, n]: the one at (t, i) is a function of `rng`, i and t alone."""
+
+    def one(key: Key, t: Array) -> Array:
+        return jax.random.uniform(jax.random.fold_in(key, t))
+
+    rows = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
+    return jax.vmap(jax.vmap(one, (0, None)), (None, 0))(rows, jnp.arange(length))
+
+
+def bucket(length: int) -> int:
+    """The next power of two from 32 up: sample that many and crop, and few lengths are compiled."""
+    return max(CHUNK, 1 << (length - 1).bit_length())
+
+
+def generate(
+    step: Callable[[State, Array], tuple[State, Array]],
+    state: State,
+    rng: Key,
+    n: int,
+    length: int,
+    *,
+    draw: Draw = Draw(),
+    primer: Array | None = None,
+    allow: Array | None = None,
+) -> Array:
+    """Draws `n` rows of `length` events in one compiled loop, which stops once every row has ended.
+
+    Args:
+      step: one step of the model, (state, token [n]) -> (state, logits [n, v]). A grammar is a
+        `step` too: one that keeps its own state beside the model's and lowers what it forbids to
+        minus infinity.
+      state: the state before the first event; the first token fed is BOUNDARY.
+      rng: row i's draws are a function of `rng`, i and the step: the same for any `n` and `length`.
+      primer: int [n, p] or [p], the events that rows begin with. Rows may be of different lengths,
+        padded with BOUNDARY: those places are drawn.
+      allow: bool [v], the tokens that may be drawn.
+
+    Returns:
+      int32 [n, length]; after a row's first drawn BOUNDARY there is nothing else.
+    """
+    chunk = min(CHUNK, length)
+    steps = -(-length // chunk) * chunk
+    forced = jnp.full((steps, n), BOUNDARY, jnp.int32)
+    if primer is not None:
+        given = jnp.broadcast_to(primer, (n, primer.shape[-1]))[:, :length]
+        forced = forced.at[: given.shape[1]].set(given.T.astype(jnp.int32))
+    u = uniforms(rng, n, steps)
+
+    def event(now, inputs):
+        state, token, ended = now
+        u, forced = inputs
+        state, logits = step(state, token)
+        if allow is not None:
+            logits = jnp.where(allow[None], logits, -jnp.inf)
+        drawn = jnp.where(ended, BOUNDARY, draw(logits, u))
+        token = jnp.where(forced == BOUNDARY, drawn, forced)
+        return (state, token, token == BOUNDARY), token
+
+    def some(now):
+        t, rows, loop = now
+        inputs = jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, t, chunk), (u, forced))
+        loop, tokens = jax.lax.scan(event, loop, inputs)
+        return t + chunk, jax.lax.dynamic_update_slice_in_dim(rows, tokens, t, 0), loop
+
+    def unfinished(now):
+        t, _, (_, _, ended) = now
+        return (t < steps) & ~ended.all()
+
+    rows = jnp.full((steps, n), BOUNDARY, jnp.int32)
+    loop = (state, jnp.full((n,), BOUNDARY, jnp.int32), jnp.zeros((n,), bool))
+    _, rows, _ = jax.lax.while_loop(unfinished, some, (0, rows, loop))
+    return rows[:length].T

@@ -1,0 +1,81 @@
+"""What a figure needs beside it to be believed, and whether a run repeats a published curve."""
+
+import datetime
+import json
+import os
+import pathlib
+import shlex
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from zoo.errors import UsageError
+from zoo.train.checkpoint import versions
+
+RESULTS = pathlib.Path(__file__).parents[1] / "experiments" / "results"
+SPREAD = 4.0  # standard deviations over seeds
+SLACK = 0.03  # and as a fraction of the value, for what two or three seeds cannot show
+
+
+def write(path: pathlib.Path, value: Any) -> None:
+    """JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(value, indent=2) + "\n")
+    unfinished.replace(path)
+
+
+def provenance(began: float) -> dict[str, Any]:
+    """Seconds since `began`, device, versions, command and day."""
+    device = jax.devices()[0]
+    return {
+        "seconds": round(time.perf_counter() - began, 1),
+        "device": f"{jax.device_count()} x {device.device_kind}, {os.cpu_count()} cores",
+        "versions": versions(),
+        "command": shlex.join(["python", *sys.argv]),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def curve(lines: Iterable[str], metric: str = "valid") -> dict[int, float]:
+    """step -> value, from the lines of a `metrics.jsonl`."""
+    points = (json.loads(line) for line in lines)
+    return {point["step"]: point[metric] for point in points if metric in point}
+
+
+def compare(name: str, metrics: pathlib.Path, results: pathlib.Path = RESULTS) -> str:
+    """Says whether a run's validation curve lies inside the band of the published one.
+
+    The band at a step is the mean over the published seeds, give or take four standard deviations
+    and three per cent. Raises UsageError where there is nothing to compare with.
+    """
+    reference = results / f"{name}.jsonl"
+    if not reference.exists():
+        known = ", ".join(sorted(path.stem for path in results.glob("*.jsonl"))) or "none"
+        raise UsageError(f"{name} has no published curve to compare with: those that do: {known}.")
+    mine = curve(metrics.read_text().splitlines())
+    theirs = {p["step"]: p for p in map(json.loads, reference.read_text().splitlines())}
+    shared = sorted(mine.keys() & theirs.keys())
+    if not shared:
+        raise UsageError(
+            f"this run was validated at no step at which {name}'s published curve was: "
+            "compare a run with the same --save-every."
+        )
+    outside = [step for step in shared if not inside(mine[step], theirs[step]["valid"])]
+    if not outside:
+        return f"inside the published band of {name} at all {len(shared)} shared steps"
+    step = outside[0]
+    mean = np.mean(theirs[step]["valid"])
+    return (
+        f"outside the published band of {name} at {len(outside)} of {len(shared)} shared steps, "
+        f"first at {step}: {mine[step]:.4f} against {mean:.4f}"
+    )
+
+
+def inside(value: float, seeds: list[float]) -> bool:
+    mean, spread = float(np.mean(seeds)), float(np.std(seeds))
+    return abs(value - mean) <= SPREAD * spread + SLACK * abs(mean)

@@ -1,0 +1,29 @@
+"""Many hosts, one program."""
+
+import os
+
+import jax
+
+from zoo.errors import UsageError
+
+
+def connect(
+    coordinator: str | None, processes: int | None = None, process: int | None = None
+) -> None:
+    """Joins the other processes of a run; must come before JAX is first used.
+
+    On a TPU pod nothing need be given: the pod says who its hosts are. Elsewhere `coordinator` is
+    the address of process 0 as host:port, or "auto" under Slurm, Open MPI or Kubernetes.
+    """
+    pod = "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
+    if coordinator == "auto" or (pod and coordinator is None):
+        jax.distributed.initialize()
+    elif coordinator is not None:
+        if processes is None or process is None or not 0 <= process < processes:
+            raise UsageError(
+                "--coordinator needs --processes N and --process I, I counting from 0 to N - 1: "
+                f"got --processes {processes} --process {process}."
+            )
+        jax.distributed.initialize(coordinator, processes, process)
+    elif processes is not None or process is not None:
+        raise UsageError("--processes and --process go with --coordinator HOST:PORT: give it too.")
