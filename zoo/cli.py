@@ -1,12 +1,12 @@
 """`zoo`: sample, evaluate, data, list, doctor."""
 
 import pathlib
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
 
-from zoo.errors import UsageError
 from zoo.nn.decode import Draw
 
 
@@ -83,29 +83,31 @@ def evaluate(
 
 
 def data(
-    action: Positional[Literal["build", "report"]],
+    action: Positional[Literal["build"]],
     corpus: Positional[str],
     /,
     for_: Annotated[str | None, tyro.conf.arg(name="for")] = None,
     force: bool = False,
     workers: int = 2,
 ) -> None:
-    """Build a corpus and say what was kept and what was dropped, and why.
+    """Build a corpus, where it is not built yet, and say what was kept, what dropped, and why.
 
     Args:
-        action: build (where it is not built yet), or report on what was built.
+        action: what to do.
         corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen.
         for_: a codec; adds what it would refuse.
         force: build it again.
         workers: processes that read files.
     """
-    from zoo.data.build import build, open_report
+    from zoo.data.build import build, open_split, progress_bar
+    from zoo.data.codecs import make
+    from zoo.data.fingerprint import SPLITS
 
-    if action == "report" and force:
-        raise UsageError("--force goes with build: run zoo data build.")
-    report = (
-        build(corpus, force=force, workers=workers) if action == "build" else open_report(corpus)
-    )
+    with progress_bar(f"reading {corpus}") as progress:
+        report = build(corpus, force=force, workers=workers, progress=progress)
+    if for_:
+        records = (record for split in SPLITS for record in open_split(corpus, split))
+        report = report.with_codec(make(for_), records)
     report.print()
 
 
@@ -116,7 +118,7 @@ def list_() -> None:
     from zoo.models import families
     from zoo.trained import weights
 
-    named = {
+    named: dict[str, dict[str, str | None]] = {
         "families": {name: module.__doc__ for name, module in families().items()},
         "codecs": {name: codec.__doc__ for name, codec in CODECS.items()},
         "corpora": {name: source.__doc__ for name, source in KNOWN.items()},
@@ -139,7 +141,7 @@ def main() -> None:
     """The entry point of the `zoo` command."""
     from zoo.experiment import exit_on_error
 
-    commands = {
+    commands: dict[str, Callable[..., None]] = {
         "sample": sample,
         "evaluate": evaluate,
         "data": data,

@@ -16,7 +16,7 @@ Array = jax.Array
 Key = jax.Array
 Tree = Any
 Params = Mapping[str, Tree]  # one subtree per network: {"net": ...} or {"gen": ..., "critic": ...}
-Batch = Mapping[str, Array]
+Batch = Mapping[str, Any]  # of arrays, on the host or a device
 Metrics = Mapping[str, Array]  # scalars, ready to log
 Loss = Callable[[Params, Batch, Key, Array | None], tuple[Array, Metrics]]
 

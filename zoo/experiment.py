@@ -19,6 +19,7 @@ from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, whole
+from zoo.data.records import data_root
 from zoo.errors import UsageError, ZooError
 from zoo.listen.gallery import gallery
 from zoo.record import record
@@ -128,8 +129,14 @@ def likelihood(
     return over
 
 
+def xla_cache() -> pathlib.Path:
+    """Where compiled programs are kept from one run to the next."""
+    return data_root().parent / "xla"
+
+
 def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> None:
     """Runs `experiment` from the command line. Exits 2 where the request is wrong, 1 on failure."""
+    jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
     exit_on_error(lambda: tyro.cli(experiment, args=args, config=(tyro.conf.OmitArgPrefixes,)))
 
 

@@ -61,14 +61,12 @@ def find(path: str, known: Iterable[type]) -> type:
             return cls
     module, _, name = path.rpartition(".")
     try:
-        cls = (
-            getattr(importlib.import_module(module), name, None) if path.startswith(ROOMS) else None
-        )
-    except ModuleNotFoundError:
-        cls = None
-    if not dataclasses.is_dataclass(cls):
+        found = getattr(importlib.import_module(module), name) if path.startswith(ROOMS) else None
+    except (ModuleNotFoundError, AttributeError):
+        found = None
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         raise ZooError(
             f"the record names {path}, which this zoo has not: "
             "import your class and pass it as `known`, or upgrade music-zoo."
         )
-    return cls
+    return found

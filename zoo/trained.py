@@ -77,8 +77,8 @@ class Trained:
         """The events of `primer`, without its end. Raises Refused, or UsageError where too long."""
         events = self.codec.encode(primer)
         events = events[: int((events != BOUNDARY).cumprod().sum())]
-        room = length or getattr(self.family, "length", len(events) + 1)
-        if len(events) >= room:
+        room = length or getattr(self.family, "length", None)
+        if room is not None and len(events) >= room:
             raise UsageError(
                 f"the primer has {len(events)} events and a piece of {room} was asked for: "
                 f"give a shorter primer, or --length {len(events) + 256}."

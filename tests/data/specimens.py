@@ -47,7 +47,7 @@ SLOWER = '<direction><direction-type/><sound tempo="60"/></direction>'
 
 
 def note(pitch: str | None, eighths: int, *extra: str) -> str:
-    """A MusicXML note such as `note("Cb4", 2)`, or a rest; `extra` may hold "start", "stop" (ties), "grace"."""
+    """A MusicXML note such as `note("Cb4", 2)`, or a rest; `extra`: "start", "stop", "grace"."""
     inside = "<rest/>"
     if pitch:
         alter = {"": "", "b": "<alter>-1</alter>", "#": "<alter>1</alter>"}[pitch[1:-1]]
@@ -64,7 +64,7 @@ def measures(*inside: str) -> str:
 
 
 def musicxml() -> bytes:
-    """Two parts in G, 3/4: a pickup, a tie over a bar line, C flat, a grace note, a tempo change."""
+    """Two parts in 3/4: a pickup, a tie over a bar line, C flat, a grace note, two tempos."""
     one = measures(
         ATTRIBUTES + note("D4", 2),
         note("Cb5", 4) + note("A4", 0, "grace") + note("G4", 2, "start"),

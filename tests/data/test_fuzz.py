@@ -23,15 +23,28 @@ from zoo.data.read import read_bytes
 LIMITS = Limits(bytes=1 << 20, ticks=1_000_000, notes=10_000)
 SECONDS = 5.0  # that reading a small file may take at the very most
 WORDS = {
-    "midi": [b"\xff", b"\x7f", b"\x80", b"\x00", b"MTrk", b"\xff\x51\x03\x00\x00\x01", b"\x90\x3c\x40",
-             b"\xff\xff\xff\x7f", b"\xff\x58\x04\x00\x00\x00\x00", b"\xff\x59\x02\x80\x03", b"\xf0"],
-    "abc": [b"|:", b":|", b"|1", b"[2", b"(3", b"(9:0:0", b"-", b">>>", b"/////", b"999", b"{", b"}",
-            b'"', b"[", b"]", b"!", b"&", b"\nK:", b"\nM:1/64", b"[L:64/1]", b"\nQ:1/4=9999", b"\nV:3\n",
-            b"\nP:", b"Z999", b"\n\n", b"X:\n", b"'''''''''''", b",,,,,,,", b"^^", b"\\\n", b"\xff", b"\x00"],
-    "musicxml": [b"<", b">", b"&amp;", b"&#0;", b"<note>", b"</measure>", b"<chord/>", b"<grace/>", b"-1",
-                 b"0", b"99999999999", b"1e9", b"nan", b"<rest/>", b"<backup><duration>9</duration></backup>",
-                 b"<sound tempo='0'/>", b"<time><beats>3+2</beats></time>", b"<divisions>0</divisions>"],
-}  # fmt: skip
+    "midi": [
+        *(b"\xff", b"\x7f", b"\x80", b"\x00", b"\xf0", b"MTrk", b"\x90\x3c\x40"),
+        *(b"\xff\xff\xff\x7f", b"\xff\x51\x03\x00\x00\x01", b"\xff\x51\x03\x00\x00\x00"),
+        *(
+            b"\xff\x58\x04\x00\x00\x00\x00",
+            b"\xff\x58\x04\x04\xff\x00\x00",
+            b"\xff\x59\x02\x80\x03",
+        ),
+    ],
+    "abc": [
+        *(b"|:", b":|", b"::", b"||", b"|1", b"[2", b"(3", b"(9:0:0", b"-", b">>>", b"<", b"/////"),
+        *(b"999", b"{", b"}", b'"', b"[", b"]", b"!", b"&", b"^^", b"", b",,,,,", b"Z999"),
+        *(b"\nK:", b"\nM:1/64", b"[L:64/1]", b"\nQ:1/4=9999", b"\nV:3\n", b"\nP:", b"\nX:9\n"),
+        *(b"\n\n", b"\\\n", b"=\n", b"\xff", b"\x00"),
+    ],
+    "musicxml": [
+        *(b"<", b">", b"&amp;", b"&#0;", b"<note>", b"</measure>", b"-1", b"0", b"1e9", b"nan"),
+        *(b"<chord/>", b"<grace/>", b"<rest/>", b"<divisions>0</divisions>", b"99999999999"),
+        *(b"<backup><duration>9</duration></backup>", b"<sound tempo='0'/>"),
+        b"<attributes><time><beats>3+2</beats><beat-type>8</beat-type></time></attributes>",
+    ],
+}
 
 
 def seeds() -> dict[str, list[bytes]]:

@@ -13,7 +13,7 @@ from zoo.errors import ZooError
 
 
 def options(flags: Sequence[str]) -> Any:
-    """Beam's PipelineOptions from flags such as --runner=DirectRunner. Raises ZooError without Beam."""
+    """Beam's PipelineOptions from flags like --runner=FlinkRunner. Raises ZooError without Beam."""
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:

@@ -1,8 +1,8 @@
 """What a corpus is made of: files, the style each is labelled with, and on what terms they come.
 
-A spec names one: `tunes`, `essen`, `chorales`, `folder:/any/path`, or a union such as `tunes+essen`.
-The scores are those that the installed music21 carries. They are found by path: importing music21
-takes seconds and nothing of it is needed.
+A spec names one: `tunes`, `essen`, `chorales`, `folder:/any/path`, or a union like `tunes+essen`.
+Scores that are named come with the installed music21. They are found by path: importing music21 takes
+seconds, and nothing of it is needed.
 """
 
 import difflib
@@ -10,7 +10,7 @@ import hashlib
 import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,21 +18,26 @@ from zoo.data.read import SUFFIXES
 from zoo.errors import UsageError, ZooError
 
 DISTRIBUTED = (
-    "The encoding carries no licence of its own; music21 distributes it by permission of its encoders "
-    "(music21 corpus/license.txt), which says nothing of other uses. The music is in the public domain."
+    "The encoding carries no licence of its own; music21 distributes it by permission of its "
+    "encoders and names no further terms (music21 corpus/license.txt). The music is in the public "
+    "domain."
 )
 
 
 @dataclass(frozen=True)
 class File:
+    """A file to read. `key` names it in records: its path below the source, with slashes."""
+
     path: Path
-    key: str  # what names it in records: its path below the source, with forward slashes
+    key: str
     style: str
+    size: int  # bytes
+    modified: int = 0  # nanoseconds; 0 where a package installed it
 
 
 @dataclass(frozen=True)
 class Source:
-    """Files of one origin. `voices` keeps only pieces with that many; `notice` is said when built."""
+    """Files of one origin. `voices` keeps pieces with that many; `notice` is said when built."""
 
     name: str
     files: tuple[File, ...]
@@ -44,19 +49,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The sources of a spec, and a `key` that changes whenever a file of theirs does."""
+    """The sources of a spec."""
 
     spec: str
     sources: tuple[Source, ...]
-    stamps: tuple[str, ...] = field(repr=False)
 
     @cached_property
     def key(self) -> str:
-        """A directory name: the spec, and 48 bits of the digest of all files' names, sizes (and times)."""
-        digest = hashlib.blake2b(
-            "\n".join(self.stamps).encode("utf-8", "surrogateescape"), digest_size=6
-        )
-        return f"{_slug(self.spec)}-{digest.hexdigest()}"
+        """A directory name: the spec, and a digest that changes whenever a file does."""
+        stamps = [f"{s.name}/{f.key}\n{f.style} {f.size} {f.modified}\n" for s, f in self.files]
+        listing = "".join(stamps).encode("utf-8", "surrogateescape")
+        return f"{_slug(self.spec)}-{hashlib.blake2b(listing, digest_size=6).hexdigest()}"
 
     @property
     def files(self) -> Iterator[tuple[Source, File]]:
@@ -70,14 +73,12 @@ def corpus(spec: str) -> Corpus:
     where music21 is installed without its scores.
     """
     parts = list(dict.fromkeys(part.strip() for part in _parts(spec)))
-    found = [_part(part) for part in parts]
-    sources = tuple(_distinct([source for part, _ in found for source in part]))
-    stamps = tuple(stamp for _, part in found for stamp in part)
-    return Corpus("+".join(parts), sources, stamps)
+    sources = [source for part in parts for source in _sources(part)]
+    return Corpus("+".join(parts), tuple(_distinct(sources)))
 
 
 def _parts(spec: str) -> list[str]:
-    """Cut a union at its plus signs; one inside a folder's path belongs to the path if that exists."""
+    """Cut a union at its plus signs, but for those in the path of a folder that exists."""
     names = spec.split("+")
     parts: list[str] = []
     for name in names:
@@ -89,35 +90,32 @@ def _parts(spec: str) -> list[str]:
     return parts
 
 
-def _part(part: str) -> tuple[list[Source], list[str]]:
+def _sources(part: str) -> list[Source]:
     if part.startswith("folder:"):
         return _folder(Path(part.removeprefix("folder:")).expanduser())
     if part not in KNOWN:
         near = difflib.get_close_matches(part, KNOWN, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(
-            f"There is no corpus {part!r}: choose from {', '.join(KNOWN)}, folder:/PATH to your own "
-            f"files, or a union such as tunes+essen.{hint}"
+            f"There is no corpus {part!r}: choose from {', '.join(KNOWN)}, folder:/PATH to your "
+            f"own files, or a union such as tunes+essen.{hint}"
         )
-    sources = KNOWN[part]()
-    stamps = [f"{s.name}/{f.key} {f.path.stat().st_size}" for s in sources for f in s.files]
-    return sources, stamps
+    return KNOWN[part]()
 
 
-def _folder(path: Path) -> tuple[list[Source], list[str]]:
+def _folder(path: Path) -> list[Source]:
     """All readable files below `path`, each labelled by the folder it lies in."""
     if not path.is_dir():
         raise UsageError(f"There is no folder {path}: give the path of one that holds scores.")
     root = path.resolve()
-    files, stamps = [], [f"folder {root}"]
+    files = []
     for file in sorted(root.rglob("*")):
-        if file.suffix.lower() not in SUFFIXES or not file.is_file():
-            continue
-        key = file.relative_to(root).as_posix()
-        within = file.parent.relative_to(root).as_posix()
-        files.append(File(file, key, root.name if within == "." else within))
-        stat = file.stat()
-        stamps.append(f"{key} {stat.st_size} {stat.st_mtime_ns}")
+        if file.suffix.lower() in SUFFIXES and file.is_file():
+            within = file.parent.relative_to(root).as_posix()
+            style = root.name if within == "." else within
+            stat = file.stat()
+            key = file.relative_to(root).as_posix()
+            files.append(File(file, key, style, stat.st_size, stat.st_mtime_ns))
     if not files:
         kinds = ", ".join(sorted(SUFFIXES))
         raise UsageError(f"The folder {path} holds no file that can be read ({kinds}).")
@@ -127,7 +125,7 @@ def _folder(path: Path) -> tuple[list[Source], list[str]]:
         citation=f"the folder {root.name}",
         licence="Not stated: these are your own files, on whatever terms you hold them.",
     )
-    return [source], stamps
+    return [source]
 
 
 def _music21() -> Path:
@@ -161,7 +159,7 @@ def _book(
             f"The music21 installed here has no scores in corpus/{folder}: "
             "pip install --force-reinstall music21."
         )
-    files = tuple(File(path, path.name, style(path)) for path in found)
+    files = tuple(File(path, path.name, style(path), path.stat().st_size) for path in found)
     return Source(folder, files, citation, licence, **rest)  # type: ignore[arg-type]
 
 
@@ -172,25 +170,25 @@ def tunes() -> list[Source]:
             "oneills1850",
             "*.abc",
             lambda _: "irish",
-            "Francis O'Neill, Music of Ireland: Eighteen Hundred and Fifty Melodies (Chicago, 1903), "
-            "transcribed to ABC by the volunteers whom each tune's Z: field names.",
+            "Francis O'Neill, Music of Ireland: Eighteen Hundred and Fifty Melodies (Chicago, "
+            "1903), transcribed to ABC by the volunteers whom the tunes' Z: fields name.",
             DISTRIBUTED,
         ),
         _book(
             "ryansMammoth",
             "*.abc",
             lambda _: "new_england",
-            "William Bradbury Ryan, Mammoth Collection (Boston: Elias Howe, 1883), reprinted as Cole's "
-            "One Thousand Fiddle Tunes, contributed in ABC by Ray Davies, John Walsh, Bob Puckette, "
-            "John Chambers and others named in the tunes' Z: fields.",
+            "William Bradbury Ryan, Mammoth Collection (Boston: Elias Howe, 1883), reprinted as "
+            "Cole's One Thousand Fiddle Tunes, contributed in ABC by Ray Davies, John Walsh, Bob "
+            "Puckette, John Chambers and others whom the tunes' Z: fields name.",
             DISTRIBUTED,
         ),
         _book(
             "airdsAirs",
             "*.abc",
             lambda _: "scottish",
-            "James Aird, A Selection of Scotch, English, Irish and Foreign Airs, six volumes (Glasgow, "
-            "1778-1801), transcribed to ABC by Jack Campin (www.campin.me.uk), 2003-2009.",
+            "James Aird, A Selection of Scotch, English, Irish and Foreign Airs, six volumes "
+            "(Glasgow, 1778-1801), transcribed to ABC by Jack Campin, www.campin.me.uk, 2003-9.",
             DISTRIBUTED,
         ),
     ]
@@ -219,13 +217,13 @@ def essen() -> list[Source]:
             "essenFolksong",
             f"[!{ESSEN_NOT_MUSIC[0]}]*.abc",
             style,
-            "The Essen Folksong Collection (www.esac-data.org), encoded under Helmut Schaffrath and "
-            "continued by Ewa Dahlig-Turek; ABC by Seymour Shlien.",
-            "Non-commercial use only. Its legal status is called unclear by its distributor, many people "
-            "having typed it in; Ewa Dahlig-Turek permits non-commercial distribution and use "
+            "The Essen Folksong Collection (www.esac-data.org), encoded under Helmut Schaffrath "
+            "and continued by Ewa Dahlig-Turek; ABC by Seymour Shlien.",
+            "Non-commercial use only: the legal status is unclear, many people having typed it in, "
+            "and Ewa Dahlig-Turek permits non-commercial distribution and use "
             "(music21 corpus/essenFolksong/license.txt).",
-            notice="The Essen folk songs may be used for non-commercial purposes only, and so may "
-            "whatever is trained on them.",
+            notice="The Essen folk songs are for non-commercial use only: so treat whatever is "
+            "trained on them.",
         )
     ]
 
@@ -240,8 +238,8 @@ def chorales() -> list[Source]:
             "J. S. Bach's four-part chorales, encoded by Margaret Greentree (jsbchorales.net), as "
             "MusicXML in music21.",
             "The scores are marked (c) 2004 Margaret Greentree, used by permission, and carry no "
-            "licence; music21 distributes them by that permission (music21 corpus/license.txt). The "
-            "music is in the public domain.",
+            "licence; music21 distributes them by that permission (music21 corpus/license.txt). "
+            "The music is in the public domain.",
             voices=4,
         )
     ]

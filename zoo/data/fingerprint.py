@@ -5,12 +5,12 @@ octave nor tempo, and the steps to overlapping shingles. Two pieces are variants
 index of their shingles reaches `ALIKE`; variants of variants belong together (union-find), and a
 whole group goes to the split that its smallest fingerprint names.
 
-What is kept of a piece for this is a bottom-k sketch (Broder, "On the resemblance and containment of
-documents", 1997): the `SKETCH` smallest hashes of its shingles. Tunes are compared exactly, longer
-pieces by an estimate. Sketches are made where pieces are read, by as many workers as there are;
-grouping them is the work of one process in about 2 kB a piece, so two million pieces in 4 GB. The
-price of grouping over a fixed hash of each piece: music added to a corpus can join two groups, and
-then moves one of them to the other's split.
+What is kept of a piece for this is a bottom-k sketch (Broder, "On the resemblance and containment
+of documents", 1997): the `SKETCH` smallest hashes of its shingles. Tunes are compared exactly and
+longer pieces by an estimate. Sketches are made as pieces are read, on as many machines as there are;
+grouping them is the work of one process, in about 5 kB a piece: a million pieces in 5 GB. The price
+of groups over a fixed hash of each piece is that music added to a corpus can join two of them, and
+then moves one to the other's split.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from zoo.data.proto import NoteSequence
 INTERVALS = 6  # steps in a shingle of intervals alone: dotted and even versions share these
 RHYTHMS = 4  # steps in a shingle of intervals and rhythm
 SKETCH = 256  # hashes kept
-ALIKE = 0.15  # pairs of unrelated tunes lie below 0.1
+ALIKE = 0.12  # at 0.1 the stock phrases of a repertoire begin to chain its tunes together
 KEYS, SHARED = 32, 3  # pairs are compared that share 3 of their 32 smallest hashes
 NEAR = 32  # holders of a common hash that each is compared with
 BLOCK = 1024  # pieces
@@ -37,7 +37,7 @@ def fingerprint(sequence: NoteSequence) -> str:
 
 
 def steps(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
-    """From each note of the top line to the next: interval mod 12 and rhythm, both uint64 [notes - 1].
+    """From each note of the top line to the next: interval mod 12, and rhythm; uint64 [notes - 1].
 
     The top line is the highest pitch at each onset, percussion aside, repeated pitches joined:
     whether a note is written once or twice is what variants differ in most. Rhythm is the ratio of
@@ -88,7 +88,7 @@ def groups(sketches: Sequence[np.ndarray]) -> list[int]:
 
 
 def assign(fingerprints: Sequence[str], sketches: Sequence[np.ndarray]) -> list[str]:
-    """The split of each piece. Variants share one; none is empty where three groups or more exist."""
+    """The split of each piece. Variants share one; none is empty where there are three groups."""
     label = groups(sketches)
     smallest: dict[int, str] = {}
     for group, digest in zip(label, fingerprints, strict=True):

@@ -1,7 +1,7 @@
-"""From encoded pieces to batches: `dataset[i]` is the batch of step i, on any run and any resume."""
+"""From encoded pieces to batches: `dataset[i]` is the batch of step i, in any run or resume."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import functools
 
 import grain.python as grain
 import numpy as np
@@ -14,15 +14,16 @@ Batch = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows(Sequence):
+class Rows:
     """Rows of `length` events, several pieces laid in each: {"tokens": [t], "mask": [t]}."""
 
     pieces: Pieces
     codec: Codec
     length: int
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "rows", pack(self.pieces.lengths.tolist(), self.length))
+    @functools.cached_property
+    def rows(self) -> list[list[tuple[int, int, int]]]:
+        return pack(self.pieces.lengths.tolist(), self.length)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -64,7 +65,7 @@ class Batches:
 
     def __post_init__(self) -> None:
         rows = Rows(self.pieces, self.codec, self.length)
-        index, count = self.process
+        _, count = self.process
         if self.batch > len(rows):
             raise UsageError(
                 f"a batch of {self.batch} is larger than the data, which fills {len(rows)} rows of "
@@ -75,19 +76,25 @@ class Batches:
                 f"a batch of {self.batch} does not divide over {count} processes: "
                 f"make --batch a multiple of {count}."
             )
+
+    @functools.cached_property
+    def dataset(self) -> grain.MapDataset:
+        rows = Rows(self.pieces, self.codec, self.length)
         dataset = grain.MapDataset.source(rows).seed(self.seed).shuffle().repeat()
         if self.transpose:
             dataset = dataset.random_map(
                 lambda parts, rng: rows.transposed(parts, rng, self.transpose)
             )
-        object.__setattr__(self, "dataset", dataset.map(rows.lay).batch(self.batch // count))
+        return dataset.map(rows.lay).batch(self.batch // self.process[1])
 
     def __getitem__(self, step: int) -> Batch:
         index, count = self.process
         return self.dataset[step * count + index]
 
 
-def whole(pieces: Pieces, codec: Codec, batch: int, process: tuple[int, int] = (0, 1)) -> list[Batch]:
+def whole(
+    pieces: Pieces, codec: Codec, batch: int, process: tuple[int, int] = (0, 1)
+) -> list[Batch]:
     """Every piece once, none cut and none transposed: what a likelihood is measured on.
 
     The last batch is filled with rows that are masked out, so that all have one shape.
@@ -102,12 +109,7 @@ def whole(pieces: Pieces, codec: Codec, batch: int, process: tuple[int, int] = (
 
 
 def stack(rows: Rows, first: int, batch: int) -> Batch:
-    laid: Iterator[Batch] = (rows.lay(rows[i]) for i in range(first, min(first + batch, len(rows))))
-    columns = {k: np.stack(v) for k, v in transpose_dicts(laid).items()}
-    missing = batch - len(columns["mask"])
-    return {k: np.pad(v, [(0, missing)] + [(0, 0)] * (v.ndim - 1)) for k, v in columns.items()}
-
-
-def transpose_dicts(dicts: Iterator[Batch]) -> dict[str, list[np.ndarray]]:
-    rows = list(dicts)
-    return {key: [row[key] for row in rows] for key in rows[0]}
+    """Rows `first` to `first + batch`; those past the last are empty."""
+    laid = [rows.lay(rows[i]) for i in range(first, min(first + batch, len(rows)))]
+    laid += [{k: np.zeros_like(v) for k, v in laid[0].items()}] * (batch - len(laid))
+    return {key: np.stack([row[key] for row in laid]) for key in laid[0]}

@@ -6,11 +6,16 @@ where it states no metre it is in 4/4, as MIDI has it.
 """
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from note_seq.protobuf.music_pb2 import NoteSequence
+
+with warnings.catch_warnings():
+    # pydub, which note_seq imports and the zoo does not use, misses ffmpeg aloud
+    warnings.filterwarnings("ignore", "Couldn't find ffmpeg", RuntimeWarning)
+    from note_seq.protobuf.music_pb2 import NoteSequence
 
 __all__ = ["QPM", "TICKS", "Metre", "NoteSequence", "metres", "quarters", "seconds"]
 

@@ -47,8 +47,8 @@ class Split(Sequence[Record]):
         builder = tfds.builder_from_directory(self.folder)
         if self.split not in builder.info.splits:
             raise ZooError(
-                f"The corpus in {self.folder} is too small for a {self.split} split: it needs at least "
-                "three pieces that are not variants of each other."
+                f"The corpus in {self.folder} is too small for a {self.split} split: it needs at "
+                "least three pieces that are not variants of each other."
             )
         return builder.as_data_source(self.split)
 

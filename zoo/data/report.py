@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from zoo.data.proto import NoteSequence
+from zoo.data.proto import NoteSequence, metres, quarters
 from zoo.data.refusal import Refused
 from zoo.errors import ZooError
 
@@ -41,7 +42,7 @@ class Piece(Protocol):
 
 @dataclass
 class Drops:
-    """How often each reason was given, with a sentence and the alphabetically first names for each."""
+    """How often each reason was given, with the first few names in order and a sentence each."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -106,9 +107,7 @@ class Report:
         self.styles[style] += 1
         self.remarks.update(remarks)
         self.milliseconds += round(1000 * sequence.total_time)
-        self.metres.update(
-            {f"{s.numerator}/{s.denominator}" for s in sequence.time_signatures} or {"none"}
-        )
+        self.metres.update(_metres(sequence))
         self.pitches.update(note.pitch for note in sequence.notes if not note.is_drum)
 
     def drop(self, source: str, name: str, refused: Refused) -> None:
@@ -128,26 +127,26 @@ class Report:
 
         return Report(**{f.name: total(f.name) for f in dataclasses.fields(self)})
 
-    def with_codec(self, name: str, codec: Codec, pieces: Iterable[Piece]) -> "Report":
-        """This report with what `codec` would refuse of `pieces`."""
+    def with_codec(self, codec: Codec, pieces: Iterable[Piece]) -> "Report":
+        """This report with what `codec` would refuse of `pieces`, under the name of its class."""
         drops = Drops()
         for piece in pieces:
             try:
                 codec.fit(piece.sequence)
             except Refused as refused:
                 drops.add(piece.id, refused)
-        return dataclasses.replace(self, refusals={**self.refusals, name: drops})
+        return dataclasses.replace(self, refusals={**self.refusals, type(codec).__name__: drops})
 
-    def require_music(self) -> Self:
-        """Itself. Raises ZooError, naming the commonest reason and its remedy, where nothing was kept."""
+    def require_music(self) -> None:
+        """Raises ZooError, with the commonest reason and what to change, where nothing was kept."""
         if self.kept.total():
-            return self
+            return
         if not self.dropped:
             raise ZooError(f"The corpus {self.spec} holds no music: its files are all empty.")
         reason, count, example = self.reasons.top
         raise ZooError(
-            f"Nothing of {self.spec} could be kept: {count} of {self.reasons.counts.total()} pieces "
-            f"were dropped for {reason!r} ({example}); {remedy(reason)}."
+            f"Nothing in {self.spec} could be kept: {count} of {self.reasons.counts.total()} "
+            f"pieces were dropped as {reason}, such as {example}"
         )
 
     def save(self, path: Path) -> None:
@@ -215,21 +214,17 @@ class Report:
 
 COUNTERS = ("kept", "styles", "splits", "metres", "remarks")
 DROPS = ("dropped", "refusals")
-REMEDIES = {
-    "large": "raise the limit on file size or leave those files out",
-    "long": "raise the limit on length or leave those files out",
-    "notes": "raise the limit on the number of notes",
-    "slow": "raise the time limit per file",
-    "timeout": "raise the time limit per file",
-    "voices": "choose a corpus of scores with that many voices",
-    "empty": "check that the files hold notes",
-}
 
 
-def remedy(reason: str) -> str:
-    """What to change so that fewer pieces are dropped for `reason`."""
-    known = (text for key, text in REMEDIES.items() if key in reason)
-    return next(known, "open one of the files in a score editor and export it again")
+def _metres(sequence: NoteSequence) -> set[str]:
+    """Its time signatures, but for those of a single bar: pickups and bars of irregular length."""
+    if not sequence.time_signatures:
+        return {"none"}
+    found = metres(sequence)
+    end = float(quarters(sequence)(np.array(sequence.total_time)))
+    ends = [metre.start for metre in found[1:]] + [max(end, found[-1].start)]
+    lasting = [m for m, stop in zip(found, ends, strict=True) if stop - m.start > 1.01 * m.bar]
+    return {f"{m.numerator}/{m.denominator}" for m in lasting or found}
 
 
 def _reasons(title: str, drops: Drops) -> Table:

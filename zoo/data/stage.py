@@ -1,9 +1,9 @@
 """The first half of a build: files in, chunks of serialized pieces out, each with its counts.
 
 A chunk is three files beside each other, `N.bin` (the protos, end to end), `N.npz` (their sketches)
-and `N.json` (ids, sizes, counts), the last of which appears only when all is written: whatever kills a
-build, the chunks that it finished are there for the next. Chunks can be made in any order by any
-number of machines that share the folder.
+and `N.json` (ids, sizes, counts), the last of which appears when the others are complete: whatever
+kills a build, the chunks that it finished are there for the next. Chunks can be made in any order
+by any number of machines that share the folder.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ def chunks(corpus: Corpus, folder: Path) -> list[Chunk]:
             size = 0
         light = dataclasses.replace(source, files=())  # a chunk travels to other machines
         cut[-1].append((light, file))
-        size += file.path.stat().st_size
+        size += file.size
     return [Chunk(folder / f"{i:05d}", tuple(files)) for i, files in enumerate(cut)]
 
 

@@ -80,7 +80,7 @@ def _ticks(axes, lines: np.ndarray, low: int, high: int, first: int) -> None:
     every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 10**6) if len(lines) <= 20 * n)
     shown = [i for i in range(len(lines) - 1) if every == 1 or (i + first - 1) % every == 0]
     axes.set_xticks(lines[shown], [str(i + first) for i in shown], fontsize=8)
-    naturals = (0,) if high - low > 30 else (0, 4, 7)  # C, or the triad on it
+    naturals = (0, 4, 7) if high - low < 20 else (0, 7) if high - low < 40 else (0,)
     named = [p for p in range(low, high + 1) if p % 12 in naturals]
     axes.set_yticks(named, [pitch_name(p) for p in named], fontsize=8)
     axes.tick_params(length=2, color="#8a857c")

@@ -90,7 +90,7 @@ def _staff(ink: Ink, notation: Notation, system: System, voice: int, middle: flo
 def _signature(ink: Ink, fifths: int, bass: bool, middle: float) -> None:
     steps, sign, shift = (SHARPS, "1", 0.0) if fifths > 0 else (FLATS, "-1", 0.35)
     for i, step in enumerate(steps[: abs(fifths)]):
-        ink.glyph(sign, MARGIN + 4.6 + 1.05 * i, middle - 2 + (step - 2 * bass) / 2 + shift)
+        ink.glyph(sign, MARGIN + 4.8 + 1.05 * i, middle - 2 + (step - 2 * bass) / 2 + shift)
 
 
 def _ties(ink: Ink, chords: list[Chord], middle: float, edge: float) -> None:

@@ -1,4 +1,4 @@
-"""Pieces made audible and visible: a folder of MIDI, WAV, pictures, and the page that plays them."""
+"""Pieces made audible and visible: MIDI, WAV, pictures, and the page that plays them."""
 
 import pathlib
 from collections.abc import Sequence

@@ -35,7 +35,7 @@ class System:
 
 def preamble(notation: Notation, first: bool) -> float:
     """Room for clef and key, and on the first line the metre."""
-    return 4.4 + 1.05 * abs(notation.fifths) + (3.2 if first else 0)
+    return 4.6 + 1.05 * abs(notation.fifths) + (3.2 if first else 0)
 
 
 def systems(notation: Notation) -> list[System]:

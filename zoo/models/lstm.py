@@ -21,10 +21,9 @@ import jax.numpy as jnp
 from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
 from zoo.nn.decode import Draw, generate
 from zoo.errors import UsageError
-from zoo.nn.recurrent import Carry, LSTMLayer, cell, keep, unroll, zeros
+from zoo.nn.recurrent import Carry, LSTMLayer, advance, keep, squash, zeros
 
 State = tuple[Carry, ...]  # one per layer
-Weights = tuple[Array, Array, list[tuple[Array, Array]]]  # first layer's table and u; [w; u], b
 
 
 class Net(nn.Module):
@@ -43,35 +42,12 @@ class Net(nn.Module):
 
     def __call__(self, state: State, inputs: Array, still: bool) -> tuple[State, Array]:
         """State, inputs int [t, b] -> state, logits float32 [t, b, v]; `still` turns dropout off."""
-        reset = inputs == BOUNDARY
-        first, *rest = self.lstm
-        gates = first.input(self.drop(self.table.embedding, deterministic=still))[inputs]
-        carry, x = unroll(first.u, gates, state[0], reset)
-        after = [carry]
-        for layer, carry in zip(rest, state[1:], strict=True):
-            carry, x = layer(self.drop(x, deterministic=still), carry, reset)
+        x, rows, after = self.drop(self.table.embedding, deterministic=still), inputs, []
+        for layer, carry in zip(self.lstm, state, strict=True):
+            carry, x = layer(x, carry, inputs == BOUNDARY, rows)
+            x, rows = self.drop(x, deterministic=still), None
             after.append(carry)
-        x = self.drop(x, deterministic=still)
         return tuple(after), self.head(x).astype(jnp.float32)
-
-    def weights(self) -> Weights:
-        first, *rest = self.lstm
-        mixed = [layer.mixed() for layer in rest]
-        return first.input(self.table.embedding), first.u, mixed
-
-    def one(self, weights: Weights, state: State, token: Array) -> tuple[State, Array]:
-        """One step, from weights that `weights` has multiplied out: token [b] -> logits [b, v]."""
-        table, u, mixed = weights
-        state = tuple(keep(carry, token == BOUNDARY) for carry in state)
-        gates = table[token] + state[0].h @ u
-        after = []
-        for carry, following in zip(state, [*mixed, None], strict=True):
-            carry, _ = cell(carry, gates)
-            after.append(carry)
-            if following is not None:
-                w, b = following
-                gates = jnp.concatenate([carry.h, state[len(after)].h], axis=-1) @ w + b[None]
-        return tuple(after), self.head(after[-1].h).astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,11 +142,23 @@ class LSTM:
 
     def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:
         """`step` with all that does not change from event to event worked out beforehand."""
-        variables = {"params": params["net"]}
-        weights = self.net.apply(variables, method=Net.weights)
-        return lambda state, token: self.net.apply(
-            variables, weights, state, token, method=Net.one
-        )
+        net = params["net"]
+        table = net["table"]["embedding"]
+        first, *rest = [net[f"lstm_{i}"] for i in range(self.layers)]
+        entry = table @ first["w"] + first["b"][None]
+        stacks = [jnp.concatenate([layer["w"], layer["u"]]) for layer in rest]
+        out = table.T if self.tie else net["head"]["kernel"]
+        bias = jnp.zeros(self.vocab) if self.tie else net["head"]["bias"]
+
+        def step(state: State, token: Array) -> tuple[State, Array]:
+            state = [keep(carry, token == BOUNDARY) for carry in state]
+            state[0] = advance(state[0], squash(entry[token] + state[0].h @ first["u"]))
+            for i, (layer, stack) in enumerate(zip(rest, stacks, strict=True), start=1):
+                x = jnp.concatenate([state[i - 1].h, state[i].h], axis=-1)
+                state[i] = advance(state[i], squash(x @ stack + layer["b"][None]))
+            return tuple(state), state[-1].h @ out + bias[None]
+
+        return step
 
     def sample(
         self,

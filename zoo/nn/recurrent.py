@@ -3,15 +3,14 @@
 Axes: t step, b batch, d input width, h state width. Everything is time-major, [t, b, ...]: a step
 is then one contiguous slice, and nothing is transposed on the way in, out or back.
 
-The input's share of the gates, x W + b, needs no recurrence: one matmul makes it for all steps, and
-the scan keeps h U alone. Reverse-mode differentiation of such a scan would add up dU step by step,
+The input's share of the gates, x W, needs no recurrence: one matmul makes it for all steps, and the
+scan keeps h U alone. Reverse-mode differentiation of such a scan would add up dU step by step,
 reading and writing all of it each time; `unroll` saves its gates, scans back for their gradient
-alone, and makes dU afterwards in one matmul. Second-order gradients go through it in reverse mode
-(`grad` of `grad`); for forward mode (`jvp`, `linearize`) use `unroll_plain`, which is the same
-function without the custom rule.
+alone, and makes dU afterwards in one matmul. It is differentiable in reverse mode to any order; for
+forward mode (`jvp`), and for second order at speed, use `unroll_plain`: the same function without
+the custom rule.
 """
 
-import functools
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -19,8 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import Array, Key
-
-UNROLL = 2
+from zoo.nn.embed import lookup
 
 
 class Carry(NamedTuple):
@@ -35,103 +33,159 @@ def zeros(n: int, width: int) -> Carry:
     return Carry(jnp.zeros((n, width)), jnp.zeros((n, width)))
 
 
-def keep(carry: Carry, reset: Array) -> Carry:
+def keep(carry: Carry, reset: Array | None) -> Carry:
     """`carry` with the rows where `reset` [b] holds put back to the start."""
+    if reset is None:
+        return carry
     return jax.tree.map(lambda x: jnp.where(reset[:, None], 0.0, x), carry)
 
 
-def cell(carry: Carry, gates: Array) -> tuple[Carry, Array]:
-    """One step from its summed gates [b, 4h] in the order i, f, g, o; also returns them squashed."""
-    i, f, g, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
-    i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+def squash(gates: Array) -> Array:
+    """Summed gates [b, 4h] in the order i, f, g, o: tanh for g, and for the others the sigmoid.
+
+    Since sigmoid(x) = (tanh(x / 2) + 1) / 2, one tanh serves all four, with no seam between them.
+    """
+    width = gates.shape[-1] // 4
+    scale = jnp.where(jnp.arange(4 * width) // width == 2, 1.0, 0.5)[None]
+    return jnp.tanh(gates * scale) * scale + (1 - scale)
+
+
+def advance(carry: Carry, squashed: Array) -> Carry:
+    """One step from squashed gates [b, 4h]."""
+    i, f, g, o = jnp.split(squashed, 4, axis=-1)
     c = f * carry.c + i * g
-    return Carry(o * jnp.tanh(c), c), jnp.concatenate([i, f, g, o], axis=-1)
+    return Carry(o * jnp.tanh(c), c)
 
 
 def _dot(x: Array, u: Array) -> Array:
     return jnp.dot(x.astype(u.dtype), u, preferred_element_type=jnp.float32)
 
 
-def _forward(u: Array, gates: Array, carry: Carry, reset: Array | None):
+def unroll_plain(
+    u: Array, b: Array, gates: Array, carry: Carry, reset: Array | None = None
+) -> tuple[Carry, Array]:
+    """`unroll` as the definition reads, differentiable in every mode and slower in reverse."""
     u = u.astype(gates.dtype)
 
-    def step(carry: Carry, now):
+    def step(carry: Carry, now: tuple[Array, Array | None]) -> tuple[Carry, Array]:
         gates, reset = now
-        before = carry if reset is None else keep(carry, reset)
-        carry, squashed = cell(before, gates + _dot(before.h, u))
-        return carry, (carry.h.astype(gates.dtype), before, squashed.astype(gates.dtype))
+        carry = keep(carry, reset)
+        carry = advance(carry, squash(gates + _dot(carry.h, u) + b[None]))
+        return carry, carry.h.astype(gates.dtype)
 
-    return jax.lax.scan(step, carry, (gates, reset), unroll=UNROLL)
-
-
-def unroll_plain(u: Array, gates: Array, carry: Carry, reset: Array | None = None):
-    """`unroll` as the definition reads, differentiable in every mode and slower in reverse."""
-    carry, (outputs, _, _) = _forward(u, gates, carry, reset)
-    return carry, outputs
+    return jax.lax.scan(step, carry, (gates, reset))
 
 
 @jax.custom_vjp
 def unroll(
-    u: Array, gates: Array, carry: Carry, reset: Array | None = None
+    u: Array, b: Array, gates: Array, carry: Carry, reset: Array | None = None
 ) -> tuple[Carry, Array]:
     """Runs an LSTM over the input's share of its gates.
 
     Args:
       u: recurrent weights [h, 4h], gates in the order i, f, g, o.
-      gates: x W + b, [t, b, 4h]; its dtype is that of the recurrent matmul and of the outputs.
+      b: biases [4h].
+      gates: x W, [t, b, 4h]; its dtype is that of the recurrent matmul and of the outputs.
       carry: the state before the first step.
       reset: bool [t, b]; where it holds, the state is zeroed before that step.
 
     Returns:
       The state after the last step, and the outputs [t, b, h].
     """
-    return unroll_plain(u, gates, carry, reset)
+    return _unroll_forward(u, b, gates, carry, reset)[0]
 
 
-def _unroll_forward(u, gates, carry, reset):
-    carry, (outputs, before, squashed) = _forward(u, gates, carry, reset)
-    return (carry, outputs), (u, before, squashed, reset)
+def _unroll_forward(u: Array, b: Array, gates: Array, carry: Carry, reset: Array | None):
+    weights = u.astype(gates.dtype)
+
+    def step(now: tuple[Carry, Array], inputs: tuple[Array, Array | None]):
+        carry, gates = now
+        t, reset = inputs
+        before = keep(carry, reset)
+        summed = jax.lax.dynamic_index_in_dim(gates, t, keepdims=False) + _dot(before.h, weights)
+        squashed = squash(summed + b[None])
+        carry = advance(before, squashed)
+        # squashed gates take the place of summed ones: no second buffer of this size, which XLA
+        # would fill with zeros first
+        gates = jax.lax.dynamic_update_index_in_dim(gates, squashed.astype(gates.dtype), t, 0)
+        return (carry, gates), (carry.h.astype(gates.dtype), before.c)
+
+    start = carry
+    inputs = (jnp.arange(gates.shape[0]), reset)
+    (carry, squashed), (outputs, c) = jax.lax.scan(step, (carry, gates), inputs)
+    return (carry, outputs), (u, squashed, start.h, outputs, c, reset)
 
 
 def _unroll_backward(saved, cotangents):
-    u, before, squashed, reset = saved
+    u, squashed, h, outputs, c, reset = saved
     dtype = squashed.dtype
     back = u.T.astype(dtype)
+    steps = jnp.arange(squashed.shape[0])
 
-    def step(carry: Carry, now):
-        dy, c, squashed, reset = now
-        i, f, g, o = jnp.split(squashed.astype(jnp.float32), 4, axis=-1)
+    def step(now, inputs):
+        dcarry, db, gates, buffer = now
+        t, dy, c, reset = inputs
+        i, f, g, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
         tanh = jnp.tanh(f * c + i * g)
-        dh = carry.h + dy.astype(jnp.float32)
-        dc = carry.c + dh * o * (1 - tanh * tanh)
-        dgates = jnp.concatenate(
-            [
-                dc * g * i * (1 - i),
-                dc * c * f * (1 - f),
-                dc * i * (1 - g * g),
-                dh * tanh * o * (1 - o),
-            ],
-            axis=-1,
-        ).astype(dtype)
-        carry = Carry(_dot(dgates, back), dc * f)
-        return (carry if reset is None else keep(carry, reset)), dgates
+        dh = dcarry.h + dy.astype(jnp.float32)
+        dc = dcarry.c + dh * o * (1 - tanh * tanh)
+        di, df, dg, do = dc * g, dc * c, dc * i, dh * tanh
+        summed = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)]
+        dgates = jnp.concatenate(summed, axis=-1)
+        # again in place. The next step's gates are read here, after the write: XLA copies the
+        # whole buffer at every step where it cannot see that all reads of it come before
+        buffer = jax.lax.dynamic_update_index_in_dim(buffer, dgates.astype(dtype), t, 0)
+        gates = jax.lax.dynamic_index_in_dim(buffer, jnp.maximum(t - 1, 0), keepdims=False)
+        dcarry = keep(Carry(_dot(dgates, back), dc * f), reset)
+        return (dcarry, db + dgates, gates, buffer), None
 
     dcarry, doutputs = cotangents
-    inputs = (doutputs, before.c, squashed, reset)
-    dcarry, dgates = jax.lax.scan(step, dcarry, inputs, reverse=True, unroll=UNROLL)
-    du = jnp.einsum(
-        "tbh,tbg->hg", before.h.astype(dtype), dgates, preferred_element_type=jnp.float32
+    start = (dcarry, jnp.zeros(squashed.shape[1:]), squashed[-1], squashed)
+    (dcarry, db, _, dgates), _ = jax.lax.scan(
+        step, start, (steps, doutputs, c, reset), reverse=True
     )
-    return du.astype(u.dtype), dgates, dcarry, None
+    before = jnp.concatenate([h.astype(dtype)[None], outputs[:-1]])
+    if reset is not None:
+        before = jnp.where(reset[:, :, None], jnp.zeros((), dtype), before)
+    return _weights_gradient(before, dgates, u), db.sum(axis=0), dgates, dcarry, None
 
 
 unroll.defvjp(_unroll_forward, _unroll_backward)
 
 
+def _weights_gradient(x: Array, dy: Array, w: Array) -> Array:
+    axes = tuple(range(x.ndim - 1))
+    over = (axes, axes), ((), ())
+    return jax.lax.dot_general(x, dy, over, preferred_element_type=jnp.float32).astype(w.dtype)
+
+
+@jax.custom_vjp
+def project(x: Array, w: Array) -> Array:
+    """x @ w for x [..., d], in the dtype of x.
+
+    Its own gradient, because the order in which JAX would write dw makes XLA transpose dy, the
+    largest array in sight, before it multiplies.
+    """
+    return jnp.dot(x, w.astype(x.dtype))
+
+
+def _project_forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
+    return project(x, w), (x, w)
+
+
+def _project_backward(saved: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
+    x, w = saved
+    return jnp.dot(dy, w.astype(dy.dtype).T), _weights_gradient(x, dy, w)
+
+
+project.defvjp(_project_forward, _project_backward)
+
+
 def orthogonal_gates(rng: Key, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32) -> Array:
     """Recurrent weights [h, 4h], orthogonal for each gate."""
-    one = functools.partial(nn.initializers.orthogonal(), shape=(shape[0], shape[0]), dtype=dtype)
-    return jnp.concatenate([one(key) for key in jax.random.split(rng, 4)], axis=-1)
+    draw = nn.initializers.orthogonal()
+    gates = [draw(key, (shape[0], shape[0]), dtype) for key in jax.random.split(rng, 4)]
+    return jnp.concatenate(gates, axis=-1)
 
 
 def remember(rng: Key, shape: tuple[int], dtype: jnp.dtype = jnp.float32) -> Array:
@@ -140,22 +194,28 @@ def remember(rng: Key, shape: tuple[int], dtype: jnp.dtype = jnp.float32) -> Arr
 
 
 class LSTMLayer(nn.Module):
-    """One layer: x [t, b, d] -> [t, b, width]. The dtype is that of both matmuls; gates are float32."""
+    """One layer, params w [d, 4h], u [h, 4h], b [4h]. `dtype` is the matmuls'; gates are float32."""
 
     width: int
     dtype: jnp.dtype | None = None
+    matmul = True  # mixed precision may set `dtype` from outside
 
-    def setup(self) -> None:
-        self.input = nn.Dense(4 * self.width, bias_init=remember, dtype=self.dtype)
-        self.u = self.param("u", orthogonal_gates, (self.width, 4 * self.width))
-
+    @nn.compact
     def __call__(
-        self, x: Array, carry: Carry | None = None, reset: Array | None = None
+        self,
+        x: Array,
+        carry: Carry | None = None,
+        reset: Array | None = None,
+        rows: Array | None = None,
     ) -> tuple[Carry, Array]:
-        carry = zeros(x.shape[1], self.width) if carry is None else carry
-        return unroll(self.u, self.input(x), carry, reset)
+        """Runs over x [t, b, d]; with `rows` int [t, b], over the rows of a table x [v, d].
 
-    def mixed(self) -> tuple[Array, Array]:
-        """Weights [d + h, 4h] and bias [4h] for x and h side by side: one matmul a step."""
-        dense = self.input.variables["params"]
-        return jnp.concatenate([dense["kernel"], self.u]), dense["bias"]
+        The latter multiplies the table by the input weights, instead of each occurrence of a row.
+        """
+        w = self.param("w", nn.initializers.lecun_normal(), (x.shape[-1], 4 * self.width))
+        u = self.param("u", orthogonal_gates, (self.width, 4 * self.width))
+        b = self.param("b", remember, (4 * self.width,))
+        gates = project(x.astype(self.dtype or x.dtype), w)
+        gates = gates if rows is None else lookup(gates, rows)
+        carry = zeros(gates.shape[1], self.width) if carry is None else carry
+        return unroll(u, b, gates, carry, reset)

@@ -9,6 +9,7 @@ renamed before it is deleted. So a kill leaves no step half there.
 import contextlib
 import dataclasses
 import importlib.metadata
+import logging
 import math
 import pathlib
 import shutil
@@ -29,7 +30,9 @@ FORMAT = 1
 ITEMS = ("params", "ema", "rest", "meta")
 BEST = "valid"  # the metric, lower is better, by which the best checkpoint is kept
 TRASH = "deleted"  # where steps no longer wanted go first
-UNREADABLE = (ValueError, KeyError, TypeError, OSError, RuntimeError)
+UNWRITABLE = (ValueError, KeyError, TypeError, OSError, RuntimeError)
+# Orbax logs, with every thread's traceback, the failures that it also raises and we say in a line
+logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 PACKAGES = ("music-zoo", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
@@ -43,7 +46,9 @@ def loss(metrics: Mapping[str, float]) -> float:
 
 
 def first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = line.partition(" [")[0]  # TensorStore appends where in its source it was
+    return line if len(line) <= 160 else f"{line[:40]} ... {line[-110:]}"
 
 
 class Checkpoints:
@@ -138,7 +143,7 @@ class Checkpoints:
         """Turns a failed write into one sentence that names what is safe."""
         try:
             yield
-        except UNREADABLE as error:
+        except UNWRITABLE as error:
             self.manager.reload()  # it has counted the step that failed, and not what that replaces
             safe = self.latest
             kept = f"step {safe} is safe" if safe is not None else "nothing was saved before"
@@ -191,7 +196,7 @@ class Checkpoints:
     def read(self, step: int, **items: ocp.args.CheckpointArgs) -> Tree:
         try:
             return self.manager.restore(step, args=ocp.args.Composite(**items))
-        except UNREADABLE as error:
+        except Exception as error:  # Orbax raises that itself, and much else, over a damaged file
             raise self.unreadable(step, error) from error
 
     def unreadable(self, step: int, error: BaseException) -> ZooError:

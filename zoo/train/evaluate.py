@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 import jax
 from jax.sharding import Mesh
 
-from zoo.core import WEIGHT, Batch, Family, Key, Metrics, Params
+from zoo.core import WEIGHT, Array, Batch, Family, Key, Metrics, Params
 from zoo.train import shard
 from zoo.train.step import Context
 
 
 def evaluate(family: Family, params: Params, batch: Batch, rng: Key) -> Metrics:
     """The objectives of one batch as they stand at the end of training (`step` is None)."""
-    metrics = {}
+    metrics: dict[str, Array] = {}
     for name, objective in family.objectives().items():
         value, logs = objective.loss(params, batch, rng, None)
         metrics |= {f"{name}/{k}": v for k, v in {"loss": value, **logs}.items()}
@@ -40,8 +40,8 @@ def evaluator(
             return evaluate(family, params, batch, rng)
 
     def over(params: Params, batches: Iterable[Batch]) -> dict[str, float]:
-        sums: collections.Counter[str] = collections.Counter()
-        weights: collections.Counter[str] = collections.Counter()
+        sums: dict[str, float] = collections.defaultdict(float)
+        weights: dict[str, float] = collections.defaultdict(float)
         for index, batch in enumerate(batches):
             rng = jax.random.fold_in(jax.random.key(seed), index)
             placed = shard.spread(mesh, batch) if mesh else batch

@@ -59,7 +59,8 @@ def make_step(
 
     def step(state: TrainState, batch: Batch, due: tuple[str, ...]) -> tuple[TrainState, Metrics]:
         rng = jax.random.fold_in(state.rng, state.step)  # shared: the fakes judged are those graded
-        params, opt, metrics = dict(state.params), dict(state.opt), {}
+        params, opt = dict(state.params), dict(state.opt)
+        metrics: dict[str, Array] = {}
         for name in due:  # static, so each cadence is its own executable
             objective = objectives[name]
             moving = {k: params[k] for k in objective.wrt}

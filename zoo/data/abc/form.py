@@ -73,7 +73,8 @@ def plays(marks: Sequence[Mark], end: int, order: str) -> list[Play]:
         if walk.endings and following and following[:2] == (mark.at, "ending"):
             continue  # `:|2` turns back, and the second ending is next
         if mark.kind == "double" and (
-            walk.explicit if not walk.endings else max(walk.endings[-1][0]) == 1
+            (following and following.at == mark.at)  # which says more
+            or (max(walk.endings[-1][0]) == 1 if walk.endings else walk.explicit)
         ):
             continue  # a double bar inside a repeat is only a double bar
         if mark.at > walk.opened:

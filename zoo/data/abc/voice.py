@@ -92,6 +92,7 @@ class Voice:
         """Close what is open at the end of the tune."""
         self.now = max(self.now, self.furthest)
         self._line()
+        self.now = max([self.now, *(note[1] for note in self.notes)])  # a chord's longest
 
     def _note(self, match: re.Match[str]) -> None:
         sign, letter, octave, size = match.group("sign", "step", "octave", "size")

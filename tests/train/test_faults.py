@@ -1,0 +1,3 @@
+"""What can go wrong on disk and in the numbers: one sentence, and nothing saved is lost."""
+import pytest
+from child import finish, spawn
