@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from zoo.nn.decode import Draw
+from zoo.errors import exit_on_error
 
 
 def sample(
@@ -39,6 +39,7 @@ def sample(
     """
     from zoo.data.read import first
     from zoo.listen.gallery import gallery
+    from zoo.nn.decode import Draw
     from zoo.trained import load
 
     draw = Draw(temperature, top_k, top_p, min_p)
@@ -139,8 +140,6 @@ def doctor() -> None:
 
 def main() -> None:
     """The entry point of the `zoo` command."""
-    from zoo.experiment import exit_on_error
-
     commands: dict[str, Callable[..., None]] = {
         "sample": sample,
         "evaluate": evaluate,

@@ -20,7 +20,7 @@ from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, whole
 from zoo.data.records import data_root
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError, exit_on_error
 from zoo.listen.gallery import gallery
 from zoo.record import record
 from zoo.report import compare, provenance, write
@@ -52,19 +52,19 @@ def events(
     family: Callable[[int], Family],
     *,
     name: str,
-    workdir: pathlib.Path,
+    workdir: str | pathlib.Path,
     steps: int,
-    music: Music,
-    adam: Adam,
-    options: loop.Options,
-    samples: int,
+    music: Music = Music(),
+    adam: Adam = Adam(),
+    options: loop.Options = loop.Options(),
+    samples: int = 8,
 ) -> dict[str, Any]:
     """Trains `family(vocabulary)`, measures it on the test split, and writes samples.
 
     Leaves config.json, metrics.jsonl, tensorboard/, checkpoints/, samples/ and result.json in
     `workdir`, and returns what is in the last.
     """
-    began = time.perf_counter()
+    began, workdir = time.perf_counter(), pathlib.Path(workdir)
     hosts.connect(options.coordinator, options.processes, options.process)
     process = (jax.process_index(), jax.process_count())
     codec = make(music.codec)
@@ -138,15 +138,3 @@ def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> Non
     """Runs `experiment` from the command line. Exits 2 where the request is wrong, 1 on failure."""
     jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
     exit_on_error(lambda: tyro.cli(experiment, args=args, config=(tyro.conf.OmitArgPrefixes,)))
-
-
-def exit_on_error(run: Callable[[], Any]) -> Any:
-    """One sentence and an exit code, in place of a traceback, for what a person can mend."""
-    try:
-        return run()
-    except ZooError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(error.code) from error
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from the last checkpoint.", file=sys.stderr)
-        raise SystemExit(130) from None

@@ -78,6 +78,7 @@ def pitches(of: NoteSequence) -> list[int]:
         ("[L:1/8]CD[L:1/2]E", [(0, .5, 60), (.5, .5, 62), (1, 2, 64)]),
         ("C\nw: a lyric\nL:1/8\nN: a note\nD", [(0, 1, 60), (1, .5, 62)]),
         ("d:|", [(0, 1, 74)]),
+        ("C=\nD =20\n=3DE", [(0, 1, 60), (1, 1, 62), (2, 1, 64)]),  # as mail has it
     ],
 )  # fmt: skip
 def test_rhythm_and_pitch(music, expected):

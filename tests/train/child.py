@@ -4,6 +4,7 @@ It prints "batch I" as it draws the batch of step I and, at the end, a digest of
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -29,19 +30,31 @@ def spawn(workdir, *args, devices=1, **popen):
     )
 
 
+@contextlib.contextmanager
+def running(*processes):
+    """Leaves none of them behind."""
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+
+
 def finish(process, timeout=300):
     """Its exit code, its standard output and its standard error."""
-    try:
+    with running(process):
         out, err = process.communicate(timeout=timeout)
-    finally:
-        process.kill()
-    return process.returncode, out, err
+        return process.returncode, out, err
 
 
 def first_batch(process):
     """The step a run begins at; the run is then about to compile, or to take it."""
-    process.stdout.readline()  # drawn before anything compiles, for its shape
-    return int(process.stdout.readline().split()[1])
+    batches = (line for line in process.stdout if line.startswith("batch "))
+    next(batches)  # drawn before anything compiles, for its shape
+    return int(next(batches).split()[1])
 
 
 def digest(state):

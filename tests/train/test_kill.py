@@ -7,11 +7,12 @@ import argparse
 import json
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 import time
 
-from child import finish, first_batch, spawn
+from child import finish, first_batch, running, spawn
 
 WIDTH = 400_000  # a state of 6 MB: a save takes as long as some steps
 SAVE_EVERY = 2
@@ -39,19 +40,17 @@ def survive(workdir, kills, seed, steps):
     options += ("--save-every", SAVE_EVERY)
     safe = 0
     for _ in range(kills):
-        process = spawn(workdir, *options)
-        start = first_batch(process)
-        assert start == safe, "a run goes on from its last whole checkpoint"
-        for _ in range(rng.randrange(16)):
-            process.stdout.readline()
-        time.sleep(rng.uniform(0, 0.2))
-        aim = rng.random() < 0.5  # half of the kills wait for a save to be under way
-        while aim and process.poll() is None and not saving(workdir):
-            time.sleep(0.001)
-        process.kill()
-        finish(process)
-        steps_on_disk = whole(workdir)
-        safe = max(steps_on_disk, default=0)
+        with running(spawn(workdir, *options)) as (process,):
+            start = first_batch(process)
+            assert start == safe, "a run goes on from its last whole checkpoint"
+            for _ in range(rng.randrange(16)):
+                process.stdout.readline()
+            time.sleep(rng.uniform(0, 0.2))
+            aim = rng.random() < 0.5  # half of the kills wait for a save to be under way
+            while aim and process.poll() is None and not saving(workdir):
+                time.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+        safe = max(whole(workdir), default=0)
         assert safe >= start, "what was saved stays"
         reached = logged(workdir) if (workdir / "metrics.jsonl").exists() else 0
         # one save may have been under way, and the next was waiting for it
@@ -87,7 +86,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
-        accounts = check(pathlib.Path(root), args.kills, args.seed, steps=12 * args.kills)
+        accounts = check(pathlib.Path(root), args.kills, args.seed, steps=4 * args.kills)
         for account in accounts:
             print(account)
     during = sum(account["saving"] for account in accounts)

@@ -2,8 +2,8 @@
 
 A build has two halves. The first (`zoo.data.stage`) reads every file into chunks of serialized
 protos, and can stop and go on anywhere. The second divides them into splits, variants together, and
-lets TFDS write them, shard by shard and under another name until all are there. Memory is bounded by
-the file being read, a shard, and about 5 kB a piece. Both halves run on Apache Beam where that is
+lets TFDS write them, shard by shard and under another name until all are there. Memory is bounded
+by the file being read, a shard, and about 5 kB a piece. Both halves run on Apache Beam where it is
 asked for; the splits are decided between them, so that the records come out the same.
 
 TFDS's ShardBasedBuilder takes examples in the order of the files that they go to. Its

@@ -1,8 +1,8 @@
 """What a corpus is made of: files, the style each is labelled with, and on what terms they come.
 
 A spec names one: `tunes`, `essen`, `chorales`, `folder:/any/path`, or a union like `tunes+essen`.
-Scores that are named come with the installed music21. They are found by path: importing music21 takes
-seconds, and nothing of it is needed.
+Scores that have a name come with the installed music21. They are found by path: importing music21
+takes seconds, and nothing of it is needed.
 """
 
 import difflib

@@ -7,7 +7,7 @@ whole group goes to the split that its smallest fingerprint names.
 
 What is kept of a piece for this is a bottom-k sketch (Broder, "On the resemblance and containment
 of documents", 1997): the `SKETCH` smallest hashes of its shingles. Tunes are compared exactly and
-longer pieces by an estimate. Sketches are made as pieces are read, on as many machines as there are;
+longer pieces by an estimate. Sketches are made as pieces are read, on any number of machines;
 grouping them is the work of one process, in about 5 kB a piece: a million pieces in 5 GB. The price
 of groups over a fixed hash of each piece is that music added to a corpus can join two of them, and
 then moves one to the other's split.

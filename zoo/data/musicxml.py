@@ -52,6 +52,8 @@ def read_musicxml(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, 
         sequence = musicxml_reader.musicxml_to_sequence_proto(document)
         _join(sequence, ties)
         irregular = _retime(sequence, document, tempos)
+    except MemoryError:
+        raise
     except Exception as error:  # note_seq lets through whatever int() and find() raise
         said = f"{type(error).__name__}: {error}"
         raise Refused(

@@ -103,9 +103,7 @@ class LSTM:
         """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
         return (self.score(params, tokens)[0] * mask).sum(axis=1)
 
-    def score(
-        self, params: Params, tokens: Array, rng: Key | None = None
-    ) -> tuple[Array, Array]:
+    def score(self, params: Params, tokens: Array, rng: Key | None = None) -> tuple[Array, Array]:
         """For each event [b, t]: its log-likelihood, and whether it was the likeliest.
 
         Dropout is on where `rng` is given.

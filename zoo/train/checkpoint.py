@@ -120,12 +120,12 @@ class Checkpoints:
         if step in self.steps:
             return
         rest = {"opt": state.opt, "rng": jax.random.key_data(state.rng), "step": state.step}
-        meta = {"format": FORMAT, "step": step, "versions": versions(), **meta}
+        about = {"format": FORMAT, "step": step, "versions": versions(), "tensors": tensors(state)}
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.params),
             ema=ocp.args.StandardSave(state.ema),
             rest=ocp.args.StandardSave(rest),
-            meta=ocp.args.JsonSave(meta),
+            meta=ocp.args.JsonSave({**about, **meta}),
         )
         unknown = valid is None or math.isnan(valid)
         self.wait()
@@ -154,6 +154,16 @@ class Checkpoints:
 
     def restore(self, like: TrainState, step: int) -> TrainState:
         """The state of `step`, shaped, typed and placed as `like` (arrays, or their shapes)."""
+        mine = tensors(like)
+        theirs = self.meta(step)["tensors"]
+        for name in sorted(mine.keys() | theirs.keys()):
+            if mine.get(name) != theirs.get(name):
+                raise UsageError(
+                    f"checkpoint {step} in {self.directory} has {name} of shape "
+                    f"{theirs.get(name, 'none')}, and this command's model and optimiser have it "
+                    f"of {mine.get(name, 'none')}: give the options that run was begun with, or "
+                    "another --workdir."
+                )
         key = jax.eval_shape(jax.random.key_data, like.rng)
         key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=like.rng.sharding)
         rest = {"opt": like.opt, "rng": key, "step": like.step}
@@ -187,11 +197,7 @@ class Checkpoints:
     def leaves(self, step: int) -> dict[str, np.ndarray]:
         """Every averaged parameter by its path, whatever model it belongs to."""
         tree = self.read(step, ema=ocp.args.StandardRestore())["ema"]
-        leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-        return {
-            jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
-            for path, leaf in leaves
-        }
+        return {name: np.asarray(leaf) for name, leaf in named(tree).items()}
 
     def read(self, step: int, **items: ocp.args.CheckpointArgs) -> Tree:
         try:
@@ -229,6 +235,18 @@ class Checkpoints:
         # what failed first is what is said
         with contextlib.suppress(*[ZooError] if kind else []):
             self.close()
+
+
+def named(tree: Tree) -> dict[str, Any]:
+    """Every leaf by its path."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def tensors(state: TrainState) -> dict[str, list[int]]:
+    """The shape of every tensor of a state, which the average and its key leave as they are."""
+    tree = {"params": state.params, "opt": state.opt}
+    return {name: list(leaf.shape) for name, leaf in named(tree).items()}
 
 
 def shapes(tree: Tree) -> Tree:

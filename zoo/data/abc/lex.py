@@ -20,7 +20,8 @@ TOKEN = re.compile(
         for name, pattern in {
             "skip": r"(?:[\s`*$\\)]|\((?!\d))+|y\d{0,3}",  # spacing, and slurs
             "note": _NAMED,
-            "bar": rf"(?P<line>:*(?:\[?\|+\]?)+(?::+(?![:|\]]))?|:{{2,}}|:+\])(?:\s*\[?(?P<passes>{_PASSES}))?",
+            "bar": r"(?P<line>:*(?:\[?\|+\]?)+(?::+(?![:|\]]))?|:{2,}|:+\])"
+            rf"(?:\s*\[?(?P<passes>{_PASSES}))?",
             "ending": rf"\[\s*(?P<numbers>{_PASSES})",
             "field": r"\[(?P<key>[A-Za-z]):(?P<value>[^\]]*)\]",
             "rest": rf"[zx](?P<pause>{LENGTH})",

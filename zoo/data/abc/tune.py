@@ -94,14 +94,15 @@ def _read(header: dict[str, Line], lines: list[Line], limits: Limits) -> Voice:
 def _joined(lines: list[Line]) -> Iterator[Line]:
     """Lines of music with those they continue: after a backslash, or what mail made of a long line.
 
-    Quoted-printable mail breaks a line after `=`, and writes a space before a break as `=20`.
+    Quoted-printable mail breaks a line after `=`, and writes `=` itself as `=3D` and a space at the
+    end of a line as `=20`.
     """
     held = ""
     for number, line in lines:
         if _FIELD.match(line):
             yield number, line
             continue
-        line = held + line.removesuffix("=20")
+        line = held + line.removesuffix("=20").replace("=3D", "=")
         if len(line) > LONGEST:
             raise Refused("abc-syntax", f"a line continued over {LONGEST:,} characters")
         held = f"{line[:-1]} " if line.endswith("\\") else line[:-1] if line.endswith("=") else ""

@@ -1,0 +1,182 @@
+"""Draws against exact probabilities; generation against its promises."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from zoo.core import BOUNDARY
+from zoo.errors import UsageError
+from zoo.nn.decode import Draw, bucket, generate, invert, uniforms
+
+V = 6
+LOGITS = jnp.log(jnp.array([0.05, 0.4, 0.1, 0.25, 0.0, 0.2]))
+POINTS = 6000
+
+
+def shares(draw, logits=LOGITS):
+    """How often each token comes when u runs evenly from 0 to 1: its probability, to 1 / POINTS."""
+    u = (jnp.arange(POINTS) + 0.5) / POINTS
+    tokens = draw(jnp.broadcast_to(logits, (POINTS, logits.shape[-1])), u)
+    return np.bincount(tokens, minlength=logits.shape[-1]) / POINTS
+
+
+@pytest.mark.parametrize(
+    ("draw", "expected"),
+    [  #                      p = .05  .4   .1   .25  0   .2
+        (Draw(), [0.05, 0.4, 0.1, 0.25, 0, 0.2]),
+        (Draw(top_k=0), [0.05, 0.4, 0.1, 0.25, 0, 0.2]),
+        (Draw(top_k=99), [0.05, 0.4, 0.1, 0.25, 0, 0.2]),
+        (Draw(top_k=2), [0, 40 / 65, 0, 25 / 65, 0, 0]),
+        (Draw(top_p=0.6), [0, 40 / 65, 0, 25 / 65, 0, 0]),
+        (Draw(top_p=0.7), [0, 40 / 85, 0, 25 / 85, 0, 20 / 85]),
+        (Draw(top_p=1e-9), [0, 1, 0, 0, 0, 0]),
+        (Draw(min_p=0.2), [0, 40 / 95, 10 / 95, 25 / 95, 0, 20 / 95]),
+        (Draw(min_p=1.0), [0, 1, 0, 0, 0, 0]),
+        (Draw(top_k=3, top_p=0.7), [0, 40 / 65, 0, 25 / 65, 0, 0]),
+        (Draw(temperature=0), [0, 1, 0, 0, 0, 0]),
+        (Draw(top_k=1), [0, 1, 0, 0, 0, 0]),
+        (Draw(temperature=0.5), np.square([0.05, 0.4, 0.1, 0.25, 0, 0.2]) / 0.275),
+        (Draw(temperature=1e-4), [0, 1, 0, 0, 0, 0]),
+    ],
+    ids=repr,
+)
+def test_shares_are_probabilities(draw, expected):
+    np.testing.assert_allclose(shares(draw), expected, atol=1.5 / POINTS)
+
+
+@given(st.lists(st.floats(-9, 9, width=32), min_size=2, max_size=40), st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_filters_keep_what_sorting_keeps(logits, k):
+    mass = np.exp(np.array(logits, np.float32) - np.float32(max(logits)))
+    falling = np.sort(mass)[::-1]
+    top_k = np.asarray(Draw(top_k=k).filter(jnp.array(mass))) > 0
+    np.testing.assert_array_equal(top_k, mass >= falling[min(k, len(mass)) - 1])
+    top_p = np.asarray(Draw(top_p=0.8).filter(jnp.array(mass))) > 0
+    assert mass[top_p].sum() >= (0.8 - 1e-5) * mass.sum()
+    without_last = mass[mass > mass[top_p].min()].sum()
+    assert without_last < (0.8 + 1e-5) * mass.sum()
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.0, 1e-30, 1e-7, 0.3, 1.0]), max_size=70).map(
+        lambda m: [*m, 1.0]
+    ),
+    st.sampled_from([0.0, 1e-9, 0.3, 0.999999, 1 - 2**-24, 1.0]),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=60, deadline=None)
+def test_never_draws_what_has_no_mass(mass, u, random):
+    random.shuffle(mass)
+    assert mass[int(invert(jnp.array(mass), jnp.array(u)))] > 0
+
+
+def test_ties_and_one_token():
+    assert Draw(temperature=0)(jnp.zeros((2, 3)), jnp.array([0.1, 0.9])).tolist() == [0, 0]
+    assert Draw(top_k=1)(jnp.zeros((2, 3)), jnp.array([0.1, 0.9])).tolist() == [0, 0]
+    assert Draw()(jnp.zeros((1, 1)), jnp.array([0.7])).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"temperature": -1.0}, {"temperature": np.nan}, {"temperature": np.inf}, {"top_k": -2},
+     {"top_p": 0.0}, {"top_p": 1.1}, {"top_p": np.nan}, {"min_p": -0.1}, {"min_p": 2.0}],
+    ids=repr,
+)  # fmt: skip
+def test_refuses(wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        Draw(**wrong)
+
+
+def test_is_a_value():
+    assert Draw(top_k=3) == Draw(top_k=3)
+    assert len({Draw(), Draw(), Draw(top_p=0.5)}) == 2
+
+
+def test_uniforms_belong_to_row_and_step():
+    key = jax.random.key(3)
+    many = uniforms(key, 16, 40)
+    np.testing.assert_array_equal(uniforms(key, 1, 40)[:, 0], many[:, 0])
+    np.testing.assert_array_equal(uniforms(key, 16, 8), many[:8])
+    assert len(np.unique(many)) == many.size
+    assert stats.kstest(np.ravel(many), "uniform").pvalue > 0.001
+
+
+CHAIN = jnp.array(
+    [[0.0, 0.5, 0.3, 0.2], [0.1, 0.2, 0.3, 0.4], [0.05, 0.6, 0.3, 0.05], [0.2, 0, 0, 0.8]]
+)
+
+
+def chain(state, token):
+    return state + 1, jnp.log(CHAIN)[token]
+
+
+def roll(n, length, seed=0, **kwargs):
+    return np.asarray(generate(chain, jnp.zeros(n), jax.random.key(seed), n, length, **kwargs))
+
+
+def test_generates_the_chain():
+    rows = roll(1500, 12)
+    before = np.pad(rows[:, :-1], ((0, 0), (1, 0)))
+    for state in range(4):
+        live = before == state
+        live[:, 1:] &= before[:, 1:] != BOUNDARY
+        seen = np.bincount(rows[live], minlength=4)
+        possible = np.asarray(CHAIN[state]) > 0
+        assert not seen[~possible].any()
+        expected = seen.sum() * np.asarray(CHAIN[state])[possible]
+        assert stats.chisquare(seen[possible], expected, sum_check=False).pvalue > 0.001
+
+
+def test_an_end_is_an_end():
+    rows = roll(200, 70)
+    ended = np.cumsum(rows == BOUNDARY, axis=1) > 0
+    assert ended.any()
+    assert not rows[ended].any()
+
+
+def test_music_does_not_depend_on_the_batch_or_the_length():
+    many = roll(64, 40)
+    np.testing.assert_array_equal(roll(1, 40), many[:1])
+    np.testing.assert_array_equal(roll(7, 40), many[:7])
+    np.testing.assert_array_equal(roll(64, 33), many[:, :33])
+    assert not np.array_equal(many, roll(64, 40, seed=1))
+
+
+def test_primers_of_any_length_are_forced():
+    primer = jnp.array([[1, 2, 3], [3, 0, 0], [0, 0, 0]])
+    rows = roll(3, 20, primer=primer)
+    assert rows[0, :3].tolist() == [1, 2, 3]
+    assert rows[1, 0] == 3
+    np.testing.assert_array_equal(rows[2], roll(3, 20)[2])
+    assert (roll(5, 20, primer=jnp.array([2, 2]))[:, :2] == 2).all()
+    assert roll(2, 2, primer=jnp.array([1, 2, 3])).tolist() == [[1, 2], [1, 2]]
+
+
+def test_forbidden_tokens_never_come():
+    rows = roll(50, 40, allow=jnp.array([False, True, False, True]))
+    assert set(np.unique(rows)) == {1, 3}
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 33])
+def test_lengths(length):
+    assert roll(2, length).shape == (2, length)
+
+
+def test_stops_when_all_have_ended():
+    counted = []
+
+    def ends(state, token):
+        jax.debug.callback(lambda _: counted.append(1), state)
+        return state, jnp.zeros((1, 2)).at[:, BOUNDARY].set(99.0)
+
+    generate(ends, jnp.zeros(1), jax.random.key(0), 1, 256).block_until_ready()
+    jax.effects_barrier()
+    assert len(counted) < 64
+
+
+def test_buckets():
+    assert [bucket(x) for x in (1, 32, 33, 256, 300)] == [32, 32, 64, 256, 512]

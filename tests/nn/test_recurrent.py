@@ -1,0 +1,186 @@
+"""The fast LSTM against Flax's cell, against its own plain scan, and against finite differences."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jax.test_util import check_grads
+
+from zoo.nn.embed import lookup
+from zoo.nn.recurrent import Carry, LSTMLayer, project, unroll, unroll_plain
+
+T, B, D, H = 6, 3, 4, 5
+
+
+def normal(seed, *shape):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["one piece", "resets"])
+def reset(request):
+    return jnp.asarray(np.random.default_rng(9).random((T, B)) < 0.3) if request.param else None
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    carry = Carry(normal(4, B, H), normal(5, B, H))
+    return normal(0, D, 4 * H), normal(1, H, 4 * H), normal(2, 4 * H), normal(3, T, B, D), carry
+
+
+def layer(w, u, b, x, carry, reset):
+    return LSTMLayer(H).apply({"params": {"w": w, "u": u, "b": b}}, x, carry, reset)
+
+
+def plain(w, u, b, x, carry, reset):
+    return unroll_plain(u, b, x @ w, carry, reset)
+
+
+def flax(w, u, b, x, carry, reset):
+    """Flax's cell, driven one step after another."""
+    split = [jnp.split(a, 4, axis=-1) for a in (w, u, b)]
+    params = {}
+    for gate, kernel, recurrent, bias in zip("ifgo", *split, strict=True):
+        params |= {f"i{gate}": {"kernel": kernel}, f"h{gate}": {"kernel": recurrent, "bias": bias}}
+    h, c, outputs = *carry, []
+    for t in range(len(x)):
+        if reset is not None:
+            h, c = (a * (1 - reset[t][:, None]) for a in (h, c))
+        (c, h), y = nn.OptimizedLSTMCell(H).apply({"params": params}, (c, h), x[t])
+        outputs.append(y)
+    return Carry(h, c), jnp.stack(outputs)
+
+
+def loss(run, reset):
+    def total(*inputs):
+        carry, y = run(*inputs, reset)
+        return (y * normal(6, T, B, H)).sum() + (carry.h * normal(7, B, H) + carry.c**2).sum()
+
+    return total
+
+
+@pytest.mark.parametrize("oracle", [flax, plain])
+def test_equals(oracle, inputs, reset):
+    for a, b in zip(
+        jax.tree.leaves(jax.jit(layer)(*inputs, reset)),
+        jax.tree.leaves(jax.jit(oracle)(*inputs, reset)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("oracle", [flax, plain])
+def test_every_gradient_equals(oracle, inputs, reset):
+    every = range(len(inputs))
+    ours, theirs = (jax.jit(jax.grad(loss(f, reset), every))(*inputs) for f in (layer, oracle))
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_gradients_equal_finite_differences(inputs, reset):
+    check_grads(jax.jit(loss(layer, reset)), inputs, order=1, modes=["rev"], rtol=2e-2)
+
+
+def test_second_order_in_reverse_mode(inputs, reset):
+    def squared(run):
+        slope = jax.grad(loss(run, reset), argnums=3)
+        return jax.jit(jax.grad(lambda *inputs: (slope(*inputs) ** 2).sum(), argnums=(0, 1, 2)))
+
+    for a, b in zip(squared(layer)(*inputs), squared(plain)(*inputs), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-4)
+
+
+def test_nothing_crosses_a_reset(inputs):
+    w, u, b, x, carry = inputs
+    reset = jnp.zeros((T, B), bool).at[3].set(True)
+    late = jax.jit(jax.grad(lambda x, c: layer(w, u, b, x, c, reset)[1][3:].sum(), (0, 1)))
+    dx, dcarry = late(x, carry)
+    assert not dx[:3].any()
+    assert dx[3:].all()
+    assert not any(d.any() for d in dcarry)
+
+
+def test_a_run_cut_in_two_is_the_run(inputs, reset):
+    *weights, x, carry = inputs
+    cut = [None, None] if reset is None else [reset[:2], reset[2:]]
+    middle, early = layer(*weights, x[:2], carry, cut[0])
+    end, late = layer(*weights, x[2:], middle, cut[1])
+    whole, outputs = layer(*inputs, reset)
+    np.testing.assert_allclose(jnp.concatenate([early, late]), outputs, atol=1e-6)
+    np.testing.assert_allclose(end.c, whole.c, atol=1e-6)
+
+
+def test_starts_from_zero_and_from_a_table_of_rows(inputs):
+    *_, x, _ = inputs
+    net, rows = LSTMLayer(H), jnp.arange(T * B).reshape(T, B) % 2
+    table = x[0][:2]
+    params = net.init(jax.random.key(0), x)
+    (_, direct), (_, gathered) = (
+        net.apply(params, table[rows]),
+        net.apply(params, table, rows=rows),
+    )
+    np.testing.assert_allclose(direct, gathered, atol=1e-6)
+    np.testing.assert_array_equal(params["params"]["b"].reshape(4, H)[1], 1)
+
+
+def test_vmaps(inputs, reset):
+    w, u, b, x, carry = inputs
+    twice = jnp.stack([x, -x])
+    run = lambda x: jax.grad(lambda u: layer(w, u, b, x, carry, reset)[1].sum())(u)
+    np.testing.assert_allclose(
+        jax.jit(jax.vmap(run))(twice), jnp.stack([run(x), run(-x)]), atol=1e-5
+    )
+
+
+def test_bfloat16_multiplies_and_float32_remembers(inputs, reset):
+    *weights, x, carry = inputs
+    params = {"params": dict(zip("wub", weights, strict=True))}
+    after, y = LSTMLayer(H, dtype=jnp.bfloat16).apply(params, x, carry, reset)
+    assert y.dtype == jnp.bfloat16
+    assert after.c.dtype == after.h.dtype == jnp.float32
+    np.testing.assert_allclose(y, layer(*inputs, reset)[1], atol=0.1)
+    grads = jax.grad(lambda p: LSTMLayer(H, dtype=jnp.bfloat16).apply(p, x, carry, reset)[1].sum())(
+        params
+    )
+    assert all(g.dtype == jnp.float32 for g in jax.tree.leaves(grads))
+
+
+def test_a_sharded_batch_is_the_same_batch():
+    b, devices = 8, np.array(jax.devices()[:8])
+    mesh = jax.sharding.Mesh(devices, "data", axis_types=(AxisType.Auto,))
+    put = lambda a, *spec: jax.device_put(a, NamedSharding(mesh, P(*spec)))
+    u, bias, gates = normal(0, H, 4 * H), normal(1, 4 * H), normal(2, T, b, 4 * H)
+    carry, reset = (
+        Carry(normal(3, b, H), normal(4, b, H)),
+        jnp.zeros((T, b), bool).at[2, 5].set(True),
+    )
+
+    def total(u, gates, carry, reset):
+        return unroll(u, bias, gates, carry, reset)[1].sum()
+
+    grad = jax.jit(jax.grad(total, (0, 1)))
+    whole = grad(u, gates, carry, reset)
+    split = grad(
+        put(u), put(gates, None, "data"), jax.tree.map(lambda a: put(a, "data"), carry),
+        put(reset, None, "data"),
+    )  # fmt: skip
+    for a, b in zip(whole, split, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 3), ()])
+def test_lookup_and_its_gradient_are_the_gather(shape):
+    table, tokens = normal(0, 7, D), jnp.asarray(np.random.default_rng(1).integers(0, 7, shape))
+    weight = normal(2, *shape, D)
+    ours = jax.grad(lambda table: (lookup(table, tokens) * weight).sum())(table)
+    theirs = jax.grad(lambda table: (table[tokens] * weight).sum())(table)
+    np.testing.assert_array_equal(lookup(table, tokens), table[tokens])
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_project_and_its_gradients_are_the_product():
+    x, w = normal(0, T, B, D), normal(1, D, H)
+    check_grads(project, (x, w), order=2, modes=["rev"], rtol=2e-2)
+    np.testing.assert_allclose(project(x, w), x @ w, atol=1e-6)
