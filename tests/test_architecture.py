@@ -20,7 +20,15 @@ SIBLINGS = {  # room: what it may import from the house
     "measure": {"errors", "data", "measure"},
 }
 KNOW_PROTOS = {"data", "listen", "measure"}
-HEAVY = ("note_seq", "tensorflow", "tensorflow_datasets", "librosa", "music21", "soundfile", "grain")
+HEAVY = (
+    "note_seq",
+    "tensorflow",
+    "tensorflow_datasets",
+    "librosa",
+    "music21",
+    "soundfile",
+    "grain",
+)
 
 
 def imports(path: pathlib.Path):

@@ -98,7 +98,7 @@ def events(
             **{f"valid_{key}": value for key, value in metrics.items()},
         },
     )
-    best = load(workdir)
+    best = load(workdir, mesh=shard.mesh(model=options.model))
     metrics = {f"test_{key}": value for key, value in measure(best.params, "test").items()}
     metrics |= {"best_step": best.about["step"], "first_step_seconds": outcome.first_step}
     metrics |= {"input_wait": outcome.input_wait}
@@ -106,7 +106,8 @@ def events(
     if process[0] == 0:
         if samples:
             real = [codec.decode(piece) for piece in pieces["test"][:3]]
-            tunes = best.sample(samples, options.seed)
+            here = dataclasses.replace(best, params=jax.device_get(best.params))
+            tunes = here.sample(samples, options.seed)
             gallery(tunes, workdir / "samples", title=name, real=real)
         write(workdir / "result.json", result)
         if options.compare:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from zoo.core import BOUNDARY, Family, Params
 from zoo.data.codecs.base import Codec
@@ -104,12 +105,16 @@ def weights() -> list[str]:
 
 
 def load(
-    path: str | pathlib.Path, *, step: int | None = None, known: tuple[type, ...] = ()
+    path: str | pathlib.Path,
+    *,
+    step: int | None = None,
+    known: tuple[type, ...] = (),
+    mesh: Mesh | None = None,
 ) -> Trained:
     """The model of a run directory or of shipped weights, at its best step unless told otherwise.
 
     The checkpoint holds all that is needed: family, codec and averaged parameters. `known` are
-    classes of yours that it may name.
+    classes of yours that it may name. The parameters are put on one device, or on all of `mesh`.
     """
     checkpoints = Checkpoints(resolve(path), read_only=True)
     try:
@@ -119,7 +124,7 @@ def load(
             raise UsageError(f"there is no checkpoint {step} in {path}: it has {there}.")
         about = checkpoints.meta(chosen)
         family, codec = restore(about["family"], known), restore(about["codec"], known)
-        like = shapes(jax.eval_shape(family.init, jax.random.key(0), family.example(1)))
+        like = shapes(jax.eval_shape(family.init, jax.random.key(0), family.example(1)), mesh)
         return Trained(family, checkpoints.params(like, chosen), codec, about)
     finally:
         checkpoints.close()

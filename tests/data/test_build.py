@@ -86,8 +86,9 @@ def test_variants_share_a_split(tmp_path):
     (tmp_path / "scores").mkdir()
     for seed in range(8):
         notes = tunes.melody(seed)
+        fifth_up = [(degree + 4, eighths) for degree, eighths in notes]
         high = [(degree + 7 if degree < 7 else degree, eighths) for degree, eighths in notes]
-        book = [tunes.abc(notes, 1), tunes.abc(notes, 2, "G", 2), tunes.abc(high, 3, "Eb")]
+        book = [tunes.abc(notes, 1), tunes.abc(fifth_up, 2, "G", 2), tunes.abc(high, 3)]
         (tmp_path / "scores" / f"{seed}.abc").write_text("\n".join(book))
     spec = f"folder:{tmp_path}/scores"
     files = [

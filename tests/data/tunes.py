@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.data.proto import NoteSequence
 
-LETTERS = "CDEFGABcdefgab"
+LETTERS = [*"CDEFGABcdefgab", *(f"{letter}'" for letter in "cdefgab")]
 
 
 def melody(seed: int, length: int = 48) -> list[tuple[int, int]]:
@@ -37,9 +37,10 @@ def sequence(notes: list[tuple[int, float]], start: float = 0.0, rate: float = 1
 
 def folder(path: Path, count: int = 12) -> Path:
     """`count` tunes in two sub-folders and a third file that is no music."""
+    for place in ("reels", "jigs"):
+        (path / place).mkdir(parents=True)
     for seed in range(count):
         place = path / ("reels" if seed % 2 else "jigs")
-        place.mkdir(parents=True, exist_ok=True)
         (place / f"tune{seed:02d}.abc").write_text(abc(melody(seed)))
     (path / "reels" / "broken.mid").write_bytes(b"MThd and no more")
     return path

@@ -59,7 +59,7 @@ class Shard:
             yield row.id, {**texts, "licence": licence, "sequence": row.read()}
 
 
-class Music(tfds.core.ShardBasedBuilder, skip_registration=True):
+class Music(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """The TFDS builder of one corpus that is read and divided already."""
 
     VERSION = tfds.core.Version("1.0.0")  # to be raised whenever a reader reads differently

@@ -1,4 +1,4 @@
-"""An LSTM language model of events (Eck & Schmidhuber 2002; Graves 2013, arXiv:1308.0850, section 2).
+"""An LSTM language model of events (Eck & Schmidhuber 2002; Graves 2013, arXiv:1308.0850).
 
 Embed each event, run stacked LSTM layers over them, predict the next event. Several pieces share a
 row, each ended by BOUNDARY, at which the state starts afresh. Long rows can be trained a `segment`
@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
-from zoo.nn.decode import Draw, generate
 from zoo.errors import UsageError
+from zoo.nn.decode import Draw, generate
 from zoo.nn.recurrent import Carry, LSTMLayer, advance, keep, squash, zeros
 
 State = tuple[Carry, ...]  # one per layer
@@ -41,7 +41,7 @@ class Net(nn.Module):
         self.head = self.table.attend if self.tie else nn.Dense(self.vocab)
 
     def __call__(self, state: State, inputs: Array, still: bool) -> tuple[State, Array]:
-        """State, inputs int [t, b] -> state, logits float32 [t, b, v]; `still` turns dropout off."""
+        """State, inputs [t, b] -> state, logits float32 [t, b, v]; `still` turns dropout off."""
         x, rows, after = self.drop(self.table.embedding, deterministic=still), inputs, []
         for layer, carry in zip(self.lstm, state, strict=True):
             carry, x = layer(x, carry, inputs == BOUNDARY, rows)

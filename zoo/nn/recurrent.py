@@ -1,4 +1,4 @@
-"""Long short-term memory, unrolled fast (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000).
+"""Long short-term memory, unrolled fast (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
 Axes: t step, b batch, d input width, h state width. Everything is time-major, [t, b, ...]: a step
 is then one contiguous slice, and nothing is transposed on the way in, out or back.
@@ -194,7 +194,7 @@ def remember(rng: Key, shape: tuple[int], dtype: jnp.dtype = jnp.float32) -> Arr
 
 
 class LSTMLayer(nn.Module):
-    """One layer, params w [d, 4h], u [h, 4h], b [4h]. `dtype` is the matmuls'; gates are float32."""
+    """One layer: w [d, 4h], u [h, 4h], b [4h]. `dtype` is that of matmuls; gates are float32."""
 
     width: int
     dtype: jnp.dtype | None = None

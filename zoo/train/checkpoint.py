@@ -20,6 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore as ts
+from jax.sharding import Mesh
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from zoo.core import Params, Tree
@@ -119,7 +121,7 @@ class Checkpoints:
         step = int(state.step)
         if step in self.steps:
             return
-        rest = {"opt": state.opt, "rng": jax.random.key_data(state.rng), "step": state.step}
+        rest = {"opt": named(state.opt), "rng": jax.random.key_data(state.rng), "step": state.step}
         about = {"format": FORMAT, "step": step, "versions": versions(), "tensors": tensors(state)}
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.params),
@@ -166,22 +168,23 @@ class Checkpoints:
                 )
         key = jax.eval_shape(jax.random.key_data, like.rng)
         key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=like.rng.sharding)
-        rest = {"opt": like.opt, "rng": key, "step": like.step}
+        rest = {"opt": named(like.opt), "rng": key, "step": like.step}
         items = self.read(
             step,
             params=ocp.args.StandardRestore(like.params),
             ema=ocp.args.StandardRestore(like.ema),
             rest=ocp.args.StandardRestore(rest),
         )
-        rng = jax.random.wrap_key_data(items["rest"]["rng"])
-        return TrainState(
-            items["rest"]["step"], items["params"], items["rest"]["opt"], items["ema"], rng
-        )
+        rest = items["rest"]
+        leaves = [rest["opt"][name] for name in named(like.opt)]
+        opt = jax.tree.unflatten(jax.tree.structure(like.opt), leaves)
+        rng = jax.random.wrap_key_data(rest["rng"])
+        return TrainState(rest["step"], items["params"], opt, items["ema"], rng)
 
     def meta(self, step: int) -> dict[str, Any]:
         """What the checkpoint says of itself; refuses a format newer than this version knows."""
         meta = self.read(step, meta=ocp.args.JsonRestore())["meta"]
-        if not isinstance(meta, dict) or not isinstance(meta.get("format"), int):
+        if not isinstance(meta, dict) or not {"format", "tensors"} <= meta.keys():
             raise ZooError(f"{self.directory / str(step)} is not a checkpoint of the zoo.")
         if meta["format"] > FORMAT:
             raise ZooError(
@@ -201,6 +204,8 @@ class Checkpoints:
 
     def read(self, step: int, **items: ocp.args.CheckpointArgs) -> Tree:
         try:
+            for item in items.keys() - {"meta"}:
+                probe(self.directory / str(step) / item)
             return self.manager.restore(step, args=ocp.args.Composite(**items))
         except Exception as error:  # Orbax raises that itself, and much else, over a damaged file
             raise self.unreadable(step, error) from error
@@ -237,6 +242,13 @@ class Checkpoints:
             self.close()
 
 
+def probe(item: pathlib.Path) -> None:
+    """Reads the index of an item: over a damaged one Orbax leaves a traceback for each tensor."""
+    base = {"driver": "file", "path": f"{item}/"}
+    if not ts.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result():
+        raise ValueError(f"{item.name} holds no tensors")
+
+
 def named(tree: Tree) -> dict[str, Any]:
     """Every leaf by its path."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
@@ -249,9 +261,8 @@ def tensors(state: TrainState) -> dict[str, list[int]]:
     return {name: list(leaf.shape) for name, leaf in named(tree).items()}
 
 
-def shapes(tree: Tree) -> Tree:
-    """Shapes and dtypes of `tree`, as a restore wants them, on the default device."""
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=device), tree
-    )
+def shapes(tree: Tree, mesh: Mesh | None = None) -> Tree:
+    """Shapes and dtypes of `tree`, as a restore wants them: on one device or all over `mesh`."""
+    one = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    where = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()) if mesh else one
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=where), tree)

@@ -226,7 +226,7 @@ class Pace:
         now = time.perf_counter()
         rate = (step - self.step) / max(now - self.time, 1e-9)
         self.step, self.time = step, now
-        loss = next(v for k, v in metrics.items() if k.endswith("/loss"))
+        losses = [f"loss {v:.4f}  " for k, v in metrics.items() if k.endswith("/loss")]
         events = next((v for k, v in metrics.items() if k.endswith(f"/{WEIGHT}")), None)
         speed = f"{rate * events:,.0f} events/s" if events else f"{rate:.2f} steps/s"
-        return f"loss {loss:.4f}  {speed}  input wait {self.waited():.1%}"
+        return f"{''.join(losses[:1])}{speed}  input wait {self.waited():.1%}"

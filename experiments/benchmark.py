@@ -1,0 +1,239 @@
+"""How fast every family trains and samples on this machine.
+
+    python experiments/benchmark.py --families lstm-anchor lstm-melody --peer torch --out speed.json
+
+Each round times a large matmul, then one training step of each case, then the peer's, one after
+another, so that whatever else the machine does falls on all alike; ratios are taken within a round
+and their medians reported. Training is the shared step with its guards, float32.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+import inspect
+import json
+import pathlib
+import pkgutil
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.extend
+import jax.numpy as jnp
+import optax
+import rich
+import tyro
+from rich.table import Table
+
+import zoo.models
+from zoo.core import Family
+from zoo.errors import UsageError
+from zoo.models.lstm import LSTM
+from zoo.train.optim import optimizers
+from zoo.train.step import due, init, make_step
+
+SIDE = 2048  # of the matmul that a step is measured against
+
+
+class Case(NamedTuple):
+    family: Family
+    batch: int
+
+
+PRESETS = {
+    # the sizes that published figures exist for
+    "lstm-anchor": Case(LSTM(vocab=130, embed=128, width=512, layers=2, length=128), 64),
+    "lstm-melody": Case(LSTM(vocab=130, embed=128, width=128, layers=2, length=511), 128),
+}
+
+
+def cases() -> Mapping[str, Case]:
+    """The presets, and every family in zoo.models as it comes, at batch 32."""
+    names = [module.name for module in pkgutil.iter_modules(zoo.models.__path__)]
+    tiny = {name: importlib.import_module(f"zoo.models.{name}").TINY for name in names}
+    return {name: Case(type(family)(), 32) for name, family in tiny.items()} | PRESETS
+
+
+def flops(jaxpr: Any) -> int:
+    """Multiplications and additions in the matmuls of a program, each as often as its loop runs.
+
+    XLA's own count takes the body of a loop once. Loops of unknown length count once here too.
+    """
+    total = 0
+    for eqn in jaxpr.eqns:
+        inner = [flops(sub) for sub in jax.extend.core.jaxprs_in_params(eqn.params)]
+        if eqn.primitive.name == "dot_general":
+            (over, _), _ = eqn.params["dimension_numbers"]
+            shape = eqn.invars[0].aval.shape
+            depth = functools.reduce(lambda n, axis: n * shape[axis], over, 1)
+            total += 2 * depth * eqn.outvars[0].aval.size
+        elif eqn.primitive.name == "cond":
+            total += max(inner)
+        else:
+            total += eqn.params.get("length", 1) * sum(inner)
+    return total
+
+
+def seconds(run: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - begin
+
+
+def matmul() -> Callable[[], object]:
+    return functools.partial(jax.jit(jnp.matmul), *2 * [jnp.ones((SIDE, SIDE))])
+
+
+class Trainer:
+    """A family, its state and its compiled step; calling it takes one step."""
+
+    def __init__(self, case: Case) -> None:
+        begin = time.perf_counter()
+        family, n = case
+        tx, self.batch = optimizers(family, optax.adam(1e-3)), family.example(n)
+        start = functools.partial(init, family, tx)
+        self.state = jax.jit(start)(jax.random.key(0), self.batch)
+        step = functools.partial(make_step(family, tx), due=due(family, 0))
+        program = jax.jit(step, donate_argnums=0).trace(self.state, self.batch)
+        self.flops = flops(program.jaxpr.jaxpr)
+        self.step = program.lower().compile()
+        jax.block_until_ready(self())
+        self.first = time.perf_counter() - begin
+
+    def __call__(self) -> object:
+        self.state, metrics = self.step(self.state, self.batch)
+        return metrics
+
+    @property
+    def memory(self) -> int:
+        """Bytes in use at once: state, batch, and what the step needs besides."""
+        need = self.step.memory_analysis()
+        held = need.argument_size_in_bytes + need.output_size_in_bytes - need.alias_size_in_bytes
+        return held + need.temp_size_in_bytes
+
+
+def sampling(family: Family, params: Any, n: int, rounds: int) -> float:
+    """Events per second. A primer holds off the end, so that every row runs its full length."""
+    length = family.length
+    given = {}
+    if "primer" in inspect.signature(family.sample).parameters:
+        given["primer"] = jnp.ones((n, length), jnp.int32)
+    sample = jax.jit(family.sample, static_argnames="n")
+    run = functools.partial(sample, params, jax.random.key(0), n=n, **given)
+    jax.block_until_ready(run())
+    return n * length / statistics.median(seconds(run) for _ in range(rounds))
+
+
+def torch_step(case: Case) -> Callable[[], object] | None:
+    """The same LSTM under PyTorch, where the case is one; else None."""
+    import torch
+
+    family, n = case
+    if not isinstance(family, LSTM):
+        return None
+    embed = torch.nn.Embedding(family.vocab, family.embed)
+    lstm = torch.nn.LSTM(family.embed, family.width, family.layers, batch_first=True)
+    head = torch.nn.Linear(family.width, family.vocab)
+    net = torch.nn.ModuleList([embed, lstm, head])
+    adam = torch.optim.Adam(net.parameters(), lr=1e-3)
+    tokens = torch.randint(family.vocab, (n, family.length))
+    inputs = torch.nn.functional.pad(tokens[:, :-1], (1, 0))
+
+    def step() -> float:
+        adam.zero_grad()
+        logits = head(lstm(embed(inputs))[0])
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten())
+        loss.backward()
+        adam.step()
+        return loss.item()
+
+    step()
+    return step
+
+
+def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, Any]:
+    trainer, product = Trainer(case), matmul()
+    other = torch_step(case) if peer else None
+    jax.block_until_ready(product())
+    limits, steps, others = [], [], []
+    for _ in range(rounds):
+        limits.append(trainer.flops * seconds(product) / (2 * SIDE**3))
+        steps.append(seconds(trainer))
+        others.append(seconds(other) if other else float("nan"))
+    middle = statistics.median(steps)
+    items = case.batch * case.family.length
+    return {
+        "name": name,
+        "family": repr(case.family),
+        "batch": case.batch,
+        "step_seconds": middle,
+        "fastest_step_seconds": min(steps),
+        "items_per_second": items / middle,
+        "first_step_seconds": trainer.first,
+        "peak_bytes": trainer.memory,
+        "matmul_flops": trainer.flops,
+        "fraction_of_matmul_rate": statistics.median(map(float.__truediv__, limits, steps)),
+        "samples_1": sampling(case.family, trainer.state.params, 1, rounds),
+        "samples_64": sampling(case.family, trainer.state.params, 64, rounds),
+        "peer_seconds": statistics.median(others) if other else None,
+        "peer_ratio": statistics.median(map(float.__truediv__, others, steps)) if other else None,
+    }
+
+
+def table(rows: list[dict[str, Any]], peer: str | None) -> Table:
+    view = Table(title=f"{jax.devices()[0].device_kind}, {jax.device_count()} device(s), float32")
+    columns: dict[str, Callable[[dict[str, Any]], str]] = {
+        "case": lambda row: row["name"],
+        "step": lambda row: f"{row['step_seconds'] * 1e3:,.1f} ms",
+        "events/s": lambda row: f"{row['items_per_second']:,.0f}",
+        "of matmul": lambda row: f"{row['fraction_of_matmul_rate']:.2f}",
+        "first step": lambda row: f"{row['first_step_seconds']:.1f} s",
+        "memory": lambda row: f"{row['peak_bytes'] / 2**20:,.0f} MiB",
+        "sampled/s, 1 row": lambda row: f"{row['samples_1']:,.0f}",
+        "64 rows": lambda row: f"{row['samples_64']:,.0f}",
+    }
+    if peer:
+        ratio = lambda row: f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-"
+        columns[f"speed against {peer}"] = ratio
+    for heading in columns:
+        view.add_column(heading, justify="left" if heading == "case" else "right")
+    for row in rows:
+        view.add_row(*(cell(row) for cell in columns.values()))
+    return view
+
+
+def main(
+    families: tuple[str, ...] = (),
+    peer: Literal["torch"] | None = None,
+    out: pathlib.Path | None = None,
+    rounds: int = 7,
+) -> None:
+    """Time families (all of them by default) and print a table.
+
+    Args:
+        families: which ones; `lstm-anchor` and `lstm-melody` are the sizes of published figures.
+        peer: also train the same LSTM with this library, in turns.
+        out: where to write the figures as JSON.
+        rounds: how many times each thing is timed.
+    """
+    known = cases()
+    chosen = families or tuple(known)
+    if unknown := set(chosen) - set(known):
+        raise UsageError(f"no family is called {min(unknown)}: choose from {', '.join(known)}.")
+    rows = [measure(name, known[name], peer, rounds) for name in chosen]
+    rich.print(table(rows, peer))
+    if out is not None:
+        packages = ["jax", "jaxlib", "flax", "optax", *([peer] if peer else [])]
+        versions = {name: importlib.metadata.version(name) for name in packages}
+        device = {"kind": jax.devices()[0].device_kind, "count": jax.device_count()}
+        report = {"device": device, "versions": versions, "peer": peer, "cases": rows}
+        out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        tyro.cli(main)
+    except UsageError as error:
+        raise SystemExit(f"{error}") from None

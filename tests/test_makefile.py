@@ -1,0 +1,25 @@
+"""What the README's first two lines run."""
+
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("target", "runs"),
+    [("music", "experiments/music.py --workdir runs/music"), ("test", "-m pytest")],
+)
+def test_make(target, runs):
+    dry = ["make", "--dry-run", "--always-make", target]
+    said = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "-m venv" in said
+    assert "pip install" in said
+    assert runs in said
+
+
+def test_ci_calls_the_readme_s_test_command():
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+    assert "\nmake test " in (ROOT / "README.md").read_text()

@@ -1,0 +1,76 @@
+"""Every command and every line of Python in the README, run: small, but as they stand."""
+
+import pathlib
+import re
+import runpy
+import shlex
+import shutil
+import sys
+
+import pytest
+
+import zoo.cli
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+SMALL = {  # what is added to a command to make it small
+    "tunes_lstm.py": "--steps 3 --width 8 --layers 1 --embed 8 --batch 8 --length 32",
+    "benchmark.py": "--small",
+}
+ELSEWHERE = {  # commands that need another machine, and the test that runs what they do
+    "make": "tests/test_makefile.py",
+    "pip": "extras are resolved by pip itself",
+    "--coordinator": "tests/train/test_hosts.py",
+}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def commands() -> list[list[str]]:
+    lines = "".join(blocks("sh")).splitlines()
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.fixture
+def folder_of_tunes(tmp_path, monkeypatch, abc_folder):
+    """A fresh directory with ./music in it, as someone with tunes of their own would have."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
+    shutil.copytree(abc_folder, tmp_path / "music")
+    return tmp_path
+
+
+def run(words: list[str], monkeypatch) -> None:
+    small = next((extra for name, extra in SMALL.items() if name in " ".join(words)), "")
+    words = [*words, *small.split()]
+    if words[0] == "python" and "folder:" not in " ".join(words) and "tunes_" in words[1]:
+        words += ["--corpus", "folder:music"]
+    monkeypatch.setattr(sys, "argv", words[1:] if words[0] == "python" else words)
+    try:
+        if words[0] == "python":
+            runpy.run_path(str(ROOT / words[1]), run_name="__main__")
+        else:
+            zoo.cli.main()
+    except SystemExit as stop:
+        if stop.code:
+            pytest.fail(f"{shlex.join(words)} exited with {stop.code}")
+
+
+def test_every_command_runs(folder_of_tunes, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    ran = [c for c in commands() if not any(word in ELSEWHERE for word in c)]
+    for words in ran:
+        run(words, monkeypatch)
+    assert len(ran) >= 7
+    assert (folder_of_tunes / "mine" / "index.html").exists()
+    assert (folder_of_tunes / "mine" / "08.wav").stat().st_size > 44100
+    for code in blocks("python"):  # the runs just made are those it loads
+        exec(compile(code, "README.md", "exec"), {})
+
+
+def test_nothing_is_left_out():
+    skipped = [c for c in commands() if any(word in ELSEWHERE for word in c)]
+    assert {c[0] for c in skipped} <= {"make", "pip", "python"}
+    assert all("--coordinator" in c for c in skipped if c[0] == "python")
