@@ -104,11 +104,12 @@ def data(
     from zoo.data.codecs import make
     from zoo.data.fingerprint import SPLITS
 
+    codec = make(for_) if for_ else None
     with progress_bar(f"reading {corpus}") as progress:
         report = build(corpus, force=force, workers=workers, progress=progress)
-    if for_:
+    if codec:
         records = (record for split in SPLITS for record in open_split(corpus, split))
-        report = report.with_codec(make(for_), records)
+        report = report.with_codec(codec, records)
     report.print()
 
 

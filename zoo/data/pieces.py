@@ -84,7 +84,7 @@ def encode(
         made = pathlib.Path(unfinished)
         with (made / "events.bin").open("wb") as file:
             for count, record in enumerate(records):
-                progress(count)
+                progress(count + 1)
                 try:
                     array = codec.encode(record.sequence)
                 except Refused as refusal:

@@ -4,7 +4,7 @@ from zoo.errors import ZooError
 
 
 class Refused(ZooError):
-    """A piece that cannot be read or encoded: `reason` is a short code to count, `detail` a sentence."""
+    """A piece that cannot be read or encoded: `reason` is a code to count, `detail` a sentence."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(detail)

@@ -132,7 +132,15 @@ class Checkpoints:
         unknown = valid is None or math.isnan(valid)
         self.wait()
         with self.failing(f"cannot save step {step}"):
+            self.room(state)
             self.manager.save(step, args=items, metrics={BEST: math.inf if unknown else valid})
+
+    def room(self, state: TrainState) -> None:
+        """Raises OSError where the disk is too full: known beforehand, it costs nothing."""
+        need = sum(leaf.nbytes for leaf in jax.tree.leaves((state.params, state.ema, state.opt)))
+        free = shutil.disk_usage(self.directory).free
+        if free < need:
+            raise OSError(f"it takes {need / 1e6:.0f} MB, and {free / 1e6:.0f} are free")
 
     def wait(self) -> None:
         """Blocks until what was started is on disk, and what is no longer wanted is gone."""

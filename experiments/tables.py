@@ -1,0 +1,75 @@
+"""Writes the README's tables and figures from the files in experiments/results.
+
+python experiments/tables.py
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from zoo.report import RESULTS
+
+README = Path(__file__).parents[1] / "README.md"
+Rows = list[list[str]]
+
+
+def result(name: str) -> dict[str, Any]:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def markdown(head: list[str], rows: Rows) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def likelihood() -> str:
+    """Every published experiment on tunes, best first."""
+    found = [result(path.stem) for path in sorted(RESULTS.glob("tunes_*.json"))]
+    found.sort(key=lambda one: one["metrics"]["test_nll"]["mean"])
+    rows = [
+        [
+            f"[`{one['experiment']}`](experiments/{one['experiment']}.py)",
+            "{mean:.3f} ± {std:.3f}".format(**one["metrics"]["test_nll"]),
+            str(len(one["metrics"]["test_nll"]["seeds"])),
+            f"{max(one['seconds']) / 60:.0f} min",
+            one["device"],
+        ]
+        for one in found
+    ]
+    return markdown(["experiment", "nats per event", "seeds", "time", "device"], rows)
+
+
+def speed() -> str:
+    """The benchmark's rows, as it wrote them."""
+    found = result("benchmark")
+    return markdown(found["columns"], found["rows"])
+
+
+def music() -> str:
+    seconds = result("music")["seconds"]
+    return f"{seconds / 60:.1f} minutes"
+
+
+TABLES = {"likelihood": likelihood, "speed": speed}
+FIGURES = {"minutes of music": music}
+
+
+def written(text: str) -> str:
+    """`text` with every table and figure as the results have it."""
+    for name, make in {**TABLES, **FIGURES}.items():
+        mark, edge = f"<!-- {name} -->", "\n" if name in TABLES else ""
+        text = re.sub(
+            f"{mark}.*?<!-- end -->",
+            f"{mark}{edge}{make()}{edge}<!-- end -->".replace("\\", r"\\"),
+            text,
+            flags=re.DOTALL,
+        )
+    return text
+
+
+if __name__ == "__main__":
+    before = README.read_text()
+    README.write_text(after := written(before))
+    print("README.md as it was" if before == after else "README.md rewritten", file=sys.stderr)

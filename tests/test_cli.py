@@ -1,0 +1,163 @@
+"""The command line and a trained model, as a person meets them."""
+
+import json
+import pathlib
+import runpy
+import sys
+
+import numpy as np
+import pytest
+
+import zoo
+import zoo.cli
+from zoo.data.read import first
+from zoo.errors import UsageError
+from zoo.nn.decode import Draw
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMALL = "--width 8 --layers 1 --embed 8 --batch 8 --length 64 --save-every 4 --samples 1"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, abc_folder):
+    """A run of the LSTM experiment, eight steps long; its directory."""
+    home = tmp_path_factory.mktemp("cli")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOO_DATA", str(home / "data"))
+        patch.chdir(home)
+        experiment(
+            "tunes_lstm", f"--corpus folder:{abc_folder} --workdir run --steps 8 {SMALL}", patch
+        )
+        yield home / "run"
+
+
+def experiment(name: str, words: str, patch) -> None:
+    patch.setattr(sys, "argv", [f"experiments/{name}.py", *words.split()])
+    runpy.run_path(str(ROOT / "experiments" / f"{name}.py"), run_name="__main__")
+
+
+def command(words: str, monkeypatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["zoo", *words.split()])
+    try:
+        zoo.cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_a_run_leaves_a_record(run):
+    result = json.loads((run / "result.json").read_text())
+    assert result["experiment"] == "tunes_lstm"
+    assert 0 < result["metrics"]["test_nll"] < 6
+    assert result["metrics"]["input_wait"] < 0.5
+    config = json.loads((run / "config.json").read_text())
+    assert config["family"]["width"] == 8
+    assert config["music"]["corpus"].startswith("folder:")
+    curve = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert any("valid" in point for point in curve)
+    assert any((run / "tensorboard").iterdir())
+    assert {path.name for path in (run / "samples").iterdir()} == {
+        "01.mid",
+        "01.wav",
+        "01.png",
+        "01-score.png",
+        "index.html",
+    }
+
+
+def test_sampling_again_writes_the_same_files(run, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        words = (
+            f"sample {run} --n 2 --seed 5 --temperature 0.9 --top-p 0.95 --out {tmp_path / name}"
+        )
+        assert command(words, monkeypatch) == 0
+    for file in ("01.mid", "02.wav"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_primer_is_gone_on_from(run, abc_folder):
+    model = zoo.load(run)
+    primer = first(abc_folder / "jigs" / "3.abc")
+    events = model.prime(primer, 200)[:20]
+    tokens = model.tokens(3, seed=1, primer=events)
+    assert (tokens[:, :20] == events).all()
+
+
+def test_samples_are_pieces_with_notes(run):
+    pieces = zoo.load(run).sample(5, seed=2, length=40)
+    assert len(pieces) == 5
+    assert all(piece.notes for piece in pieces)
+
+
+def test_greedy_sampling_needs_no_seed(run):
+    model = zoo.load(run)
+    a, b = (model.tokens(2, seed, length=30, draw=Draw(temperature=0)) for seed in (0, 1))
+    assert np.array_equal(a, b)
+
+
+def test_evaluate_agrees_with_training_s_own_figure(run, monkeypatch, capsys):
+    result = json.loads((run / "result.json").read_text())
+    assert command(f"evaluate {run} --batch 8", monkeypatch) == 0
+    assert f"{result['metrics']['test_nll']:.3f}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("sample nowhere", 2, "there is no run at nowhere"),
+        ("sample RUN --temperature nan", 2, "temperature is nan"),
+        ("sample RUN --top-p 0", 2, "top_p is 0.0"),
+        ("sample RUN --n 0", 2, "at least one"),
+        ("sample RUN --temprature 1", 2, "--temperature"),
+        ("sample RUN --primer none.mid", 1, "none.mid"),
+        ("sample RUN --primer MIDI --length 8", 2, "--length"),
+        ("evaluate RUN --corpus folder:/none", 2, "/none"),
+        ("data build tuness", 2, "Did you mean 'tunes'"),
+        ("data build folder:/none --for melodi", 2, "did you mean 'melody'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    run, abc_folder, monkeypatch, capsys, words, code, says
+):
+    words = words.replace("RUN", str(run)).replace("MIDI", str(abc_folder / "jigs" / "1.abc"))
+    monkeypatch.setenv("COLUMNS", "200")
+    assert command(words, monkeypatch) == code
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--batch 5000", "larger than the data"),
+        ("--rate -1", "learning rate"),
+        ("--codec chorale", "Chorale takes none of these"),
+        ("--codec pianoroll", "one event at a time"),
+        ("--width 16", "another --workdir"),
+        ("--restore-step 3", "there is no checkpoint 3"),
+        ("--init-from nowhere --workdir run2", "no run at nowhere"),
+    ],
+)
+def test_a_wrong_experiment_is_a_sentence_too(run, abc_folder, monkeypatch, capsys, words, says):
+    monkeypatch.chdir(run.parent)
+    base = f"--workdir run --steps 8 --corpus folder:{abc_folder} {SMALL} {words}"
+    with pytest.raises(SystemExit) as stop:
+        experiment("tunes_lstm", base, monkeypatch)
+    assert stop.value.code in (1, 2)
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_a_model_of_another_step_can_be_loaded_or_is_missed(run):
+    assert zoo.load(run, step=4).about["step"] == 4
+    with pytest.raises(UsageError, match="it has 4, 8"):
+        zoo.load(run, step=5)
+
+
+@pytest.mark.parametrize("words", ["list", "doctor"])
+def test_list_and_doctor_print(words, monkeypatch, capsys):
+    assert command(words, monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert ("markov" in said) if words == "list" else ("as tested" in said and "device 0" in said)
