@@ -23,12 +23,12 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 import optax
-import rich
 import tyro
+from rich.console import Console
 from rich.table import Table
 
 import zoo.models
-from zoo.core import Family
+from zoo.core import WEIGHT, Family, Metrics
 from zoo.errors import UsageError
 from zoo.models.lstm import LSTM
 from zoo.train.optim import optimizers
@@ -102,7 +102,7 @@ class Trainer:
         jax.block_until_ready(self())
         self.first = time.perf_counter() - begin
 
-    def __call__(self) -> object:
+    def __call__(self) -> Metrics:
         self.state, metrics = self.step(self.state, self.batch)
         return metrics
 
@@ -116,12 +116,11 @@ class Trainer:
 
 def sampling(family: Family, params: Any, n: int, rounds: int) -> float:
     """Events per second. A primer holds off the end, so that every row runs its full length."""
-    length = family.length
-    given = {}
+    sample = functools.partial(jax.jit(family.sample, static_argnames="n"), n=n)
+    run = functools.partial(sample, params, jax.random.key(0))
+    _, length = jax.eval_shape(run).shape
     if "primer" in inspect.signature(family.sample).parameters:
-        given["primer"] = jnp.ones((n, length), jnp.int32)
-    sample = jax.jit(family.sample, static_argnames="n")
-    run = functools.partial(sample, params, jax.random.key(0), n=n, **given)
+        run = functools.partial(run, primer=jnp.ones((n, length), jnp.int32))
     jax.block_until_ready(run())
     return n * length / statistics.median(seconds(run) for _ in range(rounds))
 
@@ -163,7 +162,7 @@ def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, A
         steps.append(seconds(trainer))
         others.append(seconds(other) if other else float("nan"))
     middle = statistics.median(steps)
-    items = case.batch * case.family.length
+    items = sum(int(v) for k, v in trainer().items() if k.endswith(f"/{WEIGHT}")) or case.batch
     return {
         "name": name,
         "family": repr(case.family),
@@ -189,14 +188,14 @@ def table(rows: list[dict[str, Any]], peer: str | None) -> Table:
         "step": lambda row: f"{row['step_seconds'] * 1e3:,.1f} ms",
         "events/s": lambda row: f"{row['items_per_second']:,.0f}",
         "of matmul": lambda row: f"{row['fraction_of_matmul_rate']:.2f}",
-        "first step": lambda row: f"{row['first_step_seconds']:.1f} s",
+        "first": lambda row: f"{row['first_step_seconds']:.1f} s",
         "memory": lambda row: f"{row['peak_bytes'] / 2**20:,.0f} MiB",
-        "sampled/s, 1 row": lambda row: f"{row['samples_1']:,.0f}",
-        "64 rows": lambda row: f"{row['samples_64']:,.0f}",
+        "drawn/s by 1": lambda row: f"{row['samples_1']:,.0f}",
+        "by 64": lambda row: f"{row['samples_64']:,.0f}",
     }
     if peer:
         ratio = lambda row: f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-"
-        columns[f"speed against {peer}"] = ratio
+        columns[f"{peer}/ours"] = ratio
     for heading in columns:
         view.add_column(heading, justify="left" if heading == "case" else "right")
     for row in rows:
@@ -223,7 +222,7 @@ def main(
     if unknown := set(chosen) - set(known):
         raise UsageError(f"no family is called {min(unknown)}: choose from {', '.join(known)}.")
     rows = [measure(name, known[name], peer, rounds) for name in chosen]
-    rich.print(table(rows, peer))
+    Console(width=100).print(table(rows, peer))
     if out is not None:
         packages = ["jax", "jaxlib", "flax", "optax", *([peer] if peer else [])]
         versions = {name: importlib.metadata.version(name) for name in packages}

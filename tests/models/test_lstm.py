@@ -86,7 +86,7 @@ def test_segments_stop_the_gradient(params):
     grad = lambda f: jax.jit(jax.grad(lambda p: f.loss(p, batch, KEY, None)[0]))(params)
     for a, b in zip(
         jax.tree.leaves(grad(with_(segment=3))),
-        jax.tree.leaves(jax.grad(by_hand)(params)),
+        jax.tree.leaves(jax.jit(jax.grad(by_hand))(params)),
         strict=True,
     ):
         np.testing.assert_allclose(a, b, atol=1e-6)
@@ -126,6 +126,12 @@ def test_tied_sizes_must_agree():
     with pytest.raises(UsageError, match="embed is 4"):
         with_(tie=True)
     assert "head" not in with_(tie=True, embed=8).init(KEY, BATCH)["net"]
+
+
+@pytest.mark.parametrize("wrong", [{"layers": 0}, {"dropout": 1.0}, {"segment": 0}], ids=repr)
+def test_refuses(wrong):
+    with pytest.raises(UsageError, match="choose"):
+        with_(**wrong)
 
 
 def test_greedy_samples_are_the_likeliest_events(params):

@@ -149,7 +149,7 @@ def test_a_full_disk_costs_the_steps_since_the_last_save(tmp_path):
 
 def test_a_save_that_cannot_fit_is_not_begun(run, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 999))
-    with pytest.raises(ZooError, match=r"save step 8 .*0 are free\); step 6 is safe: free space"):
+    with pytest.raises(ZooError, match=r"save step 8 .*0.0 are free\); step 6 is safe: free space"):
         fit(run, 8)
     monkeypatch.undo()
     assert int(fit(run, 8).state.step) == 8

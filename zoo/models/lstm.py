@@ -13,6 +13,7 @@ for the vocabulary instead of once for each event.
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -42,10 +43,10 @@ class Net(nn.Module):
 
     def __call__(self, state: State, inputs: Array, still: bool) -> tuple[State, Array]:
         """State, inputs [t, b] -> state, logits float32 [t, b, v]; `still` turns dropout off."""
-        x, rows, after = self.drop(self.table.embedding, deterministic=still), inputs, []
-        for layer, carry in zip(self.lstm, state, strict=True):
-            carry, x = layer(x, carry, inputs == BOUNDARY, rows)
-            x, rows = self.drop(x, deterministic=still), None
+        x, after = self.drop(self.table.embedding, deterministic=still), []
+        for i, (layer, carry) in enumerate(zip(self.lstm, state, strict=True)):
+            carry, x = layer(x, carry, inputs == BOUNDARY, rows=None if i else inputs)
+            x = self.drop(x, deterministic=still)
             after.append(carry)
         return tuple(after), self.head(x).astype(jnp.float32)
 
@@ -55,7 +56,8 @@ class LSTM:
     """Sizes, and `length`: events in a row and in a sample; `segment`: how far a gradient reaches.
 
     Raises:
-      UsageError: `tie` where `embed` and `width` differ.
+      UsageError: no layers, a dropout outside [0, 1), an empty segment, or `tie` where `embed` and
+        `width` differ.
     """
 
     vocab: int = 130
@@ -68,6 +70,12 @@ class LSTM:
     tie: bool = False
 
     def __post_init__(self) -> None:
+        size = 1 if self.segment is None else self.segment
+        if self.layers < 1 or not 0 <= self.dropout < 1 or size < 1:
+            raise UsageError(
+                f"layers is {self.layers}, dropout {self.dropout} and segment {self.segment}: "
+                "choose 1 or more layers, a dropout from 0 to below 1, and a segment of 1 or more."
+            )
         if self.tie and self.embed != self.width:
             raise UsageError(
                 f"tie shares the embedding with the output layer, but embed is {self.embed} and "
@@ -112,12 +120,12 @@ class LSTM:
         net = {"params": params["net"]}
         pairs = jnp.stack([inputs.T, tokens.T])
         n, t = tokens.shape
-        size = self.segment or t
+        size = t if self.segment is None else self.segment
         count = -(-t // size)
         pairs = jnp.pad(pairs, ((0, 0), (0, count * size - t), (0, 0)), constant_values=BOUNDARY)
         segments = pairs.reshape(2, count, size, n).swapaxes(0, 1)
 
-        def segment(state: State, now: tuple[Array, Array]) -> tuple[State, tuple[Array, Array]]:
+        def segment(state: State, now: tuple[Array, Any]) -> tuple[State, tuple[Array, Array]]:
             index, (inputs, targets) = now
             rngs = None if rng is None else {"dropout": jax.random.fold_in(rng, index)}
             state, logits = self.net.apply(net, state, inputs, rng is None, rngs=rngs)
@@ -126,8 +134,8 @@ class LSTM:
             return jax.lax.stop_gradient(state), found
 
         segment = segment if count == 1 else jax.checkpoint(segment)
-        inputs = (jnp.arange(count), (segments[:, 0], segments[:, 1]))
-        _, found = jax.lax.scan(segment, self.start(n), inputs)
+        indexed = (jnp.arange(count), (segments[:, 0], segments[:, 1]))
+        _, found = jax.lax.scan(segment, self.start(n), indexed)
         return jax.tree.map(lambda x: x.reshape(-1, n)[:t].T, found)
 
     def start(self, n: int) -> State:
@@ -149,12 +157,12 @@ class LSTM:
         bias = jnp.zeros(self.vocab) if self.tie else net["head"]["bias"]
 
         def step(state: State, token: Array) -> tuple[State, Array]:
-            state = [keep(carry, token == BOUNDARY) for carry in state]
-            state[0] = advance(state[0], squash(entry[token] + state[0].h @ first["u"]))
-            for i, (layer, stack) in enumerate(zip(rest, stacks, strict=True), start=1):
-                x = jnp.concatenate([state[i - 1].h, state[i].h], axis=-1)
-                state[i] = advance(state[i], squash(x @ stack + layer["b"][None]))
-            return tuple(state), state[-1].h @ out + bias[None]
+            lowest, *higher = [keep(carry, token == BOUNDARY) for carry in state]
+            after = [advance(lowest, squash(entry[token] + lowest.h @ first["u"]))]
+            for carry, layer, stack in zip(higher, rest, stacks, strict=True):
+                x = jnp.concatenate([after[-1].h, carry.h], axis=-1)
+                after.append(advance(carry, squash(x @ stack + layer["b"][None])))
+            return tuple(after), after[-1].h @ out + bias[None]
 
         return step
 

@@ -65,8 +65,8 @@ class Draw:
 
     def filter(self, mass: Array) -> Array:
         """Unnormalised probabilities [.., v] whose largest is 1, with what is not kept set to 0."""
-        if self.top_k:
-            mass = cut(mass, lambda kept: (kept > 0).sum(axis=-1, keepdims=True) >= self.top_k)
+        if k := self.top_k:
+            mass = cut(mass, lambda kept: (kept > 0).sum(axis=-1, keepdims=True) >= k)
         if self.top_p < 1:
             goal = self.top_p * mass.sum(axis=-1, keepdims=True)
             mass = cut(mass, lambda kept: kept.sum(axis=-1, keepdims=True) >= goal)

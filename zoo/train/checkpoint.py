@@ -140,7 +140,7 @@ class Checkpoints:
         need = sum(leaf.nbytes for leaf in jax.tree.leaves((state.params, state.ema, state.opt)))
         free = shutil.disk_usage(self.directory).free
         if free < need:
-            raise OSError(f"it takes {need / 1e6:.0f} MB, and {free / 1e6:.0f} are free")
+            raise OSError(f"it takes {need / 1e6:.1f} MB, and {free / 1e6:.1f} are free")
 
     def wait(self) -> None:
         """Blocks until what was started is on disk, and what is no longer wanted is gone."""

@@ -132,7 +132,8 @@ def fit(
             if done < steps and stop.asked(done):
                 run.save()
                 checkpoints.wait()
-                log.say(f"SIGTERM: saved at step {done}; the same command goes on.")
+                back = "" if options.restore_step is None else ", without --restore-step,"
+                log.say(f"SIGTERM: saved at step {done}; the same command{back} goes on.")
                 raise SystemExit(0)
         checkpoints.wait()
     return Outcome(run.state, time.perf_counter() - began, first, run.pace.waited())
