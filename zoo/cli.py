@@ -1,6 +1,7 @@
 """`zoo`: sample, evaluate, data, list, doctor."""
 
 import pathlib
+import shlex
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -90,6 +91,7 @@ def data(
     for_: Annotated[str | None, tyro.conf.arg(name="for")] = None,
     force: bool = False,
     workers: int = 2,
+    beam: str | None = None,
 ) -> None:
     """Build a corpus, where it is not built yet, and say what was kept, what dropped, and why.
 
@@ -99,6 +101,7 @@ def data(
         for_: a codec; adds what it would refuse.
         force: build it again.
         workers: processes that read files.
+        beam: run on Apache Beam, under these flags of its own, such as "--runner=DirectRunner".
     """
     from zoo.data.build import build, open_split, progress_bar
     from zoo.data.codecs import make
@@ -106,7 +109,8 @@ def data(
 
     codec = make(for_) if for_ else None
     with progress_bar(f"reading {corpus}") as progress:
-        report = build(corpus, force=force, workers=workers, progress=progress)
+        flags = None if beam is None else shlex.split(beam)
+        report = build(corpus, force=force, workers=workers, progress=progress, beam_flags=flags)
     if codec:
         records = (record for split in SPLITS for record in open_split(corpus, split))
         report = report.with_codec(codec, records)

@@ -25,6 +25,7 @@ from zoo.train.step import TrainState, due, make_step
 from zoo.train.stop import Stop
 
 PATIENCE = 10  # non-finite steps in a row before a run gives up
+RECENT = 50  # steps over which items per second are counted
 LAG = 2  # steps whose metrics are left on the device
 
 
@@ -173,14 +174,14 @@ class Run:
     def settle(self, lag: int = 0) -> None:
         """Reads metrics of all but `lag` steps; the host reads none sooner, to stall no device."""
         while len(self.pending) > lag:
-            metrics = self.pending.popleft()
+            metrics = jax.device_get(self.pending.popleft())
+            values = {name: float(value) for name, value in metrics.items()}
             self.settled += 1
-            if int(metrics["rejected"]) >= PATIENCE:
+            if values["rejected"] >= PATIENCE:
                 self.give_up()
             if self.settled % self.options.log_every == 0 or self.settled in (1, self.steps):
-                values = {k: float(v) for k, v in jax.device_get(metrics).items()}
                 self.log.write(self.settled, values)
-                self.log.show(self.settled, self.pace.text(self.settled, values))
+            self.log.show(self.settled, self.pace.text(self.settled, values))
 
     def give_up(self) -> None:
         self.pending.clear()
@@ -216,17 +217,17 @@ class Pace:
 
     def reset(self, step: int) -> None:
         """Starts the clock, once compilation is over."""
-        self.step, self.time = step, time.perf_counter()
-        self.began, self.before = self.time, self.feed.waited
+        self.marks = collections.deque([(step, time.perf_counter())], maxlen=RECENT)
+        self.began, self.before = time.perf_counter(), self.feed.waited
 
     def waited(self) -> float:
         return (self.feed.waited - self.before) / max(time.perf_counter() - self.began, 1e-9)
 
     def text(self, step: int, metrics: Mapping[str, float]) -> str:
-        """What the bar says: loss, items per second, input wait."""
-        now = time.perf_counter()
-        rate = (step - self.step) / max(now - self.time, 1e-9)
-        self.step, self.time = step, now
+        """What the bar says: loss, items per second of late, input wait."""
+        self.marks.append((step, time.perf_counter()))
+        (first, then), (last, now) = self.marks[0], self.marks[-1]
+        rate = (last - first) / max(now - then, 1e-9)
         losses = [f"loss {v:.4f}  " for k, v in metrics.items() if k.endswith("/loss")]
         events = next((v for k, v in metrics.items() if k.endswith(f"/{WEIGHT}")), None)
         speed = f"{rate * events:,.0f} events/s" if events else f"{rate:.2f} steps/s"
