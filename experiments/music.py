@@ -15,7 +15,7 @@ import zoo
 from zoo.data.pieces import corpus_pieces
 from zoo.experiment import Music, launch
 from zoo.listen.gallery import gallery
-from zoo.report import provenance, write
+from zoo.results import provenance, write
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.experiment import launch
-from zoo.report import RESULTS, curve, write
+from zoo.results import RESULTS, curve, write
 
 HERE = Path(__file__).parent
 

@@ -15,7 +15,7 @@ import orbax.checkpoint as ocp
 
 import zoo
 from zoo.experiment import launch
-from zoo.report import write
+from zoo.results import write
 from zoo.trained import WEIGHTS
 
 

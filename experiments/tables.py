@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from zoo.report import RESULTS
+from zoo.results import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
 Rows = list[list[str]]

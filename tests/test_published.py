@@ -7,7 +7,7 @@ import runpy
 import pytest
 
 from zoo.errors import UsageError
-from zoo.report import RESULTS, compare, write
+from zoo.results import RESULTS, compare, write
 
 ROOT = pathlib.Path(__file__).parents[1]
 

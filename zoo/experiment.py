@@ -23,7 +23,7 @@ from zoo.data.records import data_root
 from zoo.errors import UsageError, exit_on_error
 from zoo.listen.gallery import gallery
 from zoo.record import record
-from zoo.report import compare, provenance, write
+from zoo.results import compare, provenance, write
 from zoo.train import hosts, loop, precision, shard
 from zoo.train.evaluate import evaluator
 from zoo.train.optim import Adam
