@@ -15,17 +15,17 @@ import zoo
 from zoo.data.pieces import corpus_pieces
 from zoo.experiment import Music, launch
 from zoo.listen.gallery import gallery
+from zoo.nn.decode import Draw
 from zoo.results import provenance, write
 from zoo.train.loop import Options
-from zoo.train.optim import Adam
 
 
 def music(
     workdir: Path = Path("runs/music"),
     steps: int = 600,
     samples: int = 8,
-    music: Music = Music(length=256),
-    options: Options = Options(ema=0.98, save_every=200),
+    music: Music = Music(transpose=0),
+    options: Options = Options(ema=0.98, save_every=300),
 ) -> dict[str, Any]:
     """Trains a Markov chain and an LSTM, compares their likelihoods, and writes a page of tunes.
 
@@ -40,21 +40,12 @@ def music(
     markov = tunes_markov(
         workdir / "markov", music=music, options=Options(seed=options.seed), samples=0
     )
-    lstm = tunes_lstm(
-        workdir / "lstm",
-        steps,
-        256,
-        dropout=0.1,
-        music=music,
-        adam=Adam(5e-3),
-        options=options,
-        samples=0,
-    )
+    lstm = tunes_lstm(workdir / "lstm", steps, dropout=0.1, music=music, options=options, samples=0)
     nll = {"lstm": lstm["metrics"]["test_nll"], "markov": markov["metrics"]["test_nll"]}
     model = zoo.load(workdir / "lstm")
     held_out = corpus_pieces(music.corpus, "test", model.codec)
     page = gallery(
-        model.sample(samples, options.seed),
+        model.sample(samples, options.seed, draw=Draw(temperature=0.9, top_p=0.95)),
         workdir,
         title="Tunes by an LSTM",
         intro=f"An LSTM wrote these after {lstm['seconds'] / 60:.1f} minutes of training on "
@@ -66,7 +57,7 @@ def music(
         "experiment": "music",
         "metrics": {f"test_nll_{name}": value for name, value in nll.items()},
         "runs": {"lstm": lstm, "markov": markov},
-        **provenance(began),
+        **provenance(time.perf_counter() - began),
     }
     write(workdir / "result.json", result)
     print(

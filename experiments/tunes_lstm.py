@@ -1,6 +1,6 @@
 """The temporal model: an LSTM over the events of dance tunes.
 
-python experiments/tunes_lstm.py --workdir runs/tunes_lstm --steps 3000
+python experiments/tunes_lstm.py --workdir runs/tunes_lstm --steps 2000
 """
 
 from pathlib import Path
@@ -14,15 +14,15 @@ from zoo.train.optim import Adam
 
 def tunes_lstm(
     workdir: Path = Path("runs/tunes_lstm"),
-    steps: int = 3000,
+    steps: int = 2000,
     width: int = 256,
     layers: int = 2,
     embed: int = 64,
     dropout: float = 0.2,
     segment: int | None = None,
     music: Music = Music(),
-    adam: Adam = Adam(4e-3),
-    options: Options = Options(ema=0.99),
+    adam: Adam = Adam(5e-3),
+    options: Options = Options(ema=0.99, save_every=200),
     samples: int = 8,
 ) -> dict[str, Any]:
     """Trains an LSTM to predict the next event.

@@ -1,6 +1,6 @@
 """A Markov chain counted on dance tunes: the baseline that every other model is read against.
 
-python experiments/tunes_markov.py --workdir runs/tunes_markov --order 2
+python experiments/tunes_markov.py --workdir runs/tunes_markov --order 3
 """
 
 from pathlib import Path
@@ -14,11 +14,11 @@ from zoo.train.optim import Adam
 
 def tunes_markov(
     workdir: Path = Path("runs/tunes_markov"),
-    steps: int = 500,
-    order: int = 1,
-    smoothing: float = 1.0,
+    steps: int = 1000,
+    order: int = 2,
+    smoothing: float = 5.0,
     music: Music = Music(),
-    options: Options = Options(save_every=100),
+    options: Options = Options(save_every=200),
     samples: int = 8,
 ) -> dict[str, Any]:
     """Counts a Markov chain over events; a step counts one batch.

@@ -5,6 +5,7 @@ command line, and `events` is the body that such functions share.
 """
 
 import dataclasses
+import json
 import pathlib
 import sys
 import time
@@ -27,7 +28,7 @@ from zoo.results import compare, provenance, write
 from zoo.train import hosts, loop, precision, shard
 from zoo.train.evaluate import evaluator
 from zoo.train.optim import Adam
-from zoo.trained import load
+from zoo.trained import Trained, load
 
 SPLITS = ("train", "validation", "test")
 
@@ -40,9 +41,9 @@ class Music:
     """tunes, essen, chorales, folder:/path/to/your/files, or a union such as tunes+essen."""
     codec: str = "melody"
     """How scores become events: melody or performance."""
-    batch: int = 32
+    batch: int = 16
     """Rows in a batch, over all devices."""
-    length: int = 512
+    length: int = 256
     """Events in a row; several pieces share one."""
     transpose: int = 5
     """Most semitones up or down by which a piece is moved, at random, in training."""
@@ -71,48 +72,46 @@ def events(
     pieces = {split: corpus_pieces(music.corpus, split, codec) for split in SPLITS}
     if pieces["train"].shape:
         raise UsageError(f"{name} reads one event at a time: give --codec melody or performance.")
+    cut = (music.batch, music.length, options.seed, music.transpose, process)
+    batches = Batches(pieces["train"], codec, *cut)
     model = family(codec.vocab)
     config = {"experiment": name, **record({"family": model, "codec": codec, "music": music})}
     config |= record({"adam": adam, "seed": options.seed})
-    measure = likelihood(model, pieces, codec, music, options)
     if process[0] == 0:
         write(workdir / "config.json", {**config, "steps": steps, "options": record(options)})
-    outcome = loop.fit(
-        model,
-        Batches(
-            pieces["train"],
-            codec,
-            music.batch,
-            music.length,
-            options.seed,
-            music.transpose,
-            process,
-        ),
-        tx=adam.rule(steps),
-        steps=steps,
-        workdir=workdir,
-        options=options,
-        meta=config,
-        validate=lambda params: {
-            "valid": (metrics := measure(params, "validation"))["nll"],
-            **{f"valid_{key}": value for key, value in metrics.items()},
-        },
-    )
-    best = load(workdir, mesh=shard.mesh(model=options.model))
-    metrics = {f"test_{key}": value for key, value in measure(best.params, "test").items()}
-    metrics |= {"best_step": best.about["step"], "first_step_seconds": outcome.first_step}
-    metrics |= {"input_wait": outcome.input_wait}
-    result = {"experiment": name, "metrics": metrics, **provenance(began)}
-    if process[0] == 0:
-        if samples:
-            real = [codec.decode(piece) for piece in pieces["test"][:3]]
-            here = dataclasses.replace(best, params=jax.device_get(best.params))
-            tunes = here.sample(samples, options.seed)
-            gallery(tunes, workdir / "samples", title=name, real=real)
-        write(workdir / "result.json", result)
-        if options.compare:
-            print(compare(name, workdir / "metrics.jsonl"), file=sys.stderr)
+    measure = likelihood(model, pieces, codec, music, options)
+
+    def validate(params: Params) -> dict[str, float]:
+        metrics = measure(params, "validation")
+        return {"valid": metrics["nll"], **{f"valid_{k}": v for k, v in metrics.items()}}
+
+    trained = {"tx": adam.rule(steps), "steps": steps, "workdir": workdir, "options": options}
+    outcome = loop.fit(model, batches, **trained, meta=config, validate=validate)
+    done = workdir / "result.json"
+    if outcome.first_step == 0 and done.exists():  # there was nothing left to train
+        result = json.loads(done.read_text())
+    else:
+        best = load(workdir, mesh=shard.mesh(model=options.model))
+        test = {f"test_{key}": value for key, value in measure(best.params, "test").items()}
+        metrics = {**test, "best_step": best.about["step"], **outcome.figures}
+        elsewhere = time.perf_counter() - began - outcome.here
+        result = {"experiment": name, "metrics": metrics, **provenance(outcome.seconds + elsewhere)}
+        if process[0] == 0:
+            listen(best, pieces["test"], workdir / "samples", name, samples, options.seed)
+            write(done, result)
+    if process[0] == 0 and options.compare:
+        print(compare(name, workdir / "metrics.jsonl"), file=sys.stderr)
     return result
+
+
+def listen(
+    model: Trained, held_out: Pieces, folder: pathlib.Path, title: str, samples: int, seed: int
+) -> None:
+    """A gallery of what the model writes, beside three pieces that it was not trained on."""
+    if samples:
+        here = dataclasses.replace(model, params=jax.device_get(model.params))
+        real = [model.codec.decode(piece) for piece in held_out[:3]]
+        gallery(here.sample(samples, seed), folder, title=title, real=real)
 
 
 def likelihood(

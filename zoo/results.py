@@ -6,7 +6,6 @@ import os
 import pathlib
 import shlex
 import sys
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,11 +28,11 @@ def write(path: pathlib.Path, value: Any) -> None:
     unfinished.replace(path)
 
 
-def provenance(began: float) -> dict[str, Any]:
-    """Seconds since `began`, device, versions, command and day."""
+def provenance(seconds: float) -> dict[str, Any]:
+    """How long it took, on what device, with what versions, by what command, and when."""
     device = jax.devices()[0]
     return {
-        "seconds": round(time.perf_counter() - began, 1),
+        "seconds": round(seconds, 1),
         "device": f"{jax.device_count()} x {device.device_kind}, {os.cpu_count()} cores",
         "versions": versions(),
         "command": shlex.join(["python", *sys.argv]),

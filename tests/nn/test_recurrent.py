@@ -9,8 +9,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jax.test_util import check_grads
 
-from zoo.nn.embed import lookup
-from zoo.nn.recurrent import Carry, LSTMLayer, project, unroll, unroll_plain
+from zoo.nn.recurrent import Carry, LSTMLayer, unroll, unroll_plain
 
 T, B, D, H = 6, 3, 4, 5
 
@@ -35,7 +34,7 @@ def layer(w, u, b, x, carry, reset):
 
 
 def plain(w, u, b, x, carry, reset):
-    return unroll_plain(u, b, x @ w, carry, reset)
+    return unroll_plain(w, u, b, x, carry, reset)
 
 
 def flax(w, u, b, x, carry, reset):
@@ -151,36 +150,40 @@ def test_a_sharded_batch_is_the_same_batch():
     b, devices = 8, np.array(jax.devices()[:8])
     mesh = jax.sharding.Mesh(devices, "data", axis_types=(AxisType.Auto,))
     put = lambda a, *spec: jax.device_put(a, NamedSharding(mesh, P(*spec)))
-    u, bias, gates = normal(0, H, 4 * H), normal(1, 4 * H), normal(2, T, b, 4 * H)
+    w, u, bias = normal(5, D, 4 * H), normal(0, H, 4 * H), normal(1, 4 * H)
+    x = normal(2, T, b, D)
     carry, reset = (
         Carry(normal(3, b, H), normal(4, b, H)),
         jnp.zeros((T, b), bool).at[2, 5].set(True),
     )
 
-    def total(u, gates, carry, reset):
-        return unroll(u, bias, gates, carry, reset)[1].sum()
+    def total(u, x, carry, reset):
+        return unroll(w, u, bias, x, carry, reset)[1].sum()
 
     grad = jax.jit(jax.grad(total, (0, 1)))
-    whole = grad(u, gates, carry, reset)
+    whole = grad(u, x, carry, reset)
     split = grad(
-        put(u), put(gates, None, "data"), jax.tree.map(lambda a: put(a, "data"), carry),
+        put(u), put(x, None, "data"), jax.tree.map(lambda a: put(a, "data"), carry),
         put(reset, None, "data"),
     )  # fmt: skip
     for a, b in zip(whole, split, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(4,), (2, 3), ()])
-def test_lookup_and_its_gradient_are_the_gather(shape):
-    table, tokens = normal(0, 7, D), jnp.asarray(np.random.default_rng(1).integers(0, 7, shape))
-    weight = normal(2, *shape, D)
-    ours = jax.grad(lambda table: (lookup(table, tokens) * weight).sum())(table)
-    theirs = jax.grad(lambda table: (table[tokens] * weight).sum())(table)
-    np.testing.assert_array_equal(lookup(table, tokens), table[tokens])
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+@pytest.mark.parametrize("few", [0, 1024], ids=["gathered", "multiplied"])
+def test_a_tables_gradient_is_that_of_its_rows(few, inputs, monkeypatch):
+    monkeypatch.setattr("zoo.nn.recurrent.FEW", few)
+    w, u, b, x, carry = inputs
+    table, rows = x[0], jnp.asarray(np.random.default_rng(1).integers(0, B, (T, B)))
+    net, params = LSTMLayer(H), {"params": {"w": w, "u": u, "b": b}}
 
+    def direct(params, table):
+        return loss(lambda *a: net.apply(params, *a), None)(table[rows], carry)
 
-def test_project_and_its_gradients_are_the_product():
-    x, w = normal(0, T, B, D), normal(1, D, H)
-    check_grads(project, (x, w), order=2, modes=["rev"], rtol=2e-2)
-    np.testing.assert_allclose(project(x, w), x @ w, atol=1e-6)
+    def named(params, table):
+        run = lambda x, carry, reset: net.apply(params, x, carry, reset, rows)
+        return loss(run, None)(table, carry)
+
+    ours, theirs = (jax.jit(jax.grad(f, (0, 1)))(params, table) for f in (named, direct))
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)

@@ -15,6 +15,8 @@ def connect(
     On a TPU pod nothing need be given: the pod says who its hosts are. Elsewhere `coordinator` is
     the address of process 0 as host:port, or "auto" under Slurm, Open MPI or Kubernetes.
     """
+    if jax.distributed.is_initialized():
+        return
     pod = "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
     if coordinator == "auto" or (pod and coordinator is None):
         jax.distributed.initialize()

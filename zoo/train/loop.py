@@ -68,10 +68,18 @@ class Options:
 class Outcome:
     state: TrainState
     seconds: float
+    """Spent in all, by the runs this one went on from too."""
+    here: float
+    """Spent in this call."""
     first_step: float
-    """Seconds from the call to the end of the first step, compilation included."""
+    """From the call to the end of the first step, compilation included; 0 where none was left."""
     input_wait: float
     """The fraction of the loop's time spent waiting for data."""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What a result records of them."""
+        return {"first_step_seconds": self.first_step, "input_wait": self.input_wait}
 
 
 def fit(
@@ -118,7 +126,9 @@ def fit(
         feed = stack.enter_context(Feed(batches, mesh, start, steps))
         main = jax.process_index() == 0
         log = stack.enter_context(Log(workdir, steps, start, quiet=options.quiet, writes=main))
-        run = Run(steps, options, state, checkpoints, log, Pace(feed), meta or {}, validate)
+        spent = checkpoints.meta(start).get("seconds", 0.0) if start else 0.0
+        clock = lambda: spent + time.perf_counter() - began
+        run = Run(steps, options, state, checkpoints, log, Pace(feed), meta or {}, validate, clock)
         del state  # donated by the first step
         first = 0.0
         for index, batch in feed:
@@ -137,7 +147,8 @@ def fit(
                 log.say(f"SIGTERM: saved at step {done}; the same command{back} goes on.")
                 raise SystemExit(0)
         checkpoints.wait()
-    return Outcome(run.state, time.perf_counter() - began, first, run.pace.waited())
+    here = time.perf_counter() - began
+    return Outcome(run.state, spent + here, here, first, run.pace.waited())
 
 
 def reached(step: int, steps: int, workdir: pathlib.Path) -> int:
@@ -161,6 +172,7 @@ class Run:
     pace: "Pace"
     meta: Mapping[str, Any]
     validate: Callable[[Params], Mapping[str, float]] | None
+    clock: Callable[[], float]
     pending: collections.deque[Metrics] = dataclasses.field(default_factory=collections.deque)
 
     def __post_init__(self) -> None:
@@ -205,7 +217,7 @@ class Run:
     def save(self, valid: float | None = None) -> None:
         # what the state has seen is in the log before the state is on disk
         self.settle()
-        self.checkpoints.save(self.state, self.meta, valid)
+        self.checkpoints.save(self.state, {**self.meta, "seconds": self.clock()}, valid)
 
 
 class Pace:
