@@ -12,9 +12,11 @@ import importlib
 import importlib.metadata
 import inspect
 import json
+import os
 import pathlib
 import pkgutil
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -177,6 +179,7 @@ def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, A
         "samples_1": sampling(case.family, trainer.state.params, 1, rounds),
         "samples_64": sampling(case.family, trainer.state.params, 64, rounds),
         "peer_seconds": statistics.median(others) if other else None,
+        "peer_fastest_seconds": min(others) if other else None,
         "peer_ratio": statistics.median(map(float.__truediv__, others, steps)) if other else None,
     }
 
@@ -195,7 +198,7 @@ def table(rows: list[dict[str, Any]], peer: str | None) -> Table:
     }
     if peer:
         ratio = lambda row: f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-"
-        columns[f"{peer}/ours"] = ratio
+        columns[peer + " / ours"] = ratio
     for heading in columns:
         view.add_column(heading, justify="left" if heading == "case" else "right")
     for row in rows:
@@ -222,11 +225,12 @@ def main(
     if unknown := set(chosen) - set(known):
         raise UsageError(f"no family is called {min(unknown)}: choose from {', '.join(known)}.")
     rows = [measure(name, known[name], peer, rounds) for name in chosen]
-    Console(width=100).print(table(rows, peer))
+    Console(width=120).print(table(rows, peer))
     if out is not None:
         packages = ["jax", "jaxlib", "flax", "optax", *([peer] if peer else [])]
         versions = {name: importlib.metadata.version(name) for name in packages}
         device = {"kind": jax.devices()[0].device_kind, "count": jax.device_count()}
+        device["load"] = os.getloadavg()[0]  # a busy machine slows a peer's spinning threads most
         report = {"device": device, "versions": versions, "peer": peer, "cases": rows}
         out.write_text(json.dumps(report, indent=1) + "\n")
 
@@ -235,4 +239,5 @@ if __name__ == "__main__":
     try:
         tyro.cli(main)
     except UsageError as error:
-        raise SystemExit(f"{error}") from None
+        print(error, file=sys.stderr)
+        raise SystemExit(error.code) from None

@@ -1,6 +1,6 @@
 """The temporal model: an LSTM over the events of dance tunes.
 
-python experiments/tunes_lstm.py --workdir runs/tunes_lstm --steps 2000
+python experiments/tunes_lstm.py --workdir runs/tunes_lstm --steps 1500
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from zoo.train.optim import Adam
 
 def tunes_lstm(
     workdir: Path = Path("runs/tunes_lstm"),
-    steps: int = 2000,
+    steps: int = 1500,
     width: int = 256,
     layers: int = 2,
     embed: int = 64,
@@ -22,7 +22,7 @@ def tunes_lstm(
     segment: int | None = None,
     music: Music = Music(),
     adam: Adam = Adam(5e-3),
-    options: Options = Options(ema=0.99, save_every=200),
+    options: Options = Options(ema=0.99, save_every=250),
     samples: int = 8,
 ) -> dict[str, Any]:
     """Trains an LSTM to predict the next event.

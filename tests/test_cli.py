@@ -65,6 +65,14 @@ def test_a_run_leaves_a_record(run):
     }
 
 
+def test_a_finished_run_is_left_as_it_is(run, abc_folder, monkeypatch):
+    before = {path: path.read_bytes() for path in run.rglob("*.json*")}
+    monkeypatch.chdir(run.parent)
+    words = f"--corpus folder:{abc_folder} --workdir run --steps 8 {SMALL}"
+    experiment("tunes_lstm", words, monkeypatch)
+    assert {path: path.read_bytes() for path in run.rglob("*.json*")} == before
+
+
 def test_sampling_again_writes_the_same_files(run, tmp_path, monkeypatch):
     for name in ("a", "b"):
         words = (

@@ -170,7 +170,7 @@ def test_a_sharded_batch_is_the_same_batch():
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize("few", [0, 1024], ids=["gathered", "multiplied"])
+@pytest.mark.parametrize("few", [0, 3], ids=["gathered", "multiplied"])
 def test_a_tables_gradient_is_that_of_its_rows(few, inputs, monkeypatch):
     monkeypatch.setattr("zoo.nn.recurrent.FEW", few)
     w, u, b, x, carry = inputs

@@ -9,6 +9,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -118,28 +119,46 @@ def nothing_kept(
     )
 
 
-def windows(lengths: Sequence[int], row: int) -> Iterator[tuple[int, int, int]]:
-    """(piece, start, stop) of every piece, those longer than a row cut into rows."""
-    for piece, length in enumerate(lengths):
-        for start in range(0, int(length), row):
-            yield piece, start, min(start + row, int(length))
+class Part(NamedTuple):
+    """Events `start` to `stop` of a piece, and `lead` events before them that are only context."""
+
+    piece: int
+    start: int
+    stop: int
+    lead: int = 0
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start + self.lead
 
 
-def pack(lengths: Sequence[int], row: int) -> list[list[tuple[int, int, int]]]:
-    """Pieces laid into rows of `row` events, longest first, each where it leaves least room.
+def parts(lengths: Sequence[int], row: int) -> Iterator[Part]:
+    """Every piece, those longer than a row cut into several; each event belongs to one part.
 
-    A piece longer than a row is cut. Returns, for each row, its (piece, start, stop).
+    A part that goes on with a piece begins with what came before, an eighth of a row. Without it a
+    model would learn that pieces begin in the middle, and are as short as what is left of one.
     """
-    rows: list[list[tuple[int, int, int]]] = []
+    for piece, length in enumerate(lengths):
+        start = 0
+        while start < length:
+            lead = min(start, row // 8)
+            stop = min(start + row - lead, int(length))
+            yield Part(piece, start, stop, lead)
+            start = stop
+
+
+def pack(lengths: Sequence[int], row: int) -> list[list[Part]]:
+    """Parts laid into rows of `row` events, longest first, each where it leaves least room."""
+    rows: list[list[Part]] = []
     room: dict[int, list[int]] = collections.defaultdict(list)  # rows by the events they could take
-    for part in sorted(windows(lengths, row), key=lambda part: part[1] - part[2]):
-        size = part[2] - part[1]
-        left = min((space for space, some in room.items() if some and space >= size), default=row)
+    for part in sorted(parts(lengths, row), key=lambda part: -part.size):
+        fits = (space for space, some in room.items() if some and space >= part.size)
+        left = min(fits, default=row)
         if room[left]:
             index = room[left].pop()
         else:
-            index, left = len(rows), row
+            index = len(rows)
             rows.append([])
         rows[index].append(part)
-        room[left - size].append(index)
+        room[left - part.size].append(index)
     return rows

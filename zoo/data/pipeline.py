@@ -7,7 +7,7 @@ import grain.python as grain
 import numpy as np
 
 from zoo.data.codecs.base import Codec
-from zoo.data.pieces import Pieces, pack
+from zoo.data.pieces import Part, Pieces, pack
 from zoo.errors import UsageError
 
 Batch = dict[str, np.ndarray]
@@ -22,25 +22,32 @@ class Rows:
     length: int
 
     @functools.cached_property
-    def rows(self) -> list[list[tuple[int, int, int]]]:
+    def rows(self) -> list[list[Part]]:
         return pack(self.pieces.lengths.tolist(), self.length)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> list[np.ndarray]:
-        return [self.pieces[piece][start:stop] for piece, start, stop in self.rows[index]]
+    def __getitem__(self, index: int) -> list[tuple[np.ndarray, int]]:
+        """The parts of a row: events, and how many of them are only context."""
+        return [(self.pieces[p.piece][p.start - p.lead : p.stop], p.lead) for p in self.rows[index]]
 
-    def lay(self, parts: list[np.ndarray]) -> Batch:
-        """One row of the parts, padded with 0 and masked where it is."""
-        events = np.concatenate(parts)
-        empty = np.zeros((self.length - len(events), *events.shape[1:]), events.dtype)
-        mask = np.arange(self.length) < len(events)
-        return {"tokens": np.concatenate([events, empty]), "mask": mask}
+    def lay(self, parts: list[tuple[np.ndarray, int]]) -> Batch:
+        """One row of the parts, padded with 0; context and padding are masked out."""
+        events = np.concatenate([part for part, _ in parts])
+        mask = np.concatenate([np.arange(len(part)) >= lead for part, lead in parts])
+        empty = self.length - len(events)
+        padding = [(0, empty)] + [(0, 0)] * (events.ndim - 1)
+        return {"tokens": np.pad(events, padding), "mask": np.pad(mask, (0, empty))}
 
-    def transposed(self, parts: list[np.ndarray], rng: np.random.Generator, most: int):
+    def transposed(
+        self, parts: list[tuple[np.ndarray, int]], rng: np.random.Generator, most: int
+    ) -> list[tuple[np.ndarray, int]]:
         """Each part in a key of its own, within `most` semitones and the codec's range."""
-        return [self.codec.transpose(part, self.interval(part, rng, most)) for part in parts]
+        return [
+            (self.codec.transpose(part, self.interval(part, rng, most)), lead)
+            for part, lead in parts
+        ]
 
     def interval(self, part: np.ndarray, rng: np.random.Generator, most: int) -> int:
         reach = self.codec.reach(part)
