@@ -11,12 +11,10 @@ import functools
 import importlib
 import importlib.metadata
 import inspect
-import json
 import os
 import pathlib
 import pkgutil
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -25,14 +23,15 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 import optax
-import tyro
 from rich.console import Console
 from rich.table import Table
 
 import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
 from zoo.errors import UsageError
+from zoo.experiment import launch
 from zoo.models.lstm import LSTM
+from zoo.results import provenance, write
 from zoo.train.optim import optimizers
 from zoo.train.step import due, init, make_step
 
@@ -138,7 +137,8 @@ def torch_step(case: Case) -> Callable[[], object] | None:
     lstm = torch.nn.LSTM(family.embed, family.width, family.layers, batch_first=True)
     head = torch.nn.Linear(family.width, family.vocab)
     net = torch.nn.ModuleList([embed, lstm, head])
-    adam = torch.optim.Adam(net.parameters(), lr=1e-3)
+    weights = list(net.parameters())
+    adam = torch.optim.Adam(weights, lr=1e-3)
     tokens = torch.randint(family.vocab, (n, family.length))
     inputs = torch.nn.functional.pad(tokens[:, :-1], (1, 0))
 
@@ -147,6 +147,7 @@ def torch_step(case: Case) -> Callable[[], object] | None:
         logits = head(lstm(embed(inputs))[0])
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten())
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)  # as the shared step does
         adam.step()
         return loss.item()
 
@@ -184,29 +185,30 @@ def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, A
     }
 
 
-def table(rows: list[dict[str, Any]], peer: str | None) -> Table:
+Cell = Callable[[dict[str, Any]], str]
+COLUMNS: dict[str, Cell] = {
+    "case": lambda row: row["name"],
+    "step": lambda row: f"{row['step_seconds'] * 1e3:,.1f} ms",
+    "events/s": lambda row: f"{row['items_per_second']:,.0f}",
+    "of matmul": lambda row: f"{row['fraction_of_matmul_rate']:.2f}",
+    "first step": lambda row: f"{row['first_step_seconds']:.1f} s",
+    "memory": lambda row: f"{row['peak_bytes'] / 2**20:,.0f} MiB",
+    "drawn/s by 1": lambda row: f"{row['samples_1']:,.0f}",
+    "by 64": lambda row: f"{row['samples_64']:,.0f}",
+    "peer/ours": lambda row: f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-",
+}
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
     view = Table(title=f"{jax.devices()[0].device_kind}, {jax.device_count()} device(s), float32")
-    columns: dict[str, Callable[[dict[str, Any]], str]] = {
-        "case": lambda row: row["name"],
-        "step": lambda row: f"{row['step_seconds'] * 1e3:,.1f} ms",
-        "events/s": lambda row: f"{row['items_per_second']:,.0f}",
-        "of matmul": lambda row: f"{row['fraction_of_matmul_rate']:.2f}",
-        "first": lambda row: f"{row['first_step_seconds']:.1f} s",
-        "memory": lambda row: f"{row['peak_bytes'] / 2**20:,.0f} MiB",
-        "drawn/s by 1": lambda row: f"{row['samples_1']:,.0f}",
-        "by 64": lambda row: f"{row['samples_64']:,.0f}",
-    }
-    if peer:
-        ratio = lambda row: f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-"
-        columns[peer + " / ours"] = ratio
-    for heading in columns:
+    for heading in COLUMNS:
         view.add_column(heading, justify="left" if heading == "case" else "right")
     for row in rows:
-        view.add_row(*(cell(row) for cell in columns.values()))
+        view.add_row(*(cell(row) for cell in COLUMNS.values()))
     return view
 
 
-def main(
+def benchmark(
     families: tuple[str, ...] = (),
     peer: Literal["torch"] | None = None,
     out: pathlib.Path | None = None,
@@ -220,24 +222,23 @@ def main(
         out: where to write the figures as JSON.
         rounds: how many times each thing is timed.
     """
+    jax.config.update("jax_enable_compilation_cache", False)  # a first step compiles
+    began = time.perf_counter()
     known = cases()
     chosen = families or tuple(known)
     if unknown := set(chosen) - set(known):
         raise UsageError(f"no family is called {min(unknown)}: choose from {', '.join(known)}.")
     rows = [measure(name, known[name], peer, rounds) for name in chosen]
-    Console(width=120).print(table(rows, peer))
+    Console(width=120).print(table(rows))
     if out is not None:
-        packages = ["jax", "jaxlib", "flax", "optax", *([peer] if peer else [])]
-        versions = {name: importlib.metadata.version(name) for name in packages}
-        device = {"kind": jax.devices()[0].device_kind, "count": jax.device_count()}
-        device["load"] = os.getloadavg()[0]  # a busy machine slows a peer's spinning threads most
-        report = {"device": device, "versions": versions, "peer": peer, "cases": rows}
-        out.write_text(json.dumps(report, indent=1) + "\n")
+        figures = provenance(time.perf_counter() - began)
+        if peer:
+            figures["versions"][peer] = importlib.metadata.version(peer)
+        # a busy machine slows a peer's spinning threads most
+        figures["load"] = os.getloadavg()[0]
+        metrics = {row["name"]: row for row in rows}
+        write(out, {"experiment": "benchmark", "metrics": metrics, "peer": peer, **figures})
 
 
 if __name__ == "__main__":
-    try:
-        tyro.cli(main)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(error.code) from None
+    launch(benchmark)

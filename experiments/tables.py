@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmark import COLUMNS
+
 from zoo.results import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
@@ -42,9 +44,16 @@ def likelihood() -> str:
 
 
 def speed() -> str:
-    """The benchmark's rows, as it wrote them."""
+    """The benchmark's rows, as it prints them."""
+    rows = result("benchmark")["metrics"].values()
+    return markdown(list(COLUMNS), [[cell(row) for cell in COLUMNS.values()] for row in rows])
+
+
+def machine() -> str:
+    """What the benchmark ran on."""
     found = result("benchmark")
-    return markdown(found["columns"], found["rows"])
+    versions = found["versions"]
+    return f"{found['device']}; JAX {versions['jax']}, {found['peer']} {versions[found['peer']]}"
 
 
 def music() -> str:
@@ -53,7 +62,7 @@ def music() -> str:
 
 
 TABLES = {"likelihood": likelihood, "speed": speed}
-FIGURES = {"minutes of music": music}
+FIGURES = {"minutes of music": music, "machine": machine}
 
 
 def written(text: str) -> str:

@@ -12,7 +12,8 @@ from zoo.results import RESULTS, compare, write
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def test_the_readme_agrees_with_the_results():
+def test_the_readme_agrees_with_the_results(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
     tables = runpy.run_path(str(ROOT / "experiments" / "tables.py"))
     readme = (ROOT / "README.md").read_text()
     assert tables["written"](readme) == readme
