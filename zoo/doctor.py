@@ -20,7 +20,7 @@ TESTED = {  # the versions the test suite last passed with
     "tensorflow-datasets": "4.9.10",
     "note-seq": "0.0.5",
     "music21": "10.5.1",
-    "soundfile": "0.13.1",
+    "soundfile": "0.14.0",
     "tyro": "1.0.17",
     "numpy": "2.4.6",
 }

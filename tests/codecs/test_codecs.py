@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scores import played, textures
 
-from zoo.data.codecs import CODECS, Chorale, Codec, Melody, Performance, Pianoroll, describe, make
+from zoo.data.codecs import CODECS, Chorale, Codec, Melody, Performance, Pianoroll, make
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
+from zoo.record import record, restore
 
 KINDS = [
     Melody(),
@@ -86,7 +87,7 @@ def test_every_token_has_a_name_of_its_own(codec):
 @kinds
 def test_a_codec_is_a_value_that_survives_json(codec):
     assert isinstance(codec, Codec)
-    again = make(**json.loads(json.dumps(describe(codec))))
+    again = restore(json.loads(json.dumps(record(codec))))
     assert again == codec
     assert hash(again) == hash(codec)
     assert repr(again) == repr(codec)

@@ -20,7 +20,6 @@ __all__ = [
     "Melody",
     "Performance",
     "Pianoroll",
-    "describe",
     "make",
 ]
 
@@ -33,24 +32,12 @@ CODECS: Mapping[str, type] = {
 
 
 def make(name: str, **fields: Any) -> Codec:
-    """The codec of that name, with those fields: `make(**describe(codec)) == codec`.
-
-    Lists become tuples, as they come back from JSON. Raises `UsageError` for an unknown name or
-    field.
-    """
+    """The codec of that name, with those fields; raises `UsageError` for a name unknown."""
     codec = CODECS[_known(name, CODECS, "codec")]
     names = [field.name for field in dataclasses.fields(codec)]
-    values = {
-        _known(key, names, f"field of the {name} codec"): tuple(x) if isinstance(x, list) else x
-        for key, x in fields.items()
-    }
-    return codec(**values)
-
-
-def describe(codec: Any) -> dict[str, Any]:
-    """The codec as plain data: its `name`, and every field."""
-    name = next(name for name, kind in CODECS.items() if type(codec) is kind)
-    return {"name": name, **dataclasses.asdict(codec)}
+    for field in fields:
+        _known(field, names, f"field of the {name} codec")
+    return codec(**fields)
 
 
 def _known(name: str, names: Collection[str], what: str) -> str:
