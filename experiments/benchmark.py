@@ -23,6 +23,8 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 import optax
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +34,7 @@ from zoo.errors import UsageError
 from zoo.experiment import launch
 from zoo.models.lstm import LSTM
 from zoo.results import provenance, write
+from zoo.train import hosts, shard
 from zoo.train.optim import optimizers
 from zoo.train.step import due, init, make_step
 
@@ -93,11 +96,15 @@ class Trainer:
     def __init__(self, case: Case) -> None:
         begin = time.perf_counter()
         family, n = case
-        tx, self.batch = optimizers(family, optax.adam(1e-3)), family.example(n)
-        start = functools.partial(init, family, tx)
-        self.state = jax.jit(start)(jax.random.key(0), self.batch)
+        mesh, tx = shard.mesh(), optimizers(family, optax.adam(1e-3))
+        self.batch = shard.spread(mesh, family.example(n))
+        start = functools.partial(init, family, tx, jax.random.key(0), family.example(n))
+        where = shard.place(mesh, jax.eval_shape(start))
+        self.state = jax.jit(start, out_shardings=where)()
         step = functools.partial(make_step(family, tx), due=due(family, 0))
-        program = jax.jit(step, donate_argnums=0).trace(self.state, self.batch)
+        placed = (where, NamedSharding(mesh, P()))
+        jitted = jax.jit(step, donate_argnums=0, out_shardings=placed)
+        program = jitted.trace(self.state, self.batch)
         self.flops = flops(program.jaxpr.jaxpr)
         self.step = program.lower().compile()
         jax.block_until_ready(self())
@@ -109,10 +116,10 @@ class Trainer:
 
     @property
     def memory(self) -> int:
-        """Bytes in use at once: state, batch, and what the step needs besides."""
-        need = self.step.memory_analysis()
+        """Bytes in use at once on all devices: state, batch, and what the step needs besides."""
+        need: Any = self.step.memory_analysis()
         held = need.argument_size_in_bytes + need.output_size_in_bytes - need.alias_size_in_bytes
-        return held + need.temp_size_in_bytes
+        return (held + need.temp_size_in_bytes) * jax.device_count()
 
 
 def sampling(family: Family, params: Any, n: int, rounds: int) -> float:
@@ -166,6 +173,7 @@ def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, A
         others.append(seconds(other) if other else float("nan"))
     middle = statistics.median(steps)
     items = sum(int(v) for k, v in trainer().items() if k.endswith(f"/{WEIGHT}")) or case.batch
+    params = jax.device_put(trainer.state.params, jax.devices()[0])
     return {
         "name": name,
         "family": repr(case.family),
@@ -177,8 +185,8 @@ def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, A
         "peak_bytes": trainer.memory,
         "matmul_flops": trainer.flops,
         "fraction_of_matmul_rate": statistics.median(map(float.__truediv__, limits, steps)),
-        "samples_1": sampling(case.family, trainer.state.params, 1, rounds),
-        "samples_64": sampling(case.family, trainer.state.params, 64, rounds),
+        "samples_1": sampling(case.family, params, 1, rounds),
+        "samples_64": sampling(case.family, params, 64, rounds),
         "peer_seconds": statistics.median(others) if other else None,
         "peer_fastest_seconds": min(others) if other else None,
         "peer_ratio": statistics.median(map(float.__truediv__, others, steps)) if other else None,
@@ -223,6 +231,7 @@ def benchmark(
         rounds: how many times each thing is timed.
     """
     jax.config.update("jax_enable_compilation_cache", False)  # a first step compiles
+    hosts.share_cores(32)
     began = time.perf_counter()
     known = cases()
     chosen = families or tuple(known)

@@ -67,6 +67,7 @@ def events(
     """
     began, workdir = time.perf_counter(), pathlib.Path(workdir)
     hosts.connect(options.coordinator, options.processes, options.process)
+    hosts.share_cores(music.batch // (options.processes or 1) // options.accumulate)
     process = (jax.process_index(), jax.process_count())
     codec = make(music.codec)
     pieces = {split: corpus_pieces(music.corpus, split, codec) for split in SPLITS}

@@ -1,5 +1,7 @@
-"""Many hosts, one program."""
+"""Many hosts, and many cores, one program."""
 
+import contextlib
+import math
 import os
 
 import jax
@@ -29,3 +31,16 @@ def connect(
         jax.distributed.initialize(coordinator, processes, process)
     elif processes is not None or process is not None:
         raise UsageError("--processes and --process go with --coordinator HOST:PORT: give it too.")
+
+
+def share_cores(rows: int) -> None:
+    """Makes CPU cores devices of their own, each with some of `rows`, if JAX is not in use yet.
+
+    Measured on two cores, XLA trains an LSTM 1.05 to 1.5 times as fast so as when one device splits
+    every small operation over both. Fewer than four rows to a device are not worth it.
+    """
+    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+        return
+    with contextlib.suppress(RuntimeError):  # JAX is in use, and keeps the devices it has
+        cores = min(os.cpu_count() or 1, max(rows // 4, 1))
+        jax.config.update("jax_num_cpu_devices", math.gcd(rows, cores))
