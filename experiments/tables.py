@@ -35,12 +35,12 @@ def likelihood() -> str:
             f"[`{one['experiment']}`](experiments/{one['experiment']}.py)",
             "{mean:.3f} ± {std:.3f}".format(**one["metrics"]["test_nll"]),
             str(len(one["metrics"]["test_nll"]["seeds"])),
-            f"{max(one['seconds']) / 60:.0f} min",
+            f"{max(one['seconds']):.0f} s",
             one["device"],
         ]
         for one in found
     ]
-    return markdown(["experiment", "nats per event", "seeds", "time", "device"], rows)
+    return markdown(["experiment", "nats per event", "seeds", "time for one", "device"], rows)
 
 
 def speed() -> str:
