@@ -172,3 +172,21 @@ def test_list_and_doctor_print(words, monkeypatch, capsys):
     assert command(words, monkeypatch) == 0
     said = capsys.readouterr().out
     assert ("markov" in said) if words == "list" else ("as tested" in said and "device 0" in said)
+
+
+def test_the_quickstart_compares_two_models_and_counts_all_its_time(
+    abc_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    words = f"--corpus folder:{abc_folder} --workdir {tmp_path / 'run'} --steps 4 --samples 2"
+    results = []
+    for _ in range(2):  # the second has nothing left to train
+        experiment("music", f"{words} --batch 8 --length 64", monkeypatch)
+        results.append(json.loads((tmp_path / "run" / "result.json").read_text()))
+    first, again = results
+    assert first["metrics"] == again["metrics"]
+    assert first["metrics"].keys() == {"test_nll_lstm", "test_nll_markov"}
+    trained = sum(run["seconds"] for run in first["runs"].values())
+    assert min(first["seconds"], again["seconds"]) >= trained - 0.2  # each is rounded
+    assert {"index.html", "01.mid", "02.wav"} <= {p.name for p in (tmp_path / "run").iterdir()}
