@@ -133,38 +133,9 @@ def sampling(family: Family, params: Any, n: int, rounds: int) -> float:
     return n * length / statistics.median(seconds(run) for _ in range(rounds))
 
 
-def torch_step(case: Case) -> Callable[[], object] | None:
-    """The same LSTM under PyTorch, where the case is one; else None."""
-    import torch
-
-    family, n = case
-    if not isinstance(family, LSTM):
-        return None
-    embed = torch.nn.Embedding(family.vocab, family.embed)
-    lstm = torch.nn.LSTM(family.embed, family.width, family.layers, batch_first=True)
-    head = torch.nn.Linear(family.width, family.vocab)
-    net = torch.nn.ModuleList([embed, lstm, head])
-    weights = list(net.parameters())
-    adam = torch.optim.Adam(weights, lr=1e-3)
-    tokens = torch.randint(family.vocab, (n, family.length))
-    inputs = torch.nn.functional.pad(tokens[:, :-1], (1, 0))
-
-    def step() -> float:
-        adam.zero_grad()
-        logits = head(lstm(embed(inputs))[0])
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten())
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)  # as the shared step does
-        adam.step()
-        return loss.item()
-
-    step()
-    return step
-
-
 def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, Any]:
     trainer, product = Trainer(case), matmul()
-    other = torch_step(case) if peer else None
+    other = importlib.import_module("peers").torch_step(*case) if peer else None
     jax.block_until_ready(product())
     limits, steps, others = [], [], []
     for _ in range(rounds):

@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 def repeat(
     name: str,
     /,
+    data: Path | None = None,
     seeds: tuple[int, ...] = (0, 1, 2),
     workdir: Path = Path("runs/repeat"),
     results: Path = RESULTS,
@@ -30,18 +31,20 @@ def repeat(
 
     Args:
         name: an experiment: the name of a file beside this one.
+        data: the file it reads, for those that need one.
         seeds: one run each.
         workdir: where the runs are kept; the same one goes on.
         results: where the published figures are.
     """
     if not (HERE / f"{name}.py").exists():
-        known = ", ".join(sorted(path.stem for path in HERE.glob("tunes_*.py")))
+        known = ", ".join(sorted(path.stem for path in HERE.glob("*_*.py")))
         raise UsageError(f"there is no experiment {name}: choose from {known}.")
     experiment = getattr(importlib.import_module(name), name)
     usual = inspect.signature(experiment).parameters["options"].default
     homes = [workdir / f"{name}-{seed}" for seed in seeds]
+    given = {} if data is None else {"data": data}
     runs = [
-        experiment(workdir=home, options=dataclasses.replace(usual, seed=seed))
+        experiment(**given, workdir=home, options=dataclasses.replace(usual, seed=seed))
         for home, seed in zip(homes, seeds, strict=True)
     ]
     result = {
@@ -51,7 +54,9 @@ def repeat(
         },
         "seconds": [run["seconds"] for run in runs],
         **{key: runs[0][key] for key in ("device", "versions", "date")},
-        "command": f"python experiments/repeat.py {name} --seeds {' '.join(map(str, seeds))}",
+        # the file by its name alone: where it lies is nobody else's business
+        "command": f"python experiments/repeat.py {name}{f' --data {data.name}' if data else ''} "
+        f"--seeds {' '.join(map(str, seeds))}",
     }
     write(results / f"{name}.json", result)
     curves = [curve((home / "metrics.jsonl").read_text().splitlines()) for home in homes]

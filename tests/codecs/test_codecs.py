@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scores import played, textures
 
-from zoo.data.codecs import CODECS, Chorale, Codec, Melody, Performance, Pianoroll, make
+from zoo.data.codecs import CODECS, Chorale, Codec, Melody, Performance, Pianoroll, Voices, make
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -24,6 +24,8 @@ KINDS = [
     Pianoroll(onsets=False, low=40, high=50),
     Performance(),
     Performance(velocity_bins=5, max_shift=7),
+    Voices(),
+    Voices(low=60, high=67),
 ]
 kinds = pytest.mark.parametrize("codec", KINDS, ids=lambda x: type(x).__name__)
 
@@ -31,7 +33,8 @@ kinds = pytest.mark.parametrize("codec", KINDS, ids=lambda x: type(x).__name__)
 def arrays(codec):
     """Any array of legal values, musical or not."""
     dtype = np.uint8 if isinstance(codec, Pianoroll) else np.int32
-    width = {Chorale: (4,), Pianoroll: (getattr(codec, "keys", 0),)}.get(type(codec), ())
+    keys = getattr(codec, "keys", 0)
+    width = {Chorale: (4,), Voices: (4,), Pianoroll: (keys,)}.get(type(codec), ())
     length = st.integers(0, 8 if width else 60)
     shape = length.map(lambda t: (t, *width))
     return hnp.arrays(dtype, shape, elements=st.integers(0, codec.vocab - 1))

@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 
 import grain.python as grain
 import numpy as np
 
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Part, Pieces, pack
+from zoo.data.polyphonic import Arrays
 from zoo.errors import UsageError
 
 Batch = dict[str, np.ndarray]
@@ -45,13 +47,9 @@ class Rows:
     ) -> list[tuple[np.ndarray, int]]:
         """Each part in a key of its own, within `most` semitones and the codec's range."""
         return [
-            (self.codec.transpose(part, self.interval(part, rng, most)), lead)
+            (self.codec.transpose(part, interval(self.codec, part, rng, most)), lead)
             for part, lead in parts
         ]
-
-    def interval(self, part: np.ndarray, rng: np.random.Generator, most: int) -> int:
-        reach = self.codec.reach(part)
-        return int(rng.integers(max(reach.start, -most), min(reach.stop, most + 1)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +76,7 @@ class Batches:
                 f"a batch of {self.batch} is larger than the data, which fills {len(rows)} rows of "
                 f"{self.length} events: lower --batch or --length, or add music."
             )
-        if self.batch % count:
-            raise UsageError(
-                f"a batch of {self.batch} does not divide over {count} processes: "
-                f"make --batch a multiple of {count}."
-            )
+        divides(self.batch, count)
 
     @functools.cached_property
     def dataset(self) -> grain.MapDataset:
@@ -97,6 +91,98 @@ class Batches:
     def __getitem__(self, step: int) -> Batch:
         index, count = self.process
         return self.dataset[step * count + index]
+
+
+@dataclasses.dataclass(frozen=True)
+class Crops:
+    """Training batches of one crop a row, for models that read a whole frame of values at a step.
+
+    A piece has one crop for each `length` frames of it, begun. The first crop is the piece's own
+    beginning; each other one begins at a random frame, and an eighth of it is only context, so that
+    a model learns how pieces begin from beginnings alone. Tokens [b / processes, t, ...], mask
+    [b / processes, t]; as with `Batches`, any batch can be had without those before it.
+    """
+
+    pieces: Pieces | Arrays
+    codec: Codec
+    batch: int
+    length: int
+    seed: int = 0
+    transpose: int = 0
+    process: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        divides(self.batch, self.process[1])
+
+    @functools.cached_property
+    def dataset(self) -> grain.MapDataset:
+        counts = -(-self.pieces.lengths // self.length)
+        source = [(piece, part) for piece, n in enumerate(counts.tolist()) for part in range(n)]
+        dataset = grain.MapDataset.source(source).seed(self.seed).shuffle().repeat()
+        return dataset.random_map(self.crop).batch(self.batch // self.process[1])
+
+    def crop(self, which: tuple[int, int], rng: np.random.Generator) -> Batch:
+        """A row of the piece and part."""
+        number, part = which
+        piece = self.pieces[number]
+        start = int(rng.integers(1, len(piece) - self.length, endpoint=True)) if part else 0
+        tokens = piece[start : start + self.length]
+        if self.transpose:
+            tokens = self.codec.transpose(tokens, interval(self.codec, tokens, rng, self.transpose))
+        lead = self.length // 8 if part else 0
+        return framed(tokens, self.length, lead)
+
+    def __getitem__(self, step: int) -> Batch:
+        index, count = self.process
+        return self.dataset[step * count + index]
+
+
+def framed(tokens: np.ndarray, length: int, lead: int = 0) -> Batch:
+    """One row of `length` frames, padded with 0; padding and the first `lead` frames masked out."""
+    empty = length - len(tokens)
+    mask = (np.arange(length) >= lead) & (np.arange(length) < len(tokens))
+    return {"tokens": np.pad(tokens, [(0, empty)] + [(0, 0)] * (tokens.ndim - 1)), "mask": mask}
+
+
+def whole_frames(
+    pieces: Pieces | Arrays, batch: int, process: tuple[int, int] = (0, 1)
+) -> Iterator[Batch]:
+    """Every piece once, a row each, short ones first: what a likelihood of frames is measured on.
+
+    Rows are as long as the longest piece of their batch, rounded up to one of few lengths, so that
+    few programs are compiled. The last batch is filled with rows that are masked out.
+    """
+    index, count = process
+    share = batch // count
+    order = np.argsort(pieces.lengths, kind="stable")
+    for first in range(0, len(order), batch):
+        chosen = [pieces[int(i)] for i in order[first : first + batch]]
+        size = rounded(max(map(len, chosen)))
+        rows = [framed(piece, size) for piece in chosen]
+        rows += [framed(chosen[0][:0], size)] * (batch - len(rows))
+        mine = rows[index * share : (index + 1) * share]
+        yield {key: np.stack([row[key] for row in mine]) for key in mine[0]}
+
+
+def rounded(length: int) -> int:
+    """The next number of the form 2**n or 3 * 2**n, from 32 up."""
+    power = max(32, 1 << (length - 1).bit_length())
+    return power * 3 // 4 if length <= power * 3 // 4 and power > 32 else power
+
+
+def interval(codec: Codec, tokens: np.ndarray, rng: np.random.Generator, most: int) -> int:
+    """A random transposition within `most` semitones and the codec's range."""
+    reach = codec.reach(tokens)
+    return int(rng.integers(max(reach.start, -most), min(reach.stop, most + 1)))
+
+
+def divides(batch: int, processes: int) -> None:
+    """Raises UsageError where a batch cannot be shared out."""
+    if batch % processes:
+        raise UsageError(
+            f"a batch of {batch} does not divide over {processes} processes: "
+            f"make --batch a multiple of {processes}."
+        )
 
 
 def whole(

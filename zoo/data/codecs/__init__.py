@@ -10,6 +10,7 @@ from zoo.data.codecs.chorale import Chorale
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.performance import Performance
 from zoo.data.codecs.pianoroll import Pianoroll
+from zoo.data.codecs.voices import Voices
 from zoo.errors import UsageError
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Melody",
     "Performance",
     "Pianoroll",
+    "Voices",
     "make",
 ]
 
@@ -28,6 +30,7 @@ CODECS: Mapping[str, type] = {
     "chorale": Chorale,
     "pianoroll": Pianoroll,
     "performance": Performance,
+    "voices": Voices,
 }
 
 

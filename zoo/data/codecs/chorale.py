@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.codecs import grid
-from zoo.data.codecs.base import BOUNDARY, Fit, losses
+from zoo.data.codecs.base import BOUNDARY, Fit, Notes, losses
 from zoo.data.codecs.metre import spans
 from zoo.data.codecs.steps import HOLD, Steps
 from zoo.data.proto import QPM, NoteSequence, metres
@@ -13,6 +13,30 @@ from zoo.data.refusal import Refused
 
 VOICES = ("soprano", "alto", "tenor", "bass")
 CHOIR = 52  # General MIDI program, counted from 0: choir aahs
+
+
+def choir(
+    sequence: NoteSequence, steps_per_quarter: int, off_grid: float, chords: float, bars: bool
+) -> tuple[list[Notes], int, list[str]]:
+    """The four voices of a piece as lines on the grid, highest first; its length; and remarks.
+
+    `bars` says that the metre is kept, too. Raises `Refused`: what `grid.read_steps` raises,
+    `voices`, `polyphonic`, `off-grid`.
+    """
+    notes, end, remarks = grid.read_steps(sequence, steps_per_quarter)
+    remarks += losses(sequence, notes, bars=bars)
+    names = np.unique(notes.track)
+    if len(names) != len(VOICES):
+        raise Refused("voices", f"It has {len(names)} voices, where a chorale has four.")
+    voices = [notes.take(notes.track == name) for name in names]
+    voices.sort(key=lambda voice: -voice.pitch.mean())
+    laid = []
+    for name, voice in zip(VOICES, voices, strict=True):
+        line, dropped = grid.line(voice, chords)
+        voice, bent = grid.snap(line, off_grid, steps_per_quarter)
+        laid.append(voice)
+        remarks += [f"{remark} in the {name}" for remark in dropped + bent]
+    return laid, max(end, *(int(voice.offset[-1]) for voice in laid)), remarks
 
 
 @dataclass(frozen=True)
@@ -35,21 +59,9 @@ class Chorale(Steps):
         Raises `Refused`: `empty`, `malformed`, `long`, `voices`, `polyphonic`, `off-grid`,
         `range`, `metre`.
         """
-        notes, end, remarks = grid.read_steps(sequence, self.steps_per_quarter)
-        remarks += losses(sequence, notes)
-        names = np.unique(notes.track)
-        if len(names) != len(VOICES):
-            raise Refused("voices", f"It has {len(names)} voices, where a chorale has four.")
-        voices = [notes.take(notes.track == name) for name in names]
-        voices.sort(key=lambda voice: -voice.pitch.mean())
-        laid = []
-        for name, voice in zip(VOICES, voices, strict=True):
-            line, chords = grid.line(voice, self.chords)
-            voice, bent = grid.snap(line, self.off_grid, self.steps_per_quarter)
-            laid.append(voice)
-            remarks += [f"{remark} in the {name}" for remark in chords + bent]
-        end = max(end, *(int(voice.offset[-1]) for voice in laid))
-        found = spans(metres(sequence), end, self.known, self.steps_per_quarter)
+        grain = self.steps_per_quarter
+        laid, end, remarks = choir(sequence, grain, self.off_grid, self.chords, bars=True)
+        found = spans(metres(sequence), end, self.known, grain)
         where, tokens = self._metre_tokens(found)
         rows = np.stack([self._events(voice, end) for voice in laid], axis=1)
         rows = np.insert(rows, where, tokens[:, None], axis=0)
