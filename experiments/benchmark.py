@@ -32,7 +32,7 @@ import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
 from zoo.errors import UsageError
 from zoo.experiment import launch
-from zoo.models.lstm import LSTM
+from zoo.models import LSTM, AttentionRNN
 from zoo.results import provenance, write
 from zoo.train import hosts, shard
 from zoo.train.optim import optimizers
@@ -50,6 +50,11 @@ PRESETS = {
     # the sizes that published figures exist for
     "lstm-anchor": Case(LSTM(vocab=130, embed=128, width=512, layers=2, length=128), 64),
     "lstm-melody": Case(LSTM(vocab=130, embed=128, width=128, layers=2, length=511), 128),
+    "attention-rnn-magenta": Case(AttentionRNN(vocab=38, length=511), 128),
+    "lookback-magenta": Case(AttentionRNN(vocab=38, memory=0, length=511), 128),
+    "performance-magenta": Case(
+        AttentionRNN(vocab=389, width=512, layers=3, memory=0, lookback=(), length=461), 64
+    ),
 }
 
 

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.nn.decode import Draw, generate
+from zoo.nn.grammar import Grammar
 from zoo.nn.recurrent import Carry, LSTMLayer, advance, keep, squash, zeros
 
 State = tuple[Carry, ...]  # one per layer
@@ -175,10 +176,11 @@ class LSTM:
         length: int | None = None,
         draw: Draw = Draw(),
         primer: Array | None = None,
+        grammar: Grammar | None = None,
     ) -> Array:
         """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
-        step, length = self.stepper(params), length or self.length
-        return generate(step, self.start(n), rng, n, length, draw=draw, primer=primer)
+        step, start, length = self.stepper(params), self.start(n), length or self.length
+        return generate(step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar)
 
 
 TINY = LSTM(vocab=8, embed=4, width=8, layers=2, length=6)
