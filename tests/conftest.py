@@ -6,7 +6,12 @@ import random
 import tempfile
 
 os.environ["XLA_FLAGS"] = " ".join(
-    ["--xla_force_host_platform_device_count=8", "--xla_backend_optimization_level=0"]
+    [
+        "--xla_force_host_platform_device_count=8",
+        "--xla_backend_optimization_level=0",
+        # of 4.5 seconds that the step of a small model takes to compile, these take 3
+        "--xla_cpu_use_fusion_emitters=false",
+    ]
 )
 os.environ["JAX_PLATFORMS"] = "cpu"
 
