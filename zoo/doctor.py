@@ -1,7 +1,6 @@
 """Is this installation sound? Versions against those tested, devices, and where caches live."""
 
 import importlib.metadata
-import os
 import sys
 
 import jax
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from zoo.data.records import data_root
 from zoo.experiment import xla_cache
+from zoo.train.hosts import cores
 
 TESTED = {  # the versions the test suite last passed with
     "jax": "0.10.2",
@@ -33,7 +33,7 @@ def doctor() -> None:
     for name, tested in TESTED.items():
         table.add_row(name, *verdict(name, tested))
     console.print(table)
-    console.print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores")
+    console.print(f"Python {sys.version.split()[0]}, {cores()} cores")
     for device in jax.devices():
         console.print(f"device {device.id}: {device.device_kind} ({device.platform})")
     console.print(f"corpora and encoded music: {data_root()}\ncompiled programs: {xla_cache()}")

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import os
 import pathlib
 import shlex
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.train.checkpoint import versions
+from zoo.train.hosts import cores
 
 RESULTS = pathlib.Path(__file__).parents[1] / "experiments" / "results"
 SPREAD = 4.0  # standard deviations over seeds
@@ -33,7 +33,7 @@ def provenance(seconds: float) -> dict[str, Any]:
     device = jax.devices()[0]
     return {
         "seconds": round(seconds, 1),
-        "device": f"{jax.device_count()} x {device.device_kind}, {os.cpu_count()} cores",
+        "device": f"{jax.device_count()} x {device.device_kind}, {cores()} cores",
         "versions": versions(),
         "command": shlex.join(["python", *sys.argv]),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

@@ -33,6 +33,13 @@ def connect(
         raise UsageError("--processes and --process go with --coordinator HOST:PORT: give it too.")
 
 
+def cores() -> int:
+    """Those that this process may run on: a scheduler may grant it fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def share_cores(rows: int) -> None:
     """Makes CPU cores devices of their own, each with some of `rows`, if JAX is not in use yet.
 
@@ -42,5 +49,4 @@ def share_cores(rows: int) -> None:
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     with contextlib.suppress(RuntimeError):  # JAX is in use, and keeps the devices it has
-        cores = min(os.cpu_count() or 1, max(rows // 4, 1))
-        jax.config.update("jax_num_cpu_devices", math.gcd(rows, cores))
+        jax.config.update("jax_num_cpu_devices", math.gcd(rows, min(cores(), max(rows // 4, 1))))
