@@ -37,7 +37,12 @@ def music(
         options: how the runs are run.
     """
     markov = tunes_markov(
-        workdir / "markov", music=music, options=Options(seed=options.seed), samples=0
+        workdir / "markov",
+        order=6,
+        slots=2**20,
+        music=music,
+        options=Options(seed=options.seed),
+        samples=0,
     )
     lstm = tunes_lstm(workdir / "lstm", steps, dropout=0.1, music=music, options=options, samples=0)
     nll = {"lstm": lstm["metrics"]["test_nll"], "markov": markov["metrics"]["test_nll"]}

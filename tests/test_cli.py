@@ -84,10 +84,25 @@ def test_sampling_again_writes_the_same_files(run, tmp_path, monkeypatch):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+@pytest.mark.parametrize("words", ["--beam 3 --no-repeat 12", "--best-of 2", "--no-grammar"])
+def test_other_ways_to_write(run, abc_folder, tmp_path, monkeypatch, words):
+    primer = abc_folder / "jigs" / "1.abc"
+    words += f" --n 1 --length 160 --primer {primer} --out {tmp_path / 'out'}"
+    assert command(f"sample {run} {words}", monkeypatch) == 0
+    assert {"01.mid", "01.wav", "index.html"} <= {x.name for x in (tmp_path / "out").iterdir()}
+
+
+def test_a_model_is_exported(run, tmp_path, monkeypatch, capsys):
+    words = f"export {run} --to stablehlo --out {tmp_path / 'lstm'} --batch 3"
+    assert command(words, monkeypatch) == 0
+    assert "about.json names what goes in and out" in capsys.readouterr().out
+    assert json.loads((tmp_path / "lstm" / "about.json").read_text())["batch"] == 3
+
+
 def test_a_primer_is_gone_on_from(run, abc_folder):
     model = zoo.load(run)
     primer = first(abc_folder / "jigs" / "3.abc")
-    events = model.prime(primer, 200)[:20]
+    events = model.prime(primer)[:20]
     tokens = model.tokens(3, seed=1, primer=events)
     assert (tokens[:, :20] == events).all()
 
@@ -120,17 +135,37 @@ def test_evaluate_agrees_with_training_s_own_figure(run, monkeypatch, capsys):
         ("sample RUN --top-p 0", 2, "top_p is 0.0"),
         ("sample RUN --n 0", 2, "at least one"),
         ("sample RUN --temprature 1", 2, "--temperature"),
-        ("sample RUN --primer none.mid", 1, "none.mid"),
-        ("sample RUN --primer MIDI --length 8", 2, "--length"),
+        ("sample RUN --temperature -1", 2, "temperature is -1"),
+        ("sample RUN --no-repeat 1", 2, "no_repeat is 1: choose 2"),
+        ("sample RUN --length 2", 2, "has 3 events or more"),
+        ("sample RUN --best-of 0", 2, "best_of and beam are 1 or more"),
+        ("sample RUN --beam 0", 2, "best_of and beam are 1 or more"),
+        ("sample RUN --beam 2 --temperature 0.5", 2, "beam search draws nothing"),
+        ("sample RUN --rewrite alto", 2, "LSTM writes from left to right"),
+        ("sample RUN --rewrite viola", 2, "viola"),
+        ("sample RUN --primer none.mid", 2, "none.mid"),
+        ("sample RUN --primer TUNE --length 8", 2, "--length"),
+        ("sample RUN --primer HIGH", 2, "leave the range 36 to 96; transposed by -26 it would fit"),
+        ("sample RUN --primer CHORDS", 2, "does not suit the Melody codec"),
+        ("sample RUN --primer CHORDS", 2, "sound together"),
+        ("sample RUN --primer RESTS", 2, "no notes"),
         ("evaluate RUN --corpus folder:/none", 2, "/none"),
+        ("evaluate RUN --corpus FRAMES.json", 2, "LSTM reads single events, and"),
         ("data build tuness", 2, "Did you mean 'tunes'"),
         ("data build folder:/none --for melodi", 2, "did you mean 'melody'"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
-    run, abc_folder, monkeypatch, capsys, words, code, says
+    run, abc_folder, tmp_path, monkeypatch, capsys, words, code, says
 ):
-    words = words.replace("RUN", str(run)).replace("MIDI", str(abc_folder / "jigs" / "1.abc"))
+    words = words.replace("RUN", str(run)).replace("TUNE", str(abc_folder / "jigs" / "1.abc"))
+    for name, bar in (("HIGH", "c''' d'''' e''' f'''"), ("CHORDS", "[CEG][DFA]"), ("RESTS", "z4")):
+        path = tmp_path / f"{name}.abc"
+        path.write_text(f"X:1\nT:{name}\nM:4/4\nL:1/4\nK:C\n{bar}|{bar}|]\n")
+        words = words.replace(name, str(path))
+    frames = tmp_path / "frames.json"
+    frames.write_text(json.dumps({k: [[[60, 57, 52, 45]]] for k in ("train", "valid", "test")}))
+    words = words.replace("FRAMES.json", str(frames))
     monkeypatch.setenv("COLUMNS", "200")
     assert command(words, monkeypatch) == code
     said = capsys.readouterr().err

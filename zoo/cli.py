@@ -1,14 +1,19 @@
-"""`zoo`: sample, evaluate, data, list, doctor."""
+"""`zoo`: sample, evaluate, export, data, list, doctor."""
 
 import pathlib
 import shlex
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
 
-from zoo.errors import exit_on_error
+from zoo.errors import UsageError, exit_on_error
+
+if TYPE_CHECKING:
+    from zoo.data.proto import NoteSequence
+
+Voice = Literal["soprano", "alto", "tenor", "bass"]
 
 
 def sample(
@@ -20,8 +25,14 @@ def sample(
     top_k: int | None = None,
     top_p: float = 1.0,
     min_p: float = 0.0,
+    no_repeat: int | None = None,
     length: int | None = None,
     primer: pathlib.Path | None = None,
+    rewrite: tuple[Voice, ...] = (),
+    span: tuple[int, int] | None = None,
+    grammar: bool = True,
+    best_of: int = 1,
+    beam: int | None = None,
     out: pathlib.Path = pathlib.Path("samples"),
 ) -> None:
     """Write pieces: MIDI, WAV, piano roll and score, and a page to hear them on.
@@ -34,21 +45,48 @@ def sample(
         top_k: draw from that many likeliest events only.
         top_p: draw from the likeliest events whose probability adds up to this.
         min_p: draw from events at least this fraction as likely as the likeliest.
-        length: most events in a piece.
-        primer: a MIDI, ABC or MusicXML file that every piece goes on from.
+        no_repeat: let no run of that many events come twice in a piece.
+        length: most events, or steps, in a piece.
+        primer: a MIDI, ABC or MusicXML file that every piece goes on from, or is a version of.
+        rewrite: voices of the primer to write anew, where the model can.
+        span: the steps of the primer to write anew, from the first up to the second.
+        grammar: draw nothing but what the codec writes, so that every piece is music.
+        best_of: draw that many for each piece, and keep the likeliest.
+        beam: search for the likeliest pieces, with that many beginnings kept, instead of drawing.
         out: where to put them.
     """
-    from zoo.data.read import first
     from zoo.listen.gallery import gallery
     from zoo.nn.decode import Draw
     from zoo.trained import load
 
-    draw = Draw(temperature, top_k, top_p, min_p)
-    begin = None if primer is None else first(primer)
+    draw = Draw(temperature, top_k, top_p, min_p, no_repeat)
+    begin = None if primer is None else read_primer(primer)
     model = load(run)
-    pieces = model.sample(n, seed, length=length, draw=draw, primer=begin)
+    pieces = model.sample(
+        n,
+        seed,
+        length=length,
+        draw=draw,
+        primer=begin,
+        rewrite=rewrite,
+        span=span,
+        grammar=grammar,
+        best_of=best_of,
+        beam=beam,
+    )
     page = gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")
+
+
+def read_primer(path: pathlib.Path) -> "NoteSequence":
+    """The first piece of a file. Raises UsageError where there is none."""
+    from zoo.data.read import first
+    from zoo.data.refusal import Refused
+
+    try:
+        return first(path)
+    except Refused as refused:
+        raise UsageError(str(refused)) from refused
 
 
 def evaluate(
@@ -62,26 +100,49 @@ def evaluate(
 
     Args:
         run: a directory that training has written, or the name of shipped weights.
-        corpus: what to measure it on; by default the corpus it was trained on.
+        corpus: what to measure it on, a corpus or a file; by default what it was trained on.
         split: which part of it.
         batch: rows at a time.
     """
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.data.pieces import corpus_pieces
-    from zoo.data.pipeline import whole
+    from zoo.experiment import held_out
     from zoo.train.evaluate import evaluator
     from zoo.trained import load
 
     model = load(run)
-    spec = corpus or model.about["music"]["corpus"]
-    pieces = corpus_pieces(spec, split, model.codec)
-    metrics = evaluator(model.family)(model.params, whole(pieces, model.codec, batch))
+    music = model.about["music"]
+    spec = corpus or music.get("corpus") or music["data"]
+    metrics = evaluator(model.family)(model.params, held_out(model, spec, split, batch))
     table = Table("metric", "value", title=f"{run} on {spec}, {split}")
     for name, value in metrics.items():
         table.add_row(name.partition("/")[2], f"{value:,.4f}")
     Console().print(table)
+
+
+def export(
+    run: Positional[str],
+    /,
+    to: Literal["stablehlo"] = "stablehlo",
+    out: pathlib.Path = pathlib.Path("exported"),
+    batch: int | None = None,
+    platform: Literal["cpu", "cuda", "rocm", "tpu"] = "cpu",
+) -> None:
+    """Write a model's streaming step, for programs without zoo: jax.export's files, and MLIR.
+
+    Args:
+        run: a directory that training has written, or the name of shipped weights.
+        to: the format.
+        out: the folder to put the files in.
+        batch: how many streams at a time; by default any number.
+        platform: what they are to run on.
+    """
+    from zoo.export import export
+    from zoo.trained import load
+
+    folder = export(load(run), out, batch=batch, platform=platform)
+    print(f"{to} in {folder}; {folder / 'about.json'} names what goes in and out")
 
 
 def data(
@@ -148,6 +209,7 @@ def main() -> None:
     commands: dict[str, Callable[..., None]] = {
         "sample": sample,
         "evaluate": evaluate,
+        "export": export,
         "data": data,
         "list": list_,
         "doctor": doctor,

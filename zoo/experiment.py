@@ -151,6 +151,23 @@ def source(frames: Frames) -> tuple[Codec, Mapping[str, Pieces | Arrays]]:
     return codec, {split: corpus_pieces(frames.data, split, codec) for split in SPLITS}
 
 
+def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batch]:
+    """A split of a corpus or of a .mat or .json file, every piece of it once, as `model` reads it.
+
+    Raises UsageError where that is not what it reads.
+    """
+    file = pathlib.Path(spec).suffix in (".mat", ".json")
+    pieces = read(spec)[split] if file else corpus_pieces(spec, split, model.codec)
+    frame = model.family.example(1)["tokens"].shape[2:]
+    if tuple(pieces.shape) != frame:
+        name, unit = type(model.family).__name__, f"frames of {frame[0]} values" if frame else ""
+        raise UsageError(
+            f"{name} reads {unit or 'single events'}, and {spec} has others: measure it on what "
+            "it was trained on, or on a corpus."
+        )
+    return whole_frames(pieces, batch) if frame else whole(pieces, model.codec, batch)
+
+
 def connected(options: loop.Options, batch: int) -> tuple[int, int]:
     """Joins the hosts of a run and shares out the cores; which process this is, of how many."""
     hosts.connect(options.coordinator, options.processes, options.process)

@@ -50,7 +50,8 @@ def restore(json: Json, known: Iterable[type] = ()) -> Any:
     if unknown:
         raise ZooError(
             f"the record of {cls.__name__} has fields this version does not know "
-            f"({', '.join(sorted(unknown))}): it was written by a newer zoo; upgrade music-zoo."
+            f"({', '.join(sorted(unknown))}): another version of music-zoo wrote it, "
+            "most likely a newer one; upgrade, or train anew."
         )
     return cls(**fields)
 

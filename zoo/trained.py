@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -12,9 +12,13 @@ from jax.sharding import Mesh
 
 from zoo.core import BOUNDARY, Family, Params
 from zoo.data.codecs.base import Codec
+from zoo.data.codecs.chorale import VOICES
+from zoo.data.codecs.voices import Voices
+from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 from zoo.nn.decode import Draw
 from zoo.record import restore
+from zoo.sampling import Sampler, demand
 from zoo.train.checkpoint import Checkpoints, shapes
 
 if TYPE_CHECKING:
@@ -33,8 +37,8 @@ class Trained:
     about: dict[str, Any]  # what the checkpoint says of itself
 
     @functools.cached_property
-    def compiled(self) -> Callable[..., jax.Array]:
-        return jax.jit(self.family.sample, static_argnames=("n", "length", "draw"))
+    def sampler(self) -> Sampler:
+        return Sampler(self.family, self.params, self.codec)
 
     def tokens(
         self,
@@ -44,12 +48,10 @@ class Trained:
         length: int | None = None,
         draw: Draw = Draw(),
         primer: np.ndarray | None = None,
+        grammar: bool = True,
     ) -> np.ndarray:
-        """Draws int32 [n, length]: row i is a function of the seed, i and what it is drawn by."""
-        rng = jax.random.key(seed)
-        return np.asarray(
-            self.compiled(self.params, rng, n=n, length=length, draw=draw, primer=primer)
-        )
+        """Draws int [n, length, ..]: row i is a function of the seed, i and what it is drawn by."""
+        return self.sampler.draw(n, seed, length=length, draw=draw, primer=primer, legal=grammar)
 
     def sample(
         self,
@@ -59,32 +61,92 @@ class Trained:
         length: int | None = None,
         draw: Draw = Draw(),
         primer: "NoteSequence | None" = None,
+        rewrite: Sequence[str] = (),
+        span: tuple[int, int] | None = None,
+        grammar: bool = True,
+        best_of: int = 1,
+        beam: int | None = None,
     ) -> "list[NoteSequence]":
-        """Writes `n` pieces, none empty, each going on from `primer` where one is given.
+        """Writes `n` pieces, none empty.
 
-        Raises ZooError where most of what the model writes is silence.
+        Args:
+          length: the most events or steps of a piece; by default what the family is made for.
+          primer: what every piece goes on from, or, with `rewrite` or `span`, is a version of.
+          rewrite: the voices that are written anew: soprano, alto, tenor, bass; by default all.
+          span: the steps in which they are, from the first up to the second; by default all.
+          grammar: whether to draw nothing but what the codec writes.
+          best_of: how many to draw for each piece, of which the likeliest per event is kept.
+          beam: how many beginnings to keep in a search for the likeliest pieces, instead of
+            drawing; the best `n` that it ends with, which may be fewer.
+
+        Raises:
+          UsageError: what does not fit together, or the family does not do.
+          ZooError: where most of what the model writes is silence.
         """
-        if n < 1:
-            raise UsageError(f"{n} pieces were asked for: ask for at least one.")
-        begin = None if primer is None else self.prime(primer, length)
-        for rows in (n, 2 * n, 8 * n):  # row i does not depend on how many there are
-            tokens = self.tokens(rows, seed, length=length, draw=draw, primer=begin)
-            pieces = [self.codec.decode(row) for row in tokens]
-            if len(pieces := [piece for piece in pieces if piece.notes]) >= n:
+        demand(n >= 1, f"{n} pieces were asked for: ask for at least one.")
+        demand(best_of >= 1 and beam != 0, "best_of and beam are 1 or more.")
+        begin = None if primer is None else self.prime(primer, rewrite)
+        given: dict[str, Any] = {"length": length, "primer": begin, "legal": grammar}
+        if beam is not None:
+            undrawn = dataclasses.replace(draw, no_repeat=None) == Draw() and best_of == 1
+            demand(
+                undrawn and not rewrite and span is None,
+                "beam search draws nothing: of the ways to draw it takes no_repeat alone.",
+            )
+            found = self.sampler.search(beam, no_repeat=draw.no_repeat, **given)
+            if pieces := self._heard(found):
                 return pieces[:n]
+        else:
+            given |= {"free": self.cells(begin, rewrite, span), "best_of": best_of, "draw": draw}
+            for rows in (n, 2 * n, 8 * n):  # row i does not depend on how many there are
+                if len(pieces := self._heard(self.sampler.draw(rows, seed, **given))) >= n:
+                    return pieces[:n]
         raise ZooError("the model writes pieces without notes: train it for longer.")
 
-    def prime(self, primer: "NoteSequence", length: int | None) -> np.ndarray:
-        """The events of `primer`, without its end. Raises Refused, or UsageError where too long."""
-        events = self.codec.encode(primer)
-        events = events[: int((events != BOUNDARY).cumprod().sum())]
-        room = length or getattr(self.family, "length", None)
-        if room is not None and len(events) >= room:
+    def _heard(self, arrays: Iterable[np.ndarray]) -> "list[NoteSequence]":
+        """The music of the arrays that are not silent."""
+        return [piece for piece in map(self.codec.decode, arrays) if piece.notes]
+
+    def prime(self, primer: "NoteSequence", rewrite: Sequence[str] = ()) -> np.ndarray:
+        """The events of `primer` without its end, or its frames.
+
+        It need not have the voices to `rewrite`. Raises UsageError where the codec refuses it.
+        """
+        encode: Callable[[Any], np.ndarray] = self.codec.encode
+        if isinstance(codec := self.codec, Voices) and rewrite:
+            others = [voice for voice in VOICES if voice not in rewrite]
+            if len({(x.instrument, x.part, x.voice) for x in primer.notes}) == len(others):
+                encode = lambda piece: codec.fit(piece, others).array
+        try:
+            array = encode(primer)
+        except Refused as refused:
             raise UsageError(
-                f"the primer has {len(events)} events and a piece of {room} was asked for: "
-                f"give a shorter primer, or --length {len(events) + 256}."
-            )
-        return events
+                f"the primer does not suit the {type(codec).__name__} codec: {refused}"
+            ) from refused
+        return array if array.ndim > 1 else array[array != BOUNDARY]
+
+    def cells(
+        self, primer: np.ndarray | None, voices: Sequence[str], span: tuple[int, int] | None
+    ) -> np.ndarray | None:
+        """bool [t, k]: what of the primer [t, k] is written anew. None where nothing was said."""
+        if not voices and span is None:
+            return None
+        demand(
+            self.sampler.takes("free"),
+            f"{self.sampler.name} writes from left to right and rewrites nothing: leave out "
+            "--rewrite and --span, or load a model that was trained to, such as a Coconet.",
+        )
+        demand(not set(voices) - {*VOICES}, f"the voices are {', '.join(VOICES)}, not {voices}.")
+        if primer is None:
+            raise UsageError("there is nothing to rewrite: give the piece by --primer.")
+        first, last = span or (0, len(primer))
+        demand(
+            0 <= first < last <= len(primer),
+            f"--span {first} {last} is not within the primer: it has {len(primer)} steps.",
+        )
+        free = np.zeros(primer.shape, bool)
+        free[first:last, [VOICES.index(voice) for voice in voices or VOICES]] = True
+        return free
 
 
 def resolve(name: str | pathlib.Path) -> pathlib.Path:

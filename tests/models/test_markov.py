@@ -1,6 +1,7 @@
-"""The Markov chain, against counting by hand."""
+"""The Markov chain, against Kneser-Ney by dictionaries."""
 
 import collections
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -16,71 +17,134 @@ from zoo.train.step import init, make_step
 V = 5
 
 
-def rows(seed=0, b=6, t=12):
-    tokens = np.random.default_rng(seed).integers(0, V, (b, t))
+def rows(seed=0, b=6, t=12, v=V):
+    tokens = np.random.default_rng(seed).integers(0, v, (b, t))
     return {"tokens": jnp.asarray(tokens), "mask": jnp.ones((b, t), bool)}
 
 
-def fitted(family, batch):
+def fitted(family, *batches):
     tx = optimizers(family, optax.sgd(0.1))
-    state = init(family, tx, jax.random.key(0), batch)
-    return jax.jit(make_step(family, tx), static_argnames="due")(state, batch, due=("fit",))[0]
+    state = init(family, tx, jax.random.key(0), batches[0])
+    step = jax.jit(functools.partial(make_step(family, tx), due=("fit",)))
+    for batch in batches:
+        state, _ = step(state, batch)
+    return state.params
 
 
-def context(row, t, order):
-    """The events before t, none beyond a 0, filled up with 0 on the left."""
-    seen = []
-    for token in reversed(row[:t]):
-        if token == 0 or len(seen) == order:
-            break
-        seen.insert(0, int(token))
-    return (0,) * (order - len(seen)) + tuple(seen)
+class Restaurants:
+    """Interpolated Kneser-Ney, one dictionary per context, an event at a time (Teh 2006)."""
+
+    def __init__(self, order, discounts, v=V):
+        self.order, self.discounts, self.v = order, discounts, v
+        self.counts = collections.defaultdict(collections.Counter)
+
+    def context(self, row, t):
+        """Up to `order` events before t; a 0 is the first of a piece, and none is beyond it."""
+        seen = []
+        for token in [*row[:t][::-1], 0]:
+            if len(seen) == self.order or (seen and seen[0] == 0):
+                break
+            seen.insert(0, int(token))
+        return tuple(seen)
+
+    def add(self, row, t):
+        context = self.context(row, t)
+        while True:
+            known = self.counts[context][int(row[t])]
+            self.counts[context][int(row[t])] += 1
+            if known or not context:
+                return
+            context = context[1:]
+
+    def chance(self, context, x):
+        below = self.chance(context[1:], x) if context else 1 / self.v
+        counts = self.counts[context]
+        if not counts.total():
+            return below
+        taken = {y: self.discounts[min(n, 3) - 1] for y, n in counts.items()}
+        own = (counts[x] - taken[x]) if x in taken else 0.0
+        return (own + sum(taken.values()) * below) / counts.total()
+
+    def log_prob(self, row):
+        return sum(np.log(self.chance(self.context(row, t), int(row[t]))) for t in range(len(row)))
 
 
-@pytest.mark.parametrize("order", [0, 1, 2, 3])
-def test_one_step_counts_and_the_estimate_is_the_recursion(order):
-    family, batch = Markov(V, order, smoothing=0.7), rows()
-    state = fitted(family, batch)
-    tokens = np.asarray(batch["tokens"])
-    counts = collections.Counter(
-        (context(row, t, order), int(row[t])) for row in tokens for t in range(len(row))
+@pytest.mark.parametrize("order", [0, 1, 2, 4])
+def test_counting_by_gradient_descent_is_kneser_ney(order):
+    family = Markov(V, order, 2**18, (0.6, 1.1, 1.7))
+    first, second, held_out = rows(0), rows(1), rows(2)
+    oracle = Restaurants(order, family.discounts)
+    for row in np.concatenate([first["tokens"], second["tokens"]]):
+        for t in range(len(row)):
+            oracle.add(row, t)
+    params = fitted(family, first, second)
+    assert params["net"]["counts"].sum() == sum(c.total() for c in oracle.counts.values())
+    got = family.log_prob(params, held_out["tokens"], held_out["mask"])
+    np.testing.assert_allclose(
+        got, [oracle.log_prob(row) for row in np.asarray(held_out["tokens"])], rtol=1e-4
     )
-    table = np.zeros((V,) * (order + 1))
-    for (before, token), n in counts.items():
-        table[(*before, token)] = n
-    np.testing.assert_array_equal(state.params["net"]["counts"], table)
 
-    def chance(before, token):
-        if before is None:
-            return 1 / V
-        shorter = before[1:] if before else None
-        hits = {
-            x: sum(n for (c, y), n in counts.items() if y == x and ends(c, before))
-            for x in range(V)
-        }
-        return (hits[token] + 0.7 * chance(shorter, token)) / (sum(hits.values()) + 0.7)
 
-    def ends(c, before):
-        return c[len(c) - len(before) :] == before
+def test_of_no_order_it_is_the_discounted_frequency():
+    family = Markov(3, 0, 64, (0.5, 1.0, 1.5))
+    tokens = jnp.array([[1, 1, 1, 1, 2, 2, 0]])
+    _, logits = family.step(
+        fitted(family, {"tokens": tokens, "mask": tokens >= 0}), family.start(1), jnp.array([0])
+    )
+    np.testing.assert_allclose(
+        jnp.exp(logits[0]), np.array([0.5 + 1, 2.5 + 1, 1 + 1]) / 7, rtol=1e-5
+    )
 
-    expected = [
-        sum(np.log(chance(context(row, t, order), int(row[t]))) for t in range(len(row)))
-        for row in tokens
-    ]
-    got = family.log_prob(state.params, batch["tokens"], batch["mask"])
-    np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+def test_the_order_in_which_events_come_changes_nothing():
+    family, batch = Markov(V, 3, 2**18), rows(b=8)
+    turned = jax.tree.map(lambda x: x[::-1], batch)
+    halves = [jax.tree.map(lambda x, i=i: x[i : i + 4], batch) for i in (0, 4)]
+    whole = fitted(family, batch)
+    for again in (fitted(family, turned), fitted(family, *halves)):
+        np.testing.assert_array_equal(whole["net"]["counts"], again["net"]["counts"])
+        np.testing.assert_array_equal(whole["net"]["owner"], again["net"]["owner"])
+
+
+def test_a_crowded_table_still_gives_distributions():
+    family, batch = Markov(V, 4, 48), rows(b=16)
+    params = fitted(family, batch)
+    assert (params["net"]["owner"] > 0).mean() > 0.9
+    _, context = jax.lax.scan(
+        lambda s, x: (family.remember(s, x),) * 2, family.start(16), batch["tokens"].T
+    )
+    chances = family.predict(params["net"], context.reshape(-1, 4))
+    assert float(chances.min()) > 0
+    np.testing.assert_allclose(chances.sum(axis=-1), 1, rtol=1e-5)
+
+
+def test_a_long_pattern_takes_a_long_memory():
+    """Each event is the one eight before it; two alone say little."""
+    tokens = np.tile(np.random.default_rng(0).integers(1, V, (64, 8)), 4)
+    batch = {"tokens": jnp.asarray(tokens), "mask": jnp.ones(tokens.shape, bool)}
+
+    def nll(order):
+        family = Markov(V, order, 2**18, (0.4, 0.5, 0.6))
+        log_p, _ = family.score(fitted(family, batch), batch["tokens"])
+        return -float(log_p[:, 8:].mean())
+
+    assert nll(2) > 1.0
+    assert nll(8) < 0.2
 
 
 def test_masked_events_are_neither_counted_nor_scored():
-    family, batch = Markov(V, 1), rows()
+    family, batch = Markov(V, 0, 64), rows()
     batch["mask"] = batch["mask"].at[:, 7:].set(False)
-    counts = fitted(family, batch).params["net"]["counts"]
-    assert float(counts.sum()) == float(batch["mask"].sum())
+    params = fitted(family, batch)
+    assert float(params["net"]["counts"].sum()) == float(batch["mask"].sum())
+    other = batch["tokens"].at[:, 7:].set(1)
+    scores = [family.log_prob(params, tokens, batch["mask"]) for tokens in (batch["tokens"], other)]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_steps_agree_with_the_whole():
-    family, batch = Markov(V, 2), rows(b=1)
-    params = fitted(family, batch).params
+    family, batch = Markov(V, 2, 512), rows(b=1)
+    params = fitted(family, batch)
     step, state = family.stepper(params), family.start(1)
     total, token = 0.0, jnp.zeros((1,), jnp.int32)
     for now in batch["tokens"][0]:
@@ -92,15 +156,25 @@ def test_steps_agree_with_the_whole():
 
 
 def test_samples_follow_the_chain():
-    family = Markov(3, 1, smoothing=1e-6, length=400)
-    counts = jnp.array([[0.0, 1, 0], [0, 1, 3], [0, 1, 0]])
-    tokens = np.asarray(family.sample({"net": {"counts": counts}}, jax.random.key(0), 50))
+    family = Markov(3, 1, 64, (1e-6, 1e-6, 1e-6), length=400)
+    tokens = jnp.array([[1, 2, 1, 2, 1, 2, 1, 1, 2, 1]])
+    params = fitted(family, {"tokens": tokens, "mask": jnp.ones_like(tokens, bool)})
+    tokens = np.asarray(family.sample(params, jax.random.key(0), 50))
     after_one = tokens[:, 1:][tokens[:, :-1] == 1]
-    assert abs((after_one == 2).mean() - 0.75) < 0.02
+    assert abs((after_one == 2).mean() - 0.8) < 0.02
     assert (tokens[:, 1:][tokens[:, :-1] == 2] == 1).all()
 
 
-@pytest.mark.parametrize("wrong", [{"order": -1}, {"smoothing": 0.0}, {"order": 9, "vocab": 90}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"order": -1},
+        {"discounts": (0.5, 1.0)},
+        {"discounts": (1.0, 1.0, 1.0)},
+        {"slots": 100},
+        {"slots": 2**28},
+    ],
+)
 def test_refuses_what_cannot_be(wrong):
     with pytest.raises(UsageError):
         Markov(**wrong)

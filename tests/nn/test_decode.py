@@ -11,6 +11,7 @@ from scipy import stats
 from zoo.core import BOUNDARY
 from zoo.errors import UsageError
 from zoo.nn.decode import Draw, bucket, generate, invert, uniforms
+from zoo.nn.grammar import Grammar
 
 V = 6
 LOGITS = jnp.log(jnp.array([0.05, 0.4, 0.1, 0.25, 0.0, 0.2]))
@@ -83,7 +84,8 @@ def test_ties_and_one_token():
 @pytest.mark.parametrize(
     "wrong",
     [{"temperature": -1.0}, {"temperature": np.nan}, {"temperature": np.inf}, {"top_k": -2},
-     {"top_p": 0.0}, {"top_p": 1.1}, {"top_p": np.nan}, {"min_p": -0.1}, {"min_p": 2.0}],
+     {"top_p": 0.0}, {"top_p": 1.1}, {"top_p": np.nan}, {"min_p": -0.1}, {"min_p": 2.0},
+     {"no_repeat": 1}],
     ids=repr,
 )  # fmt: skip
 def test_refuses(wrong):
@@ -157,8 +159,39 @@ def test_primers_of_any_length_are_forced():
 
 
 def test_forbidden_tokens_never_come():
-    rows = roll(50, 40, allow=jnp.array([False, True, False, True]))
+    follow, none, no = jnp.array([[-1, 0, -1, 0]]), jnp.full(4, -1), jnp.zeros(4, bool)
+    needs = jnp.where(follow < 0, 99, 0)
+    rows = roll(50, 40, grammar=Grammar(follow, needs, none, none, no, no, jnp.int32(40), 0))
     assert set(np.unique(rows)) == {1, 3}
+
+
+def runs(row, size):
+    row = row[: np.argmax(row == BOUNDARY)] if BOUNDARY in row else row
+    return [tuple(row[i : i + size]) for i in range(len(row) - size + 1)]
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_no_run_comes_twice(size):
+    bound = jnp.array([-1e9, 0.0, 0.0, 0.0])  # never ends by itself
+    endless = lambda state, token: (state, jnp.log(CHAIN)[token] + bound[None])
+    sample = lambda draw: np.asarray(
+        generate(endless, (), jax.random.key(0), 40, 8 + size, draw=draw)
+    )
+    free, fresh = sample(Draw()), sample(Draw(no_repeat=size))
+    again = [len(set(runs(row, size))) < len(runs(row, size)) for row in free]
+    assert any(again)
+    for before, after, repeated in zip(free, fresh, again, strict=True):
+        assert len(set(runs(after, size))) == len(runs(after, size))
+        assert repeated or np.array_equal(before, after)
+
+
+def test_where_only_a_repeat_is_legal_it_comes():
+    """One token is legal: every run comes again."""
+    follow, none, no = jnp.array([[-1, 0, -1, -1]]), jnp.full(4, -1), jnp.zeros(4, bool)
+    needs = jnp.where(follow < 0, 99, 0)
+    grammar = Grammar(follow, needs, none, none, no, no, jnp.int32(9), 0)
+    rows = roll(3, 9, grammar=grammar, draw=Draw(no_repeat=2))
+    assert (rows == 1).all()
 
 
 @pytest.mark.parametrize("length", [1, 31, 32, 33])

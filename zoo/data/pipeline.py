@@ -60,7 +60,7 @@ class Batches:
     any batch can be had without those before it. Tokens int32 [b / processes, t], mask likewise.
     """
 
-    pieces: Pieces
+    pieces: Pieces | Arrays
     codec: Codec
     batch: int
     length: int
@@ -98,7 +98,7 @@ class Crops:
     """Training batches of one crop a row, for models that read a whole frame of values at a step.
 
     A piece has one crop for each `length` frames of it, begun. The first crop is the piece's own
-    beginning; each other one begins at a random frame, and an eighth of it is only context, so that
+    beginning; each other one begins at a random beat, and an eighth of it is only context, so that
     a model learns how pieces begin from beginnings alone. Tokens [b / processes, t, ...], mask
     [b / processes, t]; as with `Batches`, any batch can be had without those before it.
     """
@@ -121,11 +121,19 @@ class Crops:
         dataset = grain.MapDataset.source(source).seed(self.seed).shuffle().repeat()
         return dataset.random_map(self.crop).batch(self.batch // self.process[1])
 
+    @property
+    def beat(self) -> int:
+        """Steps to a quarter: crops begin on one, so that a model may count."""
+        return getattr(self.codec, "steps_per_quarter", 1)
+
     def crop(self, which: tuple[int, int], rng: np.random.Generator) -> Batch:
         """A row of the piece and part."""
         number, part = which
         piece = self.pieces[number]
-        start = int(rng.integers(1, len(piece) - self.length, endpoint=True)) if part else 0
+        start, last = 0, len(piece) - self.length
+        if part:
+            start = int(rng.integers(1, last, endpoint=True))
+            start = min(-(-start // self.beat) * self.beat, last)
         tokens = piece[start : start + self.length]
         if self.transpose:
             tokens = self.codec.transpose(tokens, interval(self.codec, tokens, rng, self.transpose))
@@ -186,7 +194,7 @@ def divides(batch: int, processes: int) -> None:
 
 
 def whole(
-    pieces: Pieces, codec: Codec, batch: int, process: tuple[int, int] = (0, 1)
+    pieces: Pieces | Arrays, codec: Codec, batch: int, process: tuple[int, int] = (0, 1)
 ) -> list[Batch]:
     """Every piece once, none cut and none transposed: what a likelihood is measured on.
 

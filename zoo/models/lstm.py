@@ -22,6 +22,8 @@ import jax.numpy as jnp
 from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.nn.decode import Draw, generate
+from zoo.nn.grammar import Grammar
+from zoo.nn.likelihood import mean_nll
 from zoo.nn.recurrent import Carry, LSTMLayer, advance, keep, squash, zeros
 
 State = tuple[Carry, ...]  # one per layer
@@ -102,10 +104,7 @@ class LSTM:
     ) -> tuple[Array, Metrics]:
         """Mean negative log-likelihood of the events in the mask, in nats."""
         log_p, hit = self.score(params, batch["tokens"], None if step is None else rng)
-        events = batch["mask"].sum()
-        share = batch["mask"] / jnp.maximum(events, 1)
-        nll = -(log_p * share).sum()
-        return nll, {"nll": nll, "accuracy": (hit * share).sum(), "events": events}
+        return mean_nll(log_p, hit, batch["mask"])
 
     def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
         """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
@@ -175,10 +174,11 @@ class LSTM:
         length: int | None = None,
         draw: Draw = Draw(),
         primer: Array | None = None,
+        grammar: Grammar | None = None,
     ) -> Array:
         """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
-        step, length = self.stepper(params), length or self.length
-        return generate(step, self.start(n), rng, n, length, draw=draw, primer=primer)
+        step, start, length = self.stepper(params), self.start(n), length or self.length
+        return generate(step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar)
 
 
 TINY = LSTM(vocab=8, embed=4, width=8, layers=2, length=6)

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Key
 from zoo.errors import UsageError
+from zoo.nn.bounds import Bounds
+from zoo.nn.grammar import Grammar
 
 State = TypeVar("State")
 CHUNK = 32  # steps between two looks at whether every row has ended
@@ -29,7 +31,11 @@ class Draw:
     `temperature` divides the logits; 0 takes the likeliest token. `top_k` keeps that many likeliest
     (None or 0: all). `top_p` keeps the likeliest whose mass reaches it (Holtzman et al. 2020).
     `min_p` keeps those at least that fraction as likely as the likeliest (Nguyen et al. 2024).
-    Tokens tied with the last one kept are kept.
+    Tokens tied with the last one kept are kept. Before all of these, in streams of events, what
+    would complete a run of `no_repeat` events that the row already has is left out (Paulus et al.
+    2017): music repeats bars and is held for many steps, so give more than a bar. A penalty on
+    tokens heard before, as in text, would tax the HOLD that makes a note last and the key that a
+    piece is in.
 
     Raises:
       UsageError: a value outside its range.
@@ -39,6 +45,7 @@ class Draw:
     top_k: int | None = None
     top_p: float = 1.0
     min_p: float = 0.0
+    no_repeat: int | None = None
 
     def __post_init__(self) -> None:
         legal = {
@@ -46,6 +53,7 @@ class Draw:
             "top_k": (self.top_k is None or self.top_k >= 0, "a whole number from 0 (all) up"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "min_p": (0 <= self.min_p <= 1, "from 0 to 1"),
+            "no_repeat": (self.no_repeat is None or self.no_repeat >= 2, "2 events or more"),
         }
         for name, (holds, range_) in legal.items():
             if not holds:
@@ -128,23 +136,22 @@ def generate(
     *,
     draw: Draw = Draw(),
     primer: Array | None = None,
-    allow: Array | None = None,
+    grammar: Grammar | None = None,
 ) -> Array:
     """Draws `n` rows of `length` events in one compiled loop, which stops once every row has ended.
 
     Args:
-      step: one step of the model, (state, token [n]) -> (state, logits [n, v]). A grammar is a
-        `step` too: one that keeps its own state beside the model's and lowers what it forbids to
-        minus infinity.
+      step: one step of the model, (state, token [n]) -> (state, logits [n, v]).
       state: the state before the first event; the first token fed is BOUNDARY.
       rng: row i's draws are a function of `rng`, i and the step: the same for any `n` and `length`.
       primer: int [n, p] or [p], the events that rows begin with. Rows may be of different lengths,
         padded with BOUNDARY: those places are drawn.
-      allow: bool [v], the tokens that may be drawn.
+      grammar: what may be drawn where; forced events are taken as they are.
 
     Returns:
       int32 [n, length]; after a row's first drawn BOUNDARY there is nothing else.
     """
+    bounds = Bounds(grammar, draw.no_repeat)
     chunk = min(CHUNK, length)
     steps = -(-length // chunk) * chunk
     forced = jnp.full((steps, n), BOUNDARY, jnp.int32)
@@ -154,14 +161,12 @@ def generate(
     u = uniforms(rng, n, steps)
 
     def event(now, inputs):
-        state, token, ended = now
+        state, course, token, ended = now
         u, forced = inputs
         state, logits = step(state, token)
-        if allow is not None:
-            logits = jnp.where(allow[None], logits, -jnp.inf)
-        drawn = jnp.where(ended, BOUNDARY, draw(logits, u))
+        drawn = jnp.where(ended, BOUNDARY, draw(bounds.mask(course, logits), u))
         token = jnp.where(forced == BOUNDARY, drawn, forced)
-        return (state, token, token == BOUNDARY), token
+        return (state, bounds.advance(course, token), token, token == BOUNDARY), token
 
     def some(now):
         t, rows, loop = now
@@ -170,10 +175,11 @@ def generate(
         return t + chunk, jax.lax.dynamic_update_slice_in_dim(rows, tokens, t, 0), loop
 
     def unfinished(now):
-        t, _, (_, _, ended) = now
+        t, _, (*_, ended) = now
         return (t < steps) & ~ended.all()
 
     rows = jnp.full((steps, n), BOUNDARY, jnp.int32)
-    loop = (state, jnp.full((n,), BOUNDARY, jnp.int32), jnp.zeros((n,), bool))
+    begin = jnp.full((n,), BOUNDARY, jnp.int32)
+    loop = (state, bounds.start(n, length), begin, jnp.zeros((n,), bool))
     _, rows, _ = jax.lax.while_loop(unfinished, some, (0, rows, loop))
     return rows[:length].T

@@ -16,13 +16,15 @@ way round that packs fastest, 1.55. A state kept as [h, b] needs no packing, yet
 pays as much again to turn the gates' gradient. Unrolling the scan makes XLA copy the buffer: 4.3.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from zoo.core import Array, Key
+
+State = TypeVar("State")
 
 # rows of a table, as a multiple of its width, up to which it pays to multiply the table itself: its
 # gradient is one matmul over the rows, and otherwise there are three over the width
@@ -41,8 +43,8 @@ def zeros(n: int, width: int) -> Carry:
     return Carry(jnp.zeros((n, width)), jnp.zeros((n, width)))
 
 
-def keep(carry: Carry, reset: Array | None) -> Carry:
-    """`carry` with the rows where `reset` [b] holds put back to the start."""
+def keep(carry: State, reset: Array | None) -> State:
+    """`carry`, arrays [b, h], with the rows where `reset` [b] holds put back to the start."""
     if reset is None:
         return carry
     return jax.tree.map(lambda x: jnp.where(reset[:, None], 0.0, x), carry)
@@ -65,7 +67,17 @@ def advance(carry: Carry, squashed: Array) -> Carry:
     return Carry(o * jnp.tanh(c), c)
 
 
-def _dot(x: Array, w: Array) -> Array:
+def recede(squashed: Array, c: Array, dcarry: Carry) -> tuple[Array, Array]:
+    """`advance` in reverse: the gradient of the summed gates [b, 4h], and of the memory before."""
+    i, f, g, o = jnp.split(squashed, 4, axis=-1)
+    tanh = jnp.tanh(f * c + i * g)
+    dc = dcarry.c + dcarry.h * o * (1 - tanh * tanh)
+    di, df, dg, do = dc * g, dc * c, dc * i, dcarry.h * tanh
+    summed = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)]
+    return jnp.concatenate(summed, axis=-1), dc * f
+
+
+def times(x: Array, w: Array) -> Array:
     """x @ w.T: XLA packs the weights anew for every product, and this way round it is faster."""
     over = ((1,), (1,)), ((), ())
     return jax.lax.dot_general(x.astype(w.dtype), w, over, preferred_element_type=jnp.float32)
@@ -86,7 +98,7 @@ def unroll_plain(
     def step(carry: Carry, now: tuple[Array, Array | None]) -> tuple[Carry, Array]:
         gates, reset = now
         carry = keep(carry, reset)
-        carry = advance(carry, squash(gates + _dot(carry.h, weights) + b[None]))
+        carry = advance(carry, squash(gates + times(carry.h, weights) + b[None]))
         return carry, carry.h.astype(gates.dtype)
 
     return jax.lax.scan(step, carry, (gates, reset))
@@ -123,7 +135,7 @@ def _unroll_forward(
         carry, gates = now
         t, reset = inputs
         before = keep(carry, reset)
-        summed = jax.lax.dynamic_index_in_dim(gates, t, keepdims=False) + _dot(before.h, weights)
+        summed = jax.lax.dynamic_index_in_dim(gates, t, keepdims=False) + times(before.h, weights)
         squashed = squash(summed + b[None])
         carry = advance(before, squashed)
         # squashed gates take the place of summed ones: no second buffer of this size, which XLA
@@ -148,18 +160,13 @@ def _unroll_backward(
     def step(now, inputs):
         dcarry, gates, buffer = now
         t, dy, c, reset = inputs
-        i, f, g, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
-        tanh = jnp.tanh(f * c + i * g)
         dh = dcarry.h + dy.astype(jnp.float32)
-        dc = dcarry.c + dh * o * (1 - tanh * tanh)
-        di, df, dg, do = dc * g, dc * c, dc * i, dh * tanh
-        summed = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)]
-        dgates = jnp.concatenate(summed, axis=-1)
+        dgates, dc = recede(gates.astype(jnp.float32), c, Carry(dh, dcarry.c))
         # again in place. The next step's gates are read here, after the write: XLA copies the
         # whole buffer at every step where it cannot see that all reads of it come before
         buffer = jax.lax.dynamic_update_index_in_dim(buffer, dgates.astype(dtype), t, 0)
         gates = jax.lax.dynamic_index_in_dim(buffer, jnp.maximum(t - 1, 0), keepdims=False)
-        dcarry = keep(Carry(_dot(dgates, weights), dc * f), reset)
+        dcarry = keep(Carry(times(dgates, weights), dc), reset)
         return (dcarry, gates, buffer), None
 
     dcarry, doutputs = cotangents

@@ -5,10 +5,11 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from zoo.data.grammar import BOUNDARY as BOUNDARY  # which codecs take from here
+from zoo.data.grammar import Grammar
 from zoo.data.proto import QPM, TICKS, NoteSequence
 from zoo.data.refusal import Refused
 
-BOUNDARY = 0  # ends a piece: the token 0 of every event stream in the package
 VELOCITY = 90
 
 
@@ -44,6 +45,9 @@ class Codec(Protocol):
 
     def describe(self, token: int) -> str:
         """One value in words."""
+
+    def grammar(self) -> Grammar | None:
+        """Which streams of events are music; None where the arrays are frames."""
 
 
 class Notes(NamedTuple):

@@ -1,5 +1,6 @@
 """Four voices on a grid of 16ths."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,22 +17,28 @@ CHOIR = 52  # General MIDI program, counted from 0: choir aahs
 
 
 def choir(
-    sequence: NoteSequence, steps_per_quarter: int, off_grid: float, chords: float, bars: bool
+    sequence: NoteSequence,
+    steps_per_quarter: int,
+    off_grid: float,
+    chords: float,
+    bars: bool,
+    parts: Sequence[str] = VOICES,
 ) -> tuple[list[Notes], int, list[str]]:
-    """The four voices of a piece as lines on the grid, highest first; its length; and remarks.
+    """The voices of a piece as lines on the grid, highest first; its length; and remarks.
 
-    `bars` says that the metre is kept, too. Raises `Refused`: what `grid.read_steps` raises,
-    `voices`, `polyphonic`, `off-grid`.
+    `bars` says that the metre is kept, too; `parts` which voices there are. Raises `Refused`: what
+    `grid.read_steps` raises, `voices`, `polyphonic`, `off-grid`.
     """
     notes, end, remarks = grid.read_steps(sequence, steps_per_quarter)
     remarks += losses(sequence, notes, bars=bars)
     names = np.unique(notes.track)
-    if len(names) != len(VOICES):
-        raise Refused("voices", f"It has {len(names)} voices, where a chorale has four.")
+    if len(names) != len(parts):
+        there = "a chorale has four" if len(parts) == 4 else f"{' and '.join(parts)} were expected"
+        raise Refused("voices", f"It has {len(names)} voices, where {there}.")
     voices = [notes.take(notes.track == name) for name in names]
     voices.sort(key=lambda voice: -voice.pitch.mean())
     laid = []
-    for name, voice in zip(VOICES, voices, strict=True):
+    for name, voice in zip(parts, voices, strict=True):
         line, dropped = grid.line(voice, chords)
         voice, bent = grid.snap(line, off_grid, steps_per_quarter)
         laid.append(voice)
@@ -86,3 +93,6 @@ class Chorale(Steps):
             sequence.instrument_infos.add(instrument=i, name=name)
             self._write(sequence, rows[:, i], instrument=i, program=program)
         return sequence
+
+    def grammar(self) -> None:
+        """None: every array of rows is music, but for silence."""

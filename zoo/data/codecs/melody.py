@@ -1,16 +1,31 @@
 """One line on a grid of 16ths, bar by bar."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from zoo.data.codecs import grid
 from zoo.data.codecs.base import BOUNDARY, Fit, Notes, losses
-from zoo.data.codecs.metre import Span, bar_steps, spans
-from zoo.data.codecs.steps import HOLD, Steps
+from zoo.data.codecs.metre import Span, bar_steps, plain_name, spans
+from zoo.data.codecs.steps import HOLD, METRE, REST, Steps
+from zoo.data.grammar import Grammar, both, explore
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
+
+NEW, OWING, SETTLED, AGAIN = range(4)  # what a metre is: see `Melody.grammar`
+
+
+class At(NamedTuple):
+    """Where a stream stands in its bar."""
+
+    metre: int = BOUNDARY  # its token; BOUNDARY before the first
+    phase: int = NEW
+    step: int = 0
+    bars: int = 0  # full ones so far, where they are counted
+    cut: int = 0  # the steps after which this bar may not be cut
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,77 @@ class Melody(Steps):
             opening = tokens[np.searchsorted(marks, start, side="right") - 1]
             streams.append(np.concatenate([[opening], window, [BOUNDARY]]).astype(np.int32))
         return streams
+
+    def grammar(self) -> Grammar:
+        """Every stream that `fit` writes, and none that it would refuse once decoded.
+
+        A metre comes first, and at barlines others may. Within a bar a metre token cuts the bar
+        short; in a score such a bar has a signature of its own, and is known for what it is by its
+        neighbours. So a metre that is NEW is cut only by its own token, and is then OWING a full
+        bar. Once SETTLED by one it is cut by any, and goes on (AGAIN) where that is its own; but
+        two cut bars in a row are not of one length, where that is the length of a known metre.
+        If `bars` is given there are so many, all full, and one note is enough.
+        """
+        timed = (HOLD, REST, self._struck)
+
+        def rules(at: At) -> dict[int, At]:
+            if at.ended:
+                return {}
+            begun, over = at.metre != BOUNDARY, at.bars == self.bars
+            after = dict.fromkeys(timed, self._tick(at)) if begun and not over else {}
+            if over or (begun and not self.bars and (at.step or at.phase == SETTLED)):
+                after[BOUNDARY] = At(ended=True)
+            return after | self._turns(at)
+
+        def stops(at: At) -> bool:
+            return at.ended or at.bars == (self.bars or 0)
+
+        return both(explore(At(), rules, stops, self._kinds), self._lines())
+
+    def _lines(self) -> Grammar:
+        """No HOLD of nothing, and no end before there are notes enough."""
+        fewest = 1 if self.bars else max(self.fewest, 1)
+
+        def rules(at: tuple[bool, int]) -> dict[int, tuple[bool, int]]:
+            sounding, notes = at
+            after = dict.fromkeys(range(METRE, self._struck), at)
+            after |= {REST: (False, notes), self._struck: (True, min(notes + 1, fewest))}
+            return after | ({HOLD: at} if sounding else {}) | ({BOUNDARY: at} if stops(at) else {})
+
+        def stops(at: tuple[bool, int]) -> bool:
+            return at[1] == fewest
+
+        return explore((False, 0), rules, stops, self._kinds)
+
+    @property
+    def _kinds(self) -> np.ndarray:
+        """Tokens by what they do, [v]: every pitch is struck alike."""
+        return np.minimum(np.arange(self.vocab), self._struck)
+
+    def _turns(self, at: At) -> dict[int, At]:
+        """The metre tokens that may come next, and where they lead."""
+
+        def others() -> dict[int, At]:
+            tokens = range(METRE, self._struck)
+            return {token: At(token, bars=at.bars) for token in tokens if token != at.metre}
+
+        barline = at.phase == SETTLED and not at.step
+        if at.metre == BOUNDARY or barline:
+            return others() if at.bars != self.bars else {}
+        if self.bars or not at.step or at.phase == OWING or at.step == at.cut:
+            return {}
+        if at.phase == NEW:
+            return {at.metre: At(at.metre, OWING)}
+        named = plain_name(at.step, self.steps_per_quarter) in self.known
+        return others() | {at.metre: At(at.metre, AGAIN, cut=at.step if named else 0)}
+
+    def _tick(self, at: At) -> At:
+        """One step on."""
+        step = at.step + 1
+        if step == bar_steps(self.known[at.metre - METRE], self.steps_per_quarter):
+            return at._replace(step=0, phase=SETTLED, bars=at.bars + bool(self.bars), cut=0)
+        phase = SETTLED if at.phase == AGAIN else at.phase
+        return at._replace(step=step, phase=phase, cut=at.cut if step <= at.cut else 0)
 
     def _full_bars(self, found: list[Span], length: int) -> list[tuple[int, int]]:
         """Where each full bar starts and stops."""

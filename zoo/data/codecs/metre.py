@@ -81,11 +81,11 @@ def signatures(found: Sequence[Span], end: int, steps_per_quarter: int) -> list[
         if whole > span.start:
             written.append(span)
         if whole < stop:
-            written.append(Span(whole, _name(stop - whole, steps_per_quarter)))
+            written.append(Span(whole, plain_name(stop - whole, steps_per_quarter)))
     return written
 
 
-def _name(length: int, steps_per_quarter: int) -> Fraction:
+def plain_name(length: int, steps_per_quarter: int) -> Fraction:
     """The plain signature of a bar of `length` steps: in quarters, else eighths, else 16ths."""
     numerator, denominator = length, 4 * steps_per_quarter
     while denominator > 4 and numerator % 2 == 0:
@@ -118,7 +118,7 @@ def _parts(metres: list[Metre], end: int, known: Sequence[Fraction], rate: int) 
             continue
         rest = (stop - start) % bar_steps(metre, rate) if stop < end else 0
         whole = _Part(start if parts else start + rest, stop - start - rest, metre)
-        cut = _Part(stop - rest if parts else start, rest, _name(rest, rate))
+        cut = _Part(stop - rest if parts else start, rest, plain_name(rest, rate))
         for part in sorted(x for x in (whole, cut) if x.length):
             if parts and part.metre == parts[-1].metre and part.metre in known:
                 last = parts.pop()
@@ -133,12 +133,12 @@ def _own(
     """The metre a part is counted in: its own, or that of its neighbour where it is a cut bar."""
     part = parts[at]
     bar = bar_steps(part.metre, rate)
-    if part.length > bar or (part.metre in known and part.metre != _name(bar, rate)):
+    if part.length > bar or (part.metre in known and part.metre != plain_name(bar, rate)):
         return part.metre
     neighbours = [before] if before else []
     if at + 1 < len(parts) and not (before and part.metre in known):
         neighbours.append(parts[at + 1].metre)
-    longer = (other for other in neighbours if bar < bar_steps(other, rate))
+    longer = (x for x in neighbours if x in known and bar < bar_steps(x, rate))
     return next(longer, part.metre)
 
 

@@ -7,6 +7,7 @@ stream encodes to itself.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from note_seq import sequences_lib
@@ -22,6 +23,7 @@ from zoo.data.codecs.base import (
     write_notes,
 )
 from zoo.data.codecs.grid import quantise
+from zoo.data.grammar import Grammar, explore
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -32,6 +34,18 @@ LOUDEST = 127
 SUSTAIN = 64  # MIDI controller
 UNSTATED = 64  # the velocity of notes struck before a stream states one
 LONGEST = 6 * 3600  # seconds
+# what a stream's latest event was: none, or the longest shift; a shorter one; a note-off; a
+# velocity; a note-on
+WAITED, ARRIVED, LIFTED, STATED, STRUCK = range(5)
+
+
+class At(NamedTuple):
+    """Where a stream stands."""
+
+    latest: int = WAITED
+    velocity: int = BOUNDARY  # its token; BOUNDARY before the first
+    notes: int = 0  # 1 where one has been struck, 2 where one has sounded
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +161,43 @@ class Performance:
         if token < self._velocity:
             return f"shift {(token - _SHIFT + 1) / self.steps_per_second:g} s"
         return f"velocity {1 + (token - self._velocity) * self._bin}"
+
+    def grammar(self) -> Grammar:
+        """The streams that `fit` writes, and such as are cut before their last notes end.
+
+        On one step note-offs come first; a velocity is stated where it changes, right before its
+        note-on; a shift is the longest there is, or the last of its kind before something happens.
+        """
+        bins = np.arange(self.velocity_bins)
+        audible = self._velocity + bins[1 + bins * self._bin <= LOUDEST]
+        longest = self._velocity - 1
+
+        def stops(at: At) -> bool:
+            return at.ended or at.notes == 2
+
+        def rules(at: At) -> dict[int, At]:
+            if at.ended:
+                return {}
+            after, moved = {}, at._replace(notes=2 if at.notes else 0)
+            if at.velocity != BOUNDARY:
+                after[_ON] = at._replace(latest=STRUCK, notes=max(at.notes, 1))
+            if at.latest in (WAITED, ARRIVED, LIFTED):
+                after[_OFF] = at._replace(latest=LIFTED)
+            if at.latest in (WAITED, LIFTED, STRUCK):
+                after |= {_SHIFT: moved._replace(latest=ARRIVED)}
+                after |= {longest: moved._replace(latest=WAITED)}
+            if at.latest != STATED:
+                stated = audible[audible != at.velocity].tolist()
+                after |= {token: at._replace(latest=STATED, velocity=token) for token in stated}
+            if at.latest == LIFTED and stops(at):
+                after[BOUNDARY] = At(ended=True)
+            return after
+
+        kinds = np.arange(self.vocab)
+        kinds[_ON:_OFF], kinds[_OFF:_SHIFT], kinds[_SHIFT:longest] = _ON, _OFF, _SHIFT
+        shifts = range(_SHIFT, self._velocity)
+        keys = {"strikes": range(_ON, _OFF), "lifts": range(_OFF, _SHIFT), "passes": shifts}
+        return explore(At(), rules, stops, kinds, **keys)
 
     @property
     def _velocity(self) -> int:

@@ -104,6 +104,9 @@ class Pianoroll:
             outside(sounding + self.low + semitones, self.low, self.high)
         return np.roll(array, semitones, axis=1)
 
+    def grammar(self) -> None:
+        """None: every roll is music, but for silence."""
+
     def describe(self, token: int) -> str:
         """`off`, `on` or `onset`."""
         return ("off", "on", "onset")[int(token)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.codecs.base import BOUNDARY, VELOCITY, Notes, blank, outside, write_notes
-from zoo.data.codecs.metre import Fraction, Span, signatures
+from zoo.data.codecs.metre import Fraction, Span, bar_steps, signatures
 from zoo.data.proto import QPM, NoteSequence
 from zoo.errors import UsageError
 
@@ -16,7 +16,7 @@ METRES = (
     *("3/8", "4/8", "5/8", "6/8", "7/8", "9/8", "12/8"),
 )
 NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
-HOLD, REST, _FIRST = 1, 2, 3
+HOLD, REST, METRE = 1, 2, 3  # METRE is the first of them
 _METRE = re.compile(r"[1-9]\d?/(1|2|4|8|16|32)")
 
 
@@ -62,12 +62,17 @@ class Steps:
     def describe(self, token: int) -> str:
         """`boundary`, `hold`, `rest`, a metre such as `3/4`, or a pitch such as `C4`."""
         token = int(token)
-        if token < _FIRST:
+        if token < METRE:
             return ("boundary", "hold", "rest")[token]
         if token < self._struck:
-            return self.metres[token - _FIRST]
+            return self.metres[token - METRE]
         octave, name = divmod(token - self._struck + self.low, 12)
         return f"{NAMES[name]}{octave - 1}"
+
+    def bar_lengths(self) -> tuple[int, ...]:
+        """How many steps make the bars that each token announces; 0 where it is no metre."""
+        bars = (bar_steps(metre, self.steps_per_quarter) for metre in self.known)
+        return (0,) * METRE + tuple(bars) + (0,) * (self.vocab - self._struck)
 
     def reach(self, array: np.ndarray) -> range:
         """The transpositions, in semitones, that keep every pitch within low..high."""
@@ -86,7 +91,7 @@ class Steps:
     @property
     def _struck(self) -> int:
         """The token that strikes the pitch `low`."""
-        return _FIRST + len(self.metres)
+        return METRE + len(self.metres)
 
     @property
     def _offset(self) -> int:
@@ -95,7 +100,7 @@ class Steps:
 
     def _structural(self, tokens: np.ndarray) -> np.ndarray:
         """Which tokens take no time: metres and BOUNDARY."""
-        return (tokens == BOUNDARY) | ((tokens >= _FIRST) & (tokens < self._struck))
+        return (tokens == BOUNDARY) | ((tokens >= METRE) & (tokens < self._struck))
 
     def _events(self, notes: Notes, length: int) -> np.ndarray:
         """One line as a token per step, [length]."""
@@ -110,18 +115,18 @@ class Steps:
 
     def _metre_tokens(self, found: list[Span]) -> tuple[np.ndarray, np.ndarray]:
         """Where metre tokens stand, in steps, and what they are."""
-        tokens = [_FIRST + self.known.index(span.metre) for span in found]
+        tokens = [METRE + self.known.index(span.metre) for span in found]
         return np.array([span.start for span in found]), np.array(tokens, np.int32)
 
     def _parse(self, lead: np.ndarray) -> tuple[np.ndarray, list[Span]]:
         """Which tokens [t] last a step, and the metres; what follows a BOUNDARY is not read."""
         lead = lead[: np.argmax(lead == BOUNDARY)] if (lead == BOUNDARY).any() else lead
-        metre = (lead >= _FIRST) & (lead < self._struck)
+        metre = (lead >= METRE) & (lead < self._struck)
         steps = np.cumsum(~metre)
         length = int(steps[-1]) if len(steps) else 0
         starts = {0: self.known[0] if (4, 4) not in self.known else (4, 4)}
         for start, token in zip(steps[metre].tolist(), lead[metre].tolist(), strict=True):
-            starts[start] = self.known[token - _FIRST]
+            starts[start] = self.known[token - METRE]
         found = [Span(*item) for item in starts.items() if item[0] < max(length, 1)]
         return np.flatnonzero(~metre), found
 

@@ -1,5 +1,6 @@
 """The pitches of four voices on a grid of 16ths."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,16 +44,17 @@ class Voices:
     def vocab(self) -> int:
         return self.high - self.low + 2
 
-    def fit(self, sequence: NoteSequence) -> Fit:
-        """The rows int32 [t, 4], and what was done.
+    def fit(self, sequence: NoteSequence, parts: Sequence[str] = VOICES) -> Fit:
+        """The rows int32 [t, 4], and what was done. Voices not among `parts` are silent.
 
         Raises `Refused`: `empty`, `malformed`, `long`, `voices`, `polyphonic`, `off-grid`, `range`.
         """
-        grain = self.steps_per_quarter
-        voices, end, remarks = choir(sequence, grain, self.off_grid, self.chords, bars=False)
+        grain, loose = self.steps_per_quarter, (self.off_grid, self.chords)
+        voices, end, remarks = choir(sequence, grain, *loose, bars=False, parts=parts)
         pitches = np.full((end, len(VOICES)), -1)
         repeated = 0
-        for column, notes in zip(pitches.T, voices, strict=True):
+        for part, notes in zip(parts, voices, strict=True):
+            column = pitches[:, VOICES.index(part)]
             for onset, offset, pitch in zip(*(x.tolist() for x in notes[:3]), strict=True):
                 repeated += bool(onset and column[onset - 1] == pitch)
                 column[onset:offset] = pitch
@@ -113,6 +115,9 @@ class Voices:
         if semitones not in self.reach(array):
             outside(array[array > SILENT] + self.low - 1 + semitones, self.low, self.high)
         return np.where(array > SILENT, array + semitones, SILENT).astype(np.int32)
+
+    def grammar(self) -> None:
+        """None: every array of rows is music, but for silence."""
 
     def describe(self, token: int) -> str:
         """`rest`, or a pitch such as `C4`."""

@@ -1,0 +1,178 @@
+"""Arrays out of a model of any family: drawn, the best of several drawn, or searched for.
+
+Axes: n rows, t step, k value of a frame.
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from zoo.core import BOUNDARY, Params
+from zoo.data.codecs.base import Codec
+from zoo.data.grammar import Grammar as Rules
+from zoo.errors import UsageError
+from zoo.nn.beam import beam
+from zoo.nn.decode import Draw, bucket
+from zoo.nn.grammar import Grammar
+
+ALPHA = 1.0  # beams compare by likelihood per event, nearly: or else the shortest piece wins
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sampler:
+    """Writes what `codec` reads. Compiled once for each bucket of lengths and number of rows."""
+
+    family: Any  # a Family, and what else it can do
+    params: Params
+    codec: Codec
+
+    @property
+    def name(self) -> str:
+        return type(self.family).__name__
+
+    def takes(self, name: str) -> bool:
+        """Whether samples of the family can be asked for under that keyword."""
+        return name in inspect.signature(self.family.sample).parameters
+
+    @property
+    def streams(self) -> bool:
+        """Whether the family writes event by event."""
+        return self.takes("grammar") and hasattr(self.family, "stepper")
+
+    @functools.cached_property
+    def rules(self) -> Rules | None:
+        """The codec's grammar, where the family can keep to one."""
+        return self.codec.grammar() if self.takes("grammar") else None
+
+    @functools.cached_property
+    def grammar(self) -> Grammar | None:
+        return Grammar.of(self.rules) if self.rules else None
+
+    @functools.cached_property
+    def _draw(self) -> Callable[..., jax.Array]:
+        return jax.jit(self.family.sample, static_argnames=("n", "length", "draw"))
+
+    @functools.cached_property
+    def _log_prob(self) -> Callable[..., jax.Array]:
+        return jax.jit(self.family.log_prob)
+
+    @functools.cached_property
+    def _search(self) -> Callable[..., tuple[jax.Array, jax.Array]]:
+        def search(params: Params, **options: Any) -> tuple[jax.Array, jax.Array]:
+            step, start = self.family.stepper(params), self.family.start(1)
+            return beam(step, start, alpha=ALPHA, **options)
+
+        return jax.jit(search, static_argnames=("width", "length", "no_repeat"))
+
+    def draw(
+        self,
+        n: int,
+        seed: int,
+        *,
+        length: int | None = None,
+        draw: Draw = Draw(),
+        primer: np.ndarray | None = None,
+        free: np.ndarray | None = None,
+        legal: bool = True,
+        best_of: int = 1,
+    ) -> np.ndarray:
+        """Draws events [n, length] or frames [n, length, k]; row i is a function of seed and i.
+
+        Of `best_of` rows drawn for each the likeliest is kept, by log-likelihood per event, its end
+        among them, or per frame.
+
+        Raises:
+          UsageError: what the family cannot do, or a primer that does not fit.
+        """
+        demand(
+            draw.no_repeat is None or self.takes("grammar"),
+            f"{self.name} writes frames, and no_repeat is about events: leave it out.",
+        )
+        size = length or (self.family.length if free is None else len(free))
+        grammar = self.grammar.within(size) if legal and self.grammar else None
+        begin = self.begin(primer, size, legal, inside=free is not None)
+        asked = {"primer": begin, "free": free, "grammar": grammar}
+        given = {name: value for name, value in asked.items() if value is not None}
+        # what is not written from left to right cannot be cropped
+        room = size if self.takes("free") else bucket(size)
+        rng, count = jax.random.key(seed), n * best_of
+        rows = self._draw(self.params, rng, n=count, length=room, draw=draw, **given)
+        return self.best(np.asarray(rows), best_of, size)[:, :size]
+
+    def best(self, rows: np.ndarray, of: int, size: int) -> np.ndarray:
+        """The likeliest of every `of` rows, by their first `size` steps."""
+        if of == 1:
+            return rows
+        mask = np.broadcast_to(np.arange(rows.shape[1]) < size, rows.shape[:2])
+        if rows.ndim == 2:
+            ends = rows == BOUNDARY
+            mask = mask & (np.cumsum(ends, axis=1) - ends == 0)
+        rate = np.asarray(self._log_prob(self.params, rows, mask)) / mask.sum(axis=1)
+        best = rate.reshape(-1, of).argmax(axis=1)
+        return rows[np.arange(len(best)) * of + best]
+
+    def search(
+        self,
+        width: int,
+        *,
+        length: int | None = None,
+        no_repeat: int | None = None,
+        primer: np.ndarray | None = None,
+        legal: bool = True,
+    ) -> np.ndarray:
+        """The likeliest rows that beam search finds, the best first: events [up to width, t]."""
+        demand(
+            self.streams,
+            f"{self.name} does not write event by event, as beam search does: leave --beam out.",
+        )
+        size = length or self.family.length
+        rows, log_prob = self._search(
+            self.params,
+            width=width,
+            length=size,
+            no_repeat=no_repeat,
+            primer=self.begin(primer, size, legal),
+            grammar=self.grammar.within(size) if legal and self.grammar else None,
+        )
+        return np.asarray(rows)[np.isfinite(log_prob)]
+
+    def begin(
+        self, primer: np.ndarray | None, size: int, legal: bool, inside: bool = False
+    ) -> np.ndarray | None:
+        """The primer as samples take it: to be gone on from, or to be written `inside` of.
+
+        Raises UsageError where no piece of `size` begins with it.
+        """
+        events = np.zeros(0, np.int32) if primer is None else primer
+        demand(
+            len(events) < size + inside,
+            f"the primer has {len(events)} events and a piece of {size} was asked for: "
+            f"give a shorter primer, or --length {len(events) + 256}.",
+        )
+        if legal and self.rules:
+            if (wrong := self.rules.wrong(events)) is not None:
+                token = self.codec.describe(events[wrong])
+                raise UsageError(
+                    f"event {wrong + 1} of the primer, {token}, may not stand there in a piece: "
+                    "end the primer before it, or turn the grammar off."
+                )
+            needed = self.rules.room(events)
+            demand(
+                needed <= size,
+                f"a piece that begins so has {needed} events or more, and {size} were asked for: "
+                "give a greater --length.",
+            )
+        if primer is None or primer.ndim > 1:
+            return primer
+        return np.pad(primer, (0, bucket(len(primer)) - len(primer)), constant_values=BOUNDARY)
+
+
+def demand(holds: bool, otherwise: str) -> None:
+    """Raises UsageError, saying `otherwise`, unless it `holds`."""
+    if not holds:
+        raise UsageError(otherwise)
