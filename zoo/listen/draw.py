@@ -6,6 +6,7 @@ Figures are made without pyplot, so nothing global changes and threads may draw 
 import os
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -30,14 +31,26 @@ def piano_roll(
     Raises:
         ZooError: the sequence has no notes.
     """
-    parts = voices(sequence)
-    pitches = [note.pitch for part in parts for note in part]
-    low, high = min(pitches) - 1, max(pitches) + 1
-    lines = bars(sequence)
+    low, high, lines = extent(sequence)
     size = np.clip(len(lines) * 0.4, 7, 14), np.clip((high - low) * 0.1, 2.2, 4.5)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    roll(axes, sequence)
+    if title:
+        axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=11)
+    figure.savefig(path, format="png")
+
+
+def extent(sequence: NoteSequence) -> tuple[int, int, np.ndarray]:
+    """One below its lowest pitch, one above its highest, and its bar lines in quarters."""
+    pitches = [note.pitch for part in voices(sequence) for note in part]
+    return min(pitches) - 1, max(pitches) + 1, bars(sequence)
+
+
+def roll(axes: Axes, sequence: NoteSequence) -> None:
+    """Draws pitch over quarters on `axes`, with bars numbered and voices named where several."""
+    parts, (low, high, lines) = voices(sequence), extent(sequence)
     for pitch in range(low, high + 1):
         if pitch % 12 in BLACK_KEYS:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color="#f1f0ee", lw=0)
@@ -46,13 +59,10 @@ def piano_roll(
     _ticks(axes, lines, low, high, first=0 if has_pickup(sequence) else 1)
     axes.set(xlim=(lines[0], lines[-1]), ylim=(low - 0.5, high + 0.5), xlabel="bar")
     axes.spines[["top", "right"]].set_visible(False)
-    if title:
-        axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=11)
     if len(parts) > 1:
         axes.legend(
             loc="lower right", bbox_to_anchor=(1, 1), ncols=len(parts), frameon=False, fontsize=8
         )
-    figure.savefig(path, format="png")
 
 
 def _notes(axes, sequence: NoteSequence, parts: list) -> None:
