@@ -10,7 +10,6 @@ and their medians reported. Training is the shared step with its guards, float32
 import functools
 import importlib
 import importlib.metadata
-import inspect
 import os
 import pathlib
 import pkgutil
@@ -32,7 +31,7 @@ import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
 from zoo.errors import UsageError
 from zoo.experiment import launch
-from zoo.models.lstm import LSTM
+from zoo.models import LSTM, AttentionRNN, Transformer
 from zoo.results import provenance, write
 from zoo.train import hosts, shard
 from zoo.train.optim import optimizers
@@ -50,6 +49,12 @@ PRESETS = {
     # the sizes that published figures exist for
     "lstm-anchor": Case(LSTM(vocab=130, embed=128, width=512, layers=2, length=128), 64),
     "lstm-melody": Case(LSTM(vocab=130, embed=128, width=128, layers=2, length=511), 128),
+    "attention-rnn-magenta": Case(AttentionRNN(vocab=38, length=511), 128),
+    "lookback-magenta": Case(AttentionRNN(vocab=38, memory=0, length=511), 128),
+    "performance-magenta": Case(
+        AttentionRNN(vocab=389, width=512, layers=3, memory=0, lookback=(), length=461), 64
+    ),
+    "transformer-1024": Case(Transformer(vocab=130, width=256, layers=6, heads=8, length=1024), 8),
 }
 
 
@@ -122,15 +127,36 @@ class Trainer:
         return (held + need.temp_size_in_bytes) * jax.device_count()
 
 
-def sampling(family: Family, params: Any, n: int, rounds: int) -> float:
-    """Events per second. A primer holds off the end, so that every row runs its full length."""
+def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], int]:
+    """What draws `n` rows, and how many events or frames.
+
+    A primer holds off the end of rows of events, so that all of them are drawn.
+    """
     sample = functools.partial(jax.jit(family.sample, static_argnames="n"), n=n)
     run = functools.partial(sample, params, jax.random.key(0))
-    _, length = jax.eval_shape(run).shape
-    if "primer" in inspect.signature(family.sample).parameters:
-        run = functools.partial(run, primer=jnp.ones((n, length), jnp.int32))
+    shape = jax.eval_shape(run).shape
+    if len(shape) == 2:
+        run = functools.partial(run, primer=jnp.ones(shape, jnp.int32))
     jax.block_until_ready(run())
-    return n * length / statistics.median(seconds(run) for _ in range(rounds))
+    return run, n * shape[1]
+
+
+def sampling(family: Family, params: Any, peer: str | None, rounds: int) -> dict[str, Any]:
+    """Events per second, of one row and of 64; a peer draws its one row in turns with ours."""
+    (one, events), (many, all_events) = (sampler(family, params, n) for n in (1, 64))
+    loop = importlib.import_module("peers").torch_loop(family) if peer else None
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(seconds(one))
+        theirs.append(seconds(loop) if loop else float("nan"))
+    return {
+        "samples_1": events / statistics.median(ours),
+        "samples_64": all_events / statistics.median(seconds(many) for _ in range(rounds)),
+        "peer_samples_1": events / statistics.median(theirs) if loop else None,
+        "peer_samples_ratio": (
+            statistics.median(map(float.__truediv__, theirs, ours)) if loop else None
+        ),
+    }
 
 
 def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, Any]:
@@ -156,12 +182,15 @@ def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, A
         "peak_bytes": trainer.memory,
         "matmul_flops": trainer.flops,
         "fraction_of_matmul_rate": statistics.median(map(float.__truediv__, limits, steps)),
-        "samples_1": sampling(case.family, params, 1, rounds),
-        "samples_64": sampling(case.family, params, 64, rounds),
+        **sampling(case.family, params, peer, rounds),
         "peer_seconds": statistics.median(others) if other else None,
         "peer_fastest_seconds": min(others) if other else None,
         "peer_ratio": statistics.median(map(float.__truediv__, others, steps)) if other else None,
     }
+
+
+def times(ratio: float | None) -> str:
+    return f"{ratio:.2f} x" if ratio else "-"
 
 
 Cell = Callable[[dict[str, Any]], str]
@@ -174,7 +203,8 @@ COLUMNS: dict[str, Cell] = {
     "memory": lambda row: f"{row['peak_bytes'] / 2**20:,.0f} MiB",
     "drawn/s by 1": lambda row: f"{row['samples_1']:,.0f}",
     "by 64": lambda row: f"{row['samples_64']:,.0f}",
-    "peer/ours": lambda row: f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-",
+    "peer/ours": lambda row: times(row["peer_ratio"]),
+    "drawn": lambda row: times(row["peer_samples_ratio"]),
 }
 
 
@@ -197,7 +227,7 @@ def benchmark(
 
     Args:
         families: which ones; `lstm-anchor` and `lstm-melody` are the sizes of published figures.
-        peer: also train the same LSTM with this library, in turns.
+        peer: also train the same model with this library, and draw from it one by one, in turns.
         out: where to write the figures as JSON.
         rounds: how many times each thing is timed.
     """

@@ -1,0 +1,189 @@
+"""What is peculiar to the Transformer: streaming, windows, packing, remat, long rows."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.errors import UsageError
+from zoo.models.transformer import TINY, Transformer
+from zoo.nn.decode import Draw
+
+KEY = jax.random.key(0)
+ROW = jnp.array([[3, 5, 0, 2, 7, 7, 0, 1, 4, 0], [1, 0, 6, 6, 6, 2, 0, 0, 0, 0]])
+MASK = jnp.ones(ROW.shape, bool).at[1, 7:].set(False)
+BATCH = {"tokens": ROW, "mask": MASK}
+LONG = 1 + jax.random.randint(KEY, (2, 20), 0, 7)  # one piece, more than three contexts long
+POSITIONS = ("rotary", "relative")
+
+score = jax.jit(lambda family, params, rows: family.score(params, rows), static_argnums=0)
+
+
+def with_(**changes):
+    return dataclasses.replace(TINY, **changes)
+
+
+def larger(family):
+    """Parameters larger than at birth, so that what is remembered shows."""
+    return jax.tree.map(lambda x: 2 * x, family.init(KEY, BATCH))
+
+
+@pytest.fixture(scope="module", params=POSITIONS)
+def family(request):
+    return with_(position=request.param)
+
+
+@pytest.fixture(scope="module")
+def params(family):
+    return larger(family)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Pieces short and long: some packed, and one that ends before it has left its context."""
+    return jnp.concatenate([ROW, LONG], axis=1).at[1, 14].set(0)
+
+
+def stream(family, params, inputs):
+    """Logits [b, t, v] of inputs [b, t], one event at a time."""
+
+    @jax.jit
+    def run(params, state, inputs):
+        step = lambda state, token: family.step(params, state, token)
+        return jax.lax.scan(step, state, inputs.T)[1].swapaxes(0, 1)
+
+    return run(params, family.start(len(inputs)), inputs)
+
+
+def test_streaming_is_the_forward_pass(family, params, rows):
+    inputs = jnp.pad(rows[:, :-1], ((0, 0), (1, 0)))
+    logits = stream(family, params, inputs)
+    log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), rows[..., None], -1)[..., 0]
+    whole, hit = score(family, params, rows)
+    np.testing.assert_allclose(log_p, whole, atol=1e-5)
+    np.testing.assert_array_equal(hit, logits.argmax(axis=-1) == rows)
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_past_the_context_a_window_slides(position):
+    """One layer sees `length` events and nothing besides: the same as that window run afresh.
+
+    More layers see further, through those between: for them the oracle is the forward pass above.
+    """
+    family = with_(position=position, layers=1)
+    params, n = larger(family), family.length
+    windows = jnp.stack([LONG[0, t - n + 1 : t + 1] for t in range(n - 1, LONG.shape[1])])
+    afresh = jax.jit(family.net.apply, static_argnums=2)(params_of(params), windows, True)[:, -1]
+    np.testing.assert_allclose(stream(family, params, LONG[:1])[0, n - 1 :], afresh, atol=1e-5)
+
+
+def params_of(params):
+    return {"params": params["net"]}
+
+
+def test_nothing_is_seen_before_its_time(family, params, rows):
+    """Nor is anything overlooked: within the context, a change shows at once."""
+    t = 12
+    before, _ = score(family, params, rows)
+    after, _ = score(family, params, rows.at[:, t].set(rows[:, t] % 7 + 1))
+    np.testing.assert_array_equal(before[:, :t], after[:, :t])
+    assert (jnp.abs(before - after)[:, t : t + 2] > 1e-4).all()
+
+
+def test_layers_reach_no_further_than_their_windows(family, params):
+    """An event sees 5 before it in each of 2 layers, so 10, and is input one later than it is."""
+    changed = LONG.at[:, 4].set(LONG[:, 4] % 7 + 1)
+    rows = [jnp.pad(row, ((0, 0), (0, 10)), mode="wrap") for row in (LONG, changed)]
+    a, b = (score(family, params, row)[0] for row in rows)
+    assert not np.allclose(a[:, 5:16], b[:, 5:16], atol=1e-4)
+    np.testing.assert_allclose(a[:, 16:24], b[:, 16:24], atol=1e-6)
+
+
+def test_packing_changes_no_piece(family, params, rows):
+    piece = jnp.zeros_like(rows).at[:, :4].set(rows[:, 3:7])
+    alone, _ = score(family, params, piece)
+    packed, _ = score(family, params, rows)
+    np.testing.assert_allclose(alone[0, :4], packed[0, 3:7], atol=1e-5)
+
+
+def test_loss_is_the_mean_over_the_mask():
+    params = larger(TINY)
+    loss, metrics = TINY.loss(params, BATCH, KEY, None)
+    total = TINY.log_prob(params, ROW, MASK)
+    assert metrics["events"] == MASK.sum()
+    np.testing.assert_allclose(loss, -total.sum() / MASK.sum(), rtol=1e-6)
+    np.testing.assert_allclose(metrics["nll"], loss)
+
+
+def test_probabilities_sum_to_one(family, params):
+    pairs = jnp.stack(jnp.meshgrid(jnp.arange(8), jnp.arange(8)), -1).reshape(-1, 2)
+    np.testing.assert_allclose(jnp.exp(score(family, params, pairs)[0].sum(axis=1)).sum(), 1, 1e-5)
+
+
+def test_dropout_is_for_training_alone():
+    family, params = with_(dropout=0.5), larger(TINY)
+    loss = jax.jit(family.loss)
+    evaluated = [loss(params, BATCH, jax.random.key(i), None)[0] for i in range(2)]
+    trained = [loss(params, BATCH, jax.random.key(i), jnp.array(3))[0] for i in range(2)]
+    np.testing.assert_allclose(evaluated, 2 * [TINY.loss(params, BATCH, KEY, None)[0]], rtol=1e-6)
+    assert trained[0] != trained[1]
+
+
+def test_trains_at_2048_events_and_remat_saves_memory_alone():
+    """Scores kept would be 2,048 by 2,048 for each of 4 layers and 2 heads, 4 bytes each."""
+    family = Transformer(vocab=8, width=16, layers=4, heads=2, dropout=0.1, length=2048)
+    batch = family.example(1)
+    params = larger(family)
+
+    def slopes(remat):
+        loss = dataclasses.replace(family, remat=remat).loss
+        train = jax.jit(jax.value_and_grad(lambda p: loss(p, batch, KEY, jnp.array(0))[0]))
+        program = train.lower(params).compile()
+        return program(params), program.memory_analysis().temp_size_in_bytes
+
+    (plain, kept), (again, less) = slopes(False), slopes(True)
+    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
+        assert jnp.isfinite(a).all()
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert less < 0.6 * kept
+    assert kept < 4 * 2048 * 2048
+
+
+def test_an_event_costs_the_same_however_many_came_before(family, params):
+    """The state never grows, and its size is the context's."""
+    state = jax.eval_shape(lambda: family.start(2))
+    after, _ = jax.eval_shape(family.step, params, state, jax.ShapeDtypeStruct((2,), jnp.int32))
+    describe = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype), tree)
+    assert describe(state) == describe(after)
+    assert sum(x.size for x in jax.tree.leaves(state.rings)) == 2 * 2 * 2 * 8 * TINY.length
+
+
+def test_greedy_samples_past_the_context_are_the_likeliest_events(family, params):
+    primer = LONG[:, :3]
+    sample = jax.jit(lambda p: family.sample(p, KEY, 2, length=20, draw=Draw(0), primer=primer))
+    rows = sample(params)
+    assert rows.dtype == jnp.int32
+    np.testing.assert_array_equal(rows[:, :3], primer)
+    _, likeliest = score(family, params, rows)
+    for row, best in zip(np.asarray(rows), likeliest, strict=True):
+        ends = int(np.argmax(np.append(row == 0, True)))
+        assert best[3 : ends + 1].all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"layers": 0}, "choose 1 or more"),
+        ({"length": 0}, "choose 1 or more"),
+        ({"dropout": 1.0}, "a dropout from 0 to below 1"),
+        ({"position": "sinusoidal"}, "choose rotary or relative"),
+        ({"width": 6}, "choose a multiple of 4"),
+        ({"width": 7, "position": "relative"}, "choose a multiple of 2"),
+    ],
+    ids=repr,
+)
+def test_refuses(wrong, said):
+    with pytest.raises(UsageError, match=said):
+        with_(**wrong)
