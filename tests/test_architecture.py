@@ -76,8 +76,9 @@ sys.modules.update(dict.fromkeys({(*HEAVY, "orbax", "matplotlib")!r}))
 import jax, zoo.models
 for module in zoo.models.families().values():
     family = module.TINY
-    params = family.init(jax.random.key(0), family.example(2))
-    assert len(family.sample(params, jax.random.key(1), 2)) == 2
+    params = jax.jit(lambda rng: family.init(rng, family.example(2)))(jax.random.key(0))
+    sample = jax.jit(family.sample, static_argnames="n")
+    assert len(sample(params, jax.random.key(1), n=2)) == 2
 """)
 
 

@@ -1,6 +1,7 @@
 """What every family promises, checked for every module in zoo/models."""
 
 import dataclasses
+import functools
 import inspect
 import json
 
@@ -24,23 +25,31 @@ from zoo.train.step import due, init, make_step
 FAMILIES = {name: module.TINY for name, module in zoo.models.families().items()}
 
 
-@pytest.fixture(params=FAMILIES)
+# one worker takes all the tests of a family, which share what is compiled
+GROUPS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in FAMILIES]
+
+
+@pytest.fixture(params=GROUPS)
 def family(request) -> Family:
     return FAMILIES[request.param]
 
 
-@pytest.fixture
-def tx(family):
+@functools.cache
+def rules(family):
     return optimizers(family, optax.adam(1e-2))
 
 
-def start(family, tx, seed=0, rows=8):
-    batch = family.example(rows)
-    return init(family, tx, jax.random.key(seed), batch), batch
+@functools.cache
+def start(family):
+    """A state at birth and a batch of eight."""
+    batch = family.example(8)
+    born = jax.jit(lambda rng: init(family, rules(family), rng, batch))
+    return born(jax.random.key(0)), batch
 
 
-def jitted(family, tx, **options):
-    return jax.jit(make_step(family, tx, **options), static_argnames="due")
+@functools.cache
+def jitted(family, **options):
+    return jax.jit(make_step(family, rules(family), **options), static_argnames="due")
 
 
 def same(a, b) -> bool:
@@ -68,24 +77,24 @@ def test_is_a_value(family):
 
 
 def test_init_is_a_function_of_its_key(family):
-    batch = family.example(2)
-    one, two, other = (family.init(jax.random.key(seed), batch) for seed in (0, 0, 1))
+    born = jax.jit(lambda rng: family.init(rng, family.example(2)))
+    one, two, other = (born(jax.random.key(seed)) for seed in (0, 0, 1))
     assert same(one, two)
     assert jax.tree.structure(one) == jax.tree.structure(other)
 
 
-def test_an_objective_moves_only_its_own_subtree(family, tx):
-    state, batch = start(family, tx)
-    step = jitted(family, tx)
+def test_an_objective_moves_only_its_own_subtree(family):
+    state, batch = start(family)
+    step = jitted(family)
     for name, objective in family.objectives().items():
         after, _ = step(state, batch, due=(name,))
         for net in state.params.keys() - set(objective.wrt):
             assert same(state.params[net], after.params[net]), f"{name} moved {net}"
 
 
-def test_every_network_learns(family, tx):
-    before, batch = start(family, tx)
-    state, step = before, jitted(family, tx)
+def test_every_network_learns(family):
+    before, batch = start(family)
+    state, step = before, jitted(family)
     for i in range(8):
         state, metrics = step(state, batch, due=due(family, i))
         assert int(metrics["rejected"]) == 0
@@ -93,9 +102,9 @@ def test_every_network_learns(family, tx):
         assert not same(before.params[net], state.params[net]), f"{net} never moved"
 
 
-def test_a_cadence_compiles_once(family, tx):
-    state, batch = start(family, tx)
-    traced, step = [], make_step(family, tx)
+def test_a_cadence_compiles_once(family):
+    state, batch = start(family)
+    traced, step = [], make_step(family, rules(family))
 
     def counted(state, batch, due):
         traced.append(due)
@@ -108,23 +117,22 @@ def test_a_cadence_compiles_once(family, tx):
     assert len(traced) == len(set(cadences))
 
 
-def test_metrics_are_finite_scalars(family, tx):
-    state, batch = start(family, tx)
-    _, metrics = jitted(family, tx)(state, batch, due=tuple(family.objectives()))
+def test_metrics_are_finite_scalars(family):
+    state, batch = start(family)
+    _, metrics = jitted(family)(state, batch, due=tuple(family.objectives()))
     metrics |= jax.jit(lambda p: evaluate(family, p, batch, jax.random.key(0)))(state.params)
     for name, value in metrics.items():
         assert value.shape == (), name
         assert jnp.isfinite(value), name
 
 
-@pytest.mark.parametrize("rules", shard.RULES)
-def test_eight_devices_give_the_result_of_one(family, tx, rules):
+@pytest.mark.parametrize("placement", shard.RULES)
+def test_eight_devices_give_the_result_of_one(family, placement):
     mesh = shard.mesh(model=2)
     assert mesh.size == 8
-    state, batch = start(family, tx)
-    where = shard.place(mesh, jax.eval_shape(lambda: state), shard.RULES[rules])
-    step = make_step(family, tx)
-    one = jax.jit(step, static_argnames="due")
+    state, batch = start(family)
+    where = shard.place(mesh, jax.eval_shape(lambda: state), shard.RULES[placement])
+    step, one = make_step(family, rules(family)), jitted(family)
     many = jax.jit(step, static_argnames="due", out_shardings=(where, NamedSharding(mesh, P())))
     apart, apart_batch = jax.device_put(state, where), shard.spread(mesh, batch)
     for i in range(3):
@@ -133,25 +141,25 @@ def test_eight_devices_give_the_result_of_one(family, tx, rules):
     close(state.params, apart.params, atol=1e-4)
 
 
-def test_accumulated_parts_give_the_result_of_the_whole(family, tx):
+def test_accumulated_parts_give_the_result_of_the_whole(family):
     """Where a loss draws random numbers its parts draw others, so only the shape is compared."""
-    state, batch = start(family, tx)
+    state, batch = start(family)
     batch = dict(batch)
     if "mask" in batch:  # parts of unequal weight
         batch["mask"] = batch["mask"] & (jnp.arange(8) % 3 > 0)[:, None]
     names = due(family, 0)
-    whole, _ = jitted(family, tx)(state, batch, due=names)
-    parts, _ = jitted(family, tx, accumulate=4)(state, batch, due=names)
+    whole, _ = jitted(family)(state, batch, due=names)
+    parts, _ = jitted(family, accumulate=4)(state, batch, due=names)
     assert jax.tree.structure(whole) == jax.tree.structure(parts)
     if not getattr(family, "dropout", 0):
         close(whole.params, parts.params, atol=1e-4)
 
 
-def test_bf16_matmuls_keep_f32_masters_and_stay_near(family, tx):
-    state, batch = start(family, tx)
+def test_bf16_matmuls_keep_f32_masters_and_stay_near(family):
+    state, batch = start(family)
     names = due(family, 0)
-    full, a = jitted(family, tx)(state, batch, due=names)
-    half, b = jitted(family, tx, context=precision.context(True))(state, batch, due=names)
+    full, a = jitted(family)(state, batch, due=names)
+    half, b = jitted(family, context=precision.context(True))(state, batch, due=names)
     assert [x.dtype for x in jax.tree.leaves(full)] == [x.dtype for x in jax.tree.leaves(half)]
     for name in a:
         np.testing.assert_allclose(a[name], b[name], rtol=0.1, atol=0.1)
@@ -199,7 +207,7 @@ def given(family, batch):
 
 
 def test_samples_repeat_under_their_key_whatever_the_batch(family):
-    params = family.init(jax.random.key(0), family.example(3))
+    params = start(family)[0].params
     sample = jax.jit(family.sample, static_argnames="n")
     few, again, many = (
         sample(params, jax.random.key(7), n=n, **given(family, family.example(n)))

@@ -7,7 +7,9 @@ import shlex
 import shutil
 import sys
 
+import numpy as np
 import pytest
+import scipy.io
 
 import zoo.cli
 
@@ -15,6 +17,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SMALL = {  # what is added to a command to make it small
     "tunes_lstm.py": "--steps 3 --width 8 --layers 1 --embed 8 --batch 8 --length 32",
+    "polyphonic_jsb.py": "--steps 2 --width 8 --layers 1 --depth 1 --heads 1 --members 1 "
+    "--length 32 --batch 8 --samples 1",
     "benchmark.py": "--families markov --rounds 1",
 }
 ELSEWHERE = {  # commands that need another machine, and the test that runs what they do
@@ -39,6 +43,12 @@ def folder_of_tunes(tmp_path, monkeypatch, abc_folder):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
     shutil.copytree(abc_folder, tmp_path / "music")
+    chord = np.zeros((24, 88), np.uint8)
+    chord[:, [27, 39, 43, 48]] = 1
+    cell = np.empty((1, 2), object)
+    cell[0, :] = [chord, chord]
+    splits = dict.fromkeys(("traindata", "validdata", "testdata"), cell)
+    scipy.io.savemat(tmp_path / "JSB_Chorales.mat", splits)
     return tmp_path
 
 

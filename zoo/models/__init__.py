@@ -4,10 +4,24 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from zoo.models.attention_rnn import AttentionRNN
+from zoo.models.coconet import Coconet
 from zoo.models.lstm import LSTM
 from zoo.models.markov import Markov
+from zoo.models.note_transformer import NoteTransformer
+from zoo.models.polyphonic_rnn import PolyphonicRNN
+from zoo.models.transformer import Transformer
 
-__all__ = ["LSTM", "Markov", "families"]
+__all__ = [
+    "LSTM",
+    "AttentionRNN",
+    "Coconet",
+    "Markov",
+    "NoteTransformer",
+    "PolyphonicRNN",
+    "Transformer",
+    "families",
+]
 
 
 def families() -> dict[str, ModuleType]:

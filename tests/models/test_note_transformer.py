@@ -1,0 +1,179 @@
+"""What is peculiar to the NoteTransformer: exact likelihoods of frames, members, streaming."""
+
+import dataclasses
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.errors import UsageError
+from zoo.models import note_transformer
+from zoo.models.note_transformer import TINY
+from zoo.nn.decode import Draw
+
+KEY = jax.random.key(0)
+VOICES = dataclasses.replace(TINY, roll=False)
+ROLL = jnp.array(
+    [[[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 1]]], jnp.uint8
+)
+FAMILIES = {"rolls": TINY, "voices": VOICES, "members": dataclasses.replace(TINY, members=3)}
+
+
+def music(family):
+    """Two rows of five frames."""
+    rolls = jnp.concatenate([ROLL, ROLL[:, ::-1]])
+    return rolls if family.roll else TINY.notes(rolls)
+
+
+@functools.cache
+def born(family):
+    """Parameters larger than at birth, so that everything shows."""
+    params = jax.jit(lambda: family.init(KEY, family.example(2)))()
+    return jax.tree.map(lambda x: x + 0.5 * jax.random.normal(KEY, x.shape), params)
+
+
+@functools.cache
+def jitted(family, name):
+    static = ("n", "length", "draw") if name == "sample" else ()
+    return jax.jit(getattr(family, name), static_argnames=static)
+
+
+def score_notes(family, *args):
+    return jitted(family, "score_notes")(*args)
+
+
+def score(family, *args):
+    return jitted(family, "score")(*args)
+
+
+def sample(family, params, n, **options):
+    return jitted(family, "sample")(params, KEY, n, **options)
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request):
+    return FAMILIES[request.param]
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_probabilities_of_all_music_sum_to_one(family):
+    """Over every pair of frames that a tiny keyboard has."""
+    if family.roll:
+        frames = [f for f in itertools.product((0, 1), repeat=4) if sum(f) <= family.slots]
+    else:
+        frames = list(itertools.product(range(5), repeat=2))
+    pairs = jnp.array(list(itertools.product(frames, repeat=2)))
+    total = jnp.exp(
+        jitted(family, "log_prob")(born(family), pairs, jnp.ones(pairs.shape[:2], bool))
+    ).sum()
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+
+
+def test_a_frame_of_too_many_notes_is_impossible():
+    roll = ROLL.at[0, 3].set(1)
+    log_p, _ = score(TINY, born(TINY), roll)
+    assert log_p[0, 3] == -jnp.inf
+    assert jnp.isfinite(log_p[0, :3]).all()
+    mask = jnp.ones((1, 5), bool).at[0, 3].set(False)
+    assert jnp.isfinite(jitted(TINY, "log_prob")(born(TINY), roll, mask)).all()
+
+
+def test_streaming_is_the_forward_pass(family):
+    params, tokens = born(family), music(family)
+    notes = family.notes(tokens)
+    whole, _ = score_notes(family, params, tokens)
+    step, ask, state = jitted(family, "step"), jitted(family, "ask"), family.start(2, 5)
+    last = jnp.zeros((2, 2), jnp.int32)
+    for t in range(5):
+        state = step(params, state, last)
+        for slot in range(2):
+            known = jnp.where(jnp.arange(2)[None] < slot, notes[:, t], 0)
+            log_p = ask(params, state, known, slot)[jnp.arange(2), notes[:, t, slot]]
+            np.testing.assert_allclose(log_p, whole[:, t, slot], atol=1e-5)
+        last = notes[:, t]
+
+
+def test_chunks_change_nothing(family, monkeypatch):
+    params, tokens = born(family), music(family)
+    whole = score_notes(family, params, tokens)
+    monkeypatch.setattr(note_transformer, "CHUNK", 2)
+    for a, b in zip(whole, jax.jit(lambda *x: family.score_notes(*x))(params, tokens), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_nothing_is_seen_before_its_time(family):
+    params, tokens = born(family), music(family)
+    notes = family.notes(tokens)
+    before, _ = score_notes(family, params, tokens)
+    for t, slot in itertools.product(range(5), range(2)):
+        other = notes.at[:, t, slot:].set(0 if slot else jnp.array([[1, 0], [4, 2]]))
+        after, _ = score_notes(family, params, family.tokens(other))
+        changed = np.abs(before - after).reshape(2, -1)
+        assert (changed[:, : 2 * t + slot] < 1e-6).all()
+        if (t, slot) == (1, 0):
+            assert (changed[:, 4:].reshape(2, 3, 2).max(axis=-1) > 1e-6).all()
+
+
+def test_a_mixture_is_the_mean_of_its_members():
+    family, tokens = FAMILIES["members"], music(TINY)
+    params = born(family)
+    one = lambda i: jax.tree.map(lambda x: x[i : i + 1], params)
+    each = [score_notes(TINY, one(i), tokens)[0] for i in range(3)]
+    mixed, _ = score_notes(family, params, tokens)
+    np.testing.assert_allclose(jnp.exp(mixed), sum(map(jnp.exp, each)) / 3, atol=1e-5)
+    trained, _ = score_notes(family, params, tokens, KEY)
+    np.testing.assert_allclose(trained, sum(each) / 3, atol=1e-5)
+
+
+def test_loss_counts_frames_of_rolls_and_notes_of_voices(family):
+    params, tokens = born(family), music(family)
+    mask = jnp.ones((2, 5), bool).at[1, 2:].set(False)
+    loss, metrics = jitted(family, "loss")(params, {"tokens": tokens, "mask": mask}, KEY, None)
+    assert metrics["events"] == 7 * (1 if family.roll else 2)
+    total = jitted(family, "log_prob")(params, tokens, mask).sum()
+    np.testing.assert_allclose(loss, -total / metrics["events"], rtol=1e-5)
+
+
+def test_dropout_is_for_training_alone():
+    family = dataclasses.replace(TINY, dropout=0.5)
+    params, batch = born(family), {"tokens": ROLL, "mask": jnp.ones((1, 5), bool)}
+    still = jitted(TINY, "loss")(params, batch, KEY, None)[0]
+    loss = jitted(family, "loss")
+    trained = [loss(params, batch, jax.random.key(i), jnp.array(3))[0] for i in (0, 0, 1)]
+    assert loss(params, batch, KEY, None)[0] == still
+    assert trained[0] == trained[1] != trained[2]
+
+
+@pytest.mark.parametrize("family", [TINY, VOICES], ids=["rolls", "voices"])
+def test_samples_go_on_from_a_primer(family):
+    params, primer = born(family), music(family)[0, :2]
+    rows = sample(family, params, 3, length=6, primer=primer)
+    assert rows.shape == (3, 6, 4 if family.roll else 2)
+    assert rows.dtype == (jnp.uint8 if family.roll else jnp.int32)
+    np.testing.assert_array_equal(rows[:, :2], jnp.broadcast_to(primer, rows[:, :2].shape))
+    assert jnp.isfinite(score(family, params, rows)[0]).all()
+
+
+def test_greedy_samples_are_the_likeliest_notes():
+    params = born(TINY)
+    rows = sample(TINY, params, 1, draw=Draw(temperature=0))
+    assert score(TINY, params, rows)[1].min() == 1
+
+
+def test_samples_come_as_often_as_they_are_likely():
+    params = born(TINY)
+    drawn = np.asarray(sample(TINY, params, 4000, length=1))[:, 0]
+    frames, counts = np.unique(drawn, axis=0, return_counts=True)
+    likely = jnp.exp(score(TINY, params, jnp.array(frames)[:, None])[0][:, 0])
+    np.testing.assert_allclose(counts / 4000, likely, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"slots": 0}, {"heads": 3}, {"dropout": 1.0}, {"members": 0}], ids=repr
+)
+def test_refuses(wrong):
+    with pytest.raises(UsageError, match="choose"):
+        dataclasses.replace(TINY, **wrong)
