@@ -204,7 +204,7 @@ COLUMNS: dict[str, Cell] = {
     "drawn/s by 1": lambda row: f"{row['samples_1']:,.0f}",
     "by 64": lambda row: f"{row['samples_64']:,.0f}",
     "peer/ours": lambda row: times(row["peer_ratio"]),
-    "drawn": lambda row: times(row["peer_samples_ratio"]),
+    "drawn": lambda row: times(row.get("peer_samples_ratio")),
 }
 
 

@@ -70,19 +70,22 @@ def polyphonic() -> str:
     for name, (metric, unit, published) in PROTOCOLS.items():
         if (RESULTS / f"{name}.json").exists():
             one = result(name)
+            figures = one["metrics"]
+            alone = figures.get(f"{metric}_alone")
             rows.append(
                 [
                     f"[`{name}`](experiments/{name}.py)",
                     unit,
-                    "{mean:.3f} ± {std:.3f}".format(**one["metrics"][metric]),
+                    "{mean:.3f} ± {std:.3f}".format(**figures[metric]),
+                    "{mean:.3f}".format(**alone) if alone else "-",
                     published,
-                    str(len(one["metrics"][metric]["seeds"])),
+                    str(len(figures[metric]["seeds"])),
                     f"{max(one['seconds']):.0f} s",
                     one["device"],
                 ]
             )
-    head = ["experiment", "measure", "reached", "published", "seeds", "time for one", "device"]
-    return markdown(head, rows)
+    head = ["experiment", "measure", "reached", "network alone", "published"]
+    return markdown([*head, "seeds", "time for one", "device"], rows)
 
 
 def speed() -> str:

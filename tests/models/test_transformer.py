@@ -19,6 +19,7 @@ LONG = 1 + jax.random.randint(KEY, (2, 20), 0, 7)  # one piece, more than three 
 POSITIONS = ("rotary", "relative")
 
 score = jax.jit(lambda family, params, rows: family.score(params, rows), static_argnums=0)
+init = jax.jit(lambda family: family.init(KEY, BATCH), static_argnums=0)
 
 
 def with_(**changes):
@@ -27,7 +28,7 @@ def with_(**changes):
 
 def larger(family):
     """Parameters larger than at birth, so that what is remembered shows."""
-    return jax.tree.map(lambda x: 2 * x, family.init(KEY, BATCH))
+    return jax.tree.map(lambda x: 2 * x, init(family))
 
 
 @pytest.fixture(scope="module", params=POSITIONS)
@@ -110,8 +111,9 @@ def test_packing_changes_no_piece(family, params, rows):
 
 def test_loss_is_the_mean_over_the_mask():
     params = larger(TINY)
-    loss, metrics = TINY.loss(params, BATCH, KEY, None)
-    total = TINY.log_prob(params, ROW, MASK)
+    loss, metrics = jax.jit(TINY.loss)(params, BATCH, KEY, None)
+    total = (score(TINY, params, ROW)[0] * MASK).sum(axis=1)
+    np.testing.assert_allclose(jax.jit(TINY.log_prob)(params, ROW, MASK), total, rtol=1e-6)
     assert metrics["events"] == MASK.sum()
     np.testing.assert_allclose(loss, -total.sum() / MASK.sum(), rtol=1e-6)
     np.testing.assert_allclose(metrics["nll"], loss)
@@ -125,15 +127,16 @@ def test_probabilities_sum_to_one(family, params):
 def test_dropout_is_for_training_alone():
     family, params = with_(dropout=0.5), larger(TINY)
     loss = jax.jit(family.loss)
-    evaluated = [loss(params, BATCH, jax.random.key(i), None)[0] for i in range(2)]
-    trained = [loss(params, BATCH, jax.random.key(i), jnp.array(3))[0] for i in range(2)]
-    np.testing.assert_allclose(evaluated, 2 * [TINY.loss(params, BATCH, KEY, None)[0]], rtol=1e-6)
-    assert trained[0] != trained[1]
+    evaluated = loss(params, BATCH, jax.random.key(1), None)[0]
+    trained = [loss(params, BATCH, jax.random.key(i), jnp.array(3))[0] for i in (0, 1, 1)]
+    expected = -(score(TINY, params, ROW)[0] * MASK).sum() / MASK.sum()
+    np.testing.assert_allclose(evaluated, expected, rtol=1e-5)
+    assert trained[0] != trained[1] == trained[2]
 
 
 def test_trains_at_2048_events_and_remat_saves_memory_alone():
-    """Scores kept would be 2,048 by 2,048 for each of 4 layers and 2 heads, 4 bytes each."""
-    family = Transformer(vocab=8, width=16, layers=4, heads=2, dropout=0.1, length=2048)
+    """Scores kept would be 2,048 by 2,048 for each of 3 layers, 4 bytes each."""
+    family = Transformer(vocab=8, width=16, layers=3, heads=1, dropout=0.1, length=2048)
     batch = family.example(1)
     params = larger(family)
 
@@ -147,7 +150,7 @@ def test_trains_at_2048_events_and_remat_saves_memory_alone():
     for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
         assert jnp.isfinite(a).all()
         np.testing.assert_allclose(a, b, atol=1e-6)
-    assert less < 0.6 * kept
+    assert less < 0.7 * kept
     assert kept < 4 * 2048 * 2048
 
 

@@ -19,7 +19,7 @@ Batch = dict[str, np.ndarray]
 class Rows:
     """Rows of `length` events, several pieces laid in each: {"tokens": [t], "mask": [t]}."""
 
-    pieces: Pieces
+    pieces: Pieces | Arrays
     codec: Codec
     length: int
 
