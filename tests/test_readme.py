@@ -16,7 +16,7 @@ import zoo.cli
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SMALL = {  # what is added to a command to make it small
-    "tunes_lstm.py": "--steps 3 --width 8 --layers 1 --embed 8 --batch 8 --length 32",
+    "tunes_lstm.py": "--steps 3 --width 8 --layers 1 --embed 8 --batch 8 --length 32 --samples 1",
     "polyphonic_jsb.py": "--steps 2 --width 8 --layers 1 --depth 1 --heads 1 --members 1 "
     "--length 32 --batch 8 --samples 1",
     "benchmark.py": "--families markov --rounds 1",
