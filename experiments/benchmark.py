@@ -4,7 +4,9 @@
 
 Each round times a large matmul, then one training step of each case, then the peer's, one after
 another, so that whatever else the machine does falls on all alike; ratios are taken within a round
-and their medians reported. Training is the shared step with its guards, float32.
+and their medians reported. Training is the shared step with its guards, float32 unless a case is
+named bf16: matrices are then multiplied in bfloat16, and the peer's under autocast. Sampling is
+float32.
 """
 
 import functools
@@ -33,7 +35,7 @@ from zoo.errors import UsageError
 from zoo.experiment import launch
 from zoo.models import LSTM, AttentionRNN, Transformer
 from zoo.results import provenance, write
-from zoo.train import hosts, shard
+from zoo.train import hosts, precision, shard
 from zoo.train.optim import optimizers
 from zoo.train.step import due, init, make_step
 
@@ -43,6 +45,7 @@ SIDE = 2048  # of the matmul that a step is measured against
 class Case(NamedTuple):
     family: Family
     batch: int
+    bf16: bool = False
 
 
 PRESETS = {
@@ -56,13 +59,14 @@ PRESETS = {
     ),
     "transformer-1024": Case(Transformer(vocab=130, width=256, layers=6, heads=8, length=1024), 8),
 }
+BF16 = {f"{name}-bf16": case._replace(bf16=True) for name, case in PRESETS.items()}
 
 
 def cases() -> Mapping[str, Case]:
-    """The presets, and every family in zoo.models as it comes, at batch 32."""
+    """The presets, in both precisions, and every family in zoo.models as it comes, at batch 32."""
     names = [module.name for module in pkgutil.iter_modules(zoo.models.__path__)]
     tiny = {name: importlib.import_module(f"zoo.models.{name}").TINY for name in names}
-    return {name: Case(type(family)(), 32) for name, family in tiny.items()} | PRESETS
+    return {name: Case(type(family)(), 32) for name, family in tiny.items()} | PRESETS | BF16
 
 
 def flops(jaxpr: Any) -> int:
@@ -100,13 +104,15 @@ class Trainer:
 
     def __init__(self, case: Case) -> None:
         begin = time.perf_counter()
-        family, n = case
+        family, n, bf16 = case
         mesh, tx = shard.mesh(), optimizers(family, optax.adam(1e-3))
         self.batch = shard.spread(mesh, family.example(n))
         start = functools.partial(init, family, tx, jax.random.key(0), family.example(n))
         where = shard.place(mesh, jax.eval_shape(start))
         self.state = jax.jit(start, out_shardings=where)()
-        step = functools.partial(make_step(family, tx), due=due(family, 0))
+        step = functools.partial(
+            make_step(family, tx, context=precision.context(bf16)), due=due(family, 0)
+        )
         placed = (where, NamedSharding(mesh, P()))
         jitted = jax.jit(step, donate_argnums=0, out_shardings=placed)
         program = jitted.trace(self.state, self.batch)
@@ -209,7 +215,7 @@ COLUMNS: dict[str, Cell] = {
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
-    view = Table(title=f"{jax.devices()[0].device_kind}, {jax.device_count()} device(s), float32")
+    view = Table(title=f"{jax.devices()[0].device_kind}, {jax.device_count()} device(s)")
     for heading in COLUMNS:
         view.add_column(heading, justify="left" if heading == "case" else "right")
     for row in rows:

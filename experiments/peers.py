@@ -197,14 +197,14 @@ PEERS: dict[type, Callable[..., Step]] = {
 LOOPS: dict[type, Callable[..., Next]] = {LSTM: lstm_loop, Transformer: transformer_loop}
 
 
-def torch_step(family: Family, n: int) -> Step | None:
+def torch_step(family: Family, n: int, bf16: bool) -> Step | None:
     """A training step of `family` at batch `n` under PyTorch, taken once; None where there is none.
 
     Inputs are not packed: a peer may ignore BOUNDARY, and so does less than we do.
     """
     if type(family) not in PEERS:
         return None
-    step = PEERS[type(family)](family, n)
+    step = torch.autocast("cpu", torch.bfloat16, enabled=bf16)(PEERS[type(family)](family, n))
     step()
     return step
 

@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import Array, Key
+from zoo.nn.half import dot, outer, pack, unpack
 from zoo.nn.recurrent import (
     Carry,
     advance,
@@ -171,11 +172,11 @@ def _forward(
         t, reset = inputs
         before, summary = keep((carry, summary), reset)
         age = jnp.where(reset, 0, age)
-        summed = jax.lax.dynamic_index_in_dim(gates, t, keepdims=False)
+        summed = unpack(jax.lax.dynamic_index_in_dim(gates, t, keepdims=False))
         summed += times(jnp.concatenate([before.h, summary], axis=-1), u)
         squashed = squash(summed + weights.b[None])
         carry = advance(before, squashed)
-        gates = jax.lax.dynamic_update_index_in_dim(gates, squashed.astype(dtype), t, 0)
+        gates = jax.lax.dynamic_update_index_in_dim(gates, pack(squashed.astype(dtype)), t, 0)
         query = grow(times(jnp.concatenate(carry, axis=-1), w2))
         ago = (t - 1 - jnp.arange(slots)) % slots
         share = weigh(weights.v, keys, query, ago[:, None] < age[None], 0)
@@ -189,14 +190,15 @@ def _forward(
     begin = start(n, slots, width)
     ring = jnp.zeros((slots, n, width))
     begin = begin._replace(outputs=ring, keys=ring)
-    (end, squashed), seen = jax.lax.scan(one, (begin, gates), (jnp.arange(len(gates)), reset))
+    inputs = jnp.arange(len(gates)), reset
+    (end, squashed), seen = jax.lax.scan(one, (begin, pack(gates)), inputs)
     output = jnp.concatenate([seen.h, seen.summary], axis=-1).astype(dtype)
     return output, (weights, squashed, reset, end.outputs, end.keys, seen)
 
 
 def _backward(slots: int, saved: tuple[Any, ...], doutput: Array) -> tuple[Weights, Array, None]:
     weights, squashed, reset, outputs, keys, seen = saved
-    width, dtype = doutput.shape[-1] // 2, squashed.dtype
+    width, dtype = doutput.shape[-1] // 2, doutput.dtype
     u, w1, w2 = (w.astype(dtype) for w in (weights.u, weights.w1, weights.w2))
     at = functools.partial(jax.lax.dynamic_index_in_dim, keepdims=False)
     put = functools.partial(jax.lax.dynamic_update_index_in_dim, axis=0)
@@ -225,8 +227,9 @@ def _backward(slots: int, saved: tuple[Any, ...], doutput: Array) -> tuple[Weigh
         later = tuple(at(ring, (t - 1) % slots) for ring in rings)
         dasked = times(dquery, w2)
         dh = dcarry.h + doutput[:, :width] + drecalled + times(dkey, w1) + dasked[:, :width]
-        dgates, dc = recede(gates.astype(jnp.float32), c, Carry(dh, dcarry.c + dasked[:, width:]))
-        buffer = put(buffer, dgates.astype(dtype), t)
+        gates = unpack(gates).astype(jnp.float32)
+        dgates, dc = recede(gates, c, Carry(dh, dcarry.c + dasked[:, width:]))
+        buffer = put(buffer, pack(dgates.astype(dtype)), t)
         gates = at(buffer, jnp.maximum(t - 1, 0))
         dentered = times(dgates, u)
         dbefore = keep((Carry(dentered[:, :width], dc), dentered[:, width:]), reset)
@@ -245,21 +248,17 @@ def _backward(slots: int, saved: tuple[Any, ...], doutput: Array) -> tuple[Weigh
     inputs = (jnp.arange(len(reset)), doutput, seen.query, seen.share, seen.c, reset)
     (*_, dv, _, dgates), (dkey, dquery) = jax.lax.scan(one, begin, inputs, reverse=True)
 
-    def outer(x: Array, y: Array) -> Array:
-        """The sum of x y^T over steps and rows: [t, b, i], [t, b, j] -> [i, j]."""
-        over = ((0, 1), (0, 1)), ((), ())
-        x, y = x.astype(dtype), y.astype(dtype)
-        return jax.lax.dot_general(x, y, over, preferred_element_type=jnp.float32)
-
-    i, f, g, _ = jnp.split(squashed, 4, axis=-1)
+    dgates = unpack(dgates)
+    total = lambda x, y: outer(x.astype(dtype), y.astype(dtype))
+    i, f, g, _ = jnp.split(unpack(squashed), 4, axis=-1)
     joined = jnp.concatenate([seen.h, seen.summary], axis=-1)
     before = jnp.pad(joined[:-1], ((1, 0), (0, 0), (0, 0))) * ~reset[..., None]
     state = jnp.concatenate([seen.h, f * seen.c + i * g], axis=-1)
     dweights = Weights(
-        u=outer(before, dgates),
+        u=total(before, dgates),
         b=dgates.sum(axis=(0, 1), dtype=jnp.float32),
-        w1=outer(seen.h, dkey),
-        w2=outer(state, dquery),
+        w1=total(seen.h, dkey),
+        w2=total(state, dquery),
         v=dv.sum(axis=0),
     )
     return dweights, dgates, None
@@ -295,4 +294,4 @@ class AttendingLSTM(nn.Module):
             v=self.param("v", nn.initializers.normal(h**-0.5), (h,)),
         )
         x = x.astype(self.dtype or x.dtype)
-        return unroll(weights, jnp.dot(x, w.astype(x.dtype)), reset, self.slots)
+        return unroll(weights, dot(x, w.astype(x.dtype)), reset, self.slots)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import Array
+from zoo.nn.half import pack, unpack
 from zoo.nn.position import relative, skew, unskew
 
 BLOCK = 128  # queries, and keys, that are compared at a time
@@ -68,14 +69,14 @@ def attend(qkv: Array, reach: Reach, table: Array | None = None) -> Array:
 
 
 def cell(x: Array, i: Array, row: Array | int, size: int) -> Array:
-    """Events of block `i` in row `row` of x [b, t, row, d]: [b, size, d]."""
-    return slab(slab(x, i * size, size, 1), row, 1, 2)[:, :, 0]
+    """Events of block `i` in row `row` of x [b, t, row, d], packed: [b, size, d]."""
+    return unpack(slab(slab(x, i * size, size, 1), row, 1, 2)[:, :, 0])
 
 
 def put(x: Array, new: Array, i: Array, row: Array) -> Array:
-    """`x` with `new` [b, size, d] for its `cell`."""
-    at = 0, i * new.shape[1], row, 0
-    return jax.lax.dynamic_update_slice(x, new[:, :, None].astype(x.dtype), at)
+    """`x`, packed, with `new` [b, size, d] for its `cell`."""
+    new, at = pack(new[:, :, None].astype(unpack(x).dtype)), (0, i * new.shape[1], row, 0)
+    return jax.lax.dynamic_update_slice(x, new, at)
 
 
 def add(x: Array, new: Array, at: Array) -> Array:
@@ -108,7 +109,7 @@ def blockwise(qkv: Array, table: Array, reach: Reach) -> Array:
 
 def _forward(qkv: Array, table: Array, reach: Reach) -> tuple[Array, tuple[Any, ...]]:
     (b, t, _, d), heads, count = qkv.shape, len(table), len(reach.first)
-    size = t // count
+    size, qkv = t // count, pack(qkv)
 
     def head(h: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
         kv = slab(qkv, 3 * h + 1, 2, 2)
@@ -135,7 +136,7 @@ def _forward(qkv: Array, table: Array, reach: Reach) -> tuple[Array, tuple[Any, 
 
     # whatever is overwritten: zeros XLA would make long before, and keep
     out, log = jax.lax.fori_loop(0, heads, head, (qkv[:, :, ::3], jnp.zeros((b, t, heads, 1))))
-    return out, (qkv, table, reach, out, log)
+    return unpack(out), (qkv, table, reach, out, log)
 
 
 def _backward(saved: tuple[Any, ...], dout: Array) -> tuple[Any, ...]:
@@ -150,7 +151,7 @@ def _backward(saved: tuple[Any, ...], dout: Array) -> tuple[Any, ...]:
         def queries(i, now):
             qkv, *dkeys = now
             q, start = cell(qkv, i, 3 * h, size), slab(reach.start, i * size, size, 1)
-            g, o, total = (cell(x, i, h, size) for x in (dout, out, log))
+            g, o, total = (cell(x, i, h, size) for x in (pack(dout), out, log))
             rest = (g * o).sum(axis=-1, keepdims=True)
             # products over queries read a matrix that lies along them: twice as fast
             qt, gt = q.swapaxes(1, 2), g.swapaxes(1, 2)
@@ -177,13 +178,13 @@ def _backward(saved: tuple[Any, ...], dout: Array) -> tuple[Any, ...]:
         # rows apart, so that no pair waits for another device
         zeros = (jnp.zeros((b, d, x)) for x in (t, t, table.shape[1]))
         qkv, dk, dv, dtable = jax.lax.fori_loop(0, count, queries, (qkv, *zeros))
-        dkv = jnp.stack([dk, dv]).transpose(1, 3, 0, 2).astype(qkv.dtype)
+        dkv = pack(jnp.stack([dk, dv]).transpose(1, 3, 0, 2).astype(dout.dtype))
         qkv = jax.lax.dynamic_update_slice_in_dim(qkv, dkv, 3 * h + 1, 2)
         dtable = dtable.sum(axis=0).T.astype(table.dtype)
         return qkv, jax.lax.dynamic_update_index_in_dim(dtables, dtable, h, 0)
 
     dqkv, dtable = jax.lax.fori_loop(0, heads, head, (qkv, jnp.zeros_like(table)))
-    return dqkv, dtable, None
+    return unpack(dqkv), dtable, None
 
 
 blockwise.defvjp(_forward, _backward)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import Array
+from zoo.nn.half import dot, outer
 
 
 def product(x: Array, w: Array, *_: Any, **__: Any) -> Array:
@@ -19,11 +20,13 @@ def product(x: Array, w: Array, *_: Any, **__: Any) -> Array:
 
 @jax.custom_vjp
 def _product(x: Array, w: Array) -> Array:
-    return x @ w
+    return dot(x, w)
 
 
 def _product_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
     x, w = saved
+    if x.dtype == jnp.bfloat16:
+        return dot(g, w.T), outer(x, g).astype(w.dtype)
     if x.shape[-1] <= g.shape[-1]:
         return jax.lax.optimization_barrier((g @ w.T, x.T @ g))
     # the narrower of the two goes first; the barrier keeps XLA from turning them round again
@@ -31,7 +34,7 @@ def _product_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Arra
     return dx, dw.T
 
 
-_product.defvjp(lambda x, w: (x @ w, (x, w)), _product_backward)
+_product.defvjp(lambda x, w: (dot(x, w), (x, w)), _product_backward)
 
 
 @jax.custom_vjp
@@ -67,11 +70,11 @@ def gelu_product(x: Array, w: Array, *_: Any, **__: Any) -> Array:
 
 @jax.custom_vjp
 def _gelu_product(x: Array, w: Array) -> Array:
-    return gelu(x) @ w
+    return dot(gelu(x), w)
 
 
 def _gelu_forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
-    return gelu(x) @ w, (x, w)
+    return dot(gelu(x), w), (x, w)
 
 
 def _gelu_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
@@ -82,6 +85,8 @@ def _gelu_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
     # MiB so, and 1,344 without or with a barrier, in the same time.
     x = x + (g[:, :1] > jnp.inf)
     y, slope = jax.vjp(gelu, x)
+    if x.dtype == jnp.bfloat16:
+        return slope(dot(g, w.T))[0], outer(y, g).astype(w.dtype)
     dx, dw = jax.lax.optimization_barrier((slope(g @ w.T)[0], g.T @ y))
     return dx, dw.T
 

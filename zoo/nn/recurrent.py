@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import Array, Key
+from zoo.nn.half import dot, pack, unpack
 
 State = TypeVar("State")
 
@@ -85,7 +86,7 @@ def times(x: Array, w: Array) -> Array:
 
 def _enter(w: Array, x: Array) -> Array:
     """The input's share of the gates, [t, b, 4h]: x W, or the rows of W that x counts."""
-    return w[x] if jnp.issubdtype(x.dtype, jnp.integer) else jnp.dot(x, w.astype(x.dtype))
+    return w[x] if jnp.issubdtype(x.dtype, jnp.integer) else dot(x, w.astype(x.dtype))
 
 
 def unroll_plain(
@@ -99,9 +100,10 @@ def unroll_plain(
         gates, reset = now
         carry = keep(carry, reset)
         carry = advance(carry, squash(gates + times(carry.h, weights) + b[None]))
-        return carry, carry.h.astype(gates.dtype)
+        return carry, pack(carry.h.astype(gates.dtype))
 
-    return jax.lax.scan(step, carry, (gates, reset))
+    carry, outputs = jax.lax.scan(step, carry, (gates, reset))
+    return carry, unpack(outputs)
 
 
 @jax.custom_vjp
@@ -129,23 +131,25 @@ def _unroll_forward(
     w: Array, u: Array, b: Array, x: Array, carry: Carry, reset: Array | None
 ) -> tuple[tuple[Carry, Array], tuple[Any, ...]]:
     gates = _enter(w, x)
-    weights = u.T.astype(gates.dtype)
+    dtype, weights = gates.dtype, u.T.astype(gates.dtype)
 
     def step(now: tuple[Carry, Array], inputs: tuple[Array, Array | None]):
         carry, gates = now
         t, reset = inputs
         before = keep(carry, reset)
-        summed = jax.lax.dynamic_index_in_dim(gates, t, keepdims=False) + times(before.h, weights)
-        squashed = squash(summed + b[None])
+        summed = unpack(jax.lax.dynamic_index_in_dim(gates, t, keepdims=False))
+        squashed = squash(summed + times(before.h, weights) + b[None])
         carry = advance(before, squashed)
         # squashed gates take the place of summed ones: no second buffer of this size, which XLA
         # would fill with zeros first
-        gates = jax.lax.dynamic_update_index_in_dim(gates, squashed.astype(gates.dtype), t, 0)
-        return (carry, gates), (carry.h.astype(gates.dtype), before.c)
+        squashed = pack(squashed.astype(dtype))
+        gates = jax.lax.dynamic_update_index_in_dim(gates, squashed, t, 0)
+        return (carry, gates), (pack(carry.h.astype(dtype)), before.c)
 
     start = carry
     inputs = (jnp.arange(gates.shape[0]), reset)
-    (carry, squashed), (outputs, c) = jax.lax.scan(step, (carry, gates), inputs)
+    (carry, squashed), (outputs, c) = jax.lax.scan(step, (carry, pack(gates)), inputs)
+    outputs = unpack(outputs)
     return (carry, outputs), (w, u, x, squashed, start.h, outputs, c, reset)
 
 
@@ -153,7 +157,7 @@ def _unroll_backward(
     saved: tuple[Any, ...], cotangents: tuple[Carry, Array]
 ) -> tuple[Array | Carry | None, ...]:
     w, u, x, squashed, h, outputs, c, reset = saved
-    dtype = squashed.dtype
+    dtype = outputs.dtype
     weights = u.astype(dtype)
     steps = jnp.arange(squashed.shape[0])
 
@@ -161,10 +165,11 @@ def _unroll_backward(
         dcarry, gates, buffer = now
         t, dy, c, reset = inputs
         dh = dcarry.h + dy.astype(jnp.float32)
-        dgates, dc = recede(gates.astype(jnp.float32), c, Carry(dh, dcarry.c))
+        dgates, dc = recede(unpack(gates).astype(jnp.float32), c, Carry(dh, dcarry.c))
+        written = pack(dgates.astype(dtype))
         # again in place. The next step's gates are read here, after the write: XLA copies the
         # whole buffer at every step where it cannot see that all reads of it come before
-        buffer = jax.lax.dynamic_update_index_in_dim(buffer, dgates.astype(dtype), t, 0)
+        buffer = jax.lax.dynamic_update_index_in_dim(buffer, written, t, 0)
         gates = jax.lax.dynamic_index_in_dim(buffer, jnp.maximum(t - 1, 0), keepdims=False)
         dcarry = keep(Carry(times(dgates, weights), dc), reset)
         return (dcarry, gates, buffer), None
@@ -172,6 +177,7 @@ def _unroll_backward(
     dcarry, doutputs = cotangents
     start = (dcarry, squashed[-1], squashed)
     (dcarry, _, dgates), _ = jax.lax.scan(step, start, (steps, doutputs, c, reset), reverse=True)
+    dgates = unpack(dgates)
     before = jnp.concatenate([h.astype(dtype)[None], outputs[:-1]])
     if reset is not None:
         before = jnp.where(reset[:, :, None], jnp.zeros((), dtype), before)
@@ -187,7 +193,7 @@ def _unroll_backward(
         preferred_element_type=jnp.float32,
     )
     dw, du, db = dweights[: len(w)], dweights[len(w) : -1], dweights[-1]
-    dx = None if one_hot else jnp.dot(dgates, w.T.astype(dtype))
+    dx = None if one_hot else dot(dgates, w.T.astype(dtype))
     return dw.astype(w.dtype), du.astype(u.dtype), db, dx, dcarry, None
 
 
