@@ -133,6 +133,31 @@ def test_vmaps(inputs, reset):
     )
 
 
+def test_what_every_step_is_given_is_one_more_input(inputs, reset):
+    """As an input repeated at every step, gradients too."""
+    w, u, b, x, carry = inputs
+    given, v = normal(8, B, 2), normal(9, 2, 4 * H)
+    params = {"params": {"w": w, "u": u, "b": b, "v": v}}
+
+    def apart(w, u, b, v, given):
+        params = {"params": {"w": w, "u": u, "b": b, "v": v}}
+        return LSTMLayer(H).apply(params, x, carry, reset, given=given)[1]
+
+    def joined(w, u, b, v, given):
+        repeated = jnp.broadcast_to(given, (T, B, 2))
+        longer = jnp.concatenate([x, repeated], axis=-1)
+        return layer(jnp.concatenate([w, v]), u, b, longer, carry, reset)[1]
+
+    values = (w, u, b, v, given)
+    weigh = lambda run: lambda *values: (run(*values) * normal(6, T, B, H)).sum()
+    born = LSTMLayer(H).init(jax.random.key(0), x, given=given)
+    assert jax.tree.map(jnp.shape, born) == jax.tree.map(jnp.shape, params)
+    np.testing.assert_allclose(apart(*values), joined(*values), atol=1e-5)
+    slopes = (jax.jit(jax.grad(weigh(run), range(5)))(*values) for run in (apart, joined))
+    for a, b in zip(*slopes, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
 def test_bfloat16_multiplies_and_float32_remembers(inputs, reset):
     *weights, x, carry = inputs
     params = {"params": dict(zip("wub", weights, strict=True))}

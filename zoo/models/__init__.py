@@ -8,6 +8,7 @@ from zoo.models.attention_rnn import AttentionRNN
 from zoo.models.coconet import Coconet
 from zoo.models.lstm import LSTM
 from zoo.models.markov import Markov
+from zoo.models.music_vae import MusicVAE
 from zoo.models.note_transformer import NoteTransformer
 from zoo.models.polyphonic_rnn import PolyphonicRNN
 from zoo.models.transformer import Transformer
@@ -17,6 +18,7 @@ __all__ = [
     "AttentionRNN",
     "Coconet",
     "Markov",
+    "MusicVAE",
     "NoteTransformer",
     "PolyphonicRNN",
     "Transformer",

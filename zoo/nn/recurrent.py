@@ -99,7 +99,7 @@ def unroll_plain(
     def step(carry: Carry, now: tuple[Array, Array | None]) -> tuple[Carry, Array]:
         gates, reset = now
         carry = keep(carry, reset)
-        carry = advance(carry, squash(gates + times(carry.h, weights) + b[None]))
+        carry = advance(carry, squash(gates + times(carry.h, weights) + jnp.atleast_2d(b)))
         return carry, pack(carry.h.astype(gates.dtype))
 
     carry, outputs = jax.lax.scan(step, carry, (gates, reset))
@@ -115,7 +115,7 @@ def unroll(
     Args:
       w: input weights [d, 4h], gates in the order i, f, g, o.
       u: recurrent weights [h, 4h].
-      b: biases [4h].
+      b: biases [4h], or [b, 4h] where each row has its own.
       x: inputs [t, b, d], whose dtype is that of the matmuls and of the outputs; or int [t, b],
         which stands for one-hot inputs: the dtype is then that of `w`.
       carry: the state before the first step.
@@ -138,7 +138,7 @@ def _unroll_forward(
         t, reset = inputs
         before = keep(carry, reset)
         summed = unpack(jax.lax.dynamic_index_in_dim(gates, t, keepdims=False))
-        squashed = squash(summed + times(before.h, weights) + b[None])
+        squashed = squash(summed + times(before.h, weights) + jnp.atleast_2d(b))
         carry = advance(before, squashed)
         # squashed gates take the place of summed ones: no second buffer of this size, which XLA
         # would fill with zeros first
@@ -150,13 +150,13 @@ def _unroll_forward(
     inputs = (jnp.arange(gates.shape[0]), reset)
     (carry, squashed), (outputs, c) = jax.lax.scan(step, (carry, pack(gates)), inputs)
     outputs = unpack(outputs)
-    return (carry, outputs), (w, u, x, squashed, start.h, outputs, c, reset)
+    return (carry, outputs), (w, u, b, x, squashed, start.h, outputs, c, reset)
 
 
 def _unroll_backward(
     saved: tuple[Any, ...], cotangents: tuple[Carry, Array]
 ) -> tuple[Array | Carry | None, ...]:
-    w, u, x, squashed, h, outputs, c, reset = saved
+    w, u, b, x, squashed, h, outputs, c, reset = saved
     dtype = outputs.dtype
     weights = u.astype(dtype)
     steps = jnp.arange(squashed.shape[0])
@@ -193,6 +193,8 @@ def _unroll_backward(
         preferred_element_type=jnp.float32,
     )
     dw, du, db = dweights[: len(w)], dweights[len(w) : -1], dweights[-1]
+    if b.ndim == 2:
+        db = dgates.sum(axis=0, dtype=jnp.float32)
     dx = None if one_hot else dot(dgates, w.T.astype(dtype))
     return dw.astype(w.dtype), du.astype(u.dtype), db, dx, dcarry, None
 
@@ -226,10 +228,12 @@ class LSTMLayer(nn.Module):
         carry: Carry | None = None,
         reset: Array | None = None,
         rows: Array | None = None,
+        given: Array | None = None,
     ) -> tuple[Carry, Array]:
         """Runs over x [t, b, d]; with `rows` int [t, b], over the rows of a table x [v, d].
 
-        A table of few rows is multiplied by the input weights once, and not at each occurrence.
+        A table of few rows is multiplied by the input weights once, and not at each occurrence. So
+        is `given` [b, e], which every step reads besides, by weights v [e, 4h].
         """
         w = self.param("w", nn.initializers.lecun_normal(), (x.shape[-1], 4 * self.width))
         u = self.param("u", orthogonal_gates, (self.width, 4 * self.width))
@@ -239,5 +243,9 @@ class LSTMLayer(nn.Module):
             w, x = jnp.dot(x, w.astype(x.dtype)), rows
         elif rows is not None:
             x = x[rows]
+        if given is not None:
+            v = self.param("v", nn.initializers.lecun_normal(), (given.shape[-1], 4 * self.width))
+            given = given.astype(x.dtype)
+            b = b[None] + jnp.dot(given, v.astype(x.dtype), preferred_element_type=jnp.float32)
         carry = zeros(x.shape[1], self.width) if carry is None else carry
         return unroll(w, u, b, x, carry, reset)

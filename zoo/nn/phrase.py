@@ -1,0 +1,130 @@
+"""LSTMs that read a phrase as a whole, and write one part by part from what they are told of it.
+
+Axes: b and n rows, t step, k voice, v vocabulary, z latent, y style, u part of a phrase, d what a
+part is told, h width.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.core import BOUNDARY, Array, Params
+from zoo.nn.bounds import Bounds
+from zoo.nn.decode import Draw
+from zoo.nn.grammar import Grammar
+from zoo.nn.recurrent import Carry, LSTMLayer, advance, squash
+from zoo.nn.variational import Gaussian
+
+
+class Encoder(nn.Module):
+    widths: tuple[int, ...]
+    latent: int
+
+    @nn.compact
+    def __call__(self, x: Array, style: Array | None) -> Gaussian:
+        """One-hot phrases [t, b, k v] and styles [b, y] -> q(z|x, y)."""
+        for i, width in enumerate(self.widths):
+            on, ahead = LSTMLayer(width, name=f"on_{i}")(x, given=style)
+            back, behind = LSTMLayer(width, name=f"back_{i}")(x[::-1], given=style)
+            x = jnp.concatenate([ahead, behind[::-1]], axis=-1)
+        last = jnp.concatenate([on.h, back.h], axis=-1)
+        dense = lambda name: nn.Dense(
+            self.latent, kernel_init=nn.initializers.normal(1e-3), name=name
+        )
+        return Gaussian(dense("mean")(last), dense("log_std")(last))
+
+
+class Decoder(nn.Module):
+    values: int
+    parts: int
+    widths: tuple[int, ...]
+    conductor: int
+
+    def setup(self) -> None:
+        self.lstm = [LSTMLayer(width) for width in self.widths]
+        self.enter = nn.Dense(2 * sum(self.widths))
+        self.head = nn.Dense(self.values)
+        if self.conductor:
+            self.lead, self.wake = LSTMLayer(self.conductor), nn.Dense(2 * self.conductor)
+
+    def tell(self, z: Array) -> Array:
+        """What each part is about, from z [b, z]: [u, b, d]."""
+        if not self.conductor:
+            return z[None]
+        number = jnp.broadcast_to(jnp.eye(self.parts)[:, None], (self.parts, len(z), self.parts))
+        return self.lead(number, carries(self.wake(z), (self.conductor,))[0], given=z)[1]
+
+    def begin(self, told: Array) -> tuple[Carry, ...]:
+        """The states of the layers before a part, [.., h] each."""
+        return carries(self.enter(told), self.widths)
+
+    def __call__(self, z: Array, x: Array) -> Array:
+        """z [b, z], the one-hot steps before each [t, b, k v] -> logits float32 [t, b, k v]."""
+        (t, b, _), told = x.shape, self.tell(z)
+        told = told.reshape(-1, told.shape[-1])
+        x = x.reshape(self.parts, t // self.parts, b, -1).swapaxes(0, 1)
+        x = x.reshape(t // self.parts, self.parts * b, -1)
+        for i, (layer, carry) in enumerate(zip(self.lstm, self.begin(told), strict=True)):
+            _, x = layer(x, carry, given=None if i else told)
+        logits = self.head(x).astype(jnp.float32)
+        return logits.reshape(-1, self.parts, b, self.values).swapaxes(0, 1).reshape(t, b, -1)
+
+
+def carries(x: Array, widths: tuple[int, ...]) -> tuple[Carry, ...]:
+    """LSTM states, float32, from what a dense layer says, [.., 2 sum(widths)]."""
+    ends = [sum(widths[:i]) for i in range(1, len(widths))]
+    halves = jnp.split(jnp.tanh(x.astype(jnp.float32)), 2, axis=-1)
+    h, c = (jnp.split(half, ends, axis=-1) for half in halves)
+    return tuple(map(Carry, h, c))
+
+
+def recite(
+    net: Params,
+    told: Array,
+    begin: tuple[Carry, ...],
+    u: Array,
+    draw: Draw,
+    grammar: Grammar | None,
+) -> Array:
+    """Draws phrases from a `Decoder`, never BOUNDARY.
+
+    Args:
+      net: its parameters.
+      told: what each part is about, [u, n, d].
+      begin: the states of the layers before each part, [u, n, h] each.
+      u: uniform numbers [u, t, n, k], of each part's steps.
+      draw: how they become tokens.
+      grammar: what one voice may write; None for several.
+
+    Returns:
+      int32 [n, u t, k].
+    """
+    first, *rest = [net[f"lstm_{i}"] for i in range(len(begin))]
+    (parts, t, n, k), bounds = u.shape, Bounds(grammar, draw.no_repeat)
+    table = first["w"].reshape(k, -1, first["w"].shape[-1])
+    entry = told @ first["v"] + first["b"][None, None]
+    stacks = [jnp.concatenate([layer["w"], layer["u"]]) for layer in rest]
+    never = jnp.arange(table.shape[1]) == BOUNDARY
+
+    def step(now, u):
+        (lowest, *higher), entry, token, course = now
+        gates = table[jnp.arange(k)[None], token].sum(axis=1) + entry
+        after = [advance(lowest, squash(gates + lowest.h @ first["u"]))]
+        for carry, layer, stack in zip(higher, rest, stacks, strict=True):
+            x = jnp.concatenate([after[-1].h, carry.h], axis=-1)
+            after.append(advance(carry, squash(x @ stack + layer["b"][None])))
+        logits = after[-1].h @ net["head"]["kernel"] + net["head"]["bias"][None]
+        logits = jnp.where(never[None, None], -jnp.inf, logits.reshape(n, k, -1))
+        if k == 1:
+            logits = bounds.mask(course, logits[:, 0])[:, None]
+        token = draw(logits, u)
+        return (tuple(after), entry, token, bounds.advance(course, token[:, 0])), token
+
+    def part(now, inputs):
+        begin, entry, u = inputs
+        (_, _, *now), tokens = jax.lax.scan(step, (begin, entry, *now), u)
+        return tuple(now), tokens
+
+    opening = jnp.full((n, k), BOUNDARY, jnp.int32), bounds.start(n, parts * t)
+    _, tokens = jax.lax.scan(part, opening, (begin, entry, u))
+    return tokens.reshape(parts * t, n, k).swapaxes(0, 1)
