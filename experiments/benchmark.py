@@ -12,6 +12,7 @@ float32.
 import functools
 import importlib
 import importlib.metadata
+import inspect
 import os
 import pathlib
 import pkgutil
@@ -33,7 +34,7 @@ import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
 from zoo.errors import UsageError
 from zoo.experiment import launch
-from zoo.models import LSTM, AttentionRNN, Transformer
+from zoo.models import LSTM, AttentionRNN, MusicVAE, Transformer
 from zoo.results import provenance, write
 from zoo.train import hosts, precision, shard
 from zoo.train.optim import optimizers
@@ -57,6 +58,7 @@ PRESETS = {
     "performance-magenta": Case(
         AttentionRNN(vocab=389, width=512, layers=3, memory=0, lookback=(), length=461), 64
     ),
+    "music-vae-2bar": Case(MusicVAE(vocab=90, anneal=0.0), 512),
     "transformer-1024": Case(Transformer(vocab=130, width=256, layers=6, heads=8, length=1024), 8),
 }
 BF16 = {f"{name}-bf16": case._replace(bf16=True) for name, case in PRESETS.items()}
@@ -141,7 +143,7 @@ def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], 
     sample = functools.partial(jax.jit(family.sample, static_argnames="n"), n=n)
     run = functools.partial(sample, params, jax.random.key(0))
     shape = jax.eval_shape(run).shape
-    if len(shape) == 2:
+    if len(shape) == 2 and "primer" in inspect.signature(family.sample).parameters:
         run = functools.partial(run, primer=jnp.ones(shape, jnp.int32))
     jax.block_until_ready(run())
     return run, n * shape[1]

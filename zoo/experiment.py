@@ -17,7 +17,8 @@ import numpy as np
 import tyro
 
 from zoo.core import Batch, Family, Params
-from zoo.data.codecs import make
+from zoo.data import windows
+from zoo.data.codecs import Phrase, make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
@@ -70,17 +71,33 @@ class Frames:
 
 
 @dataclasses.dataclass(frozen=True)
+class Bars:
+    """The same for models that read phrases of so many bars as a whole."""
+
+    corpus: str = "tunes"
+    """tunes, essen, folder:/path/to/your/files, or a union such as tunes+essen."""
+    bars: int = 2
+    """Bars of a phrase."""
+    metres: tuple[str, ...] = ("4/4", "2/2")
+    """The metres that are read, whose bars are of one length."""
+    batch: int = 128
+    """Phrases in a batch, over all devices."""
+    transpose: int = 5
+    """Most semitones up or down by which a phrase is moved, at random, in training."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Task:
     """What a model is trained on and measured by, and what it is told to be named after."""
 
     name: str
     codec: Codec
-    batches: Batches | Crops
+    batches: Batches | Crops | windows.Phrases
     whole: Callable[[str], Iterable[Batch]]
     """A split, every piece of it once."""
     real: list[np.ndarray]
     """A few pieces that no model is trained on."""
-    music: Music | Frames
+    music: Music | Frames | Bars
 
 
 Finish = Callable[[Trained, Callable[[str], Iterable[Batch]]], dict[str, Any]]
@@ -140,6 +157,31 @@ def frames(
     return run(family(values), task, workdir, steps, adam, options, samples, finish, began)
 
 
+def phrases(
+    family: Callable[[Phrase], Family],
+    *,
+    name: str,
+    workdir: str | pathlib.Path,
+    steps: int,
+    bars: Bars,
+    adam: Adam = Adam(),
+    options: loop.Options = loop.Options(),
+    samples: int = 8,
+    finish: Finish | None = None,
+) -> dict[str, Any]:
+    """As `events`, for `family(codec)`, which reads phrases; those measured do not overlap."""
+    began = time.perf_counter()
+    process = connected(options, bars.batch)
+    codec = Phrase(bars.bars, bars.metres)
+    pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
+    rows = {split: windows.cut(pieces[split], codec, codec.bars) for split in SPLITS[1:]}
+    every = windows.cut(pieces["train"], codec)
+    batches = windows.Phrases(every, codec, bars.batch, options.seed, bars.transpose, process)
+    over = lambda split: windows.whole(rows[split], bars.batch, process)
+    task = Task(name, codec, batches, over, list(rows["test"][:3]), bars)
+    return run(family(codec), task, workdir, steps, adam, options, samples, finish, began)
+
+
 def source(frames: Frames) -> tuple[Codec, Mapping[str, Pieces | Arrays]]:
     """The codec and the splits of music that is read a frame at a time."""
     if pathlib.Path(frames.data).suffix in (".mat", ".json"):
@@ -156,6 +198,9 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
 
     Raises UsageError where that is not what it reads.
     """
+    if isinstance(codec := model.codec, Phrase):
+        lines = corpus_pieces(spec, split, codec.whole)
+        return windows.whole(windows.cut(lines, codec, codec.bars), batch)
     file = pathlib.Path(spec).suffix in (".mat", ".json")
     pieces = read(spec)[split] if file else corpus_pieces(spec, split, model.codec)
     frame = model.family.example(1)["tokens"].shape[2:]

@@ -93,13 +93,17 @@ class Sampler:
             draw.no_repeat is None or self.takes("grammar"),
             f"{self.name} writes frames, and no_repeat is about events: leave it out.",
         )
+        demand(
+            primer is None or self.takes("primer"),
+            f"{self.name} writes whole phrases and goes on from nothing: leave the primer out.",
+        )
         size = length or (self.family.length if free is None else len(free))
         grammar = self.grammar.within(size) if legal and self.grammar else None
         begin = self.begin(primer, size, legal, inside=free is not None)
         asked = {"primer": begin, "free": free, "grammar": grammar}
         given = {name: value for name, value in asked.items() if value is not None}
         # what is not written from left to right cannot be cropped
-        room = size if self.takes("free") else bucket(size)
+        room = bucket(size) if self.takes("primer") and not self.takes("free") else size
         rng, count = jax.random.key(seed), n * best_of
         rows = self._draw(self.params, rng, n=count, length=room, draw=draw, **given)
         return self.best(np.asarray(rows), best_of, size)[:, :size]

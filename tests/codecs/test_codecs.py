@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scores import played, textures
 
-from zoo.data.codecs import CODECS, Chorale, Codec, Melody, Performance, Pianoroll, Voices, make
+from zoo.data.codecs import (
+    CODECS,
+    Chorale,
+    Codec,
+    Melody,
+    Performance,
+    Phrase,
+    Pianoroll,
+    Voices,
+    make,
+)
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -19,6 +29,8 @@ KINDS = [
     Melody(),
     Melody(low=60, high=72, metres=("4/4", "6/8"), steps_per_quarter=2, fewest=1),
     Melody(bars=2),
+    Phrase(),
+    Phrase(bars=1, metres=("6/8", "3/4"), low=60, high=72),
     Chorale(),
     Pianoroll(),
     Pianoroll(onsets=False, low=40, high=50),
@@ -53,7 +65,7 @@ def test_decode_is_total_and_sound(codec, data):
         by_key[x.instrument, x.pitch] = x.end_time
 
 
-@pytest.mark.parametrize("codec", [Melody(fewest=1), *KINDS[3:]], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("codec", [Melody(fewest=1), *KINDS[5:]], ids=lambda x: type(x).__name__)
 @given(st.data())
 def test_what_has_been_decoded_and_encoded_stays(codec, data):
     try:
@@ -100,7 +112,7 @@ def test_a_codec_is_a_value_that_survives_json(codec):
     ("name", "fields", "said"),
     [
         ("melodie", {}, "did you mean 'melody'"),
-        ("zzz", {}, "there are melody, chorale"),
+        ("zzz", {}, "there are melody, phrase, chorale"),
         ("melody", {"hihg": 3}, "did you mean 'high'"),
         ("melody", {"low": 90, "high": 80}, "no range"),
         ("melody", {"steps_per_quarter": 3}, "2, 4, 8 or 16"),

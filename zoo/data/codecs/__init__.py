@@ -9,6 +9,7 @@ from zoo.data.codecs.base import Codec, Fit
 from zoo.data.codecs.chorale import Chorale
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.performance import Performance
+from zoo.data.codecs.phrase import Phrase
 from zoo.data.codecs.pianoroll import Pianoroll
 from zoo.data.codecs.voices import Voices
 from zoo.errors import UsageError
@@ -20,6 +21,7 @@ __all__ = [
     "Fit",
     "Melody",
     "Performance",
+    "Phrase",
     "Pianoroll",
     "Voices",
     "make",
@@ -27,6 +29,7 @@ __all__ = [
 
 CODECS: Mapping[str, type] = {
     "melody": Melody,
+    "phrase": Phrase,
     "chorale": Chorale,
     "pianoroll": Pianoroll,
     "performance": Performance,

@@ -1,0 +1,73 @@
+"""MusicVAE on phrases of two bars: every one a point, and the way back (Roberts et al. 2018).
+
+python experiments/music_vae_2bar.py --workdir runs/music_vae_2bar --steps 4000
+"""
+
+from pathlib import Path
+from typing import Any
+
+from zoo.experiment import Bars, launch, phrases
+from zoo.latent import reconstruction
+from zoo.models import MusicVAE
+from zoo.train.loop import Options
+from zoo.train.optim import Adam
+
+
+def music_vae_2bar(
+    workdir: Path = Path("runs/music_vae_2bar"),
+    steps: int = 4000,
+    latent: int = 256,
+    encoder: tuple[int, ...] = (512,),
+    decoder: tuple[int, ...] = (256, 256),
+    beta: float = 0.2,
+    anneal: float = 0.999,
+    free: float = 0.0,
+    schedule: float = 0.0,
+    bars: Bars = Bars(),
+    adam: Adam = Adam(2e-3),
+    options: Options = Options(ema=0.99, save_every=500),
+    samples: int = 8,
+) -> dict[str, Any]:
+    """Trains a variational autoencoder of phrases, and measures what comes back and at what rate.
+
+    Args:
+        workdir: where everything about the run is kept; the same one goes on.
+        steps: batches to train on.
+        latent: dimensions of the space.
+        encoder: units of each bidirectional layer that reads.
+        decoder: units of each layer that writes.
+        beta: what a nat of the rate costs in the end.
+        anneal: what is left of the way to beta shrinks by this factor at every step.
+        free: nats of a phrase that cost nothing.
+        schedule: steps in which teacher forcing gives way to the model's own tokens; 0 for never.
+        bars: the corpus and how it is cut.
+        adam: the optimiser.
+        options: how the run is run.
+        samples: pieces to write at the end.
+    """
+    return phrases(
+        lambda codec: MusicVAE(
+            vocab=codec.vocab,
+            bars=codec.bars,
+            steps=codec.bar,
+            latent=latent,
+            encoder=encoder,
+            decoder=decoder,
+            beta=beta,
+            anneal=anneal,
+            free=free,
+            schedule=schedule,
+        ),
+        name="music_vae_2bar",
+        workdir=workdir,
+        steps=steps,
+        bars=bars,
+        adam=adam,
+        options=options,
+        samples=samples,
+        finish=lambda model, whole: reconstruction(model, whole("test")),
+    )
+
+
+if __name__ == "__main__":
+    launch(music_vae_2bar)

@@ -1,0 +1,82 @@
+"""Phrases against the windows of the melody codec, and their grammar against the phrases."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scores import Tune, played, sequence, tunes
+
+from zoo.data.codecs import Melody, Phrase
+from zoo.data.grammar import NONE
+from zoo.data.refusal import Refused
+from zoo.errors import UsageError
+
+PHRASE = Phrase()
+GRAMMAR = PHRASE.grammar()
+REEL = Tune((4, 4), 2, [(60, 2), (62, 12), (None, 4), (64, 20), (65, 10), (67, 4)])
+
+
+def test_a_phrase_is_its_steps_and_no_more():
+    first = PHRASE.encode(sequence(REEL))
+    named = [PHRASE.describe(token) for token in first]
+    assert named[:13] == ["D4"] + ["hold"] * 11 + ["rest"]
+    assert named[16:18] == ["E4", "hold"]
+    assert len(first) == PHRASE.length == 32
+    again = played(PHRASE.decode(first))
+    assert again == [(62, 0, 12), (64, 16, 32)]
+
+
+def test_phrases_begin_at_every_bar_and_strike_what_was_held():
+    phrases = PHRASE.crops(PHRASE.whole.encode(sequence(REEL)))
+    assert len(phrases) == 2
+    assert PHRASE.describe(phrases[1][0]) == "E4"
+    np.testing.assert_array_equal(phrases[0], PHRASE.encode(sequence(REEL)))
+
+
+@given(tunes())
+def test_phrases_are_windows_without_metres(tune):
+    codec = Phrase(bars=2, metres=("6/8", "3/4"))
+    melody = Melody(bars=2, metres=("6/8", "3/4"), fewest=1)
+    try:
+        windows = melody.windows(sequence(tune))
+    except Refused as refused:
+        with pytest.raises(Refused, match=refused.reason):
+            codec.encode(sequence(tune))
+        return
+    phrases = codec.crops(codec.whole.encode(sequence(tune)))
+    for window, phrase in zip(windows, phrases, strict=True):
+        assert codec.grammar().wrong(phrase) is None
+        assert played(codec.decode(phrase)) == played(melody.decode(window))
+
+
+@given(st.integers(0, 2**32))
+def test_whatever_the_grammar_lets_through_is_a_phrase(seed):
+    rng, node, tokens = np.random.default_rng(seed), 0, []
+    while len(tokens) < PHRASE.length:
+        left = PHRASE.length - len(tokens)
+        legal = np.flatnonzero(GRAMMAR.needs[node] < left)
+        quiet = legal[legal < 3]
+        tokens.append(int(rng.choice(quiet if quiet.size and rng.random() < 0.9 else legal)))
+        node = GRAMMAR.follow[node, tokens[-1]]
+        assert node != NONE
+    score = PHRASE.decode(np.array(tokens))
+    assert score.notes
+    np.testing.assert_array_equal(PHRASE.encode(score), tokens)
+
+
+@pytest.mark.parametrize(
+    ("tune", "says"),
+    [
+        (Tune((6, 8), 0, [(60, 48)]), "A bar is in 6/8.* Phrases are of 4/4 or 2/2"),
+        (Tune((4, 4), 0, [(60, 20)]), "no 2 full bars in a row"),
+        (Tune((4, 4), 0, [(30, 32)]), r"transposed by \+6 it would fit"),
+    ],
+)
+def test_what_is_no_phrase_is_refused_and_told_why(tune, says):
+    with pytest.raises(Refused, match=says):
+        PHRASE.encode(sequence(tune))
+
+
+def test_bars_of_several_lengths_are_no_phrases():
+    with pytest.raises(UsageError, match="not of one length"):
+        Phrase(metres=("4/4", "3/4"))

@@ -1,0 +1,148 @@
+"""So many full bars of one line, always of one length: what a model reads as a whole."""
+
+import functools
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from zoo.data.codecs.base import BOUNDARY, Fit
+from zoo.data.codecs.melody import Melody
+from zoo.data.codecs.steps import HOLD, METRE, REST
+from zoo.data.grammar import Grammar, explore
+from zoo.data.proto import QPM, NoteSequence
+from zoo.data.refusal import Refused
+from zoo.errors import UsageError
+
+PITCH = METRE  # the token of the lowest pitch: where a Melody has its metres
+
+
+class At(NamedTuple):
+    """Where a phrase stands: how many steps are written, and of what."""
+
+    step: int = 0
+    sounding: bool = False
+    noted: bool = False
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """`bars` full bars of a melody as int32 [length], one token per step and no other.
+
+    Tokens: 0 BOUNDARY, which no phrase has, 1 HOLD, 2 REST, then one to strike each pitch
+    low..high. A note held from before is struck anew where a phrase begins.
+
+    Raises:
+      UsageError: `metres` whose bars are of several lengths, and what `Melody` raises.
+    """
+
+    bars: int = 2
+    metres: tuple[str, ...] = ("4/4", "2/2")  # decoded in the first
+    low: int = 36
+    high: int = 96
+    steps_per_quarter: int = 4
+    off_grid: float = 0.25
+    chords: float = 0.1
+
+    def __post_init__(self):
+        if len(self._lengths) > 1:
+            raise UsageError(
+                f"bars of {', '.join(self.metres)} are not of one length, as those of phrases must "
+                "be: choose metres that are, and train another model for the others."
+            )
+
+    @functools.cached_property
+    def whole(self) -> Melody:
+        """The codec of the pieces that phrases are cut from."""
+        range_ = self.low, self.high, self.steps_per_quarter, self.metres
+        return Melody(*range_, self.off_grid, self.chords, fewest=1)
+
+    @functools.cached_property
+    def _line(self) -> Melody:
+        return replace(self.whole, bars=self.bars)
+
+    @property
+    def _lengths(self) -> set[int]:
+        return set(self._line.bar_lengths()) - {0}
+
+    @property
+    def bar(self) -> int:
+        """Steps of a bar."""
+        return next(iter(self._lengths))
+
+    @property
+    def length(self) -> int:
+        """Steps of a phrase."""
+        return self.bars * self.bar
+
+    @property
+    def vocab(self) -> int:
+        return PITCH + self.high - self.low + 1
+
+    def fit(self, sequence: NoteSequence) -> Fit:
+        """The first phrase int32 [length], and what was done. Raises `Refused` as `Melody` does."""
+        try:
+            stream, notes = self._line.fit(sequence)
+        except Refused as refused:
+            if refused.reason != "metre":
+                raise
+            raise Refused(
+                "metre", f"{refused.detail} Phrases are of {' or '.join(self.metres)}."
+            ) from refused
+        return Fit(self._strip(stream), notes)
+
+    def encode(self, sequence: NoteSequence) -> np.ndarray:
+        """int32 [length]. Raises `Refused` as `fit` does."""
+        return self.fit(sequence).array
+
+    def crops(self, stream: np.ndarray) -> list[np.ndarray]:
+        """Every phrase of a piece, a stream of `whole`, one from each bar on; silent ones not."""
+        return [self._strip(window) for window in self._line.crops(stream)]
+
+    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = 0) -> NoteSequence:
+        """The music of a phrase, or of any number of steps up to the first BOUNDARY."""
+        array = np.asarray(array).reshape(-1)
+        more = len(self.metres)
+        stream = np.where(array >= PITCH, array + more, array)
+        return self._line.decode(np.concatenate([[METRE], stream]), qpm, program)
+
+    def reach(self, array: np.ndarray) -> range:
+        """The transpositions, in semitones, that keep every pitch within low..high."""
+        struck = array[array >= PITCH]
+        if not struck.size:
+            return range(1)
+        return range(PITCH - int(struck.min()), self.vocab - int(struck.max()))
+
+    def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
+        """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
+        more = len(self.metres)
+        moved = self._line.transpose(np.where(array >= PITCH, array + more, array), semitones)
+        return np.where(moved >= PITCH, moved - more, moved).astype(np.int32)
+
+    def describe(self, token: int) -> str:
+        """`boundary`, `hold`, `rest`, or a pitch such as `C4`."""
+        token = int(token)
+        return self._line.describe(token + len(self.metres) if token >= PITCH else token)
+
+    def grammar(self) -> Grammar:
+        """Phrases that have a note, and no HOLD of nothing."""
+
+        def rules(at: At) -> dict[int, At]:
+            if at.step == self.length:
+                return {BOUNDARY: at._replace(step=at.step + 1)} if at.noted else {}
+            if at.step > self.length:
+                return {}
+            on = at._replace(step=at.step + 1)
+            after = {
+                REST: on._replace(sounding=False),
+                PITCH: on._replace(sounding=True, noted=True),
+            }
+            return after | ({HOLD: on} if at.sounding else {})
+
+        kinds = np.minimum(np.arange(self.vocab), PITCH)
+        return explore(At(), rules, lambda at: at.noted and at.step >= self.length, kinds)
+
+    def _strip(self, stream: np.ndarray) -> np.ndarray:
+        """The tokens of steps alone, in the alphabet of phrases."""
+        stream = stream[(stream == HOLD) | (stream == REST) | (stream >= PITCH + len(self.metres))]
+        return np.where(stream >= PITCH, stream - len(self.metres), stream).astype(np.int32)
