@@ -1,17 +1,15 @@
-"""`zoo`: sample, evaluate, export, data, list, doctor."""
+"""`zoo`: sample, interpolate, mix, vary, evaluate, export, data, list, doctor."""
 
 import pathlib
 import shlex
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
 
-from zoo.errors import UsageError, exit_on_error
-
-if TYPE_CHECKING:
-    from zoo.data.proto import NoteSequence
+from zoo.cli_latent import interpolate, mix, vary
+from zoo.errors import exit_on_error
 
 Voice = Literal["soprano", "alto", "tenor", "bass"]
 
@@ -55,12 +53,13 @@ def sample(
         beam: search for the likeliest pieces, with that many beginnings kept, instead of drawing.
         out: where to put them.
     """
+    from zoo.data.read import asked
     from zoo.listen.gallery import gallery
     from zoo.nn.decode import Draw
     from zoo.trained import load
 
     draw = Draw(temperature, top_k, top_p, min_p, no_repeat)
-    begin = None if primer is None else read_primer(primer)
+    begin = None if primer is None else asked(primer)
     model = load(run)
     pieces = model.sample(
         n,
@@ -76,17 +75,6 @@ def sample(
     )
     page = gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")
-
-
-def read_primer(path: pathlib.Path) -> "NoteSequence":
-    """The first piece of a file. Raises UsageError where there is none."""
-    from zoo.data.read import first
-    from zoo.data.refusal import Refused
-
-    try:
-        return first(path)
-    except Refused as refused:
-        raise UsageError(str(refused)) from refused
 
 
 def evaluate(
@@ -208,6 +196,9 @@ def main() -> None:
     """The entry point of the `zoo` command."""
     commands: dict[str, Callable[..., None]] = {
         "sample": sample,
+        "interpolate": interpolate,
+        "mix": mix,
+        "vary": vary,
         "evaluate": evaluate,
         "export": export,
         "data": data,

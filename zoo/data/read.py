@@ -14,6 +14,7 @@ from zoo.data.midi import read_midi
 from zoo.data.musicxml import read_musicxml
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
+from zoo.errors import UsageError
 
 __all__ = ["SUFFIXES", "Limits", "Piece", "first", "read", "read_bytes"]
 
@@ -71,6 +72,14 @@ def first(path: str | Path, limits: Limits = Limits()) -> NoteSequence:
         assert piece.refused is not None
         raise Refused(piece.refused.reason, f"{path} cannot be read. {piece.refused.detail}")
     return piece.sequence
+
+
+def asked(path: str | Path) -> NoteSequence:
+    """As `first`, for a file that someone named: raises UsageError where there is no piece."""
+    try:
+        return first(path)
+    except Refused as refused:
+        raise UsageError(str(refused)) from refused
 
 
 _PARSERS: dict[str, Callable[[bytes, Limits], tuple[NoteSequence, dict[str, int]]]] = {

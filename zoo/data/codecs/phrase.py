@@ -10,7 +10,7 @@ from zoo.data.codecs.base import BOUNDARY, Fit
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.steps import HOLD, METRE, REST
 from zoo.data.grammar import Grammar, explore
-from zoo.data.proto import QPM, NoteSequence
+from zoo.data.proto import QPM, NoteSequence, seconds
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 
@@ -94,6 +94,30 @@ class Phrase:
     def encode(self, sequence: NoteSequence) -> np.ndarray:
         """int32 [length]. Raises `Refused` as `fit` does."""
         return self.fit(sequence).array
+
+    def adapted(self, sequence: NoteSequence) -> Fit:
+        """As `fit`; a piece too short is filled with rests, and one out of range moved into it."""
+        piece = NoteSequence()
+        piece.CopyFrom(sequence)
+        wanted = self.length / self.steps_per_quarter
+        step = float(seconds(piece)(np.array(wanted)))
+        done = []
+        if piece.total_time < step:
+            piece.total_time = step
+            done.append(f"padded: rests up to {self.bars} bars")
+        try:
+            fit = self.fit(piece)
+        except Refused as refused:
+            pitches = [x.pitch for x in piece.notes if not x.is_drum]
+            least, most = min(pitches, default=0), max(pitches, default=0)
+            if refused.reason != "range" or most - least > self.high - self.low:
+                raise
+            by = self.low - least if least < self.low else self.high - most
+            for note in piece.notes:
+                note.pitch += 0 if note.is_drum else by
+            done.append(f"transposed: by {by:+d} semitones")
+            fit = self.fit(piece)
+        return Fit(fit.array, (*done, *fit.notes))
 
     def crops(self, stream: np.ndarray) -> list[np.ndarray]:
         """Every phrase of a piece, a stream of `whole`, one from each bar on; silent ones not."""

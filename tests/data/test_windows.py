@@ -1,0 +1,72 @@
+"""Phrases of a corpus: every one from each bar on, in batches that any step can be asked for."""
+
+import numpy as np
+import pytest
+
+from zoo.data.codecs import Phrase
+from zoo.data.windows import Phrases, cut, whole
+from zoo.errors import UsageError
+
+CODEC = Phrase(bars=2, metres=("2/4",))
+
+
+def tune(bars, seed):
+    """A stream of `CODEC.whole` that strikes a random pitch at every step."""
+    pitches = np.random.default_rng(seed).integers(30, 40, 8 * bars)
+    return np.concatenate([[3], 4 + pitches, [0]]).astype(np.int32)
+
+
+PIECES = [tune(5, 0), tune(2, 1), tune(1, 2)]
+
+
+def test_a_phrase_from_every_bar_or_every_few():
+    rows = cut(PIECES, CODEC)
+    assert rows.shape == (5, 16)
+    np.testing.assert_array_equal(rows[1], PIECES[0][9:25] - 1)
+    np.testing.assert_array_equal(cut(PIECES, CODEC, 2), rows[[0, 2, 4]])
+
+
+def test_no_phrase_is_said():
+    with pytest.raises(UsageError, match="no piece has 2 full bars of 2/4 in a row"):
+        cut(PIECES[2:], CODEC)
+
+
+def test_a_batch_is_a_function_of_its_step():
+    rows = cut(PIECES, CODEC)
+    batches = Phrases(rows, CODEC, batch=4, seed=3, transpose=5)
+    again = Phrases(rows, CODEC, batch=4, seed=3, transpose=5)[7]
+    assert batches[7]["tokens"].shape == (4, 16)
+    assert batches[7]["mask"].all()
+    np.testing.assert_array_equal(batches[7]["tokens"], again["tokens"])
+    assert not np.array_equal(batches[7]["tokens"], batches[8]["tokens"])
+
+
+def test_an_epoch_is_every_phrase_in_some_key():
+    rows = cut(PIECES, CODEC)
+    plain = Phrases(rows, CODEC, batch=5)[0]["tokens"]
+    assert {row.tobytes() for row in plain} == {row.tobytes() for row in rows}
+    moved = Phrases(rows, CODEC, batch=5, transpose=5)
+    shapes = {np.diff(row).tobytes() for row in rows}
+    assert {np.diff(row).tobytes() for row in moved[0]["tokens"]} == shapes
+    firsts = {int(row[0]) for step in range(8) for row in moved[step]["tokens"]}
+    assert len(firsts) > len(rows)
+
+
+def test_processes_share_a_batch():
+    rows = cut(PIECES, CODEC)
+    all_ = Phrases(rows, CODEC, batch=4)[1]["tokens"]
+    parts = [Phrases(rows, CODEC, batch=4, process=(i, 2))[1]["tokens"] for i in range(2)]
+    np.testing.assert_array_equal(np.concatenate(parts), all_)
+    with pytest.raises(UsageError, match="does not divide"):
+        Phrases(rows, CODEC, batch=5, process=(0, 2))
+
+
+def test_every_phrase_is_measured_once():
+    rows = cut(PIECES, CODEC)
+    batches = list(whole(rows, 4))
+    assert [batch["tokens"].shape for batch in batches] == [(4, 16)] * 2
+    kept = np.concatenate([batch["tokens"][batch["mask"].all(axis=1)] for batch in batches])
+    np.testing.assert_array_equal(kept, rows)
+    assert not batches[1]["mask"][1:].any()
+    halves = [next(iter(whole(rows, 4, (i, 2))))["tokens"] for i in range(2)]
+    np.testing.assert_array_equal(np.concatenate(halves), rows[:4])

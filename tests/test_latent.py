@@ -1,0 +1,125 @@
+"""Ways about a latent space, with a model that has one and has learnt nothing."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from zoo.data.codecs import Phrase
+from zoo.data.proto import NoteSequence
+from zoo.data.windows import whole
+from zoo.errors import UsageError
+from zoo.latent import Space, reconstruction
+from zoo.models import LSTM, MusicVAE
+from zoo.nn.decode import Draw
+from zoo.trained import Trained
+
+CODEC = Phrase(bars=1)
+FAMILY = MusicVAE(CODEC.vocab, 1, CODEC.bar, latent=4, encoder=(8,), decoder=(8,))
+
+
+@pytest.fixture(scope="module")
+def space():
+    params = jax.jit(FAMILY.init)(jax.random.key(0), FAMILY.example(1))
+    for i, name in enumerate(("mean", "log_std")):
+        kernel = params["encoder"][name]["kernel"]
+        params["encoder"][name]["kernel"] = jax.random.normal(jax.random.key(i), kernel.shape)
+    return Space(Trained(FAMILY, params, CODEC, {}))
+
+
+def tune(pitches, bars=2):
+    score = NoteSequence()
+    score.time_signatures.add(numerator=4, denominator=4)
+    for i, pitch in enumerate(pitches):
+        score.notes.add(start_time=i / 2, end_time=(i + 1) / 2, pitch=pitch, velocity=80)
+    score.total_time = 2.0 * bars
+    return score
+
+
+ONE, OTHER = tune([60, 62, 64, 65] * 2), tune([72, 60, 72, 60] * 2)
+
+
+def test_ends_of_a_path_are_the_pieces(space):
+    path = space.interpolate(ONE, OTHER, 5)
+    assert path.shape == (5, 4)
+    np.testing.assert_allclose(path[[0, -1]], space.encode([ONE, OTHER]), atol=1e-5)
+
+
+def test_music_comes_of_any_point_and_the_same_of_the_same(space):
+    z = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    pieces = space.decode(z, seed=3)
+    assert all(piece.notes and piece.total_time == 2 for piece in pieces)
+    assert space.decode(z[:2], seed=3) == pieces[:2]
+    assert space.decode(z[:2], seed=4, draw=Draw()) != pieces[:2]
+
+
+def test_a_mixture_is_nearest_to_what_there_is_most_of(space):
+    z = space.encode([ONE, OTHER])
+    np.testing.assert_allclose(space.mix(z, [3.0, 0.0]), z[0], rtol=1e-5)
+    for weights, nearer in (([0.9, 0.1], 0), ([1, 9], 1)):
+        point = space.mix(z, weights)
+        assert np.linalg.norm(z - point, axis=1).argmin() == nearer
+    np.testing.assert_allclose(space.mix(z, [1, 9]), space.mix(z, [0.1, 0.9]), rtol=1e-5)
+    radius = np.linalg.norm(z, axis=1).mean()
+    np.testing.assert_allclose(np.linalg.norm(space.mix(z, [1, 1])), radius, rtol=1e-5)
+
+
+def test_variations_go_as_far_as_they_are_told(space):
+    z = space.encode([ONE])[0]
+    np.testing.assert_allclose(space.vary(z, 3, 0.0), np.stack([z] * 3), atol=1e-5)
+    near, far = (np.linalg.norm(space.vary(z, 20, a) - z, axis=1).mean() for a in (0.1, 0.9))
+    assert 0 < near < far
+
+
+def test_a_piece_that_does_not_fit_is_told_what_would(space):
+    short, low = tune([60, 62], bars=0.5), tune([30, 32, 34, 35])
+    with pytest.raises(UsageError, match=r"no phrase of this model.*no 1 full bars"):
+        space.encode([short])
+    with pytest.raises(UsageError, match=r"transposed by \+6 it would fit"):
+        space.encode([low])
+    assert space.fit(short, adapt=True).notes[0] == "padded: rests up to 1 bars"
+    assert space.fit(low, adapt=True).notes[0] == "transposed: by +6 semitones"
+    assert space.encode([short, low], adapt=True).shape == (2, 4)
+    waltz = tune([60, 62, 64])
+    waltz.time_signatures[0].numerator = 3
+    with pytest.raises(UsageError, match="Phrases are of 4/4 or 2/2"):
+        space.fit(waltz, adapt=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda space: space.mix(np.ones((2, 4)), [1.0]), "give one for each"),
+        (lambda space: space.mix(np.ones((2, 4)), [1.0, -1.0]), "none negative"),
+        (lambda space: space.mix(np.ones((2, 4)), [0.0, 0.0]), "not all of them 0"),
+        (lambda space: space.vary(np.ones(4), 2, 1.5), "from 0 .* to 1"),
+        (lambda space: space.interpolate(ONE, OTHER, 1), "at least two"),
+        (lambda space: space.model.sample(1, primer=ONE), "leave the primer out"),
+        (lambda space: space.model.sample(1, length=20), "phrases have 16 steps"),
+        (
+            lambda space: Space(dataclasses.replace(space.model, family=LSTM())),
+            "LSTM has no latent space",
+        ),
+    ],
+)
+def test_bad_requests_say_so(space, call, says):
+    with pytest.raises(UsageError, match=says):
+        call(space)
+
+
+def test_samples_are_phrases(space):
+    assert all(piece.notes for piece in space.model.sample(4))
+
+
+def test_what_comes_back_is_measured(space):
+    rows = np.stack([CODEC.encode(piece) for piece in (ONE, OTHER, ONE)])
+    figures = reconstruction(space.model, whole(rows, 2), particles=(1, 16))
+    again = reconstruction(space.model, whole(rows, 4), particles=(1, 16))
+    assert 0 <= figures["accuracy_sampled"] < 0.5
+    q = space.model.family.encode(space.model.params, rows)
+    expected = 0.5 * (q.mean**2 + np.exp(2 * q.log_std) - 1) - q.log_std
+    np.testing.assert_allclose(figures["kl"], expected.sum() / 3, rtol=1e-4)
+    np.testing.assert_allclose(again["kl"], figures["kl"], rtol=1e-5)
+    assert figures["active"] == (np.asarray(q.mean).var(axis=0) > 0.01).sum()
+    assert figures["nll_16"] < figures["nll_1"]
