@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from zoo.core import Family
-from zoo.models import LSTM, AttentionRNN, Transformer
+from zoo.models import LSTM, AttentionRNN, MusicVAE, Transformer
 
 Step = Callable[[], float]
 Next = Callable[[torch.Tensor, int], torch.Tensor]  # event [1] at t -> next one's logits [1, v]
@@ -173,14 +173,53 @@ def transformer_loop(family: Transformer) -> Next:
     return step
 
 
+class VAE(torch.nn.Module):
+    """zoo.models.MusicVAE with a flat decoder and one voice; z is an input of every step."""
+
+    def __init__(self, family: MusicVAE) -> None:
+        super().__init__()
+        v, z, (read,), (write, *_) = family.vocab, family.latent, family.encoder, family.decoder
+        self.layers, self.beta = len(family.decoder), family.beta
+        self.read = torch.nn.LSTM(v, read, bidirectional=True, batch_first=True)
+        self.q = torch.nn.Linear(2 * read, 2 * z)
+        self.enter = torch.nn.Linear(z, 2 * self.layers * write)
+        self.write = torch.nn.LSTM(v + z, write, self.layers, batch_first=True)
+        self.head = torch.nn.Linear(write, v)
+
+    def forward(self, tokens: torch.Tensor, hot: torch.Tensor) -> torch.Tensor:
+        """The loss of `tokens` [b, t], one-hot in `hot` [b, t, v]."""
+        _, (last, _) = self.read(hot)
+        mean, log_std = self.q(last.transpose(0, 1).flatten(1)).chunk(2, -1)
+        z = mean + log_std.exp() * torch.randn_like(mean)
+        h, c = self.enter(z).tanh().unflatten(1, (2, self.layers, -1)).permute(1, 2, 0, 3)
+        before = torch.nn.functional.pad(hot[:, :-1], (0, 0, 1, 0))
+        x = torch.cat([before, z[:, None].expand(-1, hot.shape[1], -1)], -1)
+        logits = self.head(self.write(x, (h.contiguous(), c.contiguous()))[0])
+        kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1) - log_std
+        nll = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten())
+        return nll * tokens.shape[1] + self.beta * kl.sum(-1).mean()
+
+
+def music_vae(family: MusicVAE, n: int) -> Step:
+    net, tokens = VAE(family), torch.randint(family.vocab, (n, family.length))
+    hot = torch.nn.functional.one_hot(tokens, family.vocab).float()
+    return descend(net, lambda: net(tokens, hot))
+
+
 def trainer(net: torch.nn.Module, logits: Callable[[], torch.Tensor], tokens: torch.Tensor) -> Step:
     """One training step of `net`, whose `logits` [b, t, v] are to predict `tokens` [b, t]."""
+    entropy = torch.nn.functional.cross_entropy
+    return descend(net, lambda: entropy(logits().flatten(0, 1), tokens.flatten()))
+
+
+def descend(net: torch.nn.Module, objective: Callable[[], torch.Tensor]) -> Step:
+    """One training step of `net` on an objective."""
     weights = list(net.parameters())
     adam = torch.optim.Adam(weights, lr=1e-3)
 
     def step() -> float:
         adam.zero_grad()
-        loss = torch.nn.functional.cross_entropy(logits().flatten(0, 1), tokens.flatten())
+        loss = objective()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, CLIP)
         adam.step()
@@ -192,6 +231,7 @@ def trainer(net: torch.nn.Module, logits: Callable[[], torch.Tensor], tokens: to
 PEERS: dict[type, Callable[..., Step]] = {
     LSTM: lstm,
     AttentionRNN: attention_rnn,
+    MusicVAE: music_vae,
     Transformer: transformer,
 }
 LOOPS: dict[type, Callable[..., Next]] = {LSTM: lstm_loop, Transformer: transformer_loop}

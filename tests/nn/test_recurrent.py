@@ -158,6 +158,14 @@ def test_what_every_step_is_given_is_one_more_input(inputs, reset):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
+def test_what_every_step_is_given_goes_with_rows_of_a_table(inputs):
+    w, u, b, _, carry = inputs
+    table, rows, given = normal(7, 3, D), jnp.arange(T * B).reshape(T, B) % 3, normal(8, B, 2)
+    params = {"params": {"w": w, "u": u, "b": b, "v": normal(9, 2, 4 * H)}}
+    run = lambda x, **rows: LSTMLayer(H).apply(params, x, carry, given=given, **rows)[1]
+    np.testing.assert_allclose(run(table, rows=rows), run(table[rows]), atol=1e-5)
+
+
 def test_bfloat16_multiplies_and_float32_remembers(inputs, reset):
     *weights, x, carry = inputs
     params = {"params": dict(zip("wub", weights, strict=True))}

@@ -78,12 +78,12 @@ class MusicVAE:
 
     @property
     def read(self) -> Encoder:
-        return Encoder(self.encoder, self.latent)
+        return Encoder(self.vocab, self.encoder, self.latent)
 
     @property
     def write(self) -> Decoder:
         parts = self.bars if self.conductor else 1
-        return Decoder(self.voices * self.vocab, parts, self.decoder, self.conductor)
+        return Decoder(self.vocab, self.voices, parts, self.decoder, self.conductor)
 
     def example(self, n: int) -> Batch:
         shape = (n, self.length, *(self.voices,) * (self.voices > 1))
@@ -93,7 +93,7 @@ class MusicVAE:
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
-        x = self.hot(batch["tokens"][:1])
+        x = self.timed(batch["tokens"][:1])
         style = self.styled(batch["style"][:1] if self.styles else None)
         z = self.joined(jnp.zeros((1, self.latent)), style)
         return {
@@ -130,7 +130,9 @@ class MusicVAE:
 
     def encode(self, params: Params, tokens: Array, style: Array | None = None) -> Gaussian:
         """q(z|x, y) of phrases [b, t] or [b, t, k]; `style` int [b], or shares [b, y]."""
-        return self.read.apply({"params": params["encoder"]}, self.hot(tokens), self.styled(style))
+        return self.read.apply(
+            {"params": params["encoder"]}, self.timed(tokens), self.styled(style)
+        )
 
     def score(
         self,
@@ -149,13 +151,13 @@ class MusicVAE:
         before = jnp.pad(tokens[:, :-1], [(0, 0), (1, 0)] + [(0, 0)] * (tokens.ndim - 2))
         if self.schedule and step is not None and rng is not None:
             one, two = jax.random.split(rng)
-            logits = self.voiced(self.write.apply(decoder, z, self.hot(before)))
+            logits = self.write.apply(decoder, z, self.timed(before)).swapaxes(0, 1)
             own = jax.random.categorical(one, jax.lax.stop_gradient(logits))
             own = jnp.pad(own[:, :-1], ((0, 0), (1, 0), (0, 0))).reshape(before.shape)
             truth = self.schedule / (self.schedule + jnp.exp(step / self.schedule))
             forced = jax.random.uniform(two, tokens.shape[:2]) < truth
             before = jnp.where(forced.reshape(forced.shape + (1,) * (tokens.ndim - 2)), before, own)
-        logits = self.voiced(self.write.apply(decoder, z, self.hot(before)))
+        logits = self.write.apply(decoder, z, self.timed(before)).swapaxes(0, 1)
         targets = tokens.reshape(*tokens.shape[:2], self.voices)
         chosen = (logits * jax.nn.one_hot(targets, self.vocab)).sum(axis=-1)
         log_p = (chosen - jax.nn.logsumexp(logits, axis=-1)).sum(axis=-1)
@@ -213,14 +215,9 @@ class MusicVAE:
             style = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.styles))(keys)
         return self.decode(params, rng, z, style=style, draw=draw, grammar=grammar)
 
-    def hot(self, tokens: Array) -> Array:
-        """Phrases [b, t] or [b, t, k], one-hot and time-major: [t, b, k v]."""
-        tokens = tokens.reshape(*tokens.shape[:2], self.voices).swapaxes(0, 1)
-        return jax.nn.one_hot(tokens, self.vocab).reshape(*tokens.shape[:2], -1)
-
-    def voiced(self, logits: Array) -> Array:
-        """Logits [t, b, k v] as [b, t, k, v]."""
-        return logits.reshape(*logits.shape[:2], self.voices, self.vocab).swapaxes(0, 1)
+    def timed(self, tokens: Array) -> Array:
+        """Phrases [b, t] or [b, t, k], time-major: [t, b, k]."""
+        return tokens.reshape(*tokens.shape[:2], self.voices).swapaxes(0, 1)
 
     def styled(self, style: Array | None) -> Array | None:
         """Shares of styles [b, y], of which `style` int [b] are one each; None where there is none.

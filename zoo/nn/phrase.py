@@ -16,17 +16,27 @@ from zoo.nn.recurrent import Carry, LSTMLayer, advance, squash
 from zoo.nn.variational import Gaussian
 
 
+def spell(tokens: Array, vocab: int) -> dict[str, Array]:
+    """Tokens [t, b, k] one-hot, as an `LSTMLayer` reads them: a single voice as rows of a table."""
+    if tokens.shape[-1] == 1:
+        return {"x": jnp.eye(vocab), "rows": tokens[..., 0]}
+    return {"x": jax.nn.one_hot(tokens, vocab).reshape(*tokens.shape[:2], -1)}
+
+
 class Encoder(nn.Module):
+    vocab: int
     widths: tuple[int, ...]
     latent: int
 
     @nn.compact
-    def __call__(self, x: Array, style: Array | None) -> Gaussian:
-        """One-hot phrases [t, b, k v] and styles [b, y] -> q(z|x, y)."""
+    def __call__(self, tokens: Array, style: Array | None) -> Gaussian:
+        """Phrases [t, b, k] and styles [b, y] -> q(z|x, y)."""
+        ways = spell(tokens, self.vocab), spell(tokens[::-1], self.vocab)
         for i, width in enumerate(self.widths):
-            on, ahead = LSTMLayer(width, name=f"on_{i}")(x, given=style)
-            back, behind = LSTMLayer(width, name=f"back_{i}")(x[::-1], given=style)
+            on, ahead = LSTMLayer(width, name=f"on_{i}")(**ways[0], given=style)
+            back, behind = LSTMLayer(width, name=f"back_{i}")(**ways[1], given=style)
             x = jnp.concatenate([ahead, behind[::-1]], axis=-1)
+            ways = {"x": x}, {"x": x[::-1]}
         last = jnp.concatenate([on.h, back.h], axis=-1)
         dense = lambda name: nn.Dense(
             self.latent, kernel_init=nn.initializers.normal(1e-3), name=name
@@ -35,7 +45,8 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    values: int
+    vocab: int
+    voices: int
     parts: int
     widths: tuple[int, ...]
     conductor: int
@@ -43,7 +54,7 @@ class Decoder(nn.Module):
     def setup(self) -> None:
         self.lstm = [LSTMLayer(width) for width in self.widths]
         self.enter = nn.Dense(2 * sum(self.widths))
-        self.head = nn.Dense(self.values)
+        self.head = nn.Dense(self.voices * self.vocab)
         if self.conductor:
             self.lead, self.wake = LSTMLayer(self.conductor), nn.Dense(2 * self.conductor)
 
@@ -58,16 +69,18 @@ class Decoder(nn.Module):
         """The states of the layers before a part, [.., h] each."""
         return carries(self.enter(told), self.widths)
 
-    def __call__(self, z: Array, x: Array) -> Array:
-        """z [b, z], the one-hot steps before each [t, b, k v] -> logits float32 [t, b, k v]."""
-        (t, b, _), told = x.shape, self.tell(z)
+    def __call__(self, z: Array, before: Array) -> Array:
+        """z [b, z], the steps before each [t, b, k] -> logits float32 [t, b, k, v]."""
+        (t, b, k), told = before.shape, self.tell(z)
         told = told.reshape(-1, told.shape[-1])
-        x = x.reshape(self.parts, t // self.parts, b, -1).swapaxes(0, 1)
-        x = x.reshape(t // self.parts, self.parts * b, -1)
-        for i, (layer, carry) in enumerate(zip(self.lstm, self.begin(told), strict=True)):
-            _, x = layer(x, carry, given=None if i else told)
-        logits = self.head(x).astype(jnp.float32)
-        return logits.reshape(-1, self.parts, b, self.values).swapaxes(0, 1).reshape(t, b, -1)
+        before = before.reshape(self.parts, t // self.parts, b, k).swapaxes(0, 1)
+        before = before.reshape(t // self.parts, self.parts * b, k)
+        read = {**spell(before, self.vocab), "given": told}
+        for layer, carry in zip(self.lstm, self.begin(told), strict=True):
+            read = {"x": layer(carry=carry, **read)[1]}
+        logits = self.head(read["x"]).astype(jnp.float32)
+        logits = logits.reshape(t // self.parts, self.parts, b, k, self.vocab)
+        return logits.swapaxes(0, 1).reshape(t, b, k, self.vocab)
 
 
 def carries(x: Array, widths: tuple[int, ...]) -> tuple[Carry, ...]:

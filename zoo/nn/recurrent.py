@@ -238,14 +238,15 @@ class LSTMLayer(nn.Module):
         w = self.param("w", nn.initializers.lecun_normal(), (x.shape[-1], 4 * self.width))
         u = self.param("u", orthogonal_gates, (self.width, 4 * self.width))
         b = self.param("b", remember, (4 * self.width,))
-        x = x.astype(self.dtype or x.dtype)
+        dtype = self.dtype or x.dtype
+        x = x.astype(dtype)
         if rows is not None and len(x) <= FEW * x.shape[1]:
             w, x = jnp.dot(x, w.astype(x.dtype)), rows
         elif rows is not None:
             x = x[rows]
         if given is not None:
             v = self.param("v", nn.initializers.lecun_normal(), (given.shape[-1], 4 * self.width))
-            given = given.astype(x.dtype)
-            b = b[None] + jnp.dot(given, v.astype(x.dtype), preferred_element_type=jnp.float32)
+            given, v = given.astype(dtype), v.astype(dtype)
+            b = b[None] + jnp.dot(given, v, preferred_element_type=jnp.float32)
         carry = zeros(x.shape[1], self.width) if carry is None else carry
         return unroll(w, u, b, x, carry, reset)
