@@ -11,6 +11,7 @@ from zoo.data.proto import NoteSequence
 from zoo.data.windows import whole
 from zoo.errors import UsageError
 from zoo.latent import Space, reconstruction
+from zoo.measure.attributes import ATTRIBUTES
 from zoo.models import LSTM, MusicVAE
 from zoo.nn.decode import Draw
 from zoo.trained import Trained
@@ -106,6 +107,22 @@ def test_a_piece_that_does_not_fit_is_told_what_would(space):
 def test_bad_requests_say_so(space, call, says):
     with pytest.raises(UsageError, match=says):
         call(space)
+
+
+def test_attribute_vectors_are_the_slopes_of_the_means(space):
+    """Of 300 phrases, more than are encoded at once: each slope is the others' residual's."""
+    rng = np.random.default_rng(0)
+    phrases = rng.choice([1, 1, 2, *range(10, 40)], size=(300, CODEC.length)).astype(np.int32)
+    vectors = space.attribute_vectors(phrases)
+    means = np.asarray(space.model.family.encode(space.model.params, phrases).mean)
+    values = np.stack([measure(phrases, CODEC) for measure in ATTRIBUTES.values()], axis=1)
+    values = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
+    at = list(ATTRIBUTES).index("mean_pitch")
+    others = np.delete(values, at, axis=1)
+    alone = values[:, at] - others @ np.linalg.pinv(others) @ values[:, at]
+    slope = alone @ (means - means.mean(axis=0)) / (alone @ alone)
+    np.testing.assert_allclose(vectors["mean_pitch"], slope, atol=1e-4)
+    assert set(vectors) == set(ATTRIBUTES)
 
 
 def test_samples_are_phrases(space):

@@ -5,7 +5,7 @@ Axes: n pieces, z latent, i step of a path.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import jax
@@ -16,6 +16,7 @@ from zoo.core import Batch, Key, Params
 from zoo.data.codecs import Fit, Phrase
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
+from zoo.measure.attributes import ATTRIBUTES
 from zoo.models import MusicVAE
 from zoo.nn.decode import Draw
 from zoo.nn.variational import Gaussian, active, divergence, marginal, slerp
@@ -24,6 +25,16 @@ from zoo.trained import Trained
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
+
+
+MANY = 256  # phrases that are encoded at a time
+
+
+def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """`rows` by so many, the last of which are filled up with the first."""
+    for first in range(0, len(rows), size):
+        part = rows[first : first + size]
+        yield np.concatenate([part, rows[: size - len(part)]]) if first else part
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,6 +119,26 @@ class Space:
         others = jax.random.normal(jax.random.key(seed), (n, len(z)))
         here = jnp.broadcast_to(jnp.asarray(z), others.shape)
         return np.asarray(slerp(here, others, jnp.array([amount]))[0])
+
+    def attribute_vectors(self, phrases: np.ndarray) -> dict[str, np.ndarray]:
+        """For each of `ATTRIBUTES` the way [z] to more of it, from phrases [n, t] that have it all.
+
+        At strength 1 it is how far posterior means lie apart where phrases differ by a standard
+        deviation in that attribute and in no other: by least squares, since attributes go together
+        (what has more notes has smaller leaps), and a mere difference of means, as in Roberts et
+        al. 2018, would move all of them.
+        """
+        codec = self.model.codec
+        assert isinstance(codec, Phrase)
+        values = np.stack([measure(phrases, codec) for measure in ATTRIBUTES.values()], axis=1)
+        known = np.isfinite(values).all(axis=1)
+        values, phrases = values[known], phrases[known]
+        encode = lambda part: np.asarray(self._encode(self.model.params, part).mean)
+        means = np.concatenate([*map(encode, batched(phrases, MANY))])[: len(phrases)]
+        spread = np.maximum(values.std(axis=0), 1e-9)
+        standard = (values - values.mean(axis=0)) / spread
+        ways, *_ = np.linalg.lstsq(standard, means - means.mean(axis=0), rcond=None)
+        return dict(zip(ATTRIBUTES, ways.astype(np.float32), strict=True))
 
     @functools.cached_property
     def _encode(self) -> Callable[..., Gaussian]:
