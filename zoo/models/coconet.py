@@ -29,6 +29,7 @@ from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.nn import orderless
 from zoo.nn.decode import Draw
+from zoo.nn.dense import Dense
 from zoo.nn.timewise import Dropout
 from zoo.nn.twoway import TwoWay, attend
 
@@ -59,16 +60,16 @@ class Net(nn.Module):
     dropout: float
 
     def setup(self) -> None:
-        self.enter = nn.Dense(self.width)
+        self.enter = Dense(self.width)
         self.stack = [TwoWay(self.width, self.heads, 5, self.dropout) for _ in range(self.layers)]
         self.norm, self.middle = nn.LayerNorm(), [nn.LayerNorm(), nn.LayerNorm()]
-        self.look = nn.Dense(self.width)
+        self.look = Dense(self.width)
         wide, small = self.decide_width, nn.initializers.normal(0.3)
         self.heard = self.param("heard", small, (self.voices, self.vocab, wide))
         self.which = self.param("which", small, (self.voices, wide))
-        self.weigh, self.hidden = nn.Dense(wide), nn.Dense(wide)
-        self.gain = nn.Dense(2 * (2 * NEAR + 1) + 1)
-        self.head = nn.Dense(self.vocab)
+        self.weigh, self.hidden = Dense(wide), Dense(wide)
+        self.gain = Dense(2 * (2 * NEAR + 1) + 1)
+        self.head = Dense(self.vocab)
         self.drop = Dropout(self.dropout)
 
     def __call__(self, tokens: Array, given: Array, mask: Array, order: Array, still: bool):

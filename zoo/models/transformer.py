@@ -23,7 +23,7 @@ from zoo.errors import UsageError
 from zoo.nn.attention import Clock, Position, Ring, SelfAttention, empty, tick
 from zoo.nn.blockwise import Reach, reach
 from zoo.nn.decode import Draw, generate
-from zoo.nn.dense import gelu_product, normalise, product
+from zoo.nn.dense import Dense, gelu_product, normalise
 from zoo.nn.grammar import Grammar
 from zoo.nn.likelihood import mean_nll
 
@@ -47,9 +47,9 @@ class Block(nn.Module):
         small = nn.initializers.variance_scaling(self.scale**2, "fan_in", "truncated_normal")
         sizes = self.width, self.heads, self.length
         self.attention = SelfAttention(*sizes, self.position, self.scale)
-        self.up = nn.Dense(4 * self.width, use_bias=False, dot_general=product)
+        self.up = Dense(4 * self.width, use_bias=False)
         down = {"dot_general": gelu_product, "kernel_init": small}
-        self.down = nn.Dense(self.width, use_bias=False, **down)
+        self.down = Dense(self.width, use_bias=False, **down)
         self.drop = nn.Dropout(self.dropout)
 
     def feed(self, x: Array) -> Array:
@@ -84,7 +84,7 @@ class Net(nn.Module):
         sizes = self.width, self.heads, self.length, self.position, self.dropout, scale
         self.blocks = [Block(*sizes) for _ in range(self.layers)]
         self.drop = nn.Dropout(self.dropout)
-        self.head = nn.Dense(self.vocab, use_bias=False, dot_general=product)
+        self.head = Dense(self.vocab, use_bias=False)
 
     def __call__(self, inputs: Array, still: bool) -> Array:
         """Inputs [b, t] -> logits float32 [b, t, v]; `still` turns dropout off."""

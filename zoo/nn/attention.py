@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from zoo.core import Array
 from zoo.nn import blockwise
 from zoo.nn.blockwise import NEVER, Reach
-from zoo.nn.dense import product
+from zoo.nn.dense import Dense
 from zoo.nn.position import relative, rotate, skew
 
 Position = Literal["rotary", "relative"]
@@ -89,8 +89,8 @@ class SelfAttention(nn.Module):
 
     def setup(self) -> None:
         small = nn.initializers.variance_scaling(self.scale**2, "fan_in", "truncated_normal")
-        self.qkv = nn.Dense(3 * self.width, use_bias=False, dot_general=product)
-        self.out = nn.Dense(self.width, use_bias=False, dot_general=product, kernel_init=small)
+        self.qkv = Dense(3 * self.width, use_bias=False)
+        self.out = Dense(self.width, use_bias=False, kernel_init=small)
         if self.position == "relative":
             shape = (self.heads, self.length, self.width // self.heads)
             self.distance = self.param("distance", nn.initializers.normal(shape[-1] ** -0.5), shape)

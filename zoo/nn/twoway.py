@@ -3,16 +3,21 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zoo.core import Array
+from zoo.nn.dense import Dense
 from zoo.nn.timewise import NEVER, Dropout
 
 
 def rotated(x: Array, longest: float = 10_000.0) -> Array:
-    """Queries or keys [b, t, h, d] turned by their step (rotary positions, Su et al. 2021)."""
+    """Queries or keys [b, t, h, d] turned by their step (rotary positions, Su et al. 2021).
+
+    Sines are made here and now: XLA would make them again for every row and head.
+    """
     half = x.shape[-1] // 2
-    angle = jnp.multiply.outer(jnp.arange(x.shape[1]), longest ** (-jnp.arange(half) / half))
-    cos, sin = (f(angle).astype(x.dtype)[None, :, None] for f in (jnp.cos, jnp.sin))
+    angle = np.outer(np.arange(x.shape[1]), longest ** (-np.arange(half) / half))
+    cos, sin = (jnp.asarray(f(angle), x.dtype)[None, :, None] for f in (np.cos, np.sin))
     a, b = jnp.split(x, 2, axis=-1)
     return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
 
@@ -38,12 +43,12 @@ class TwoWay(nn.Module):
         b, t, d = x.shape
         drop = Dropout(self.dropout)
         taps = self.param("taps", nn.initializers.normal(self.reach**-0.5), (self.reach, d))
-        y = nn.Dense(d)(nn.LayerNorm()(x)) * mask[..., None]
+        y = Dense(d)(nn.LayerNorm()(x)) * mask[..., None]
         y = jnp.pad(y, ((0, 0), (self.reach // 2, self.reach // 2), (0, 0)))
         y = sum(taps[i][None, None] * y[:, i : i + t] for i in range(self.reach))
-        x = x + drop(nn.Dense(d)(nn.gelu(y)), still)
-        qkv = nn.Dense(3 * d, use_bias=False)(nn.LayerNorm()(x)).reshape(b, t, 3, self.heads, -1)
+        x = x + drop(Dense(d)(nn.gelu(y)), still)
+        qkv = Dense(3 * d, use_bias=False)(nn.LayerNorm()(x)).reshape(b, t, 3, self.heads, -1)
         y = attend(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2], mask)
-        x = x + drop(nn.Dense(d)(y.reshape(b, t, d)), still)
-        y = drop(nn.gelu(nn.Dense(2 * d)(nn.LayerNorm()(x))), still)
-        return x + drop(nn.Dense(d)(y), still)
+        x = x + drop(Dense(d)(y.reshape(b, t, d)), still)
+        y = drop(nn.gelu(Dense(2 * d)(nn.LayerNorm()(x))), still)
+        return x + drop(Dense(d)(y), still)
