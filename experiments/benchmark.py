@@ -41,6 +41,7 @@ from zoo.train.optim import optimizers
 from zoo.train.step import due, init, make_step
 
 SIDE = 2048  # of the matmul that a step is measured against
+ENOUGH = 60.0  # seconds for which the drawing of many rows is timed, whatever the rounds
 
 
 class Case(NamedTuple):
@@ -140,13 +141,12 @@ def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], 
 
     A primer holds off the end of rows of events, so that all of them are drawn.
     """
-    sample = functools.partial(jax.jit(family.sample, static_argnames="n"), n=n)
-    run = functools.partial(sample, params, jax.random.key(0))
-    shape = jax.eval_shape(run).shape
+    args, given = (params, jax.random.key(0)), {}
+    shape = jax.eval_shape(functools.partial(family.sample, n=n), *args).shape
     if len(shape) == 2 and "primer" in inspect.signature(family.sample).parameters:
-        run = functools.partial(run, primer=jnp.ones(shape, jnp.int32))
-    jax.block_until_ready(run())
-    return run, n * shape[1]
+        given = {"primer": jnp.ones(shape, jnp.int32)}
+    sample = jax.jit(family.sample, static_argnames="n").lower(*args, n=n, **given).compile()
+    return functools.partial(sample, *args, **given), n * shape[1]
 
 
 def sampling(family: Family, params: Any, peer: str | None, rounds: int) -> dict[str, Any]:
@@ -159,12 +159,20 @@ def sampling(family: Family, params: Any, peer: str | None, rounds: int) -> dict
         theirs.append(seconds(loop) if loop else float("nan"))
     return {
         "samples_1": events / statistics.median(ours),
-        "samples_64": all_events / statistics.median(seconds(many) for _ in range(rounds)),
+        "samples_64": all_events / statistics.median(repeated(many, rounds)),
         "peer_samples_1": events / statistics.median(theirs) if loop else None,
         "peer_samples_ratio": (
             statistics.median(map(float.__truediv__, theirs, ours)) if loop else None
         ),
     }
+
+
+def repeated(run: Callable[[], object], rounds: int) -> list[float]:
+    """How long each of `rounds` runs took, or of as many as ENOUGH seconds have room for."""
+    taken = [seconds(run)]
+    while len(taken) < rounds and sum(taken) < ENOUGH:
+        taken.append(seconds(run))
+    return taken
 
 
 def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, Any]:

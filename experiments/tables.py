@@ -60,7 +60,11 @@ PROTOCOLS = {  # experiment: the metric, its unit, and what is published for it
         "nats per voice token, validation",
         "Coconet, in order, 0.436; Music Transformer 0.335",
     ),
-    "chorales_framewise": ("test_nll", "nats per 16th, test", "Coconet 0.57"),
+    "chorales_framewise": (
+        "test_ensembled",
+        "nats per 16th, test, as scored there",
+        "Coconet 0.57",
+    ),
 }
 
 
@@ -101,13 +105,18 @@ def machine() -> str:
     return f"{found['device']}; JAX {versions['jax']}, {found['peer']} {versions[found['peer']]}"
 
 
+def framewise() -> str:
+    """The likelihood of frames, where the table has the score that Coconet's code gives."""
+    return "{mean:.2f}".format(**result("chorales_framewise")["metrics"]["test_framewise"])
+
+
 def music() -> str:
     seconds = result("music")["seconds"]
     return f"{seconds / 60:.1f} minutes"
 
 
 TABLES = {"likelihood": likelihood, "polyphonic": polyphonic, "speed": speed}
-FIGURES = {"minutes of music": music, "machine": machine}
+FIGURES = {"minutes of music": music, "machine": machine, "framewise": framewise}
 
 
 def written(text: str) -> str:

@@ -1,6 +1,7 @@
 """Every command and every line of Python in the README, run: small, but as they stand."""
 
 import pathlib
+import random
 import re
 import runpy
 import shlex
@@ -19,6 +20,7 @@ SMALL = {  # what is added to a command to make it small
     "tunes_lstm.py": "--steps 3 --width 8 --layers 1 --embed 8 --batch 8 --length 32 --samples 1",
     "polyphonic_jsb.py": "--steps 2 --width 8 --layers 1 --depth 1 --heads 1 --members 1 "
     "--length 32 --batch 8 --samples 1",
+    "music_vae_2bar.py": "--steps 2 --encoder 8 --decoder 8 --latent 4 --batch 8 --samples 1",
     "benchmark.py": "--families markov --rounds 1",
 }
 ELSEWHERE = {  # commands that need another machine, and the test that runs what they do
@@ -43,6 +45,11 @@ def folder_of_tunes(tmp_path, monkeypatch, abc_folder):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
     shutil.copytree(abc_folder, tmp_path / "music")
+    rng = random.Random(1)
+    for name in ("one", "two", *map(str, range(80))):  # so many that every split has a reel
+        bars = "|".join("".join(rng.choice("DEFGABcdefg") for _ in range(8)) for _ in range(4))
+        text = f"X:1\nT:{name}\nM:4/4\nL:1/8\nK:G\n{bars}|]\n"
+        (tmp_path / "music" / f"{name}.abc").write_text(text)
     chord = np.zeros((24, 88), np.uint8)
     chord[:, [27, 39, 43, 48]] = 1
     cell = np.empty((1, 2), object)

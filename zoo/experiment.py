@@ -241,7 +241,8 @@ def run(
 
     def validate(params: Params) -> dict[str, float]:
         metrics = measure(params, "validation")
-        return {"valid": metrics["nll"], **{f"valid_{k}": v for k, v in metrics.items()}}
+        # what is descended: a likelihood, or that and what its latents are charged for
+        return {"valid": metrics["loss"], **{f"valid_{k}": v for k, v in metrics.items()}}
 
     trained = {"tx": adam.rule(steps), "steps": steps, "workdir": workdir, "options": options}
     outcome = loop.fit(model, task.batches, **trained, meta=config, validate=validate)
