@@ -26,6 +26,12 @@ def markdown(head: list[str], rows: Rows) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def spread(figure: dict[str, Any]) -> str:
+    """The mean over seeds, and where there are several how far they lie apart."""
+    text = "{mean:.3f} ± {std:.3f}" if len(figure["seeds"]) > 1 else "{mean:.3f}"
+    return text.format(**figure)
+
+
 def likelihood() -> str:
     """Every published experiment on tunes, best first."""
     found = [result(path.stem) for path in sorted(RESULTS.glob("tunes_*.json"))]
@@ -33,7 +39,7 @@ def likelihood() -> str:
     rows = [
         [
             f"[`{one['experiment']}`](experiments/{one['experiment']}.py)",
-            "{mean:.3f} ± {std:.3f}".format(**one["metrics"]["test_nll"]),
+            spread(one["metrics"]["test_nll"]),
             str(len(one["metrics"]["test_nll"]["seeds"])),
             f"{max(one['seconds']):.0f} s",
             one["device"],
@@ -80,7 +86,7 @@ def polyphonic() -> str:
                 [
                     f"[`{name}`](experiments/{name}.py)",
                     unit,
-                    "{mean:.3f} ± {std:.3f}".format(**figures[metric]),
+                    spread(figures[metric]),
                     "{mean:.3f}".format(**alone) if alone else "-",
                     published,
                     str(len(figures[metric]["seeds"])),

@@ -100,6 +100,14 @@ def test_likelihood_is_exact_where_z_says_nothing():
     np.testing.assert_allclose(found, log_p.sum(axis=1), rtol=1e-5)
 
 
+def test_likelihood_without_a_style_is_that_of_all_alike():
+    family = dataclasses.replace(TINY, conductor=0, particles=2)
+    params, batch = born(family), family.example(3)
+    score = lambda style: family.log_prob(params, batch["tokens"], batch["mask"], style)
+    each = np.stack([score(jnp.full(3, y)) for y in range(2)])
+    np.testing.assert_allclose(score(None), np.log(np.exp(each).mean(axis=0)), rtol=1e-5)
+
+
 def test_more_particles_come_closer():
     few, many = (dataclasses.replace(FLAT, particles=n) for n in (1, 256))
     params, batch = born(FLAT), FLAT.example(8)

@@ -48,7 +48,8 @@ def attention(
     below.vlines(lines, 0, times[-1], color="#cfcbc4", lw=0.6, zorder=0)
     event, ago, since = _past(weights, times)
     side = 72 * 0.6 * figure.get_size_inches()[0] / len(times)  # points to an event
-    colours = _faded(weights[event, ago])
+    # by the root: attention spread over forty events is a fortieth each, and would not be seen
+    colours = _faded(np.sqrt(weights[event, ago]))
     below.scatter(times[event], since, side**2, colours, marker="s", linewidth=0)
     below.set(ylim=(0, 1.02 * since.max(initial=1)), xlabel="bar", ylabel="quarters ago")
     above.set(xlabel="", ylim=(low - 0.5, high + 2 + RISE))

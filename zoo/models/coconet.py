@@ -60,10 +60,9 @@ class Net(nn.Module):
     dropout: float
 
     def setup(self) -> None:
-        self.enter = Dense(self.width)
+        self.enter, self.look = Dense(self.width), Dense(self.width)
         self.stack = [TwoWay(self.width, self.heads, 5, self.dropout) for _ in range(self.layers)]
         self.norm, self.middle = nn.LayerNorm(), [nn.LayerNorm(), nn.LayerNorm()]
-        self.look = Dense(self.width)
         wide, small = self.decide_width, nn.initializers.normal(0.3)
         self.heard = self.param("heard", small, (self.voices, self.vocab, wide))
         self.which = self.param("which", small, (self.voices, wide))

@@ -166,7 +166,14 @@ class MusicVAE:
     def log_prob(
         self, params: Params, tokens: Array, mask: Array, style: Array | None = None
     ) -> Array:
-        """Importance-weighted log-likelihood [b] in nats, a lower bound on average (Burda 2016)."""
+        """Importance-weighted log-likelihood [b] in nats, a lower bound on average (Burda 2016).
+
+        Without a `style`, that of the mixture of all, equally likely.
+        """
+        if self.styles and style is None:
+            each = lambda y: self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
+            mixed = jax.lax.map(each, jnp.arange(self.styles))
+            return jax.nn.logsumexp(mixed, axis=0) - math.log(self.styles)
         q = self.encode(params, tokens, style)
         z = jax.vmap(q.sample)(jax.random.split(jax.random.key(0), self.particles))
         log_p = jax.lax.map(lambda z: self.score(params, z, tokens, style)[0], z)
