@@ -162,8 +162,10 @@ def test_accumulated_parts_give_the_result_of_the_whole(family):
     whole, _ = jitted(family)(state, batch, due=names)
     parts, _ = jitted(family, accumulate=4)(state, batch, due=names)
     assert jax.tree.structure(whole) == jax.tree.structure(parts)
-    if not draws(family):
+    try:
         close(whole.params, parts.params, atol=1e-4)
+    except AssertionError:
+        assert draws(family)
 
 
 def test_bf16_matmuls_keep_f32_masters_and_stay_near(family):

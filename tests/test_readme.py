@@ -21,6 +21,9 @@ SMALL = {  # what is added to a command to make it small
     "polyphonic_jsb.py": "--steps 2 --width 8 --layers 1 --depth 1 --heads 1 --members 1 "
     "--length 32 --batch 8 --samples 1",
     "music_vae_2bar.py": "--steps 2 --encoder 8 --decoder 8 --latent 4 --batch 8 --samples 1",
+    "zoo interpolate": "--steps 2",
+    "zoo mix": "--n 1",
+    "zoo vary": "--n 1",
     "benchmark.py": "--families markov --rounds 1",
 }
 ELSEWHERE = {  # commands that need another machine, and the test that runs what they do

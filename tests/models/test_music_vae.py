@@ -18,7 +18,7 @@ FORMS = {
     "flat": FLAT,
     "in bars": dataclasses.replace(TINY, styles=0),
     "voices": dataclasses.replace(TINY, voices=2, styles=0),
-    "one layer": dataclasses.replace(TINY, encoder=(4, 4), decoder=(6,), styles=0),
+    "two layers": dataclasses.replace(TINY, encoder=(4, 4), decoder=(6, 5), styles=0),
 }
 
 

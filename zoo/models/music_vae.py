@@ -242,5 +242,5 @@ class MusicVAE:
 
 
 TINY = MusicVAE(
-    vocab=8, bars=2, steps=4, latent=4, encoder=(6,), decoder=(6, 6), conductor=5, styles=2
+    vocab=8, bars=2, steps=4, latent=4, encoder=(6,), decoder=(6,), conductor=5, styles=2
 )
