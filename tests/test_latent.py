@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from zoo.data.codecs import Phrase
+from zoo.data.pipeline import whole
+from zoo.data.polyphonic import Arrays
 from zoo.data.proto import NoteSequence
-from zoo.data.windows import whole
 from zoo.errors import UsageError
 from zoo.latent import Space, reconstruction
 from zoo.measure.attributes import ATTRIBUTES
@@ -131,8 +132,8 @@ def test_samples_are_phrases(space):
 
 def test_what_comes_back_is_measured(space):
     rows = np.stack([CODEC.encode(piece) for piece in (ONE, OTHER, ONE)])
-    figures = reconstruction(space.model, whole(rows, 2), particles=(1, 16))
-    again = reconstruction(space.model, whole(rows, 4), particles=(1, 16))
+    figures = reconstruction(space.model, whole(Arrays(rows), CODEC, 2), particles=(1, 16))
+    again = reconstruction(space.model, whole(Arrays(rows), CODEC, 4), particles=(1, 16))
     assert 0 <= figures["accuracy_sampled"] < 0.5
     q = space.model.family.encode(space.model.params, rows)
     expected = 0.5 * (q.mean**2 + np.exp(2 * q.log_std) - 1) - q.log_std

@@ -17,13 +17,13 @@ import numpy as np
 import tyro
 
 from zoo.core import Batch, Family, Params
-from zoo.data import windows
 from zoo.data.codecs import Phrase, make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
 from zoo.data.polyphonic import KEYS, Arrays, read
 from zoo.data.records import data_root
+from zoo.data.windows import cut
 from zoo.errors import UsageError, exit_on_error
 from zoo.listen.gallery import gallery
 from zoo.record import record
@@ -92,7 +92,7 @@ class Task:
 
     name: str
     codec: Codec
-    batches: Batches | Crops | windows.Phrases
+    batches: Batches | Crops
     whole: Callable[[str], Iterable[Batch]]
     """A split, every piece of it once."""
     real: list[np.ndarray]
@@ -126,8 +126,8 @@ def events(
     pieces = {split: corpus_pieces(music.corpus, split, codec) for split in SPLITS}
     if pieces["train"].shape:
         raise UsageError(f"{name} reads one event at a time: give --codec melody or performance.")
-    cut = (music.batch, music.length, options.seed, music.transpose, process)
-    batches = Batches(pieces["train"], codec, *cut)
+    size = (music.batch, music.length, options.seed, music.transpose, process)
+    batches = Batches(pieces["train"], codec, *size)
     over = lambda split: whole(pieces[split], codec, music.batch, process)
     task = Task(name, codec, batches, over, pieces["test"][:3], music)
     return run(family(codec.vocab), task, workdir, steps, adam, options, samples, finish, began)
@@ -150,8 +150,8 @@ def frames(
     process = connected(options, frames.batch)
     codec, pieces = source(frames)
     values = pieces["train"].shape[0]
-    cut = (frames.batch, frames.length, options.seed, frames.transpose, process)
-    batches = Crops(pieces["train"], codec, *cut)
+    size = (frames.batch, frames.length, options.seed, frames.transpose, process)
+    batches = Crops(pieces["train"], codec, *size)
     over = lambda split: whole_frames(pieces[split], frames.batch, process)
     task = Task(name, codec, batches, over, pieces["test"][:3], frames)
     return run(family(values), task, workdir, steps, adam, options, samples, finish, began)
@@ -174,11 +174,11 @@ def phrases(
     process = connected(options, bars.batch)
     codec = Phrase(bars.bars, bars.metres)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
-    rows = {split: windows.cut(pieces[split], codec, codec.bars) for split in SPLITS[1:]}
-    every = windows.cut(pieces["train"], codec)
-    batches = windows.Phrases(every, codec, bars.batch, options.seed, bars.transpose, process)
-    over = lambda split: windows.whole(rows[split], bars.batch, process)
-    task = Task(name, codec, batches, over, list(rows["test"][:3]), bars)
+    rows = {split: cut(pieces[split], codec, codec.bars) for split in SPLITS[1:]}
+    size = (bars.batch, codec.length, options.seed, bars.transpose, process)
+    batches = Crops(cut(pieces["train"], codec), codec, *size)
+    over = lambda split: whole(rows[split], codec, bars.batch, process)
+    task = Task(name, codec, batches, over, rows["test"][:3], bars)
     return run(family(codec), task, workdir, steps, adam, options, samples, finish, began)
 
 
@@ -200,7 +200,7 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
     """
     if isinstance(codec := model.codec, Phrase):
         lines = corpus_pieces(spec, split, codec.whole)
-        return windows.whole(windows.cut(lines, codec, codec.bars), batch)
+        return whole(cut(lines, codec, codec.bars), codec, batch)
     file = pathlib.Path(spec).suffix in (".mat", ".json")
     pieces = read(spec)[split] if file else corpus_pieces(spec, split, model.codec)
     frame = model.family.example(1)["tokens"].shape[2:]
