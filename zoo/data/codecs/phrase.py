@@ -86,8 +86,10 @@ class Phrase:
         except Refused as refused:
             if refused.reason != "metre":
                 raise
+            # to add a metre is no cure here: its bars are of another length
+            bar, kinds = refused.detail.partition(";")[0], " or ".join(self.metres)
             raise Refused(
-                "metre", f"{refused.detail} Phrases are of {' or '.join(self.metres)}."
+                "metre", f"{bar}. Phrases are of {kinds}: other metres need a model of their own."
             ) from refused
         return Fit(self._strip(stream), notes)
 
