@@ -17,6 +17,7 @@ FLAT = dataclasses.replace(TINY, conductor=0, styles=0)
 FORMS = {
     "flat": FLAT,
     "in bars": dataclasses.replace(TINY, styles=0),
+    "read in bars": dataclasses.replace(TINY, summary=3, styles=0),
     "voices": dataclasses.replace(TINY, voices=2, styles=0),
     "two layers": dataclasses.replace(TINY, encoder=(4, 4), decoder=(6, 5), styles=0),
 }
@@ -65,12 +66,22 @@ def test_each_bar_starts_from_its_conductor():
         assert jnp.allclose(one, two, atol=1e-6) == same
 
 
-def test_the_encoder_reads_both_ends():
-    tokens, params = FLAT.example(1)["tokens"], born(FLAT)
-    encode = jax.jit(FLAT.encode)
-    for at in (0, -1):
+@pytest.mark.parametrize("name", ["flat", "read in bars"])
+def test_the_encoder_reads_all_of_a_phrase_in_its_order(name):
+    family = FORMS[name]
+    tokens, params = family.example(1)["tokens"], born(family)
+    encode = jax.jit(family.encode)
+    turned = jnp.roll(tokens, family.steps, axis=1)  # the same bars, the other way round
+    assert not jnp.allclose(encode(params, tokens).mean, encode(params, turned).mean, atol=1e-4)
+    for at in range(family.length):
         other = tokens.at[0, at].set(1 + tokens[0, at] % 7)
         assert not jnp.allclose(encode(params, tokens).mean, encode(params, other).mean, atol=1e-4)
+
+
+def test_the_rate_is_float32_whatever_is_multiplied():
+    params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), born(FLAT))
+    q = jax.eval_shape(FLAT.encode, params, FLAT.example(1)["tokens"])
+    assert {x.dtype for x in q} == {jnp.dtype("float32")}
 
 
 def test_the_loss_is_the_bound():

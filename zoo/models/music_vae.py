@@ -7,11 +7,12 @@ a whole (flat) or bar by bar, each bar told by a conductor what it is about. Wha
 the evidence lower bound of Kingma & Welling 2013. Axes: b row, t step, k voice, v vocabulary, z
 latent, y style, u bar, d what a bar is told, h width.
 
-Deviations. Voices are written by one decoder, which hears all of them, not by one each. A bar is
-told its number besides, and the conductor reads z at every bar. In scheduled sampling (Bengio et
-al. 2015) the network's own tokens come from a first pass under teacher forcing (Mihaylova & Martins
-2019), so that all steps are still trained side by side. The style y is ours: both encoder and
-decoder read it at every step, so that z need not say it.
+Deviations. The encoder may read bars side by side, and then what it knows of each. Voices are
+written by one decoder, which hears all of them, not by one each. A bar is told its number besides,
+and the conductor reads z at every bar. In scheduled sampling (Bengio et al. 2015) the network's own
+tokens come from a first pass under teacher forcing (Mihaylova & Martins 2019), so that all steps
+are still trained side by side. The style y is ours: both encoder and decoder read it at every step,
+so that z need not say it.
 """
 
 import dataclasses
@@ -34,7 +35,8 @@ class MusicVAE:
     """Sizes; what the bound is charged; and how the decoder is helped.
 
     Phrases are `bars` bars of `steps` steps of `voices` voices. `encoder` and `decoder` are the
-    widths of layers, `conductor` that of the LSTM that leads the bars, 0 for a flat decoder.
+    widths of layers, `conductor` that of the LSTM that leads the bars, 0 for a flat decoder, and
+    `summary` that of the layer that reads what was read of each bar, 0 to read a phrase as a whole.
     `styles`: how many there are, 0 where phrases have none. `beta` is reached as `1 - anneal^step`;
     `free` nats of a phrase and `each` of every latent cost nothing. `schedule`: steps in which
     teacher forcing gives way to the network's own tokens, by the inverse sigmoid; 0 for never.
@@ -52,6 +54,7 @@ class MusicVAE:
     encoder: tuple[int, ...] = (512,)
     decoder: tuple[int, ...] = (256, 256)
     conductor: int = 0
+    summary: int = 0
     styles: int = 0
     beta: float = 0.2
     anneal: float = 0.999
@@ -78,7 +81,7 @@ class MusicVAE:
 
     @property
     def read(self) -> Encoder:
-        return Encoder(self.vocab, self.encoder, self.latent)
+        return Encoder(self.vocab, self.bars, self.encoder, self.summary, self.latent)
 
     @property
     def write(self) -> Decoder:

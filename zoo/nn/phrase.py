@@ -23,25 +23,44 @@ def spell(tokens: Array, vocab: int) -> dict[str, Array]:
     return {"x": jax.nn.one_hot(tokens, vocab).reshape(*tokens.shape[:2], -1)}
 
 
+def apart(tokens: Array, parts: int) -> Array:
+    """Phrases [t, b, k] in parts that are read side by side: [t / parts, parts b, k]."""
+    t, b, k = tokens.shape
+    tokens = tokens.reshape(parts, t // parts, b, k).swapaxes(0, 1)
+    return tokens.reshape(t // parts, parts * b, k)
+
+
+def both_ways(ways: tuple[dict, dict], widths: tuple[int, ...], style: Array | None, name: str):
+    """What bidirectional layers know of a whole when they have read it: [b, 2h]."""
+    for i, width in enumerate(widths):
+        on, ahead = LSTMLayer(width, name=f"{name}on_{i}")(**ways[0], given=style)
+        back, behind = LSTMLayer(width, name=f"{name}back_{i}")(**ways[1], given=style)
+        x = jnp.concatenate([ahead, behind[::-1]], axis=-1)
+        ways = {"x": x}, {"x": x[::-1]}
+    return jnp.concatenate([on.h, back.h], axis=-1)
+
+
 class Encoder(nn.Module):
     vocab: int
+    parts: int
     widths: tuple[int, ...]
+    summary: int
     latent: int
 
     @nn.compact
     def __call__(self, tokens: Array, style: Array | None) -> Gaussian:
         """Phrases [t, b, k] and styles [b, y] -> q(z|x, y)."""
+        (_, b, _), parts = tokens.shape, self.parts if self.summary else 1
+        tokens = apart(tokens, parts)
+        given = style if style is None else jnp.tile(style, (parts, 1))
         ways = spell(tokens, self.vocab), spell(tokens[::-1], self.vocab)
-        for i, width in enumerate(self.widths):
-            on, ahead = LSTMLayer(width, name=f"on_{i}")(**ways[0], given=style)
-            back, behind = LSTMLayer(width, name=f"back_{i}")(**ways[1], given=style)
-            x = jnp.concatenate([ahead, behind[::-1]], axis=-1)
-            ways = {"x": x}, {"x": x[::-1]}
-        last = jnp.concatenate([on.h, back.h], axis=-1)
-        dense = lambda name: nn.Dense(
-            self.latent, kernel_init=nn.initializers.normal(1e-3), name=name
-        )
-        return Gaussian(dense("mean")(last), dense("log_std")(last))
+        last = both_ways(ways, self.widths, given, "")
+        if self.summary:
+            x = last.reshape(parts, b, -1)
+            last = both_ways(({"x": x}, {"x": x[::-1]}), (self.summary,), style, "sum_")
+        small = nn.initializers.normal(1e-3)
+        say = lambda name: nn.Dense(self.latent, kernel_init=small, name=name)(last)
+        return Gaussian(*(say(name).astype(jnp.float32) for name in ("mean", "log_std")))
 
 
 class Decoder(nn.Module):
@@ -73,9 +92,7 @@ class Decoder(nn.Module):
         """z [b, z], the steps before each [t, b, k] -> logits float32 [t, b, k, v]."""
         (t, b, k), told = before.shape, self.tell(z)
         told = told.reshape(-1, told.shape[-1])
-        before = before.reshape(self.parts, t // self.parts, b, k).swapaxes(0, 1)
-        before = before.reshape(t // self.parts, self.parts * b, k)
-        read = {**spell(before, self.vocab), "given": told}
+        read = {**spell(apart(before, self.parts), self.vocab), "given": told}
         for layer, carry in zip(self.lstm, self.begin(told), strict=True):
             read = {"x": layer(carry=carry, **read)[1]}
         logits = self.head(read["x"]).astype(jnp.float32)
