@@ -53,7 +53,7 @@ def music_vae_16bar_hierarchical(
         name: what the result is called.
     """
     return phrases(
-        lambda codec: MusicVAE(
+        lambda codec, styles: MusicVAE(
             vocab=codec.vocab,
             bars=codec.bars,
             steps=codec.bar,
@@ -65,6 +65,7 @@ def music_vae_16bar_hierarchical(
             beta=beta,
             anneal=anneal,
             free=free,
+            styles=styles,
         ),
         name=name,
         workdir=workdir,

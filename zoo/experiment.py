@@ -5,18 +5,15 @@ command line, and `events` is the body that such functions share.
 """
 
 import dataclasses
-import json
 import pathlib
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import tyro
 
-from zoo.core import Batch, Family, Params
+from zoo.core import Batch, Family
 from zoo.data.codecs import Phrase, make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces, corpus_pieces
@@ -25,13 +22,10 @@ from zoo.data.polyphonic import KEYS, Arrays, read
 from zoo.data.records import data_root
 from zoo.data.windows import cut
 from zoo.errors import UsageError, exit_on_error
-from zoo.listen.gallery import gallery
-from zoo.record import record
-from zoo.results import compare, provenance, write
-from zoo.train import hosts, loop, precision, shard
-from zoo.train.evaluate import evaluator
+from zoo.running import Finish, Task, connected, run
+from zoo.train import loop
 from zoo.train.optim import Adam
-from zoo.trained import Trained, load
+from zoo.trained import Trained
 
 SPLITS = ("train", "validation", "test")
 
@@ -78,29 +72,14 @@ class Bars:
     """tunes, essen, folder:/path/to/your/files, or a union such as tunes+essen."""
     bars: int = 2
     """Bars of a phrase."""
-    metres: tuple[str, ...] = ("4/4", "2/2")
-    """The metres that are read, whose bars are of one length."""
+    metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
+    """The metres that are read: the first, and others whose bars make up one of it."""
     batch: int = 128
     """Phrases in a batch, over all devices."""
     transpose: int = 5
     """Most semitones up or down by which a phrase is moved, at random, in training."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What a model is trained on and measured by, and what it is told to be named after."""
-
-    name: str
-    codec: Codec
-    batches: Batches | Crops
-    whole: Callable[[str], Iterable[Batch]]
-    """A split, every piece of it once."""
-    real: list[np.ndarray]
-    """A few pieces that no model is trained on."""
-    music: Music | Frames | Bars
-
-
-Finish = Callable[[Trained, Callable[[str], Iterable[Batch]]], dict[str, Any]]
+    styles: bool = False
+    """Whether a model is told of every phrase which of the corpus's styles it is of."""
 
 
 def events(
@@ -158,7 +137,7 @@ def frames(
 
 
 def phrases(
-    family: Callable[[Phrase], Family],
+    family: Callable[[Phrase, tuple[str, ...]], Family],
     *,
     name: str,
     workdir: str | pathlib.Path,
@@ -169,17 +148,19 @@ def phrases(
     samples: int = 8,
     finish: Finish | None = None,
 ) -> dict[str, Any]:
-    """As `events`, for `family(codec)`, which reads phrases; those measured do not overlap."""
+    """As `events`, for `family(codec, styles)`, which reads phrases; those measured are apart."""
     began = time.perf_counter()
     process = connected(options, bars.batch)
     codec = Phrase(bars.bars, bars.metres)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
-    rows = {split: cut(pieces[split], codec, codec.bars) for split in SPLITS[1:]}
+    styles = tuple(sorted(set(pieces["train"].styles))) if bars.styles else ()
+    cuts = lambda split, stride: cut(pieces[split], codec, stride, styles, pieces[split].styles)
+    rows = {split: cuts(split, codec.bars) for split in SPLITS[1:]}
     size = (bars.batch, codec.length, options.seed, bars.transpose, process)
-    batches = Crops(cut(pieces["train"], codec), codec, *size)
-    over = lambda split: whole(rows[split], codec, bars.batch, process)
+    batches = Crops(cuts("train", 1), codec, *size)
+    over = lambda split: whole_frames(rows[split], bars.batch, process, codec.length)
     task = Task(name, codec, batches, over, rows["test"][:3], bars)
-    return run(family(codec), task, workdir, steps, adam, options, samples, finish, began)
+    return run(family(codec, styles), task, workdir, steps, adam, options, samples, finish, began)
 
 
 def source(frames: Frames) -> tuple[Codec, Mapping[str, Pieces | Arrays]]:
@@ -200,7 +181,8 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
     """
     if isinstance(codec := model.codec, Phrase):
         lines = corpus_pieces(spec, split, codec.whole)
-        return whole(cut(lines, codec, codec.bars), codec, batch)
+        rows = cut(lines, codec, codec.bars, getattr(model.family, "styles", ()), lines.styles)
+        return whole_frames(rows, batch, length=codec.length)
     file = pathlib.Path(spec).suffix in (".mat", ".json")
     pieces = read(spec)[split] if file else corpus_pieces(spec, split, model.codec)
     frame = model.family.example(1)["tokens"].shape[2:]
@@ -211,81 +193,6 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
             "it was trained on, or on a corpus."
         )
     return whole_frames(pieces, batch) if frame else whole(pieces, model.codec, batch)
-
-
-def connected(options: loop.Options, batch: int) -> tuple[int, int]:
-    """Joins the hosts of a run and shares out the cores; which process this is, of how many."""
-    hosts.connect(options.coordinator, options.processes, options.process)
-    hosts.share_cores(batch // (options.processes or 1) // options.accumulate)
-    return jax.process_index(), jax.process_count()
-
-
-def run(
-    model: Family,
-    task: Task,
-    workdir: str | pathlib.Path,
-    steps: int,
-    adam: Adam,
-    options: loop.Options,
-    samples: int,
-    finish: Finish | None,
-    began: float,
-) -> dict[str, Any]:
-    """Trains, measures at the best checkpoint, and leaves the record of it in `workdir`."""
-    workdir, main = pathlib.Path(workdir), jax.process_index() == 0
-    config = {"experiment": task.name, **record({"family": model, "codec": task.codec})}
-    config |= record({"music": task.music, "adam": adam, "seed": options.seed})
-    if main:
-        write(workdir / "config.json", {**config, "steps": steps, "options": record(options)})
-    measure = likelihood(model, task, options)
-
-    def validate(params: Params) -> dict[str, float]:
-        metrics = measure(params, "validation")
-        # what is descended: a likelihood, or that and what its latents are charged for
-        return {"valid": metrics["loss"], **{f"valid_{k}": v for k, v in metrics.items()}}
-
-    trained = {"tx": adam.rule(steps), "steps": steps, "workdir": workdir, "options": options}
-    outcome = loop.fit(model, task.batches, **trained, meta=config, validate=validate)
-    done = workdir / "result.json"
-    if outcome.first_step == 0 and done.exists():  # there was nothing left to train
-        result = json.loads(done.read_text())
-    else:
-        best = load(workdir, mesh=shard.mesh(model=options.model))
-        test = {f"test_{key}": value for key, value in measure(best.params, "test").items()}
-        valid = {"valid_nll": measure(best.params, "validation")["nll"]}
-        more = finish(best, task.whole) if finish else {}
-        metrics = {**test, **valid, **more, "best_step": best.about["step"], **outcome.figures}
-        elsewhere = time.perf_counter() - began - outcome.here
-        result = {"experiment": task.name, "metrics": metrics}
-        result |= provenance(outcome.seconds + elsewhere)
-        if main:
-            listen(best, task, workdir / "samples", samples, options.seed)
-            write(done, result)
-    if main and options.compare:
-        print(compare(task.name, workdir / "metrics.jsonl"), file=sys.stderr)
-    return result
-
-
-def listen(model: Trained, task: Task, folder: pathlib.Path, samples: int, seed: int) -> None:
-    """A gallery of what the model writes, beside a few pieces that it was not trained on."""
-    if samples:
-        here = dataclasses.replace(model, params=jax.device_get(model.params))
-        real = [task.codec.decode(piece) for piece in task.real]
-        gallery(here.sample(samples, seed), folder, title=task.name, real=real)
-
-
-def likelihood(
-    model: Family, task: Task, options: loop.Options
-) -> Callable[[Params, str], dict[str, float]]:
-    """Returns `(params, split) -> metrics` over every piece of a split, whole."""
-    mesh = shard.mesh(model=options.model)
-    measure = evaluator(model, mesh=mesh, context=precision.context(options.bf16))
-
-    def over(params: Params, split: str) -> dict[str, float]:
-        metrics = measure(params, task.whole(split))
-        return {key.partition("/")[2]: value for key, value in metrics.items()}
-
-    return over
 
 
 def xla_cache() -> pathlib.Path:

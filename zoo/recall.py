@@ -26,8 +26,8 @@ import optax
 
 from zoo.core import Array, Batch
 from zoo.errors import UsageError
-from zoo.experiment import Finish
 from zoo.models import NoteTransformer
+from zoo.running import Finish
 from zoo.train import shard
 from zoo.trained import Trained
 

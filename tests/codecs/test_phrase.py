@@ -67,8 +67,8 @@ def test_whatever_the_grammar_lets_through_is_a_phrase(seed):
 @pytest.mark.parametrize(
     ("tune", "says"),
     [
-        (Tune((6, 8), 0, [(60, 48)]), "A bar is in 6/8.* Phrases are of 4/4 or 2/2"),
-        (Tune((4, 4), 0, [(60, 20)]), "no 2 full bars in a row"),
+        (Tune((6, 8), 0, [(60, 48)]), "A bar is in 6/8.* Phrases are of 4/4 or 2/2 or 2/4"),
+        (Tune((4, 4), 0, [(60, 20)]), "no 2 full bars of 4/4 in a row"),
         (Tune((4, 4), 0, [(30, 32)]), r"transposed by \+6 it would fit"),
     ],
 )
@@ -78,5 +78,14 @@ def test_what_is_no_phrase_is_refused_and_told_why(tune, says):
 
 
 def test_bars_of_several_lengths_are_no_phrases():
-    with pytest.raises(UsageError, match="not of one length"):
+    with pytest.raises(UsageError, match="do not make up bars of 4/4"):
         Phrase(metres=("4/4", "3/4"))
+    with pytest.raises(UsageError, match="do not make up bars of 2/4"):
+        Phrase(metres=("2/4", "4/4"))
+
+
+def test_two_short_bars_are_one():
+    polka = Tune((2, 4), 0, [(60 + i, 4) for i in range(14)])  # seven bars
+    phrases = PHRASE.crops(PHRASE.whole.encode(sequence(polka)))
+    assert [played(PHRASE.decode(phrase))[0] for phrase in phrases] == [(60, 0, 4), (64, 0, 4)]
+    assert PHRASE.fit(sequence(polka)).notes[-1] == "cropped: the first of 2 windows of 2 bars"

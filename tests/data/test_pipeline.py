@@ -35,7 +35,7 @@ class Given:
 @pytest.fixture
 def pieces(tmp_path) -> Pieces:
     arrays = [melody(seed, 5 + 3 * seed) for seed in range(12)] + [np.zeros(0, np.int32)]
-    records = [SimpleNamespace(id=str(i), sequence=array) for i, array in enumerate(arrays)]
+    records = [SimpleNamespace(id=str(i), style="", sequence=x) for i, x in enumerate(arrays)]
     return encode(records, Given(), tmp_path / "train")
 
 
@@ -47,7 +47,7 @@ def test_pieces_come_back_as_they_were(pieces):
 
 
 def test_a_corpus_that_is_refused_whole_says_why(tmp_path):
-    empty = [SimpleNamespace(id="0", sequence=np.zeros(0, np.int32))]
+    empty = [SimpleNamespace(id="0", style="", sequence=np.zeros(0, np.int32))]
     with pytest.raises(ZooError, match=r"empty .there is nothing in it"):
         encode(empty, Given(), tmp_path / "train")
     assert not any(tmp_path.iterdir())
@@ -68,7 +68,7 @@ def test_packing_lays_every_event_once_and_fits(lengths, row):
 def test_a_piece_never_seems_to_begin_in_its_middle(tmp_path):
     """Cut at a row's end, the rest of a piece was once trained on as if a piece began there."""
     long = melody(0, 100)
-    records = [SimpleNamespace(id="0", sequence=long)]
+    records = [SimpleNamespace(id="0", style="", sequence=long)]
     batches = Batches(encode(records, Given(), tmp_path / "train"), CODEC, 1, 40)
     for step in range(8):
         row = {key: value[0] for key, value in batches[step].items()}

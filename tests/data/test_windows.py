@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.data.codecs import Phrase
-from zoo.data.pipeline import Crops, whole
+from zoo.data.pipeline import Crops, whole_frames
 from zoo.data.windows import cut
 from zoo.errors import UsageError
 
@@ -34,6 +34,21 @@ def test_a_phrase_from_every_bar_or_every_few():
 def test_no_phrase_is_said():
     with pytest.raises(UsageError, match="no piece has 2 full bars of 2/4 in a row"):
         cut(PIECES[2:], CODEC)
+
+
+def test_phrases_say_what_style_they_are_of():
+    styles, of = ("jig", "reel"), ["reel", "waltz", "jig"]
+    two = [PIECES[0], PIECES[0], PIECES[1]]
+    rows = cut(two, CODEC, 1, styles, of)
+    assert rows.labels["style"].tolist() == [1] * 4 + [0]
+    (batch,) = whole_frames(rows, 8, length=CODEC.length)
+    assert batch["style"][:5].tolist() == [1] * 4 + [0]
+    assert batch["style"].shape == (8,)
+    drawn = batched(rows, batch=5)[0]
+    both = lambda rows, styles: sorted((x.tobytes(), y) for x, y in zip(rows, styles, strict=True))
+    assert both(drawn["tokens"], drawn["style"]) == both(rows, rows.labels["style"])
+    with pytest.raises(UsageError, match="none of these pieces is polka, but jig, reel, waltz"):
+        cut(two, CODEC, 1, ("polka",), of)
 
 
 def test_a_batch_is_a_function_of_its_step():
@@ -68,10 +83,10 @@ def test_processes_share_a_batch():
 
 def test_every_phrase_is_measured_once():
     rows = cut(PIECES, CODEC)
-    batches = whole(rows, CODEC, 4)
+    batches = [*whole_frames(rows, 4, length=CODEC.length)]
     assert [batch["tokens"].shape for batch in batches] == [(4, 16)] * 2
     kept = np.concatenate([batch["tokens"][batch["mask"].all(axis=1)] for batch in batches])
     np.testing.assert_array_equal(kept, [*rows])
     assert not batches[1]["mask"][1:].any()
-    halves = [whole(rows, CODEC, 4, (i, 2))[0]["tokens"] for i in range(2)]
+    halves = [next(whole_frames(rows, 4, (i, 2), 16))["tokens"] for i in range(2)]
     np.testing.assert_array_equal(np.concatenate(halves), rows[:4])

@@ -13,13 +13,13 @@ from zoo.models.music_vae import TINY
 from zoo.nn.decode import Draw
 
 KEY = jax.random.key(0)
-FLAT = dataclasses.replace(TINY, conductor=0, styles=0)
+FLAT = dataclasses.replace(TINY, conductor=0, summary=0, styles=())
 FORMS = {
     "flat": FLAT,
-    "in bars": dataclasses.replace(TINY, styles=0),
-    "read in bars": dataclasses.replace(TINY, summary=3, styles=0),
-    "voices": dataclasses.replace(TINY, voices=2, styles=0),
-    "two layers": dataclasses.replace(TINY, encoder=(4, 4), decoder=(6, 5), styles=0),
+    "in bars": dataclasses.replace(TINY, summary=0, styles=()),
+    "read in bars": dataclasses.replace(TINY, styles=()),
+    "voices": dataclasses.replace(TINY, voices=2, summary=0, styles=()),
+    "two layers": dataclasses.replace(TINY, encoder=(4, 4), decoder=(6, 5), styles=()),
 }
 
 
@@ -47,7 +47,7 @@ def test_what_is_drawn_likeliest_is_scored_likeliest(name):
 
 
 def test_probabilities_of_all_phrases_sum_to_one():
-    family = dataclasses.replace(TINY, vocab=3, bars=2, steps=2, styles=0)
+    family = dataclasses.replace(TINY, vocab=3, bars=2, steps=2, styles=())
     phrases = jnp.array(list(itertools.product(range(3), repeat=4)))
     params = jax.jit(family.init)(KEY, family.example(1))
     z = jnp.broadcast_to(jax.random.normal(KEY, (family.latent,)), (len(phrases), family.latent))
@@ -149,7 +149,7 @@ def test_scheduled_sampling_gives_way_to_the_networks_own_tokens():
 
 
 def test_a_style_is_heard_and_may_be_mixed():
-    family = dataclasses.replace(TINY, styles=3)
+    family = dataclasses.replace(TINY, styles=("a", "b", "c"))
     params, z = born(family), jax.random.normal(KEY, (1, family.latent))
     tokens = family.example(1)["tokens"]
     score = lambda style: family.score(params, z, tokens, style)[0]

@@ -19,6 +19,8 @@ from zoo.data.records import data_root
 from zoo.data.refusal import Refused
 from zoo.errors import ZooError
 
+FORMAT = 2  # of the files below
+
 
 class Pieces(Sequence[np.ndarray]):
     """Encoded pieces, a folder of `events.bin`, `offsets.npy` and `about.json`."""
@@ -45,6 +47,11 @@ class Pieces(Sequence[np.ndarray]):
         return np.diff(self.offsets)
 
     @property
+    def styles(self) -> list[str]:
+        """What each piece is labelled with: the folder it comes from, or what its corpus says."""
+        return self.about["styles"]
+
+    @property
     def refused(self) -> dict[str, int]:
         """How many pieces the codec would not take, by reason."""
         return self.about["refused"]
@@ -53,7 +60,7 @@ class Pieces(Sequence[np.ndarray]):
 def corpus_pieces(spec: str, split: str, codec: Codec, root: pathlib.Path | None = None) -> Pieces:
     """A split of a corpus as arrays of `codec`; builds and encodes whatever is not there yet."""
     home = root or data_root()
-    about = f"{codec} {importlib.metadata.version('music-zoo')}"
+    about = f"{FORMAT} {codec} {importlib.metadata.version('music-zoo')}"
     digest = hashlib.blake2b(about.encode(), digest_size=6).hexdigest()
     name = f"{type(codec).__name__.lower()}-{digest}"
     folder = home / corpus(spec).key / "encoded" / name / split
@@ -80,7 +87,7 @@ def encode(
     folder.parent.mkdir(parents=True, exist_ok=True)
     refused: collections.Counter[str] = collections.Counter()
     detail: dict[str, str] = {}
-    ids, lengths, shape, dtype = [], [0], (), "int32"
+    ids, styles, lengths, shape, dtype = [], [], [0], (), "int32"
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".encoding-") as unfinished:
         made = pathlib.Path(unfinished)
         with (made / "events.bin").open("wb") as file:
@@ -94,12 +101,14 @@ def encode(
                     continue
                 array.tofile(file)
                 ids.append(record.id)
+                styles.append(record.style)
                 lengths.append(len(array))
                 shape, dtype = array.shape[1:], array.dtype.name
         if not ids:
             raise nothing_kept(codec, refused, detail)
         np.save(made / "offsets.npy", np.cumsum(lengths))
-        about = {"shape": shape, "dtype": dtype, "refused": dict(refused), "ids": ids}
+        about = {"shape": shape, "dtype": dtype, "refused": dict(refused)}
+        about |= {"ids": ids, "styles": styles}
         (made / "about.json").write_text(json.dumps(about))
         with contextlib.suppress(OSError):  # another process finished first
             os.rename(made, folder)

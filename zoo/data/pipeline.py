@@ -138,11 +138,17 @@ class Crops:
         if self.transpose:
             tokens = self.codec.transpose(tokens, interval(self.codec, tokens, rng, self.transpose))
         lead = self.length // 8 if part else 0
-        return framed(tokens, self.length, lead)
+        return framed(tokens, self.length, lead) | labels(self.pieces, number)
 
     def __getitem__(self, step: int) -> Batch:
         index, count = self.process
         return self.dataset[step * count + index]
+
+
+def labels(pieces: Pieces | Arrays, index: int) -> Batch:
+    """What else is known of a piece."""
+    known = pieces.labels if isinstance(pieces, Arrays) else {}
+    return {name: values[index] for name, values in known.items()}
 
 
 def framed(tokens: np.ndarray, length: int, lead: int = 0) -> Batch:
@@ -153,21 +159,25 @@ def framed(tokens: np.ndarray, length: int, lead: int = 0) -> Batch:
 
 
 def whole_frames(
-    pieces: Pieces | Arrays, batch: int, process: tuple[int, int] = (0, 1)
+    pieces: Pieces | Arrays,
+    batch: int,
+    process: tuple[int, int] = (0, 1),
+    length: int | None = None,
 ) -> Iterator[Batch]:
     """Every piece once, a row each, short ones first: what a likelihood of frames is measured on.
 
-    Rows are as long as the longest piece of their batch, rounded up to one of few lengths, so that
-    few programs are compiled. The last batch is filled with rows that are masked out.
+    Rows have `length` frames, or are as long as the longest piece of their batch, rounded up to one
+    of few lengths, so that few programs are compiled. The last batch is filled with rows that are
+    masked out.
     """
     index, count = process
     share = batch // count
     order = np.argsort(pieces.lengths, kind="stable")
     for first in range(0, len(order), batch):
-        chosen = [pieces[int(i)] for i in order[first : first + batch]]
-        size = rounded(max(map(len, chosen)))
-        rows = [framed(piece, size) for piece in chosen]
-        rows += [framed(chosen[0][:0], size)] * (batch - len(rows))
+        chosen = order[first : first + batch].tolist()
+        size = length or rounded(len(pieces[chosen[-1]]))
+        rows = [framed(pieces[i], size) | labels(pieces, i) for i in chosen]
+        rows += [rows[0] | framed(pieces[chosen[0]][:0], size)] * (batch - len(rows))
         mine = rows[index * share : (index + 1) * share]
         yield {key: np.stack([row[key] for row in mine]) for key in mine[0]}
 

@@ -14,6 +14,7 @@ import json
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,15 @@ KEYS = 88
 
 
 class Arrays(Sequence[np.ndarray]):
-    """Pieces in memory, [t, ...] each, with what `zoo.data.pieces.Pieces` says of its own."""
+    """Pieces in memory, [t, ...] each, with what `zoo.data.pieces.Pieces` says of its own.
 
-    def __init__(self, arrays: Sequence[np.ndarray]):
-        self.arrays = list(arrays)
+    `labels`, arrays [n, ...] by name, are what else a batch says of every piece.
+    """
+
+    def __init__(
+        self, arrays: Sequence[np.ndarray], labels: Mapping[str, np.ndarray] = MappingProxyType({})
+    ):
+        self.arrays, self.labels = list(arrays), labels
         self.lengths = np.array([len(array) for array in arrays])
         self.shape = self.arrays[0].shape[1:]
 

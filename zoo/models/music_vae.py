@@ -37,7 +37,7 @@ class MusicVAE:
     Phrases are `bars` bars of `steps` steps of `voices` voices. `encoder` and `decoder` are the
     widths of layers, `conductor` that of the LSTM that leads the bars, 0 for a flat decoder, and
     `summary` that of the layer that reads what was read of each bar, 0 to read a phrase as a whole.
-    `styles`: how many there are, 0 where phrases have none. `beta` is reached as `1 - anneal^step`;
+    `styles`: their names, none where phrases have none. `beta` is reached as `1 - anneal^step`;
     `free` nats of a phrase and `each` of every latent cost nothing. `schedule`: steps in which
     teacher forcing gives way to the network's own tokens, by the inverse sigmoid; 0 for never.
     `particles`: samples in `log_prob`.
@@ -55,7 +55,7 @@ class MusicVAE:
     decoder: tuple[int, ...] = (256, 256)
     conductor: int = 0
     summary: int = 0
-    styles: int = 0
+    styles: tuple[str, ...] = ()
     beta: float = 0.2
     anneal: float = 0.999
     free: float = 0.0
@@ -92,7 +92,7 @@ class MusicVAE:
         shape = (n, self.length, *(self.voices,) * (self.voices > 1))
         tokens = 1 + jnp.arange(math.prod(shape)).reshape(shape) % (self.vocab - 1)
         batch = {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones((n, self.length), bool)}
-        return batch | ({"style": jnp.arange(n) % self.styles} if self.styles else {})
+        return batch | ({"style": jnp.arange(n) % len(self.styles)} if self.styles else {})
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
@@ -175,8 +175,8 @@ class MusicVAE:
         """
         if self.styles and style is None:
             each = lambda y: self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
-            mixed = jax.lax.map(each, jnp.arange(self.styles))
-            return jax.nn.logsumexp(mixed, axis=0) - math.log(self.styles)
+            mixed = jax.lax.map(each, jnp.arange(len(self.styles)))
+            return jax.nn.logsumexp(mixed, axis=0) - math.log(len(self.styles))
         q = self.encode(params, tokens, style)
         z = jax.vmap(q.sample)(jax.random.split(jax.random.key(0), self.particles))
         log_p = jax.lax.map(lambda z: self.score(params, z, tokens, style)[0], z)
@@ -222,7 +222,7 @@ class MusicVAE:
         keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
         z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,)))(keys)
         if self.styles and style is None:
-            style = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.styles))(keys)
+            style = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(self.styles)))(keys)
         return self.decode(params, rng, z, style=style, draw=draw, grammar=grammar)
 
     def timed(self, tokens: Array) -> Array:
@@ -236,14 +236,23 @@ class MusicVAE:
           UsageError: a style is wanted and not given, or given and not wanted.
         """
         if (style is None) == bool(self.styles):
-            asked = "a style is needed" if self.styles else "the model knows no styles"
-            raise UsageError(f"{asked}: it was trained with {self.styles} of them.")
-        return style if style is None or style.ndim > 1 else jax.nn.one_hot(style, self.styles)
+            if not self.styles:
+                raise UsageError("the model knows no styles: leave the style out.")
+            raise UsageError(f"a style is needed: the model knows {', '.join(self.styles)}.")
+        return style if style is None or style.ndim > 1 else jax.nn.one_hot(style, len(self.styles))
 
     def joined(self, z: Array, style: Array | None) -> Array:
         return z if style is None else jnp.concatenate([z, style], axis=-1)
 
 
 TINY = MusicVAE(
-    vocab=8, bars=2, steps=4, latent=4, encoder=(6,), decoder=(6,), conductor=5, styles=2
+    vocab=8,
+    bars=2,
+    steps=4,
+    latent=4,
+    encoder=(6,),
+    decoder=(6,),
+    conductor=5,
+    summary=3,
+    styles=("jig", "reel"),
 )

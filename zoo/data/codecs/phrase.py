@@ -30,14 +30,15 @@ class Phrase:
     """`bars` full bars of a melody as int32 [length], one token per step and no other.
 
     Tokens: 0 BOUNDARY, which no phrase has, 1 HOLD, 2 REST, then one to strike each pitch
-    low..high. A note held from before is struck anew where a phrase begins.
+    low..high. A note held from before is struck anew where a phrase begins. Bars are those of the
+    first metre, which all are decoded in: in 2/4, two of its bars are one of 4/4.
 
     Raises:
-      UsageError: `metres` whose bars are of several lengths, and what `Melody` raises.
+      UsageError: `metres` whose bars do not make up one of the first, and what `Melody` raises.
     """
 
     bars: int = 2
-    metres: tuple[str, ...] = ("4/4", "2/2")  # decoded in the first
+    metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
     low: int = 36
     high: int = 96
     steps_per_quarter: int = 4
@@ -45,10 +46,10 @@ class Phrase:
     chords: float = 0.1
 
     def __post_init__(self):
-        if len(self._lengths) > 1:
+        if any(self.bar % length for length in self._lengths):
             raise UsageError(
-                f"bars of {', '.join(self.metres)} are not of one length, as those of phrases must "
-                "be: choose metres that are, and train another model for the others."
+                f"bars of {', '.join(self.metres)} do not make up bars of {self.metres[0]}, as in "
+                "phrases they must: choose metres that do, and train another model for the others."
             )
 
     @functools.cached_property
@@ -58,17 +59,15 @@ class Phrase:
         return Melody(*range_, self.off_grid, self.chords, fewest=1)
 
     @functools.cached_property
-    def _line(self) -> Melody:
-        return replace(self.whole, bars=self.bars)
-
-    @property
-    def _lengths(self) -> set[int]:
-        return set(self._line.bar_lengths()) - {0}
+    def _lengths(self) -> list[int]:
+        """Steps of a bar of each metre."""
+        lengths = self.whole.bar_lengths()
+        return [int(lengths[METRE + i]) for i in range(len(self.metres))]
 
     @property
     def bar(self) -> int:
         """Steps of a bar."""
-        return next(iter(self._lengths))
+        return self._lengths[0]
 
     @property
     def length(self) -> int:
@@ -82,7 +81,7 @@ class Phrase:
     def fit(self, sequence: NoteSequence) -> Fit:
         """The first phrase int32 [length], and what was done. Raises `Refused` as `Melody` does."""
         try:
-            stream, notes = self._line.fit(sequence)
+            stream, notes = self.whole.fit(sequence)
         except Refused as refused:
             if refused.reason != "metre":
                 raise
@@ -91,7 +90,12 @@ class Phrase:
             raise Refused(
                 "metre", f"{bar}. Phrases are of {kinds}: other metres need a model of their own."
             ) from refused
-        return Fit(self._strip(stream), notes)
+        phrases = self.crops(stream)
+        if not phrases:
+            bars = f"{self.bars} full bars of {self.metres[0]} in a row with a note"
+            raise Refused("short", f"It has no {bars}.")
+        found = f"cropped: the first of {len(phrases)} windows of {self.bars} bars"
+        return Fit(phrases[0], (*notes, found))
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
         """int32 [length]. Raises `Refused` as `fit` does."""
@@ -123,14 +127,19 @@ class Phrase:
 
     def crops(self, stream: np.ndarray) -> list[np.ndarray]:
         """Every phrase of a piece, a stream of `whole`, one from each bar on; silent ones not."""
-        return [self._strip(window) for window in self._line.crops(stream)]
+        phrases = []
+        for length in sorted(set(self._lengths), reverse=True):
+            parts = self.bar // length
+            windows = replace(self.whole, bars=self.bars * parts).crops(stream)[::parts]
+            phrases += [phrase for x in windows if len(phrase := self._strip(x)) == self.length]
+        return phrases
 
     def decode(self, array: np.ndarray, qpm: float = QPM, program: int = 0) -> NoteSequence:
         """The music of a phrase, or of any number of steps up to the first BOUNDARY."""
         array = np.asarray(array).reshape(-1)
         more = len(self.metres)
         stream = np.where(array >= PITCH, array + more, array)
-        return self._line.decode(np.concatenate([[METRE], stream]), qpm, program)
+        return self.whole.decode(np.concatenate([[METRE], stream]), qpm, program)
 
     def reach(self, array: np.ndarray) -> range:
         """The transpositions, in semitones, that keep every pitch within low..high."""
@@ -142,13 +151,13 @@ class Phrase:
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
         """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
         more = len(self.metres)
-        moved = self._line.transpose(np.where(array >= PITCH, array + more, array), semitones)
+        moved = self.whole.transpose(np.where(array >= PITCH, array + more, array), semitones)
         return np.where(moved >= PITCH, moved - more, moved).astype(np.int32)
 
     def describe(self, token: int) -> str:
         """`boundary`, `hold`, `rest`, or a pitch such as `C4`."""
         token = int(token)
-        return self._line.describe(token + len(self.metres) if token >= PITCH else token)
+        return self.whole.describe(token + len(self.metres) if token >= PITCH else token)
 
     def grammar(self) -> Grammar:
         """Phrases that have a note, and no HOLD of nothing."""
