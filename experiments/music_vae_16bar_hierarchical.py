@@ -53,7 +53,7 @@ def music_vae_16bar_hierarchical(
         name: what the result is called.
     """
     return phrases(
-        lambda codec, styles: MusicVAE(
+        lambda codec: MusicVAE(
             vocab=codec.vocab,
             bars=codec.bars,
             steps=codec.bar,
@@ -65,7 +65,7 @@ def music_vae_16bar_hierarchical(
             beta=beta,
             anneal=anneal,
             free=free,
-            styles=styles,
+            styles=bars.styles,
         ),
         name=name,
         workdir=workdir,

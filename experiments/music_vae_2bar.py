@@ -46,7 +46,7 @@ def music_vae_2bar(
         samples: pieces to write at the end.
     """
     return phrases(
-        lambda codec, styles: MusicVAE(
+        lambda codec: MusicVAE(
             vocab=codec.vocab,
             bars=codec.bars,
             steps=codec.bar,
@@ -56,7 +56,7 @@ def music_vae_2bar(
             beta=beta,
             anneal=anneal,
             free=free,
-            styles=styles,
+            styles=bars.styles,
             schedule=schedule,
         ),
         name="music_vae_2bar",

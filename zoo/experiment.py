@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import tyro
@@ -78,8 +78,10 @@ class Bars:
     """Phrases in a batch, over all devices."""
     transpose: int = 5
     """Most semitones up or down by which a phrase is moved, at random, in training."""
-    styles: bool = False
-    """Whether a model is told of every phrase which of the corpus's styles it is of."""
+    styles: tuple[str, ...] = ()
+    """The styles that a model is told of, and no other is read; none for all, untold."""
+    label: Literal["style", "mode", "metre"] = "style"
+    """What they are: irish and german, major and minor, or 4/4 and 2/4."""
 
 
 def events(
@@ -137,7 +139,7 @@ def frames(
 
 
 def phrases(
-    family: Callable[[Phrase, tuple[str, ...]], Family],
+    family: Callable[[Phrase], Family],
     *,
     name: str,
     workdir: str | pathlib.Path,
@@ -148,19 +150,22 @@ def phrases(
     samples: int = 8,
     finish: Finish | None = None,
 ) -> dict[str, Any]:
-    """As `events`, for `family(codec, styles)`, which reads phrases; those measured are apart."""
+    """As `events`, for `family(codec)`, which reads phrases; those measured are apart."""
     began = time.perf_counter()
     process = connected(options, bars.batch)
     codec = Phrase(bars.bars, bars.metres)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
-    styles = tuple(sorted(set(pieces["train"].styles))) if bars.styles else ()
-    cuts = lambda split, stride: cut(pieces[split], codec, stride, styles, pieces[split].styles)
+    cuts = lambda split, stride: cut(
+        pieces[split], codec, stride, bars.styles, pieces[split].labels(bars.label)
+    )
     rows = {split: cuts(split, codec.bars) for split in SPLITS[1:]}
     size = (bars.batch, codec.length, options.seed, bars.transpose, process)
     batches = Crops(cuts("train", 1), codec, *size)
     over = lambda split: whole_frames(rows[split], bars.batch, process, codec.length)
     task = Task(name, codec, batches, over, rows["test"][:3], bars)
-    return run(family(codec, styles), task, workdir, steps, adam, options, samples, finish, began)
+    return run(
+        family(codec), task, workdir, steps, adam, options, samples, finish, began
+    )
 
 
 def source(frames: Frames) -> tuple[Codec, Mapping[str, Pieces | Arrays]]:
@@ -181,7 +186,9 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
     """
     if isinstance(codec := model.codec, Phrase):
         lines = corpus_pieces(spec, split, codec.whole)
-        rows = cut(lines, codec, codec.bars, getattr(model.family, "styles", ()), lines.styles)
+        label = model.about["music"].get("label", "style")
+        styles = getattr(model.family, "styles", ())
+        rows = cut(lines, codec, codec.bars, styles, lines.labels(label))
         return whole_frames(rows, batch, length=codec.length)
     file = pathlib.Path(spec).suffix in (".mat", ".json")
     pieces = read(spec)[split] if file else corpus_pieces(spec, split, model.codec)

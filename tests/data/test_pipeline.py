@@ -26,17 +26,22 @@ def melody(seed: int, length: int) -> np.ndarray:
 class Given:
     """A codec that takes the arrays it is handed, and refuses what is empty."""
 
-    def encode(self, array):
-        if not len(array):
+    def encode(self, score):
+        if not len(score.array):
             raise Refused("empty", "there is nothing in it")
-        return array
+        return score.array
+
+
+def record(number: int, array: np.ndarray) -> SimpleNamespace:
+    silent = {"key_signatures": (), "time_signatures": (), "total_time": 0}
+    score = SimpleNamespace(array=array, **silent)
+    return SimpleNamespace(id=str(number), style=f"style {number}", sequence=score)
 
 
 @pytest.fixture
 def pieces(tmp_path) -> Pieces:
     arrays = [melody(seed, 5 + 3 * seed) for seed in range(12)] + [np.zeros(0, np.int32)]
-    records = [SimpleNamespace(id=str(i), style="", sequence=x) for i, x in enumerate(arrays)]
-    return encode(records, Given(), tmp_path / "train")
+    return encode([record(*x) for x in enumerate(arrays)], Given(), tmp_path / "train")
 
 
 def test_pieces_come_back_as_they_were(pieces):
@@ -44,10 +49,11 @@ def test_pieces_come_back_as_they_were(pieces):
     assert all(np.array_equal(piece, melody(i, 5 + 3 * i)) for i, piece in enumerate(pieces))
     assert pieces.refused == {"empty": 1}
     assert pieces.lengths.tolist() == [5 + 3 * i for i in range(12)]
+    assert pieces.labels("style") == [f"style {i}" for i in range(12)]
 
 
 def test_a_corpus_that_is_refused_whole_says_why(tmp_path):
-    empty = [SimpleNamespace(id="0", style="", sequence=np.zeros(0, np.int32))]
+    empty = [record(0, np.zeros(0, np.int32))]
     with pytest.raises(ZooError, match=r"empty .there is nothing in it"):
         encode(empty, Given(), tmp_path / "train")
     assert not any(tmp_path.iterdir())
@@ -68,8 +74,7 @@ def test_packing_lays_every_event_once_and_fits(lengths, row):
 def test_a_piece_never_seems_to_begin_in_its_middle(tmp_path):
     """Cut at a row's end, the rest of a piece was once trained on as if a piece began there."""
     long = melody(0, 100)
-    records = [SimpleNamespace(id="0", style="", sequence=long)]
-    batches = Batches(encode(records, Given(), tmp_path / "train"), CODEC, 1, 40)
+    batches = Batches(encode([record(0, long)], Given(), tmp_path / "train"), CODEC, 1, 40)
     for step in range(8):
         row = {key: value[0] for key, value in batches[step].items()}
         first = int(row["mask"].argmax())

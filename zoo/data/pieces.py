@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo.data.codecs.base import Codec
 from zoo.data.corpora import corpus
+from zoo.data.labels import KINDS, labels
 from zoo.data.records import data_root
 from zoo.data.refusal import Refused
 from zoo.errors import ZooError
@@ -46,10 +47,9 @@ class Pieces(Sequence[np.ndarray]):
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets)
 
-    @property
-    def styles(self) -> list[str]:
-        """What each piece is labelled with: the folder it comes from, or what its corpus says."""
-        return self.about["styles"]
+    def labels(self, kind: str) -> list[str]:
+        """The style, the mode or the metre of each piece, as `zoo.data.labels` has it."""
+        return self.about["labels"][kind]
 
     @property
     def refused(self) -> dict[str, int]:
@@ -87,7 +87,7 @@ def encode(
     folder.parent.mkdir(parents=True, exist_ok=True)
     refused: collections.Counter[str] = collections.Counter()
     detail: dict[str, str] = {}
-    ids, styles, lengths, shape, dtype = [], [], [0], (), "int32"
+    ids, known, lengths, shape, dtype = [], [], [0], (), "int32"
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".encoding-") as unfinished:
         made = pathlib.Path(unfinished)
         with (made / "events.bin").open("wb") as file:
@@ -101,14 +101,14 @@ def encode(
                     continue
                 array.tofile(file)
                 ids.append(record.id)
-                styles.append(record.style)
+                known.append(labels(record))
                 lengths.append(len(array))
                 shape, dtype = array.shape[1:], array.dtype.name
         if not ids:
             raise nothing_kept(codec, refused, detail)
         np.save(made / "offsets.npy", np.cumsum(lengths))
         about = {"shape": shape, "dtype": dtype, "refused": dict(refused)}
-        about |= {"ids": ids, "styles": styles}
+        about |= {"ids": ids, "labels": {kind: [x[kind] for x in known] for kind in KINDS}}
         (made / "about.json").write_text(json.dumps(about))
         with contextlib.suppress(OSError):  # another process finished first
             os.rename(made, folder)
