@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from zoo.experiment import Bars, launch, phrases
-from zoo.latent import reconstruction
+from zoo.latent_figures import reconstruction
 from zoo.models import MusicVAE
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
 
 BARS = Bars(bars=16, batch=32)
-OPTIONS = Options(ema=0.99, save_every=250)
+OPTIONS = Options(ema=0.99, save_every=250, bf16=True)
 
 
 def music_vae_16bar_hierarchical(

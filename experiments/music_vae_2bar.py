@@ -1,13 +1,17 @@
 """MusicVAE on phrases of two bars: every one a point, and the way back (Roberts et al. 2018).
 
-python experiments/music_vae_2bar.py --workdir runs/music_vae_2bar --steps 4000
+python experiments/music_vae_2bar.py --workdir runs/music_vae_2bar
+
+The price of the rate rises slowly: a model that is charged for it before it can tell phrases apart
+never learns to. Held-out phrases at step 2,500: 0.77 of steps right at 31 nats with 0.2 by 0.999 a
+step (`anneal`), 0.96 at 180 with 0.02.
 """
 
 from pathlib import Path
 from typing import Any
 
 from zoo.experiment import Bars, launch, phrases
-from zoo.latent import reconstruction
+from zoo.latent_figures import reconstruction
 from zoo.models import MusicVAE
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
@@ -15,17 +19,17 @@ from zoo.train.optim import Adam
 
 def music_vae_2bar(
     workdir: Path = Path("runs/music_vae_2bar"),
-    steps: int = 4000,
+    steps: int = 10000,
     latent: int = 256,
     encoder: tuple[int, ...] = (512,),
     decoder: tuple[int, ...] = (256, 256),
-    beta: float = 0.2,
-    anneal: float = 0.999,
+    beta: float = 0.1,
+    anneal: float = 0.9998,
     free: float = 0.0,
     schedule: float = 0.0,
     bars: Bars = Bars(),
     adam: Adam = Adam(2e-3),
-    options: Options = Options(ema=0.99, save_every=500),
+    options: Options = Options(ema=0.999, save_every=500, bf16=True),
     samples: int = 8,
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of phrases, and measures what comes back and at what rate.

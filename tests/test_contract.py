@@ -213,9 +213,9 @@ def test_resuming_changes_nothing(family, tmp_path):
 
 def given(family, batch):
     """What sampling is conditioned on: the keywords it requires, as the batch names them."""
-    wants = inspect.signature(family.sample).parameters.values()
+    wants, there = inspect.signature(family.sample).parameters.values(), {"batch": batch, **batch}
     return {
-        p.name: batch[p.name] for p in wants if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+        p.name: there[p.name] for p in wants if p.kind is p.KEYWORD_ONLY and p.default is p.empty
     }
 
 

@@ -11,19 +11,21 @@ from zoo.data.pipeline import whole
 from zoo.data.polyphonic import Arrays
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.latent import Space, reconstruction
+from zoo.latent import Space
+from zoo.latent_figures import reconstruction
 from zoo.measure.attributes import ATTRIBUTES
 from zoo.models import LSTM, MusicVAE
 from zoo.nn.decode import Draw
 from zoo.trained import Trained
 
+KEY = jax.random.key(0)
 CODEC = Phrase(bars=1)
 FAMILY = MusicVAE(CODEC.vocab, 1, CODEC.bar, latent=4, encoder=(8,), decoder=(8,))
 
 
 @pytest.fixture(scope="module")
 def space():
-    params = jax.jit(FAMILY.init)(jax.random.key(0), FAMILY.example(1))
+    params = jax.jit(FAMILY.init)(KEY, FAMILY.example(1))
     for i, name in enumerate(("mean", "log_std")):
         kernel = params["encoder"][name]["kernel"]
         params["encoder"][name]["kernel"] = jax.random.normal(jax.random.key(i), kernel.shape)
@@ -54,6 +56,45 @@ def test_music_comes_of_any_point_and_the_same_of_the_same(space):
     assert all(piece.notes and piece.total_time == 2 for piece in pieces)
     assert space.decode(z[:2], seed=3) == pieces[:2]
     assert space.decode(z[:2], seed=4, draw=Draw()) != pieces[:2]
+
+
+@pytest.fixture(scope="module")
+def styled():
+    family = dataclasses.replace(FAMILY, styles=("chinese", "irish"))
+    params = jax.tree.map(lambda x: 3 * x, jax.jit(family.init)(KEY, family.example(1)))
+    return Space(Trained(family, params, CODEC, {}))
+
+
+def test_styles_are_shares_of_those_that_are_known(styled, space):
+    np.testing.assert_allclose(styled.shares({"irish": 3, "chinese": 1}, 2), [[0.25, 0.75]] * 2)
+    np.testing.assert_allclose(styled.shares(None, 1), [[0.5, 0.5]])
+    with pytest.raises(UsageError, match="no style polish: the model knows chinese, irish"):
+        styled.shares("polish", 1)
+    with pytest.raises(UsageError, match="none may be negative"):
+        styled.shares({"irish": -1.0}, 1)
+    with pytest.raises(UsageError, match="knows no styles"):
+        space.shares("irish", 1)
+    assert space.shares(None, 1) is None
+
+
+def test_music_is_of_the_style_it_is_asked_in(styled):
+    z = np.zeros((6, 4), np.float32)
+    one, other = (styled.phrases(z, style=style) for style in styled.styles)
+    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(one, styled.phrases(z, style={"chinese": 2.0}))
+
+
+def test_the_guessed_style_is_the_likelier(styled):
+    phrases = np.stack([CODEC.encode(piece) for piece in (ONE, OTHER)])
+    guess = styled.guess(phrases)
+    assert guess.sum(axis=1).tolist() == [1, 1]
+    mask = np.ones(phrases.shape, bool)
+    family = dataclasses.replace(styled.model.family, particles=4)
+    bounds = [
+        family.log_prob(styled.model.params, phrases, mask, np.full(2, y, np.int32)) for y in (0, 1)
+    ]
+    np.testing.assert_array_equal(guess.argmax(axis=1), np.argmax(bounds, axis=0))
+    np.testing.assert_allclose(styled.encode([ONE, OTHER]), styled.means(phrases, guess), atol=1e-5)
 
 
 def test_a_mixture_is_nearest_to_what_there_is_most_of(space):

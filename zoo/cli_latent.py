@@ -1,15 +1,15 @@
 """`zoo interpolate`, `mix` and `vary`: ways about the latent space of a model."""
 
+import math
 import pathlib
 from typing import TYPE_CHECKING
 
+import numpy as np
 from tyro.conf import Positional
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from zoo.data.proto import NoteSequence
-    from zoo.latent import Space
+    from zoo.latent import Space, Styles
 
 
 def interpolate(
@@ -35,41 +35,53 @@ def interpolate(
         adapt: fill what is too short with rests, and move what is out of range.
         out: where to put them.
     """
-    space, pieces = latent(run, (one, other), adapt)
+    space, pieces, styles = latent(run, (one, other), adapt)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
-    written(space, path, seed, temperature, out, f"from {one.stem} to {other.stem}")
+    if styles is not None:
+        share = np.linspace(0, 1, steps)[:, None]
+        styles = (1 - share) * styles[:1] + share * styles[1:]
+    written(space, path, styles, seed, temperature, out, f"from {one.stem} to {other.stem}")
 
 
 def mix(
     run: Positional[str],
-    pieces: Positional[tuple[pathlib.Path, ...]],
+    pieces: Positional[tuple[pathlib.Path, ...]] = (),
     /,
     weights: tuple[float, ...] = (),
+    styles: dict[str, float] | None = None,
     n: int = 4,
     seed: int = 0,
     temperature: float = 0.5,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("mixed"),
 ) -> None:
-    """Write phrases between the first phrases of several pieces.
+    """Write phrases between the first phrases of several pieces, or between styles.
 
     Args:
         run: a directory that training of a MusicVAE has written.
-        pieces: MIDI, ABC or MusicXML files.
+        pieces: MIDI, ABC or MusicXML files; none for phrases of the model's own.
         weights: how much of each; equal by default.
+        styles: how much of which, such as irish 0.7 chinese 0.3; by default those of the pieces.
         n: how many phrases to draw there.
         seed: the same seed writes the same music.
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
         adapt: fill what is too short with rests, and move what is out of range.
         out: where to put them.
     """
-    space, read = latent(run, pieces, adapt)
-    shares = weights or (1.0,) * len(pieces)
-    point = space.mix(space.encode(read, adapt), shares)
-    if weights and sum(weights) != 1:
-        print(f"the weights add up to {sum(weights):g}, and are divided by that")
-    title = "mixed of " + ", ".join(path.stem for path in pieces)
-    written(space, point[None].repeat(n, axis=0), seed, temperature, out, title)
+    space, read, found = latent(run, pieces, adapt)
+    for name, given in (("weights", weights), ("styles", [*(styles or {}).values()])):
+        if given and not math.isclose(sum(given), 1):
+            print(f"the {name} add up to {sum(given):g}, and are divided by that")
+    if read:
+        shares = weights or (1.0,) * len(pieces)
+        points = space.mix(space.encode(read, adapt), shares)[None].repeat(n, axis=0)
+        if found is not None:
+            found = (np.array(shares) @ found / sum(shares))[None].repeat(n, axis=0)
+    else:
+        points = np.random.default_rng(seed).normal(size=(n, space.size)).astype(np.float32)
+    names = [*(path.stem for path in pieces), *(styles or {})]
+    title = "mixed of " + ", ".join(names)
+    written(space, points, styles or found, seed, temperature, out, title)
 
 
 def vary(
@@ -78,6 +90,7 @@ def vary(
     /,
     n: int = 8,
     amount: float = 0.3,
+    styles: dict[str, float] | None = None,
     seed: int = 0,
     temperature: float = 0.5,
     adapt: bool = False,
@@ -90,34 +103,43 @@ def vary(
         piece: a MIDI, ABC or MusicXML file.
         n: how many.
         amount: how far from the piece, from 0 (the same) to 1 (anywhere).
+        styles: how much of which, such as chinese 1; by default the piece's own.
         seed: the same seed writes the same music.
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
         adapt: fill what is too short with rests, and move what is out of range.
         out: where to put them.
     """
-    space, read = latent(run, (piece,), adapt)
+    space, read, found = latent(run, (piece,), adapt)
     points = space.vary(space.encode(read, adapt)[0], n, amount, seed)
-    written(space, points, seed, temperature, out, f"{piece.stem}, varied by {amount:g}")
+    own = found if found is None else found.repeat(n, axis=0)
+    title = f"{piece.stem}, varied by {amount:g}"
+    written(space, points, styles or own, seed, temperature, out, title)
 
 
 def latent(
     run: str, paths: tuple[pathlib.Path, ...], adapt: bool
-) -> "tuple[Space, list[NoteSequence]]":
-    """The latent space of a run, and the pieces of files; says what is done to make them fit."""
+) -> "tuple[Space, list[NoteSequence], np.ndarray | None]":
+    """The latent space of a run, the pieces of files, and of what style each seems to be, [n, y].
+
+    Says what is done to make them fit.
+    """
     from zoo.data.read import asked
     from zoo.latent import Space
     from zoo.trained import load
 
     space, pieces = Space(load(run)), [asked(path) for path in paths]
-    for path, piece in zip(paths, pieces, strict=True):
-        for remark in space.fit(piece, adapt).notes:
+    fits = [space.fit(piece, adapt) for piece in pieces]
+    for path, fit in zip(paths, fits, strict=True):
+        for remark in fit.notes:
             print(f"{path.name}: {remark}")
-    return space, pieces
+    styles = space.guess(np.stack([fit.array for fit in fits])) if fits else None
+    return space, pieces, styles
 
 
 def written(
     space: "Space",
-    points: "np.ndarray",
+    points: np.ndarray,
+    styles: "Styles",
     seed: int,
     temperature: float,
     out: pathlib.Path,
@@ -127,6 +149,6 @@ def written(
     from zoo.listen.gallery import gallery
     from zoo.nn.decode import Draw
 
-    pieces = space.decode(points, seed, Draw(temperature))
+    pieces = space.decode(points, seed, Draw(temperature), styles)
     page = gallery(pieces, out, title=title)
     print(f"{len(pieces)} pieces in {out}; open {page}")

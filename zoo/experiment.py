@@ -163,9 +163,7 @@ def phrases(
     batches = Crops(cuts("train", 1), codec, *size)
     over = lambda split: whole_frames(rows[split], bars.batch, process, codec.length)
     task = Task(name, codec, batches, over, rows["test"][:3], bars)
-    return run(
-        family(codec), task, workdir, steps, adam, options, samples, finish, began
-    )
+    return run(family(codec), task, workdir, steps, adam, options, samples, finish, began)
 
 
 def source(frames: Frames) -> tuple[Codec, Mapping[str, Pieces | Arrays]]:

@@ -5,27 +5,29 @@ Axes: n pieces, z latent, i step of a path.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import Batch, Key, Params
+from zoo.core import Params
 from zoo.data.codecs import Fit, Phrase
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.measure.attributes import ATTRIBUTES
 from zoo.models import MusicVAE
 from zoo.nn.decode import Draw
-from zoo.nn.variational import Gaussian, active, divergence, marginal, slerp
+from zoo.nn.variational import Gaussian, slerp
 from zoo.sampling import demand
 from zoo.trained import Trained
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
 
+
+Styles = str | Mapping[str, float] | np.ndarray | None  # one, shares of several, [n, y], or any
 
 MANY = 256  # phrases that are encoded at a time
 
@@ -69,19 +71,90 @@ class Space:
         except Refused as refused:
             raise UsageError(f"the piece is no phrase of this model: {refused}") from refused
 
-    def encode(self, pieces: "Sequence[NoteSequence]", adapt: bool = False) -> np.ndarray:
-        """Where pieces are: the means of their posteriors, float32 [n, z]."""
-        tokens = np.stack([self.fit(piece, adapt).array for piece in pieces])
-        return np.asarray(self._encode(self.model.params, tokens).mean)
+    def encode(
+        self, pieces: "Sequence[NoteSequence]", adapt: bool = False, style: Styles = None
+    ) -> np.ndarray:
+        """Where pieces are: the means of their posteriors, float32 [n, z].
+
+        A model of styles is told that they are of `style`, or of the one that `guess` holds.
+        """
+        return self.means(np.stack([self.fit(piece, adapt).array for piece in pieces]), style)
+
+    def means(self, phrases: np.ndarray, style: Styles = None) -> np.ndarray:
+        """`encode` of tokens int32 [n, t]."""
+        shares = self.guess(phrases) if style is None else self.shares(style, len(phrases))
+        found = []
+        for part in batched(np.arange(len(phrases)), MANY):
+            given = () if shares is None else (shares[part],)
+            found.append(np.asarray(self._encode(self.model.params, phrases[part], *given).mean))
+        return np.concatenate(found)[: len(phrases)]
 
     def decode(
-        self, z: np.ndarray, seed: int = 0, draw: Draw = Draw(temperature=0.5)
+        self,
+        z: np.ndarray,
+        seed: int = 0,
+        draw: Draw = Draw(temperature=0.5),
+        style: Styles = None,
     ) -> "list[NoteSequence]":
         """The music at points [n, z]: piece i is a function of the seed, i and its point."""
-        grammar = self.model.sampler.grammar
-        options = {"draw": draw, "grammar": grammar}
+        return [self.model.codec.decode(row) for row in self.phrases(z, seed, draw, style)]
+
+    def phrases(
+        self,
+        z: np.ndarray,
+        seed: int = 0,
+        draw: Draw = Draw(temperature=0.5),
+        style: Styles = None,
+    ) -> np.ndarray:
+        """`decode` as tokens int32 [n, t]."""
+        grammar, shares = self.model.sampler.grammar, self.shares(style, len(z))
+        options = {"draw": draw, "grammar": grammar, "style": shares}
         rows = self._decode(self.model.params, jax.random.key(seed), jnp.asarray(z), **options)
-        return [self.model.codec.decode(row) for row in np.asarray(rows)]
+        return np.asarray(rows)
+
+    def shares(self, style: Styles, n: int) -> np.ndarray | None:
+        """float32 [n, y]: so much of each style; all alike without one, None where there are none.
+
+        Raises:
+          UsageError: a style the model does not know, or shares that are none.
+        """
+        known = self.styles
+        if not known:
+            demand(
+                style is None, "the model knows no styles: leave them out, or train one that does."
+            )
+            return None
+        if isinstance(style, np.ndarray):
+            return style
+        asked = {style: 1.0} if isinstance(style, str) else style or dict.fromkeys(known, 1.0)
+        if unknown := [name for name in asked if name not in known]:
+            raise UsageError(f"there is no style {unknown[0]}: the model knows {', '.join(known)}.")
+        weights = np.array([asked.get(name, 0.0) for name in known], np.float32)
+        demand(
+            bool((weights >= 0).all()) and 0 < weights.sum() < np.inf,
+            f"the shares of styles are {dict(asked)}: none may be negative, nor all of them 0.",
+        )
+        return np.tile(weights / weights.sum(), (n, 1))
+
+    @property
+    def size(self) -> int:
+        """Latents of a point."""
+        return self._vae.latent
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles that the model knows."""
+        return self._vae.styles
+
+    def guess(self, phrases: np.ndarray) -> np.ndarray | None:
+        """float32 [n, y]: 1 for the style under which each of `phrases` [n, t] is likeliest."""
+        if not self.styles:
+            return None
+        found = []
+        for part in batched(phrases, MANY):
+            each = [self._score(self.model.params, part, y) for y in range(len(self.styles))]
+            found.append(np.stack(each).argmax(axis=0))
+        return np.eye(len(self.styles), dtype=np.float32)[np.concatenate(found)[: len(phrases)]]
 
     def interpolate(
         self, one: "NoteSequence", other: "NoteSequence", n: int = 7, adapt: bool = False
@@ -132,13 +205,28 @@ class Space:
         assert isinstance(codec, Phrase)
         values = np.stack([measure(phrases, codec) for measure in ATTRIBUTES.values()], axis=1)
         known = np.isfinite(values).all(axis=1)
-        values, phrases = values[known], phrases[known]
-        encode = lambda part: np.asarray(self._encode(self.model.params, part).mean)
-        means = np.concatenate([*map(encode, batched(phrases, MANY))])[: len(phrases)]
+        values, means = values[known], self.means(phrases[known])
         spread = np.maximum(values.std(axis=0), 1e-9)
         standard = (values - values.mean(axis=0)) / spread
         ways, *_ = np.linalg.lstsq(standard, means - means.mean(axis=0), rcond=None)
         return dict(zip(ATTRIBUTES, ways.astype(np.float32), strict=True))
+
+    @property
+    def _vae(self) -> MusicVAE:
+        family = self.model.family
+        assert isinstance(family, MusicVAE)
+        return family
+
+    @functools.cached_property
+    def _score(self) -> Callable[..., jax.Array]:
+        """(params, phrases [n, t], y) -> a bound on their log-likelihood in style y [n]."""
+        family = dataclasses.replace(self._vae, particles=4)
+
+        def score(params: Params, tokens: jax.Array, y: jax.Array) -> jax.Array:
+            every = jnp.ones(tokens.shape, bool)
+            return family.log_prob(params, tokens, every, jnp.full(len(tokens), y))
+
+        return jax.jit(score)
 
     @functools.cached_property
     def _encode(self) -> Callable[..., Gaussian]:
@@ -147,53 +235,3 @@ class Space:
     @functools.cached_property
     def _decode(self) -> Callable[..., jax.Array]:
         return jax.jit(self.model.sampler.family.decode, static_argnames="draw")
-
-
-def reconstruction(
-    model: Trained, batches: Iterable[Batch], particles: tuple[int, ...] = (1, 8, 64), seed: int = 0
-) -> dict[str, float]:
-    """How well phrases come back, and what that costs; means over the phrases of `batches`.
-
-    Per-step accuracies as in Roberts et al. 2018, table 1: the share of steps whose token is
-    reproduced from a z of the posterior, `teacher_forced` by the likeliest token given the true
-    ones before it, `sampled` by tokens drawn at temperature 1 after those drawn before. `kl`: the
-    rate, in nats per phrase; `active` of the latents say anything; `nll_k`: the importance-weighted
-    bound on -log p(x) from k samples, in nats per phrase.
-    """
-    family = model.family
-    assert isinstance(family, MusicVAE)
-    measure = jax.jit(functools.partial(_measure, family, particles))
-    sums: dict[str, float] = {}
-    means, rows = [], 0
-    for index, batch in enumerate(batches):
-        rng = jax.random.fold_in(jax.random.key(seed), index)
-        real = np.asarray(batch["mask"]).any(axis=1)
-        figures, mean = jax.device_get(measure(model.params, dict(batch), rng))
-        for name, values in figures.items():
-            sums[name] = sums.get(name, 0.0) + float(values[real].sum())
-        means.append(mean[real])
-        rows += int(real.sum())
-    figures = {name: total / rows for name, total in sums.items()}
-    return figures | {"active": float(active(jnp.asarray(np.concatenate(means))).sum())}
-
-
-def _measure(
-    family: MusicVAE, particles: tuple[int, ...], params: Params, batch: Batch, rng: Key
-) -> tuple[dict[str, jax.Array], jax.Array]:
-    """The figures of each phrase [n], and its posterior mean [n, z]."""
-    tokens, style = batch["tokens"], batch.get("style")
-    q = family.encode(params, tokens, style)
-    one, two, three = jax.random.split(rng, 3)
-    z = q.sample(one)
-    _, hit = family.score(params, z, tokens, style)
-    drawn = family.decode(params, two, z, style=style)
-    same = (drawn == tokens).reshape(*tokens.shape[:2], -1).mean(axis=(1, 2))
-    many = jax.vmap(q.sample)(jax.random.split(three, max(particles)))
-    log_p = jax.lax.map(lambda z: family.score(params, z, tokens, style)[0].sum(axis=1), many)
-    bounds = {f"nll_{k}": -marginal(log_p[:k], q, many[:k]) for k in particles}
-    figures = {
-        "accuracy_teacher_forced": hit.mean(axis=1),
-        "accuracy_sampled": same,
-        "kl": divergence(q).sum(axis=1),
-    }
-    return figures | bounds, q.mean

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from zoo.models.attention_rnn import AttentionRNN
 from zoo.models.coconet import Coconet
+from zoo.models.latent_classifier import LatentClassifier
 from zoo.models.lstm import LSTM
 from zoo.models.markov import Markov
 from zoo.models.music_vae import MusicVAE
@@ -17,6 +18,7 @@ __all__ = [
     "LSTM",
     "AttentionRNN",
     "Coconet",
+    "LatentClassifier",
     "Markov",
     "MusicVAE",
     "NoteTransformer",

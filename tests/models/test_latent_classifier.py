@@ -1,0 +1,63 @@
+"""A classifier against problems whose answer is known."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from zoo.errors import UsageError
+from zoo.models.latent_classifier import TINY, LatentClassifier
+from zoo.train.optim import optimizers
+from zoo.train.step import init, make_step
+
+LINEAR = LatentClassifier(("low", "high"), vocab=0, latent=2, layers=0, dropout=0.0)
+
+
+def logistic(slope):
+    """Parameters of p(high|z) = sigmoid(slope z_0)."""
+    kernel = jnp.zeros((2, 2)).at[0, 1].set(slope)
+    return {"net": {"Dense_0": {"kernel": kernel, "bias": jnp.zeros(2)}}}
+
+
+def test_probabilities_are_those_of_a_logistic_model():
+    z = jnp.array([[0.3, 5.0], [-2.0, 1.0]])
+    log_p = LINEAR.predict(logistic(2.0), z)
+    high = 1 / (1 + np.exp(-2 * z[:, 0]))
+    np.testing.assert_allclose(jnp.exp(log_p), np.stack([1 - high, high], axis=1), rtol=1e-5)
+    batch = {"latents": z, "style": jnp.array([1, 1]), "mask": jnp.array([[True], [False]])}
+    loss, metrics = LINEAR.loss(logistic(2.0), batch, jax.random.key(0), None)
+    np.testing.assert_allclose(loss, -np.log(high[0]), rtol=1e-5)
+    assert metrics["accuracy"] == 1
+    assert metrics["events"] == 1
+
+
+def test_toward_stops_where_the_way_is_worth_no_more():
+    """At the optimum of log sigmoid(s z) - (z - a)^2 / 2 the slope is nought."""
+    z, slope = jnp.array([[-1.0, 3.0]]), 2.0
+    move = jax.jit(lambda z: LINEAR.toward(logistic(slope), z, jnp.array([1]), steps=400))
+    moved = move(z)
+    np.testing.assert_allclose(moved[0, 1], 3.0, atol=1e-3)  # which says nothing of the style
+    x = float(moved[0, 0])
+    np.testing.assert_allclose(slope / (1 + np.exp(slope * x)), x + 1, atol=1e-2)
+
+
+def test_order_is_heard():
+    """Rising and falling lines, of the same tokens."""
+    family = dataclasses.replace(TINY, dropout=0.0, width=8)
+    lines = jnp.stack([jnp.arange(1, 7), jnp.arange(6, 0, -1)])
+    batch = {"tokens": lines, "style": jnp.arange(2), "mask": jnp.ones((2, 6), bool)}
+    rules = optimizers(family, optax.adam(3e-2))
+    state = init(family, rules, jax.random.key(0), batch)
+    step = jax.jit(make_step(family, rules), static_argnames="due")
+    for _ in range(30):
+        state, metrics = step(state, batch, due=("entropy",))
+    assert metrics["entropy/accuracy"] == 1
+    assert metrics["entropy/nll"] < 0.3
+
+
+def test_one_style_is_none():
+    with pytest.raises(UsageError, match="nothing to tell apart"):
+        LatentClassifier(("only",))
