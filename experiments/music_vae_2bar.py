@@ -31,6 +31,7 @@ def music_vae_2bar(
     adam: Adam = Adam(2e-3),
     options: Options = Options(ema=0.999, save_every=500, bf16=True),
     samples: int = 8,
+    name: str = "music_vae_2bar",
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of phrases, and measures what comes back and at what rate.
 
@@ -48,6 +49,7 @@ def music_vae_2bar(
         adam: the optimiser.
         options: how the run is run.
         samples: pieces to write at the end.
+        name: what the result is called.
     """
     return phrases(
         lambda codec: MusicVAE(
@@ -63,7 +65,7 @@ def music_vae_2bar(
             styles=bars.styles,
             schedule=schedule,
         ),
-        name="music_vae_2bar",
+        name=name,
         workdir=workdir,
         steps=steps,
         bars=bars,

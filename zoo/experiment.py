@@ -14,7 +14,7 @@ import jax
 import tyro
 
 from zoo.core import Batch, Family
-from zoo.data.codecs import Phrase, make
+from zoo.data.codecs import Drums, Phrase, make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
@@ -80,6 +80,8 @@ class Bars:
     """Most semitones up or down by which a phrase is moved, at random, in training."""
     styles: tuple[str, ...] = ()
     """The styles that a model is told of, and no other is read; none for all, untold."""
+    codec: Literal["phrase", "drums"] = "phrase"
+    """What is read of a piece: one line, or the drums."""
     label: Literal["style", "mode", "metre"] = "style"
     """What they are: irish and german, major and minor, or 4/4 and 2/4."""
 
@@ -139,7 +141,7 @@ def frames(
 
 
 def phrases(
-    family: Callable[[Phrase], Family],
+    family: Callable[[Phrase | Drums], Family],
     *,
     name: str,
     workdir: str | pathlib.Path,
@@ -153,7 +155,7 @@ def phrases(
     """As `events`, for `family(codec)`, which reads phrases; those measured are apart."""
     began = time.perf_counter()
     process = connected(options, bars.batch)
-    codec = Phrase(bars.bars, bars.metres)
+    codec = {"phrase": Phrase, "drums": Drums}[bars.codec](bars.bars, metres=bars.metres)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
     cuts = lambda split, stride: cut(
         pieces[split], codec, stride, bars.styles, pieces[split].labels(bars.label)
@@ -182,7 +184,7 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
 
     Raises UsageError where that is not what it reads.
     """
-    if isinstance(codec := model.codec, Phrase):
+    if isinstance(codec := model.codec, Phrase | Drums):
         lines = corpus_pieces(spec, split, codec.whole)
         label = model.about["music"].get("label", "style")
         styles = getattr(model.family, "styles", ())

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Params
-from zoo.data.codecs import Fit, Phrase
+from zoo.data.codecs import Drums, Fit, Phrase
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.measure.attributes import ATTRIBUTES
@@ -65,7 +65,7 @@ class Space:
           UsageError: it does not fit, in a sentence that says what would.
         """
         codec = self.model.codec
-        assert isinstance(codec, Phrase)
+        assert isinstance(codec, Phrase | Drums)
         try:
             return codec.adapted(piece) if adapt else codec.fit(piece)
         except Refused as refused:
@@ -202,7 +202,8 @@ class Space:
         al. 2018, would move all of them.
         """
         codec = self.model.codec
-        assert isinstance(codec, Phrase)
+        if not isinstance(codec, Phrase):
+            raise UsageError("attributes are those of melodies: load a model of the phrase codec.")
         values = np.stack([measure(phrases, codec) for measure in ATTRIBUTES.values()], axis=1)
         known = np.isfinite(values).all(axis=1)
         values, means = values[known], self.means(phrases[known])

@@ -13,6 +13,7 @@ from zoo.data.codecs import (
     CODECS,
     Chorale,
     Codec,
+    Drums,
     Melody,
     Performance,
     Phrase,
@@ -31,6 +32,8 @@ KINDS = [
     Melody(bars=2),
     Phrase(),
     Phrase(bars=1, metres=("6/8", "3/4"), low=60, high=72),
+    Drums(),
+    Drums().whole,
     Chorale(),
     Pianoroll(),
     Pianoroll(onsets=False, low=40, high=50),
@@ -65,7 +68,7 @@ def test_decode_is_total_and_sound(codec, data):
         by_key[x.instrument, x.pitch] = x.end_time
 
 
-@pytest.mark.parametrize("codec", [Melody(fewest=1), *KINDS[5:]], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("codec", [Melody(fewest=1), *KINDS[6:]], ids=lambda x: type(x).__name__)
 @given(st.data())
 def test_what_has_been_decoded_and_encoded_stays(codec, data):
     try:
@@ -122,6 +125,8 @@ def test_a_codec_is_a_value_that_survives_json(codec):
         ("pianoroll", {"steps_per_quarter": 0}, "at least 1"),
         ("pianoroll", {"high": 200}, "no range"),
         ("performance", {"velocity_bins": 0}, "velocity_bins"),
+        ("drums", {"bars": 0}, "at least 1"),
+        ("drums", {"metres": ["4/4", "3/4"]}, "do not make up bars of 4/4"),
     ],
 )
 def test_impossible_codecs_are_usage_errors(name, fields, said):
@@ -134,7 +139,7 @@ def test_impossible_codecs_are_usage_errors(name, fields, said):
     ("notes", "reason"),
     [
         ([], "empty"),
-        ([{"pitch": 38, "end_time": 1, "is_drum": True}], "empty"),
+        ([{"pitch": 38, "end_time": 1, "other": True}], "empty"),
         ([{"pitch": 60, "start_time": 2, "end_time": 1}], "malformed"),
         ([{"pitch": 60, "start_time": -1, "end_time": 1}], "malformed"),
         ([{"pitch": 60, "end_time": float("nan")}], "malformed"),
@@ -146,7 +151,9 @@ def test_impossible_codecs_are_usage_errors(name, fields, said):
 def test_what_is_no_music_is_refused(codec, notes, reason):
     score = NoteSequence()
     for note in notes:
-        score.notes.add(velocity=80, **note)
+        times = {key: value for key, value in note.items() if key != "other"}
+        drum = isinstance(codec, Drums) != ("other" in note)  # to each codec, what it reads not
+        score.notes.add(velocity=80, is_drum=drum, **times)
     with pytest.raises(Refused) as refused:
         codec.encode(score)
     assert refused.value.reason == reason

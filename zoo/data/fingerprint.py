@@ -39,11 +39,12 @@ def fingerprint(sequence: NoteSequence) -> str:
 def steps(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
     """From each note of the top line to the next: interval mod 12, and rhythm; uint64 [notes - 1].
 
-    The top line is the highest pitch at each onset, percussion aside, repeated pitches joined:
-    whether a note is written once or twice is what variants differ in most. Rhythm is the ratio of
-    one gap between onsets to the gap before, in half octaves.
+    The top line is the highest pitch at each onset, percussion aside unless there is nothing else,
+    and repeated pitches joined: whether a note is written once or twice is what variants differ in
+    most. Rhythm is the ratio of one gap between onsets to the gap before, in half octaves.
     """
-    notes = sorted((round(n.start_time, 3), n.pitch) for n in sequence.notes if not n.is_drum)
+    heard = [note for note in sequence.notes if not note.is_drum] or sequence.notes
+    notes = sorted((round(note.start_time, 3), note.pitch) for note in heard)
     line = sorted(dict(notes).items())  # of an onset's ascending pitches the last stays
     onsets = np.array([onset for onset, _ in line], np.float64)
     pitches = np.array([pitch for _, pitch in line], np.int64)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.data.codecs.drums import Drums
 from zoo.data.codecs.phrase import Phrase
 from zoo.data.polyphonic import Arrays
 from zoo.errors import UsageError
@@ -11,7 +12,7 @@ from zoo.errors import UsageError
 
 def cut(
     pieces: Sequence[np.ndarray],
-    codec: Phrase,
+    codec: Phrase | Drums,
     stride: int = 1,
     styles: Sequence[str] = (),
     of: Sequence[str] = (),

@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.data.codecs.base import Codec, Fit
 from zoo.data.codecs.chorale import Chorale
+from zoo.data.codecs.drums import Drums
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.performance import Performance
 from zoo.data.codecs.phrase import Phrase
@@ -18,6 +19,7 @@ __all__ = [
     "CODECS",
     "Chorale",
     "Codec",
+    "Drums",
     "Fit",
     "Melody",
     "Performance",
@@ -34,6 +36,7 @@ CODECS: Mapping[str, type] = {
     "pianoroll": Pianoroll,
     "performance": Performance,
     "voices": Voices,
+    "drums": Drums,
 }
 
 
