@@ -25,7 +25,7 @@ def music_vae_16bar_hierarchical(
     conductor: int = 256,
     decoder: tuple[int, ...] = (256, 256),
     beta: float = 0.05,
-    anneal: float = 0.999,
+    anneal: float = 0.9998,
     free: float = 0.0,
     bars: Bars = BARS,
     adam: Adam = Adam(2e-3),

@@ -46,6 +46,18 @@ def test_what_is_drawn_likeliest_is_scored_likeliest(name):
     assert len(np.unique(phrases.reshape(3, -1), axis=0)) > 1  # z says something
 
 
+def test_what_is_read_of_a_bar_goes_to_its_share_of_the_latents():
+    family = FORMS["read in bars"]
+    params, tokens = born(family), family.example(1)["tokens"]
+    params["encoder"]["own"]["kernel"] += 1.0
+    for name in ("mean", "log_std"):  # what is read of all of them says nothing
+        params["encoder"][name] = jax.tree.map(jnp.zeros_like, params["encoder"][name])
+    encode = jax.jit(lambda tokens: family.encode(params, tokens).mean[0])
+    other = tokens.at[0, family.steps].set(1 + tokens[0, family.steps] % 7)
+    moved = np.abs(encode(tokens) - encode(other)) > 1e-6
+    assert moved.tolist() == [False, False, True, True]
+
+
 def test_probabilities_of_all_phrases_sum_to_one():
     family = dataclasses.replace(TINY, vocab=3, bars=2, steps=2, styles=())
     phrases = jnp.array(list(itertools.product(range(3), repeat=4)))
@@ -100,9 +112,8 @@ def test_the_loss_is_the_bound():
 def test_likelihood_is_exact_where_z_says_nothing():
     """With the prior for posterior and a decoder deaf to z, every sample weighs the same."""
     params, batch = born(FLAT), FLAT.example(2)
-    params["encoder"] |= jax.tree.map(
-        jnp.zeros_like, {k: params["encoder"][k] for k in ("mean", "log_std")}
-    )
+    for name in ("mean", "log_std"):
+        params["encoder"][name] = jax.tree.map(jnp.zeros_like, params["encoder"][name])
     decoder = params["decoder"]
     decoder["lstm_0"]["v"] = jnp.zeros_like(decoder["lstm_0"]["v"])
     decoder["enter"] = jax.tree.map(jnp.zeros_like, decoder["enter"])
@@ -162,6 +173,7 @@ def test_a_style_is_heard_and_may_be_mixed():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
+        (lambda: dataclasses.replace(TINY, latent=5), "latent is 5 and bars are 2.*a multiple"),
         (lambda: dataclasses.replace(TINY, decoder=()), "decoder is 0: choose 1 or more"),
         (lambda: dataclasses.replace(TINY, free=-1.0), "free is -1.0: choose 0 or more"),
         (lambda: dataclasses.replace(TINY, beta=float("nan")), "beta is nan: choose 0 or more"),

@@ -7,12 +7,14 @@ a whole (flat) or bar by bar, each bar told by a conductor what it is about. Wha
 the evidence lower bound of Kingma & Welling 2013. Axes: b row, t step, k voice, v vocabulary, z
 latent, y style, u bar, d what a bar is told, h width.
 
-Deviations. The encoder may read bars side by side, and then what it knows of each. Voices are
-written by one decoder, which hears all of them, not by one each. A bar is told its number besides,
-and the conductor reads z at every bar. In scheduled sampling (Bengio et al. 2015) the network's own
-tokens come from a first pass under teacher forcing (Mihaylova & Martins 2019), so that all steps
-are still trained side by side. The style y is ours: both encoder and decoder read it at every step,
-so that z need not say it.
+Deviations. The encoder may read bars side by side, and then what it knows of each; what it knows of
+a bar goes to that bar's share of z besides, and the decoder is told that share beside what the
+conductor says. Without these two short ways the sixteen bars of a phrase are not told apart in
+thousands of steps. A bar is told its number, and the conductor reads z at every bar. Voices are
+written by one decoder, which hears all of them, not by one each. In scheduled sampling (Bengio et
+al. 2015) the network's own tokens come from a first pass under teacher forcing (Mihaylova & Martins
+2019), so that all steps are still trained side by side. The style y is ours: both encoder and
+decoder read it at every step, so that z need not say it.
 """
 
 import dataclasses
@@ -69,6 +71,11 @@ class MusicVAE:
         if small := [f"{name} is {size}" for name, size in sizes.items() if size < 1]:
             raise UsageError(f"{small[0]}: choose 1 or more, for every layer.")
         costs = {name: getattr(self, name) for name in ("beta", "free", "each", "schedule")}
+        if self.latent % self.bars and (self.conductor or self.summary):
+            raise UsageError(
+                f"latent is {self.latent} and bars are {self.bars}: each has its share of the "
+                "latents, so choose a multiple of them."
+            )
         if wrong := [f"{name} is {cost}" for name, cost in costs.items() if not cost >= 0]:
             raise UsageError(f"{wrong[0]}: choose 0 or more.")
         if not 0 <= self.anneal < 1:
@@ -86,7 +93,7 @@ class MusicVAE:
     @property
     def write(self) -> Decoder:
         parts = self.bars if self.conductor else 1
-        return Decoder(self.vocab, self.voices, parts, self.decoder, self.conductor)
+        return Decoder(self.vocab, self.voices, parts, self.decoder, self.conductor, self.latent)
 
     def example(self, n: int) -> Batch:
         shape = (n, self.length, *(self.voices,) * (self.voices > 1))

@@ -55,12 +55,16 @@ class Encoder(nn.Module):
         given = style if style is None else jnp.tile(style, (parts, 1))
         ways = spell(tokens, self.vocab), spell(tokens[::-1], self.vocab)
         last = both_ways(ways, self.widths, given, "")
+        small = nn.initializers.normal(1e-3)
+        say = lambda size, name, x: nn.Dense(size, kernel_init=small, name=name)(x)
+        own = jnp.zeros((2, b, self.latent))
         if self.summary:
             x = last.reshape(parts, b, -1)
+            own = say(2 * self.latent // parts, "own", x).reshape(parts, b, 2, -1)
+            own = own.transpose(2, 1, 0, 3).reshape(2, b, self.latent)
             last = both_ways(({"x": x}, {"x": x[::-1]}), (self.summary,), style, "sum_")
-        small = nn.initializers.normal(1e-3)
-        say = lambda name: nn.Dense(self.latent, kernel_init=small, name=name)(last)
-        return Gaussian(*(say(name).astype(jnp.float32) for name in ("mean", "log_std")))
+        both = (say(self.latent, name, last) for name in ("mean", "log_std"))
+        return Gaussian(*(x.astype(jnp.float32) + more for x, more in zip(both, own, strict=True)))
 
 
 class Decoder(nn.Module):
@@ -69,6 +73,7 @@ class Decoder(nn.Module):
     parts: int
     widths: tuple[int, ...]
     conductor: int
+    latent: int
 
     def setup(self) -> None:
         self.lstm = [LSTMLayer(width) for width in self.widths]
@@ -82,7 +87,9 @@ class Decoder(nn.Module):
         if not self.conductor:
             return z[None]
         number = jnp.broadcast_to(jnp.eye(self.parts)[:, None], (self.parts, len(z), self.parts))
-        return self.lead(number, carries(self.wake(z), (self.conductor,))[0], given=z)[1]
+        led = self.lead(number, carries(self.wake(z), (self.conductor,))[0], given=z)[1]
+        own = z[:, : self.latent].reshape(len(z), self.parts, -1).swapaxes(0, 1)
+        return jnp.concatenate([led, own], axis=-1)
 
     def begin(self, told: Array) -> tuple[Carry, ...]:
         """The states of the layers before a part, [.., h] each."""
