@@ -43,6 +43,7 @@ def drums_vae_2bar(
         adam=adam,
         options=options,
         samples=samples,
+        steered=0,
         name="drums_vae_2bar",
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.experiment import Bars, launch, phrases
-from zoo.latent_figures import reconstruction
+from zoo.latent_figures import appraise
 from zoo.models import MusicVAE
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
@@ -31,6 +31,7 @@ def music_vae_2bar(
     adam: Adam = Adam(2e-3),
     options: Options = Options(ema=0.999, save_every=500, bf16=True),
     samples: int = 8,
+    steered: int = 32,
     name: str = "music_vae_2bar",
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of phrases, and measures what comes back and at what rate.
@@ -49,6 +50,7 @@ def music_vae_2bar(
         adam: the optimiser.
         options: how the run is run.
         samples: pieces to write at the end.
+        steered: phrases whose attributes are moved, to measure how well that goes; 0 for none.
         name: what the result is called.
     """
     return phrases(
@@ -72,7 +74,7 @@ def music_vae_2bar(
         adam=adam,
         options=options,
         samples=samples,
-        finish=lambda model, whole: reconstruction(model, whole("test")),
+        finish=lambda model, whole: appraise(model, whole, workdir, steered),
     )
 
 

@@ -73,12 +73,13 @@ def test_models_import_and_run_where_heavy_packages_cannot():
     run(f"""
 import sys
 sys.modules.update(dict.fromkeys({(*HEAVY, "orbax", "matplotlib")!r}))
-import jax, zoo.models
+import inspect, jax, zoo.models
 for module in zoo.models.families().values():
     family = module.TINY
     params = jax.jit(lambda rng: family.init(rng, family.example(2)))(jax.random.key(0))
     sample = jax.jit(family.sample, static_argnames="n")
-    assert len(sample(params, jax.random.key(1), n=2)) == 2
+    of = ["batch"] if "batch" in inspect.signature(family.sample).parameters else []
+    assert len(sample(params, jax.random.key(1), n=2, **{{k: family.example(2) for k in of}})) == 2
 """)
 
 

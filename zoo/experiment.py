@@ -160,7 +160,7 @@ def phrases(
     cuts = lambda split, stride: cut(
         pieces[split], codec, stride, bars.styles, pieces[split].labels(bars.label)
     )
-    rows = {split: cuts(split, codec.bars) for split in SPLITS[1:]}
+    rows = {split: cuts(split, codec.bars) for split in SPLITS}
     size = (bars.batch, codec.length, options.seed, bars.transpose, process)
     batches = Crops(cuts("train", 1), codec, *size)
     over = lambda split: whole_frames(rows[split], bars.batch, process, codec.length)

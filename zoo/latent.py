@@ -16,7 +16,7 @@ from zoo.core import Params
 from zoo.data.codecs import Drums, Fit, Phrase
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
-from zoo.measure.attributes import ATTRIBUTES
+from zoo.measure.attributes import ATTRIBUTES, table
 from zoo.models import MusicVAE
 from zoo.nn.decode import Draw
 from zoo.nn.variational import Gaussian, slerp
@@ -204,7 +204,7 @@ class Space:
         codec = self.model.codec
         if not isinstance(codec, Phrase):
             raise UsageError("attributes are those of melodies: load a model of the phrase codec.")
-        values = np.stack([measure(phrases, codec) for measure in ATTRIBUTES.values()], axis=1)
+        values = table(phrases, codec)
         known = np.isfinite(values).all(axis=1)
         values, means = values[known], self.means(phrases[known])
         spread = np.maximum(values.std(axis=0), 1e-9)

@@ -1,19 +1,143 @@
 """Figures of a latent space: what comes back, what lies between, what moves which attribute.
 
-Axes: n phrases, z latent, i step of a path, a attribute, s strength.
+Axes: n phrases, t step, z latent, i step of a path, a attribute, s strength.
 """
 
 import functools
-from collections.abc import Iterable
+import pathlib
+from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Batch, Key, Params
-from zoo.models import MusicVAE
-from zoo.nn.variational import active, divergence, marginal
+from zoo.data.codecs import Phrase
+from zoo.latent import Space
+from zoo.measure.attributes import ATTRIBUTES, table
+from zoo.models import Markov, MusicVAE
+from zoo.nn.decode import Draw
+from zoo.nn.variational import active, divergence, marginal, slerp
+from zoo.results import write
+from zoo.steer import GREEDY, Steering
 from zoo.trained import Trained
+
+STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
+PATH = np.linspace(0, 1, 11)
+ORDER, SLOTS = 8, 2**20  # of the chain that says whether what lies between is like music
+
+
+def appraise(
+    model: Trained, whole: Callable[[str], Iterable[Batch]], workdir: pathlib.Path, many: int
+) -> dict[str, float]:
+    """Everything that is published of a space of melodies; `many` phrases are steered, 0 for none.
+
+    Leaves attributes.npz in `workdir`, by which `zoo vary` steers, and latent.json, curves.
+    """
+    figures = reconstruction(model, whole("test"))
+    if not many or not isinstance(model.codec, Phrase) or model.codec.bars > 2:
+        return figures
+    space = Space(model)
+    train, test = (phrases(whole(split)) for split in ("train", "test"))
+    steering = Steering.of(space, train)
+    steering.save(workdir)
+    apart = test[np.linspace(0, len(test) - 1, min(2 * many, len(test))).astype(int)]
+    moved, curves = steered(steering, apart[::2])
+    between, path = interpolated(space, train, apart[: len(apart) // 2 * 2])
+    write(workdir / "latent.json", {"attributes": curves, "path": path})
+    return figures | moved | between
+
+
+def phrases(batches: Iterable[Batch]) -> np.ndarray:
+    """The phrases int32 [n, t] of batches."""
+    rows = [np.asarray(x["tokens"])[np.asarray(x["mask"]).any(axis=1)] for x in batches]
+    return np.concatenate(rows)
+
+
+def steered(
+    steering: Steering, chosen: np.ndarray
+) -> tuple[dict[str, float], dict[str, list[list[float]]]]:
+    """How far attributes go at strength 1, and how well they go with strength.
+
+    Returns:
+      For each attribute `moved_NAME`, in standard deviations, the mean over phrases [n, t];
+      `followed_NAME`, the correlation with strength of its distance from each phrase's own mean;
+      and `others_NAME`, the most that any other moves. And the means of all, [s, a], by name.
+    """
+    space, codec = steering.space, steering.space.model.codec
+    assert isinstance(codec, Phrase)
+    z, style, figures, curves = space.means(chosen), space.guess(chosen), {}, {}
+    for a, name in enumerate(ATTRIBUTES):
+        values = []
+        for strength in STRENGTHS:
+            there = steering(z, {name: strength}, style=style) if strength else z
+            music = space.phrases(there, draw=GREEDY, style=style)
+            values.append(table(music, codec) / steering.spread)
+        every = np.stack(values)  # [s, n, a]
+        own = every[:, :, a] - every[:, :, a].mean(axis=0)
+        strength = np.broadcast_to(STRENGTHS[:, None], own.shape)
+        moved = np.nanmean(every[-1] - every[len(STRENGTHS) // 2], axis=0)
+        figures[f"moved_{name}"] = float(moved[a])
+        figures[f"followed_{name}"] = correlation(own, strength)
+        figures[f"others_{name}"] = float(np.abs(np.delete(moved, a)).max())
+        curves[name] = np.nanmean(every, axis=1).round(4).tolist()
+    return figures, curves
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson's, of what is finite in both; 0 where one does not vary."""
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known] - x[known].mean(), y[known] - y[known].mean()
+    return float((x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-12))
+
+
+def interpolated(
+    space: Space, train: np.ndarray, ends: np.ndarray
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Paths between pairs of phrases [n, t], as Roberts et al. 2018 look at theirs (figure 4).
+
+    Returns:
+      `between_cost`: the furthest that a Markov chain's nats per event, on average over the paths,
+      are from those of the phrases themselves, relative to them; `between_back`: the most that the
+      mean distance from either end ever goes back on the way, in shares of the steps of a phrase.
+      And the curves [i]: `far`, from the first end, `near`, from the last, `cost` likewise, and
+      `mixed_cost`, where each step is taken from one end or the other instead.
+    """
+    one, other = ends[::2], ends[1::2]
+    cost, style = chain(space, train), space.guess(ends)
+    z = jnp.asarray(space.means(ends, style))
+    points = np.asarray(slerp(z[::2], z[1::2], jnp.asarray(PATH, jnp.float32)))
+    curves: dict[str, list[float]] = {"far": [], "near": [], "cost": [], "mixed_cost": []}
+    rng, real = np.random.default_rng(0), cost(ends).mean()
+    for share, here in zip(PATH, points, strict=True):
+        of = None if style is None else (1 - share) * style[::2] + share * style[1::2]
+        music = space.phrases(here, draw=Draw(temperature=0.5), style=of)
+        mixed = np.where(rng.random(one.shape) < share, other, one)
+        curves["far"].append(float((music != one).mean()))
+        curves["near"].append(float((music != other).mean()))
+        curves["cost"].append(float(cost(music).mean() / real))
+        curves["mixed_cost"].append(float(cost(mixed).mean() / real))
+    back = max(-np.diff(curves["far"]).min(), np.diff(curves["near"]).max(), 0.0)
+    off = np.abs(np.array(curves["cost"]) - 1).max()
+    return {"between_cost": float(off), "between_back": float(back)}, curves
+
+
+def chain(space: Space, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Nats per event [n] of phrases [n, t], by a Markov chain counted on those of training."""
+    codec = space.model.codec
+    assert isinstance(codec, Phrase)
+    family = Markov(codec.vocab, ORDER, SLOTS, length=codec.length)
+    net = family.init(jax.random.key(0), family.example(1))["net"]
+    tally = jax.jit(family.tally)
+    for first in range(0, len(train), 512):
+        part = train[first : first + 512]
+        every = np.arange(512) < len(part)
+        part = np.pad(part, ((0, 512 - len(part)), (0, 0)))
+        mask = np.broadcast_to(every[:, None], part.shape)
+        net = jax.tree.map(jnp.add, net, tally(net, part, mask))
+    log_prob = jax.jit(family.log_prob)
+    all_ = lambda rows: jnp.ones(rows.shape, bool)
+    return lambda rows: -np.asarray(log_prob({"net": net}, rows, all_(rows))) / rows.shape[1]
 
 
 def reconstruction(

@@ -13,12 +13,12 @@ import numpy as np
 
 from zoo.core import Batch, Family, Params
 from zoo.data.codecs.base import Codec
-from zoo.data.pipeline import Batches, Crops
 from zoo.listen.gallery import gallery
 from zoo.record import record
 from zoo.results import compare, provenance, write
 from zoo.train import hosts, loop, precision, shard
 from zoo.train.evaluate import evaluator
+from zoo.train.feed import Batches as Steps
 from zoo.train.optim import Adam
 from zoo.trained import Trained, load
 
@@ -29,7 +29,7 @@ class Task:
 
     name: str
     codec: Codec
-    batches: Batches | Crops
+    batches: Steps
     whole: Callable[[str], Iterable[Batch]]
     """A split, every piece of it once."""
     real: list[np.ndarray]
@@ -58,8 +58,12 @@ def run(
     samples: int,
     finish: Finish | None,
     began: float,
+    given: Params | None = None,
 ) -> dict[str, Any]:
-    """Trains, measures at the best checkpoint, and leaves the record of it in `workdir`."""
+    """Trains, measures at the best checkpoint, and leaves the record of it in `workdir`.
+
+    Networks that are `given` come from elsewhere; the others are born here.
+    """
     workdir, main = pathlib.Path(workdir), jax.process_index() == 0
     config = {"experiment": task.name, **record({"family": model, "codec": task.codec})}
     config |= record({"music": task.music, "adam": adam, "seed": options.seed})
@@ -72,7 +76,13 @@ def run(
         # what is descended: a likelihood, or that and what its latents are charged for
         return {"valid": metrics["loss"], **{f"valid_{k}": v for k, v in metrics.items()}}
 
-    trained = {"tx": adam.rule(steps), "steps": steps, "workdir": workdir, "options": options}
+    trained = {
+        "tx": adam.rule(steps),
+        "steps": steps,
+        "workdir": workdir,
+        "options": options,
+        "given": given,
+    }
     outcome = loop.fit(model, task.batches, **trained, meta=config, validate=validate)
     done = workdir / "result.json"
     if outcome.first_step == 0 and done.exists():  # there was nothing left to train

@@ -90,6 +90,10 @@ class Sampler:
           UsageError: what the family cannot do, or a primer that does not fit.
         """
         demand(
+            not self.takes("batch"),
+            f"{self.name} tells styles apart and writes nothing: load a model that writes.",
+        )
+        demand(
             draw.no_repeat is None or self.takes("grammar"),
             f"{self.name} writes frames, and no_repeat is about events: leave it out.",
         )
@@ -112,6 +116,10 @@ class Sampler:
         """The likeliest of every `of` rows, by their first `size` steps."""
         if of == 1:
             return rows
+        demand(
+            hasattr(self.family, "log_prob"),
+            f"{self.name} does not say how likely music is: leave --best-of out.",
+        )
         mask = np.broadcast_to(np.arange(rows.shape[1]) < size, rows.shape[:2])
         if rows.ndim == 2:
             ends = rows == BOUNDARY

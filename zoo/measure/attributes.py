@@ -92,3 +92,8 @@ ATTRIBUTES: Mapping[str, Callable[[np.ndarray, Phrase], np.ndarray]] = {
     "majorness": majorness,
     "repetition": repetition,
 }
+
+
+def table(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
+    """All of them, float [n, a] in the order of `ATTRIBUTES`."""
+    return np.stack([measure(phrases, codec) for measure in ATTRIBUTES.values()], axis=1)

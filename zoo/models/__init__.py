@@ -7,6 +7,8 @@ from types import ModuleType
 from zoo.models.attention_rnn import AttentionRNN
 from zoo.models.coconet import Coconet
 from zoo.models.latent_classifier import LatentClassifier
+from zoo.models.latent_diffusion import LatentDiffusion
+from zoo.models.latent_mdn import LatentMDN
 from zoo.models.lstm import LSTM
 from zoo.models.markov import Markov
 from zoo.models.music_vae import MusicVAE
@@ -19,6 +21,8 @@ __all__ = [
     "AttentionRNN",
     "Coconet",
     "LatentClassifier",
+    "LatentDiffusion",
+    "LatentMDN",
     "Markov",
     "MusicVAE",
     "NoteTransformer",

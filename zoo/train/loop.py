@@ -92,10 +92,12 @@ def fit(
     options: Options = Options(),
     meta: Mapping[str, Any] | None = None,
     validate: Callable[[Params], Mapping[str, float]] | None = None,
+    given: Params | None = None,
 ) -> Outcome:
     """Trains `family` up to step `steps`, going on from whatever `workdir` holds.
 
-    `batches[i]` is the batch of step i. `meta` is written into every checkpoint. `validate(params)`
+    `batches[i]` is the batch of step i. `given` are networks that are not born with the others but
+    come from elsewhere, by name. `meta` is written into every checkpoint. `validate(params)`
     runs at each save; its "valid" is what the best checkpoint has least of. SIGTERM saves and exits
     with 0. Raises ZooError after ten non-finite steps in a row, having saved, or if a save fails;
     UsageError where the options, the batch or what `workdir` holds do not go together.
@@ -109,7 +111,8 @@ def fit(
         checkpoints = stack.enter_context(
             Checkpoints(workdir, keep=options.keep, best=validate is not None)
         )
-        state, where = begin(family, rules, batches, mesh, checkpoints, options, meta or {})
+        begun = begin(family, rules, batches, mesh, checkpoints, options, meta or {}, given or {})
+        state, where = begun
         step = jax.jit(
             make_step(
                 family,

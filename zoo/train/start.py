@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from zoo.core import Batch, Family, Tree
+from zoo.core import Batch, Family, Params, Tree
 from zoo.errors import UsageError, ZooError
 from zoo.train import shard
 from zoo.train import step as steps_
@@ -26,8 +26,12 @@ def begin(
     checkpoints: Checkpoints,
     options: Any,
     meta: Mapping[str, Any],
+    given: Params,
 ) -> tuple[TrainState, Tree]:
-    """The state to go on from, placed on `mesh`, and the placement of each of its leaves."""
+    """The state to go on from, placed on `mesh`, and the placement of each of its leaves.
+
+    At its birth the networks `given` take the place of those of the same name.
+    """
     # drawn before anything compiles: too little data is an error, not a hang
     batch = dict(batches[0])
     check(batch, mesh, options.accumulate)
@@ -39,7 +43,7 @@ def begin(
     )
     step = checkpoints.latest if options.restore_step is None else options.restore_step
     if step is None:
-        state = jax.jit(fresh, out_shardings=where)()
+        state = hand(jax.jit(fresh, out_shardings=where)(), given)
         return (adopt(state, options.init_from) if options.init_from else state), where
     if step not in checkpoints.steps:
         raise UsageError(
@@ -50,6 +54,16 @@ def begin(
     state = checkpoints.restore(like, step)
     checkpoints.forget_after(step)
     return state, where
+
+
+def hand(state: TrainState, given: Params) -> TrainState:
+    """`state` with the networks `given`, placed as those they replace."""
+
+    def replaced(params: Params) -> Params:
+        put = lambda new, old: jax.device_put(jnp.asarray(new, old.dtype), old.sharding)
+        return {**params, **{k: jax.tree.map(put, given[k], params[k]) for k in given}}
+
+    return state._replace(params=replaced(state.params), ema=replaced(state.ema))
 
 
 def check(batch: Batch, mesh: Mesh, accumulate: int) -> None:

@@ -1,0 +1,127 @@
+"""More of this and less of that: from a point of a latent space to one whose music has more of it.
+
+Roberts et al. 2018 (section 5.5) add an attribute vector. Where a decoder writes the same music all
+around a point, as one of a high rate does, no straight way moves an attribute alone, and a network
+that predicts attributes from latents is fooled before the ear is. So points about the place the
+vectors lead to are decoded, what they are like is measured, and the search goes on about the best
+(the cross-entropy method, Rubinstein 1999). Axes: n phrases, k candidates, z latent, a attribute.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from zoo.data.codecs import Phrase
+from zoo.errors import UsageError
+from zoo.latent import Space, Styles
+from zoo.measure.attributes import ATTRIBUTES, table
+from zoo.nn.decode import Draw
+from zoo.sampling import demand
+
+CANDIDATES, KEPT, ROUNDS = 64, 8, 4
+OTHERS = 0.1  # what a squared standard deviation of an attribute costs that nobody asked for
+AWAY = 0.005  # what a step of the phrase that changes costs
+GREEDY = Draw(temperature=0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Steering:
+    """What `space` is moved by: `vectors` [a, z], and `spread` [a], a standard deviation of each.
+
+    Raises:
+      UsageError: the space is not one of melodies.
+    """
+
+    space: Space
+    vectors: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def of(cls, space: Space, phrases: np.ndarray) -> "Steering":
+        """As `phrases` [n, t] have it."""
+        vectors = space.attribute_vectors(phrases)
+        spread = np.nanstd(table(phrases, codec_of(space)), axis=0)
+        return cls(space, np.stack([*vectors.values()]), np.maximum(spread, 1e-6))
+
+    @classmethod
+    def load(cls, space: Space, run: str | pathlib.Path) -> "Steering":
+        """What `save` has put beside a run. Raises UsageError where it has not."""
+        path = pathlib.Path(run) / FILE
+        demand(
+            path.exists(),
+            f"there is no {path}: it is written where training of a MusicVAE ends.",
+        )
+        found = np.load(path)
+        return cls(space, found["vectors"], found["spread"])
+
+    def save(self, run: str | pathlib.Path) -> None:
+        np.savez(pathlib.Path(run) / FILE, vectors=self.vectors, spread=self.spread)
+
+    def __call__(
+        self, z: np.ndarray, moves: Mapping[str, float], seed: int = 0, style: Styles = None
+    ) -> np.ndarray:
+        """Points [n, z] near `z` whose music has so many standard deviations more of each.
+
+        Raises:
+          UsageError: an attribute that is none.
+        """
+        want = np.zeros(len(ATTRIBUTES), np.float32)
+        for name, strength in moves.items():
+            if name not in ATTRIBUTES:
+                raise UsageError(f"there is no attribute {name}: choose {', '.join(ATTRIBUTES)}.")
+            want[[*ATTRIBUTES].index(name)] = strength
+        style = self.space.shares(style, len(z))
+        found = [
+            self._seek(point, want, seed + i, None if style is None else style[i : i + 1])
+            for i, point in enumerate(z)
+        ]
+        return np.stack(found).astype(np.float32)
+
+    def _seek(
+        self, z: np.ndarray, want: np.ndarray, seed: int, style: np.ndarray | None
+    ) -> np.ndarray:
+        """The best point [z] found about one."""
+        rng = np.random.default_rng(seed)
+        asked = want != 0
+        weight = np.where(asked, 1.0, OTHERS)
+        here = self._music(z[None], style)
+        start = table(here, codec_of(self.space))[0]
+
+        def cost(points: np.ndarray) -> np.ndarray:
+            music = self._music(points, style)
+            moved = (table(music, codec_of(self.space)) - start) / self.spread
+            off = np.nan_to_num((moved - want) ** 2, nan=1e3) @ weight
+            return off + AWAY * (music != here).sum(axis=1)
+
+        reach = rng.uniform(0, 4, (CANDIDATES, 1))
+        points = z + reach * (want @ self.vectors) + self._noise(rng, z)
+        points[0] = z
+        costs = cost(points)
+        for _ in range(ROUNDS - 1):
+            best = np.argsort(costs, kind="stable")[:KEPT]
+            parents = points[best][rng.integers(0, KEPT, (2, CANDIDATES - KEPT))]
+            share = rng.uniform(0, 1, (CANDIDATES - KEPT, 1))
+            children = share * parents[0] + (1 - share) * parents[1] + self._noise(rng, z)[KEPT:]
+            points = np.concatenate([points[best], children])
+            costs = np.concatenate([costs[best], cost(points)[KEPT:]])
+        return points[costs.argmin()]
+
+    def _noise(self, rng: np.random.Generator, z: np.ndarray) -> np.ndarray:
+        """float [k, z], some of it small and some as large as the prior."""
+        return rng.uniform(0, 1, (CANDIDATES, 1)) * rng.normal(size=(CANDIDATES, len(z)))
+
+    def _music(self, points: np.ndarray, style: np.ndarray | None) -> np.ndarray:
+        shares = None if style is None else style.repeat(len(points), axis=0)
+        return self.space.phrases(points.astype(np.float32), draw=GREEDY, style=shares)
+
+
+FILE = "attributes.npz"
+
+
+def codec_of(space: Space) -> Phrase:
+    """Raises UsageError where it is not that of melodies."""
+    if not isinstance(codec := space.model.codec, Phrase):
+        raise UsageError("attributes are those of melodies: load a model of the phrase codec.")
+    return codec
