@@ -15,7 +15,7 @@ from zoo.train.optim import Adam
 
 def music_vae_16bar_flat(
     workdir: Path = Path("runs/music_vae_16bar_flat"),
-    steps: int = 4000,
+    steps: int = 3000,
     decoder: tuple[int, ...] = (312, 312),
     beta: float = 0.05,
     bars: Bars = BARS,

@@ -18,7 +18,7 @@ OPTIONS = Options(ema=0.99, save_every=250, bf16=True)
 
 def music_vae_16bar_hierarchical(
     workdir: Path = Path("runs/music_vae_16bar_hierarchical"),
-    steps: int = 4000,
+    steps: int = 3000,
     latent: int = 512,
     encoder: tuple[int, ...] = (256,),
     summary: int = 256,

@@ -98,6 +98,33 @@ def polyphonic() -> str:
     return markdown([*head, "seeds", "time for one", "device"], rows)
 
 
+def variational() -> str:
+    """Every published autoencoder of phrases: what comes back, and at what rate."""
+    figures = ("accuracy_teacher_forced", "accuracy_sampled", "kl", "nll_64", "active")
+    rows = []
+    for path in sorted(RESULTS.glob("music_vae_*.json")):
+        one = result(path.stem)
+        means = [one["metrics"][name] for name in figures]
+        name = f"[`{path.stem}`](experiments/{path.stem}.py)"
+        rows.append([name, *map(spread, means), str(len(means[0]["seeds"]))])
+        rows[-1] += [f"{max(one['seconds']):.0f} s", one["device"]]
+    head = ["experiment", "teacher-forced", "sampled", "rate, nats", "-log p(x), nats", "active"]
+    return markdown([*head, "seeds", "time for one", "device"], rows)
+
+
+def attributes() -> str:
+    """What steering by an attribute does to it, and to the others."""
+    figures = result("music_vae_2bar")["metrics"]
+    mean = lambda kind, name: f"{figures[f'{kind}_{name}']['mean']:.2f}"
+    names = [key.removeprefix("moved_") for key in figures if key.startswith("moved_")]
+    rows = [
+        [name.replace("_", " "), *(mean(kind, name) for kind in ("moved", "followed", "others"))]
+        for name in names
+    ]
+    head = ["attribute", "moved at strength 1", "correlation with strength"]
+    return markdown([*head, "most that another moves"], rows)
+
+
 def speed() -> str:
     """The benchmark's rows, as it prints them."""
     rows = result("benchmark")["metrics"].values()
@@ -121,7 +148,13 @@ def music() -> str:
     return f"{seconds / 60:.1f} minutes"
 
 
-TABLES = {"likelihood": likelihood, "polyphonic": polyphonic, "speed": speed}
+TABLES = {
+    "likelihood": likelihood,
+    "polyphonic": polyphonic,
+    "variational": variational,
+    "attributes": attributes,
+    "speed": speed,
+}
 FIGURES = {"minutes of music": music, "machine": machine, "framewise": framewise}
 
 

@@ -126,9 +126,10 @@ def test_metrics_are_finite_scalars(family):
         assert jnp.isfinite(value), name
 
 
-@pytest.mark.parametrize("placement", shard.RULES)
-def test_eight_devices_give_the_result_of_one(family, placement):
-    mesh = shard.mesh(model=2)
+def test_eight_devices_give_the_result_of_one(family):
+    """Every way to split parameters is some families': to compile all for each takes minutes."""
+    mesh, ways = shard.mesh(model=2), [*shard.RULES]
+    placement = ways[[*FAMILIES.values()].index(family) % len(ways)]
     assert mesh.size == 8
     state, batch = start(family)
     where = shard.place(mesh, jax.eval_shape(lambda: state), shard.RULES[placement])

@@ -20,7 +20,8 @@ SMALL = {  # what is added to a command to make it small
     "tunes_lstm.py": "--steps 3 --width 8 --layers 1 --embed 8 --batch 8 --length 32 --samples 1",
     "polyphonic_jsb.py": "--steps 2 --width 8 --layers 1 --depth 1 --heads 1 --members 1 "
     "--length 32 --batch 8 --samples 1",
-    "music_vae_2bar.py": "--steps 2 --encoder 8 --decoder 8 --latent 4 --batch 8 --samples 1",
+    "music_vae_2bar.py": "--steps 2 --encoder 8 --decoder 8 --latent 4 --batch 8 --samples 1 "
+    "--steered 1",
     "zoo interpolate": "--steps 2",
     "zoo mix": "--n 1",
     "zoo vary": "--n 1",

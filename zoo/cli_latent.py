@@ -10,6 +10,7 @@ from tyro.conf import Positional
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
     from zoo.latent import Space, Styles
+    from zoo.steer import Steering
 
 
 def interpolate(
@@ -91,6 +92,7 @@ def vary(
     n: int = 8,
     amount: float = 0.3,
     styles: dict[str, float] | None = None,
+    attributes: dict[str, float] | None = None,
     seed: int = 0,
     temperature: float = 0.5,
     adapt: bool = False,
@@ -104,6 +106,8 @@ def vary(
         n: how many.
         amount: how far from the piece, from 0 (the same) to 1 (anywhere).
         styles: how much of which, such as chinese 1; by default the piece's own.
+        attributes: what there is to be more of, in standard deviations of the music the model was
+            trained on, or less, such as note_density 1 mean_pitch -0.5.
         seed: the same seed writes the same music.
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
         adapt: fill what is too short with rests, and move what is out of range.
@@ -113,7 +117,17 @@ def vary(
     points = space.vary(space.encode(read, adapt)[0], n, amount, seed)
     own = found if found is None else found.repeat(n, axis=0)
     title = f"{piece.stem}, varied by {amount:g}"
+    if attributes:
+        points = steering(space, run)(points, attributes, seed, styles or own)
+        title += "".join(f", {name} {strength:+g}" for name, strength in attributes.items())
     written(space, points, styles or own, seed, temperature, out, title)
+
+
+def steering(space: "Space", run: str) -> "Steering":
+    from zoo.steer import Steering
+    from zoo.trained import resolve
+
+    return Steering.load(space, resolve(run))
 
 
 def latent(

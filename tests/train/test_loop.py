@@ -23,7 +23,7 @@ from zoo.train.feed import Feed
 from zoo.train.log import Log, rewind
 
 
-def fit(workdir, steps=6, *, batches=None, family=None, validate=None, **options):
+def fit(workdir, steps=6, *, batches=None, family=None, validate=None, given=None, **options):
     return loop.fit(
         family or Quadratic(300, noise=0.1),
         batches or Points(),
@@ -32,6 +32,7 @@ def fit(workdir, steps=6, *, batches=None, family=None, validate=None, **options
         workdir=workdir,
         options=loop.Options(**{"save_every": 2, "log_every": 1, "quiet": True, **options}),
         validate=validate,
+        given=given,
     )
 
 
@@ -133,6 +134,16 @@ def test_a_run_starts_from_anothers_parameters(tmp_path, capsys):
         fit(tmp_path / "none", 1, family=Quadratic(7), init_from=str(tmp_path / "from"))
     with pytest.raises(ZooError, match="no run at"):
         fit(tmp_path / "lost", 1, init_from=str(tmp_path / "nowhere"))
+
+
+def test_given_networks_take_their_place_at_the_start_and_only_there(tmp_path):
+    """They were once handed over twice, to the parameters and to their average, in one buffer."""
+    given = {"net": {"w": jnp.full(4, 5.0)}}
+    begun = fit(tmp_path, 1, family=Quadratic(4), given=given, ema=0.5)
+    assert np.abs(begun.state.params["net"]["w"] - 5).max() <= 0.011
+    assert given["net"]["w"][0] == 5  # still ours
+    again = fit(tmp_path, 2, family=Quadratic(4), given={"net": {"w": jnp.zeros(4)}}, ema=0.5)
+    assert np.abs(again.state.params["net"]["w"] - 5).max() <= 0.021
 
 
 def test_the_feed_is_in_order_measures_waiting_and_raises_where_it_is_asked():

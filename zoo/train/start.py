@@ -60,7 +60,8 @@ def hand(state: TrainState, given: Params) -> TrainState:
     """`state` with the networks `given`, placed as those they replace."""
 
     def replaced(params: Params) -> Params:
-        put = lambda new, old: jax.device_put(jnp.asarray(new, old.dtype), old.sharding)
+        # a copy each: the first step gives all of a state away, and nothing twice
+        put = lambda new, old: jax.device_put(jnp.array(new, old.dtype), old.sharding)
         return {**params, **{k: jax.tree.map(put, given[k], params[k]) for k in given}}
 
     return state._replace(params=replaced(state.params), ema=replaced(state.ema))
