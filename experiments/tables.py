@@ -143,6 +143,11 @@ def framewise() -> str:
     return "{mean:.2f}".format(**result("chorales_framewise")["metrics"]["test_framewise"])
 
 
+def between() -> str:
+    """How much dearer to a Markov chain what lies between two phrases is than the phrases."""
+    return "{:.0f}".format(100 * result("music_vae_2bar")["metrics"]["between_cost"]["mean"])
+
+
 def music() -> str:
     seconds = result("music")["seconds"]
     return f"{seconds / 60:.1f} minutes"
@@ -156,6 +161,7 @@ TABLES = {
     "speed": speed,
 }
 FIGURES = {"minutes of music": music, "machine": machine, "framewise": framewise}
+FIGURES["between"] = between
 
 
 def written(text: str) -> str:

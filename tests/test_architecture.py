@@ -76,10 +76,11 @@ sys.modules.update(dict.fromkeys({(*HEAVY, "orbax", "matplotlib")!r}))
 import inspect, jax, zoo.models
 for module in zoo.models.families().values():
     family = module.TINY
-    params = jax.jit(lambda rng: family.init(rng, family.example(2)))(jax.random.key(0))
-    sample = jax.jit(family.sample, static_argnames="n")
+    params = jax.eval_shape(family.init, jax.random.key(0), family.example(2))
     of = ["batch"] if "batch" in inspect.signature(family.sample).parameters else []
-    assert len(sample(params, jax.random.key(1), n=2, **{{k: family.example(2) for k in of}})) == 2
+    given = {{name: family.example(2) for name in of}}
+    sample = lambda params: family.sample(params, jax.random.key(1), 2, **given)
+    assert len(jax.eval_shape(sample, params)) == 2
 """)
 
 

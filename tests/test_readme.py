@@ -22,9 +22,12 @@ SMALL = {  # what is added to a command to make it small
     "--length 32 --batch 8 --samples 1",
     "music_vae_2bar.py": "--steps 2 --encoder 8 --decoder 8 --latent 4 --batch 8 --samples 1 "
     "--steered 1",
+    "zoo sample tunes_lstm": "--n 1",
     "zoo interpolate": "--steps 2",
     "zoo mix": "--n 1",
     "zoo vary": "--n 1",
+    "latent_diffusion.py": "--steps 2 --width 8 --layers 1 --heads 1 --calls 2 --parts 4 --batch 8 "
+    "--samples 1 --drawn 0",
     "benchmark.py": "--families markov --rounds 1",
 }
 ELSEWHERE = {  # commands that need another machine, and the test that runs what they do

@@ -36,12 +36,16 @@ def interpolate(
         adapt: fill what is too short with rests, and move what is out of range.
         out: where to put them.
     """
+    from zoo.listen.latent import strip
+
     space, pieces, styles = latent(run, (one, other), adapt)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
         styles = (1 - share) * styles[:1] + share * styles[1:]
-    written(space, path, styles, seed, temperature, out, f"from {one.stem} to {other.stem}")
+    music = written(space, path, styles, seed, temperature, out, f"from {one.stem} to {other.stem}")
+    strip(music, out / "strip.png")
+    print(f"all of them side by side: {out / 'strip.png'}")
 
 
 def mix(
@@ -158,7 +162,7 @@ def written(
     temperature: float,
     out: pathlib.Path,
     title: str,
-) -> None:
+) -> "list[NoteSequence]":
     """A gallery of the music at `points`."""
     from zoo.listen.gallery import gallery
     from zoo.nn.decode import Draw
@@ -166,3 +170,4 @@ def written(
     pieces = space.decode(points, seed, Draw(temperature), styles)
     page = gallery(pieces, out, title=title)
     print(f"{len(pieces)} pieces in {out}; open {page}")
+    return pieces

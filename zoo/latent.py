@@ -142,6 +142,13 @@ class Space:
         return self._vae.latent
 
     @property
+    def melody(self) -> Phrase:
+        """Its codec. Raises UsageError where the space is not one of melodies."""
+        if not isinstance(codec := self.model.codec, Phrase):
+            raise UsageError("this asks for melodies: load a MusicVAE of the phrase codec.")
+        return codec
+
+    @property
     def styles(self) -> tuple[str, ...]:
         """The styles that the model knows."""
         return self._vae.styles
@@ -201,10 +208,7 @@ class Space:
         (what has more notes has smaller leaps), and a mere difference of means, as in Roberts et
         al. 2018, would move all of them.
         """
-        codec = self.model.codec
-        if not isinstance(codec, Phrase):
-            raise UsageError("attributes are those of melodies: load a model of the phrase codec.")
-        values = table(phrases, codec)
+        values = table(phrases, self.melody)
         known = np.isfinite(values).all(axis=1)
         values, means = values[known], self.means(phrases[known])
         spread = np.maximum(values.std(axis=0), 1e-9)

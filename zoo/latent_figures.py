@@ -64,8 +64,7 @@ def steered(
       `followed_NAME`, the correlation with strength of its distance from each phrase's own mean;
       and `others_NAME`, the most that any other moves. And the means of all, [s, a], by name.
     """
-    space, codec = steering.space, steering.space.model.codec
-    assert isinstance(codec, Phrase)
+    space, codec = steering.space, steering.space.melody
     z, style, figures, curves = space.means(chosen), space.guess(chosen), {}, {}
     for a, name in enumerate(ATTRIBUTES):
         values = []
@@ -124,8 +123,7 @@ def interpolated(
 
 def chain(space: Space, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Nats per event [n] of phrases [n, t], by a Markov chain counted on those of training."""
-    codec = space.model.codec
-    assert isinstance(codec, Phrase)
+    codec = space.melody
     family = Markov(codec.vocab, ORDER, SLOTS, length=codec.length)
     net = family.init(jax.random.key(0), family.example(1))["net"]
     tally = jax.jit(family.tally)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from zoo.core import Batch, Family
-from zoo.data.codecs import Phrase
 from zoo.data.pieces import corpus_pieces
 from zoo.errors import UsageError
 from zoo.latent import Space
@@ -92,7 +91,7 @@ def told(
     most: int,
 ) -> tuple[list[np.ndarray], np.ndarray | None, list[np.ndarray]]:
     """Pieces as latents, in every key up to `most` semitones away; their styles; their phrases."""
-    codec = phrase_codec(space)
+    codec = space.melody
     found: list[np.ndarray] = []
     numbers = []
     for piece, style in zip(pieces, of, strict=True):
@@ -108,13 +107,6 @@ def told(
     means = space.means(np.concatenate(found))
     cuts = np.cumsum([len(rows) for rows in found])[:-1]
     return np.split(means, cuts), np.array(numbers, np.int32) if styles else None, found
-
-
-def phrase_codec(space: Space) -> Phrase:
-    """Raises UsageError where the space is not one of melodies."""
-    if not isinstance(codec := space.model.codec, Phrase):
-        raise UsageError("pieces are melodies: give a MusicVAE of the phrase codec.")
-    return codec
 
 
 def rounds(
@@ -140,14 +132,14 @@ def rounds(
     space, walks, real = Space(model), {}, {}
     spec = music.corpus or model.about["music"]["corpus"]
     for split in ("train", "validation", "test"):
-        lines = corpus_pieces(spec, split, phrase_codec(space).whole)
+        lines = corpus_pieces(spec, split, space.melody.whole)
         most = music.transpose if split == "train" else 0
         latents, styles, real[split] = told(space, lines, lines.labels("style"), music.styles, most)
         walks[split] = Walks(latents, styles, music.parts, music.batch, options.seed, process)
     every = np.concatenate(walks["train"].pieces)
     norm = {"mean": every.mean(axis=0), "std": np.maximum(every.std(axis=0), 1e-3)}
     assert isinstance(model.family, MusicVAE)
-    codec = dataclasses.replace(phrase_codec(space), bars=music.parts * model.family.bars)
+    codec = dataclasses.replace(space.melody, bars=music.parts * model.family.bars)
     whole = [played_round(rows, music.parts) for rows in real["test"]]
     task = Task(name, codec, walks["train"], lambda split: walks[split].once(), whole[:3], music)
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from zoo.data.codecs import Phrase
 from zoo.errors import UsageError
 from zoo.latent import Space, Styles
 from zoo.measure.attributes import ATTRIBUTES, table
@@ -21,9 +20,11 @@ from zoo.nn.decode import Draw
 from zoo.sampling import demand
 
 CANDIDATES, KEPT, ROUNDS = 64, 8, 4
+AIM = 1.2  # of what is asked: what all else costs holds the search back
 OTHERS = 0.1  # what a squared standard deviation of an attribute costs that nobody asked for
 AWAY = 0.005  # what a step of the phrase that changes costs
 GREEDY = Draw(temperature=0)
+FILE = "attributes.npz"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Steering:
     def of(cls, space: Space, phrases: np.ndarray) -> "Steering":
         """As `phrases` [n, t] have it."""
         vectors = space.attribute_vectors(phrases)
-        spread = np.nanstd(table(phrases, codec_of(space)), axis=0)
+        spread = np.nanstd(table(phrases, space.melody), axis=0)
         return cls(space, np.stack([*vectors.values()]), np.maximum(spread, 1e-6))
 
     @classmethod
@@ -71,7 +72,7 @@ class Steering:
         for name, strength in moves.items():
             if name not in ATTRIBUTES:
                 raise UsageError(f"there is no attribute {name}: choose {', '.join(ATTRIBUTES)}.")
-            want[[*ATTRIBUTES].index(name)] = strength
+            want[[*ATTRIBUTES].index(name)] = AIM * strength
         style = self.space.shares(style, len(z))
         found = [
             self._seek(point, want, seed + i, None if style is None else style[i : i + 1])
@@ -87,11 +88,11 @@ class Steering:
         asked = want != 0
         weight = np.where(asked, 1.0, OTHERS)
         here = self._music(z[None], style)
-        start = table(here, codec_of(self.space))[0]
+        start = table(here, self.space.melody)[0]
 
         def cost(points: np.ndarray) -> np.ndarray:
             music = self._music(points, style)
-            moved = (table(music, codec_of(self.space)) - start) / self.spread
+            moved = (table(music, self.space.melody) - start) / self.spread
             off = np.nan_to_num((moved - want) ** 2, nan=1e3) @ weight
             return off + AWAY * (music != here).sum(axis=1)
 
@@ -115,13 +116,3 @@ class Steering:
     def _music(self, points: np.ndarray, style: np.ndarray | None) -> np.ndarray:
         shares = None if style is None else style.repeat(len(points), axis=0)
         return self.space.phrases(points.astype(np.float32), draw=GREEDY, style=shares)
-
-
-FILE = "attributes.npz"
-
-
-def codec_of(space: Space) -> Phrase:
-    """Raises UsageError where it is not that of melodies."""
-    if not isinstance(codec := space.model.codec, Phrase):
-        raise UsageError("attributes are those of melodies: load a model of the phrase codec.")
-    return codec
