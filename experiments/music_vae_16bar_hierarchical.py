@@ -6,9 +6,9 @@ python experiments/music_vae_16bar_hierarchical.py --workdir runs/music_vae_16ba
 from pathlib import Path
 from typing import Any
 
-from zoo.experiment import Bars, launch, phrases
-from zoo.latent_figures import reconstruction
-from zoo.models import MusicVAE
+from music_vae_2bar import music_vae_2bar
+
+from zoo.experiment import Bars, launch
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
 
@@ -25,8 +25,6 @@ def music_vae_16bar_hierarchical(
     conductor: int = 256,
     decoder: tuple[int, ...] = (256, 256),
     beta: float = 0.05,
-    anneal: float = 0.9998,
-    free: float = 0.0,
     bars: Bars = BARS,
     adam: Adam = Adam(2e-3),
     options: Options = OPTIONS,
@@ -44,37 +42,27 @@ def music_vae_16bar_hierarchical(
         conductor: units of the layer that tells each bar what it is about; 0 for a flat decoder.
         decoder: units of each layer that writes.
         beta: what a nat of the rate costs in the end.
-        anneal: what is left of the way to beta shrinks by this factor at every step.
-        free: nats of a phrase that cost nothing.
         bars: the corpus and how it is cut.
         adam: the optimiser.
         options: how the run is run.
         samples: pieces to write at the end.
         name: what the result is called.
     """
-    return phrases(
-        lambda codec: MusicVAE(
-            vocab=codec.vocab,
-            bars=codec.bars,
-            steps=codec.bar,
-            latent=latent,
-            encoder=encoder,
-            summary=summary,
-            conductor=conductor,
-            decoder=decoder,
-            beta=beta,
-            anneal=anneal,
-            free=free,
-            styles=bars.styles,
-        ),
-        name=name,
-        workdir=workdir,
-        steps=steps,
+    return music_vae_2bar(
+        workdir,
+        steps,
+        latent=latent,
+        encoder=encoder,
+        summary=summary,
+        conductor=conductor,
+        decoder=decoder,
+        beta=beta,
         bars=bars,
         adam=adam,
         options=options,
         samples=samples,
-        finish=lambda model, whole: reconstruction(model, whole("test")),
+        steered=0,
+        name=name,
     )
 
 

@@ -23,6 +23,8 @@ def music_vae_2bar(
     latent: int = 256,
     encoder: tuple[int, ...] = (512,),
     decoder: tuple[int, ...] = (256, 256),
+    summary: int = 0,
+    conductor: int = 0,
     beta: float = 0.1,
     anneal: float = 0.9998,
     free: float = 0.0,
@@ -42,6 +44,8 @@ def music_vae_2bar(
         latent: dimensions of the space.
         encoder: units of each bidirectional layer that reads.
         decoder: units of each layer that writes.
+        summary: units of the layer that reads what was read of each bar; 0 to read all as a whole.
+        conductor: units of the one that tells each bar what it is about; 0 for a flat decoder.
         beta: what a nat of the rate costs in the end.
         anneal: what is left of the way to beta shrinks by this factor at every step.
         free: nats of a phrase that cost nothing.
@@ -61,6 +65,8 @@ def music_vae_2bar(
             latent=latent,
             encoder=encoder,
             decoder=decoder,
+            summary=summary,
+            conductor=conductor,
             beta=beta,
             anneal=anneal,
             free=free,
