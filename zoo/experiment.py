@@ -13,6 +13,7 @@ from typing import Any, Literal
 import jax
 import tyro
 
+from zoo import latent_pieces
 from zoo.core import Batch, Family
 from zoo.data.codecs import Drums, Phrase, make
 from zoo.data.codecs.base import Codec
@@ -184,6 +185,8 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
 
     Raises UsageError where that is not what it reads.
     """
+    if hasattr(model.family, "vae"):
+        return latent_pieces.held_out(model, spec, split, batch)
     if isinstance(codec := model.codec, Phrase | Drums):
         lines = corpus_pieces(spec, split, codec.whole)
         label = model.about["music"].get("label", "style")

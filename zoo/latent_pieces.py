@@ -58,9 +58,13 @@ class Walks:
         rng = np.random.default_rng((self.seed, step))
         chosen = rng.integers(0, len(self.pieces), self.batch)
         begin = rng.integers(0, [len(self.pieces[i]) for i in chosen])
+        return self.rows(chosen[self.mine], begin[self.mine])
+
+    @property
+    def mine(self) -> slice:
+        """The rows of a batch that are this process's."""
         index, count = self.process
-        share = slice(index * self.batch // count, (index + 1) * self.batch // count)
-        return self.rows(chosen[share], begin[share])
+        return slice(index * self.batch // count, (index + 1) * self.batch // count)
 
     def rows(self, chosen: np.ndarray, begin: np.ndarray) -> Batch:
         """The pieces `chosen` [b] from the phrases `begin` [b] on."""
@@ -74,13 +78,10 @@ class Walks:
     def once(self) -> Iterator[Batch]:
         """Every piece once, from its beginning; the last batch is filled with what is masked."""
         for first in range(0, len(self.pieces), self.batch):
-            numbers = np.arange(first, first + self.batch)
+            numbers = np.arange(first, first + self.batch)[self.mine]
             there = numbers < len(self.pieces)
-            batch = self.rows(np.where(there, numbers, 0), np.zeros(self.batch, int))
-            index, count = self.process
-            share = slice(index * self.batch // count, (index + 1) * self.batch // count)
-            masked = {**batch, "mask": batch["mask"] & there[:, None]}
-            yield {name: values[share] for name, values in masked.items()}
+            batch = self.rows(np.where(there, numbers, 0), np.zeros(len(numbers), int))
+            yield {**batch, "mask": batch["mask"] & there[:, None]}
 
 
 def told(
@@ -109,6 +110,17 @@ def told(
     return np.split(means, cuts), np.array(numbers, np.int32) if styles else None, found
 
 
+def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batch]:
+    """A split of a corpus, every piece of it once, as a `model` of latents reads it."""
+    family: Any = model.family
+    whole: Any = model.codec
+    codec = dataclasses.replace(whole, bars=family.vae.bars)
+    space = Space(Trained(family.vae, model.params["vae"], codec, {}))
+    lines = corpus_pieces(spec, split, codec.whole)
+    latents, styles, _ = told(space, lines, lines.labels("style"), family.styles, 0)
+    return Walks(latents, styles, family.parts, batch).once()
+
+
 def rounds(
     family: Callable[[MusicVAE], Family],
     *,
@@ -130,9 +142,9 @@ def rounds(
     process = connected(options, music.batch)
     model = load(vae)
     space, walks, real = Space(model), {}, {}
-    spec = music.corpus or model.about["music"]["corpus"]
+    music = dataclasses.replace(music, corpus=music.corpus or model.about["music"]["corpus"])
     for split in ("train", "validation", "test"):
-        lines = corpus_pieces(spec, split, space.melody.whole)
+        lines = corpus_pieces(music.corpus, split, space.melody.whole)
         most = music.transpose if split == "train" else 0
         latents, styles, real[split] = told(space, lines, lines.labels("style"), music.styles, most)
         walks[split] = Walks(latents, styles, music.parts, music.batch, options.seed, process)
