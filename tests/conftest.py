@@ -11,11 +11,13 @@ os.environ["XLA_FLAGS"] = " ".join(
         "--xla_backend_optimization_level=0",
         # of 4.5 seconds that the step of a small model takes to compile, these take 3
         "--xla_cpu_use_fusion_emitters=false",
+        "--xla_cpu_parallel_codegen_split_count=1",
     ]
 )
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
+import numpy as np
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -35,3 +37,29 @@ def abc_folder(tmp_path_factory) -> pathlib.Path:
             text = f"X:1\nT:{style} {number}\nM:{metre}\nL:1/8\nK:D\n{'|'.join(bars)}|]\n"
             (folder / style / f"{number}.abc").write_text(text)
     return folder
+
+
+@pytest.fixture(scope="session")
+def judge():
+    """A classifier of bars that has learnt to tell those of low notes from those of high ones."""
+    import optax
+
+    from zoo.data.codecs import Phrase
+    from zoo.models import LatentClassifier
+    from zoo.styles import Judge
+    from zoo.train.optim import optimizers
+    from zoo.train.step import init, make_step
+    from zoo.trained import Trained
+
+    codec = Phrase(bars=1)
+    styles = ("dull", "bright")
+    family = LatentClassifier(styles, codec.vocab, codec.length, width=8, layers=0, dropout=0.0)
+    rules = optimizers(family, optax.adam(3e-2))
+    step = jax.jit(make_step(family, rules), static_argnames="due")
+    rng, of = np.random.default_rng(0), np.arange(32) % 2
+    draw = lambda: 3 + 30 * of[:, None] + rng.integers(0, 30, (32, codec.length))
+    batch = lambda: {"tokens": draw(), "style": of, "mask": np.ones((32, codec.length), bool)}
+    state = init(family, rules, jax.random.key(0), batch())
+    for _ in range(40):
+        state, _ = step(state, batch(), due=("entropy",))
+    return Judge(Trained(family, state.params, codec, {}))

@@ -35,6 +35,12 @@ TRASH = "deleted"  # where steps no longer wanted go first
 UNWRITABLE = (ValueError, KeyError, TypeError, OSError, RuntimeError)
 # Orbax logs, with every thread's traceback, the failures that it also raises and we say in a line
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
+# replicas share the writing of large tensors; to cut up a small one costs more than to write it
+ocp.type_handlers.register_type_handler(
+    jax.Array,
+    ocp.type_handlers.ArrayHandler(min_slice_bytes_for_replica_parallel=2**20),
+    override=True,
+)
 PACKAGES = ("music-zoo", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
