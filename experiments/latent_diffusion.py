@@ -44,7 +44,7 @@ def latent_diffusion(
         drawn: pieces to draw for the comparison; 0 for none.
     """
     return rounds(
-        lambda vae: LatentDiffusion(vae, music.parts, width, layers, heads, music.styles, calls),
+        lambda vae, styles: LatentDiffusion(vae, music.parts, width, layers, heads, styles, calls),
         vae=vae,
         name="latent_diffusion",
         workdir=workdir,

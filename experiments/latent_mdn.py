@@ -46,8 +46,8 @@ def latent_mdn(
         drawn: pieces to draw for the comparison; 0 for none.
     """
     return rounds(
-        lambda vae: LatentMDN(
-            vae, music.parts, width, layers, heads, mixtures, music.styles, dropout=dropout
+        lambda vae, styles: LatentMDN(
+            vae, music.parts, width, layers, heads, mixtures, styles, dropout=dropout
         ),
         vae=vae,
         name="latent_mdn",

@@ -22,6 +22,7 @@ SMALL = {  # what is added to a command to make it small
     "--length 32 --batch 8 --samples 1",
     "music_vae_2bar.py": "--steps 2 --encoder 8 --decoder 8 --latent 4 --batch 8 --samples 1 "
     "--steered 1",
+    "style_classifier.py": "--steps 2 --width 8 --batch 8",
     "zoo sample tunes_lstm": "--n 1",
     "zoo interpolate": "--steps 2",
     "zoo mix": "--n 1",
@@ -53,7 +54,9 @@ def folder_of_tunes(tmp_path, monkeypatch, abc_folder):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
     shutil.copytree(abc_folder, tmp_path / "music")
     rng = random.Random(1)
-    for name in ("one", "two", *map(str, range(80))):  # so many that every split has a reel
+    (tmp_path / "music" / "airs").mkdir()
+    airs = (f"airs/{number}" for number in range(80))  # so many that every split has one
+    for name in ("one", "two", *airs):
         bars = "|".join("".join(rng.choice("DEFGABcdefg") for _ in range(8)) for _ in range(4))
         text = f"X:1\nT:{name}\nM:4/4\nL:1/8\nK:G\n{bars}|]\n"
         (tmp_path / "music" / f"{name}.abc").write_text(text)

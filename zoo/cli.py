@@ -1,4 +1,4 @@
-"""`zoo`: sample, interpolate, mix, vary, evaluate, export, data, list, doctor."""
+"""`zoo`: sample, mix, vary and the other commands."""
 
 import pathlib
 import shlex
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from zoo.cli_latent import interpolate, mix, vary
+from zoo.cli_latent import classify, interpolate, mix, transfer, vary
 from zoo.errors import exit_on_error
 
 Voice = Literal["soprano", "alto", "tenor", "bass"]
@@ -199,6 +199,8 @@ def main() -> None:
         "interpolate": interpolate,
         "mix": mix,
         "vary": vary,
+        "transfer": transfer,
+        "classify": classify,
         "evaluate": evaluate,
         "export": export,
         "data": data,

@@ -1,4 +1,4 @@
-"""`zoo interpolate`, `mix` and `vary`: ways about the latent space of a model."""
+"""`zoo interpolate`, `mix`, `vary`, `transfer`, `classify`: ways about a latent space."""
 
 import math
 import pathlib
@@ -125,6 +125,70 @@ def vary(
         points = steering(space, run)(points, attributes, seed, styles or own)
         title += "".join(f", {name} {strength:+g}" for name, strength in attributes.items())
     written(space, points, styles or own, seed, temperature, out, title)
+
+
+def transfer(
+    run: Positional[str],
+    piece: Positional[pathlib.Path],
+    /,
+    style: str,
+    guide: str | None = None,
+    keep: float = 4.0,
+    seed: int = 0,
+    out: pathlib.Path = pathlib.Path("transferred"),
+) -> None:
+    """Write a piece in another style, phrase by phrase, its way up and down kept.
+
+    Args:
+        run: a directory that training of a MusicVAE of styles has written.
+        piece: a MIDI, ABC or MusicXML file.
+        style: the style to write it in.
+        guide: a directory that training of a LatentClassifier has written, to search by besides.
+        keep: how much its contour counts; less is further in the style, and from the piece.
+        seed: the same seed writes the same music.
+        out: where to put the piece as it was read, and as it is then.
+    """
+    from zoo.data.read import asked
+    from zoo.latent import Space
+    from zoo.listen.gallery import gallery
+    from zoo.styles import Judge
+    from zoo.trained import load
+    from zoo.transfer import Transfer
+
+    change = Transfer(Space(load(run)), None if guide is None else Judge(load(guide)), keep)
+    source = change.space.whole(asked(piece))
+    rows = change(source, style, seed)
+    codec = change.space.melody
+    music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
+    page = gallery(music, out, title=f"{piece.stem}, and the same in the style {style}")
+    print(f"{len(rows)} phrases of {codec.bars} bars, as read and in the other style; open {page}")
+
+
+def classify(run: Positional[str], files: Positional[tuple[pathlib.Path, ...]], /) -> None:
+    """Say of what style, mode or metre pieces are likely to be: the mean over their phrases.
+
+    Args:
+        run: a directory that training of a LatentClassifier has written.
+        files: MIDI, ABC or MusicXML files.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from zoo.data.read import asked
+    from zoo.errors import UsageError
+    from zoo.styles import Judge
+    from zoo.trained import load
+
+    judge = Judge(load(run))
+    table = Table("piece", *judge.styles)
+    for path in files:
+        piece = asked(path)
+        try:
+            shares = judge.piece(piece)
+        except UsageError as error:
+            raise UsageError(f"{path.name}: {error}") from error
+        table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
+    Console().print(table)
 
 
 def steering(space: "Space", run: str) -> "Steering":

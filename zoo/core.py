@@ -54,4 +54,6 @@ class Family(Protocol):
     def objectives(self) -> Mapping[str, Objective]:
         """What one training step descends, in order."""
 
-    def sample(self, params: Params, rng: Key, n: int) -> Array: ...
+    @property
+    def sample(self) -> Callable[..., Array]:
+        """`(params, rng, n)`, and by keyword what it needs or may be told besides."""

@@ -3,6 +3,7 @@
 Axes: n pieces, z latent, i step of a path.
 """
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,15 @@ def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
         yield np.concatenate([part, rows[: size - len(part)]]) if first else part
 
 
+@contextlib.contextmanager
+def said() -> Iterator[None]:
+    """What a codec refuses is what was asked for."""
+    try:
+        yield
+    except Refused as refused:
+        raise UsageError(f"the piece is no phrase of this model: {refused}") from refused
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Space:
     """The latents of a trained model, and the music at any point of them.
@@ -66,10 +76,13 @@ class Space:
         """
         codec = self.model.codec
         assert isinstance(codec, Phrase | Drums)
-        try:
+        with said():
             return codec.adapted(piece) if adapt else codec.fit(piece)
-        except Refused as refused:
-            raise UsageError(f"the piece is no phrase of this model: {refused}") from refused
+
+    def whole(self, piece: "NoteSequence") -> np.ndarray:
+        """All of a melody as tokens int32 [n, t], phrase after phrase. Raises as `fit` does."""
+        with said():
+            return self.melody.phrases(piece)
 
     def encode(
         self, pieces: "Sequence[NoteSequence]", adapt: bool = False, style: Styles = None
@@ -153,15 +166,23 @@ class Space:
         """The styles that the model knows."""
         return self._vae.styles
 
+    def held(self, phrases: np.ndarray) -> np.ndarray:
+        """log p(y|x), float32 [n, y]: how likely `phrases` [n, t] are to be of each style.
+
+        By the bounds on log p(x|y), as if all styles were as frequent.
+        """
+        found, few = [], 1 << (len(phrases) - 1).bit_length()
+        for part in batched(phrases, min(MANY, few)):
+            each = [self._score(self.model.params, part, y) for y in range(len(self.styles))]
+            found.append(np.stack(each, axis=1))
+        bounds = np.concatenate(found)[: len(phrases)]
+        return np.asarray(jax.nn.log_softmax(bounds))
+
     def guess(self, phrases: np.ndarray) -> np.ndarray | None:
         """float32 [n, y]: 1 for the style under which each of `phrases` [n, t] is likeliest."""
         if not self.styles:
             return None
-        found = []
-        for part in batched(phrases, MANY):
-            each = [self._score(self.model.params, part, y) for y in range(len(self.styles))]
-            found.append(np.stack(each).argmax(axis=0))
-        return np.eye(len(self.styles), dtype=np.float32)[np.concatenate(found)[: len(phrases)]]
+        return np.eye(len(self.styles), dtype=np.float32)[self.held(phrases).argmax(axis=1)]
 
     def interpolate(
         self, one: "NoteSequence", other: "NoteSequence", n: int = 7, adapt: bool = False

@@ -121,10 +121,12 @@ def interpolated(
     return {"between_cost": float(off), "between_back": float(back)}, curves
 
 
-def chain(space: Space, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def chain(
+    space: Space, train: np.ndarray, order: int = ORDER
+) -> Callable[[np.ndarray], np.ndarray]:
     """Nats per event [n] of phrases [n, t], by a Markov chain counted on those of training."""
     codec = space.melody
-    family = Markov(codec.vocab, ORDER, SLOTS, length=codec.length)
+    family = Markov(codec.vocab, order, SLOTS, length=codec.length)
     net = family.init(jax.random.key(0), family.example(1))["net"]
     tally = jax.jit(family.tally)
     for first in range(0, len(train), 512):

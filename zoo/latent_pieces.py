@@ -37,7 +37,7 @@ class Rounds:
     transpose: int = 2
     """Most semitones up or down by which a piece is moved, at random, in training."""
     styles: tuple[str, ...] = ()
-    """The styles that the model is told of, and no other is read; none for all, untold."""
+    """Those that the model is told of, and no other is read; by default the autoencoder's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,9 @@ def told(
                 numbers.append(styles.index(style) if styles else 0)
     if not found:
         raise UsageError("there is no piece of these styles and metres: choose others, or more.")
-    means = space.means(np.concatenate(found))
+    of_each = np.repeat(numbers, [len(rows) for rows in found])
+    shares = np.eye(len(styles), dtype=np.float32)[of_each] if space.styles else None
+    means = space.means(np.concatenate(found), shares)
     cuts = np.cumsum([len(rows) for rows in found])[:-1]
     return np.split(means, cuts), np.array(numbers, np.int32) if styles else None, found
 
@@ -122,7 +124,7 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
 
 
 def rounds(
-    family: Callable[[MusicVAE], Family],
+    family: Callable[[MusicVAE, tuple[str, ...]], Family],
     *,
     vae: str | pathlib.Path,
     name: str,
@@ -134,7 +136,7 @@ def rounds(
     samples: int = 8,
     drawn: int = 64,
 ) -> dict[str, Any]:
-    """As `zoo.experiment.events`, for `family(autoencoder)` over the latents of the run `vae`.
+    """As `zoo.experiment.events`, for `family(autoencoder, styles)`, over latents of the run `vae`.
 
     `drawn` pieces are compared with real ones by `zoo.measure.consistency`, 0 for none.
     """
@@ -142,12 +144,13 @@ def rounds(
     process = connected(options, music.batch)
     model = load(vae)
     space, walks, real = Space(model), {}, {}
-    music = dataclasses.replace(music, corpus=music.corpus or model.about["music"]["corpus"])
+    corpus, styles = music.corpus or model.about["music"]["corpus"], music.styles or space.styles
+    music = dataclasses.replace(music, corpus=corpus, styles=styles)
     for split in ("train", "validation", "test"):
         lines = corpus_pieces(music.corpus, split, space.melody.whole)
         most = music.transpose if split == "train" else 0
-        latents, styles, real[split] = told(space, lines, lines.labels("style"), music.styles, most)
-        walks[split] = Walks(latents, styles, music.parts, music.batch, options.seed, process)
+        latents, of, real[split] = told(space, lines, lines.labels("style"), styles, most)
+        walks[split] = Walks(latents, of, music.parts, music.batch, options.seed, process)
     every = np.concatenate(walks["train"].pieces)
     norm = {"mean": every.mean(axis=0), "std": np.maximum(every.std(axis=0), 1e-3)}
     assert isinstance(model.family, MusicVAE)
@@ -162,7 +165,7 @@ def rounds(
         return dict(consistency(tokens, np.stack(whole), codec))
 
     given = {"vae": model.params, "norm": norm}
-    net = family(model.family)
+    net = family(model.family, styles)
     return run(net, task, workdir, steps, adam, options, samples, finish, began, given)
 
 

@@ -9,7 +9,7 @@ vectors lead to are decoded, what they are like is measured, and the search goes
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -25,6 +25,34 @@ OTHERS = 0.1  # what a squared standard deviation of an attribute costs that nob
 AWAY = 0.005  # what a step of the phrase that changes costs
 GREEDY = Draw(temperature=0)
 FILE = "attributes.npz"
+
+
+def cheapest(
+    cost: Callable[[np.ndarray], np.ndarray],
+    z: np.ndarray,
+    rng: np.random.Generator,
+    way: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    """The point [z] of least `cost`, points [k, z] -> [k], that is found about `z`.
+
+    The first are on the `way` [z] that is likely to be a good one, up to four times as far.
+    """
+
+    def noise(count: int) -> np.ndarray:
+        """float [count, z], some of it small and some as large as the prior."""
+        return rng.uniform(0, 1, (count, 1)) * rng.normal(size=(count, len(z)))
+
+    points = z + rng.uniform(0, 4, (CANDIDATES, 1)) * way + noise(CANDIDATES)
+    points[0] = z
+    costs = cost(points)
+    for _ in range(ROUNDS - 1):
+        best = np.argsort(costs, kind="stable")[:KEPT]
+        parents = points[best][rng.integers(0, KEPT, (2, CANDIDATES - KEPT))]
+        share = rng.uniform(0, 1, (CANDIDATES - KEPT, 1))
+        children = share * parents[0] + (1 - share) * parents[1] + noise(CANDIDATES - KEPT)
+        points = np.concatenate([points[best], children])
+        costs = np.concatenate([costs[best], cost(points)[KEPT:]])
+    return points[costs.argmin()]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,22 +124,7 @@ class Steering:
             off = np.nan_to_num((moved - want) ** 2, nan=1e3) @ weight
             return off + AWAY * (music != here).sum(axis=1)
 
-        reach = rng.uniform(0, 4, (CANDIDATES, 1))
-        points = z + reach * (want @ self.vectors) + self._noise(rng, z)
-        points[0] = z
-        costs = cost(points)
-        for _ in range(ROUNDS - 1):
-            best = np.argsort(costs, kind="stable")[:KEPT]
-            parents = points[best][rng.integers(0, KEPT, (2, CANDIDATES - KEPT))]
-            share = rng.uniform(0, 1, (CANDIDATES - KEPT, 1))
-            children = share * parents[0] + (1 - share) * parents[1] + self._noise(rng, z)[KEPT:]
-            points = np.concatenate([points[best], children])
-            costs = np.concatenate([costs[best], cost(points)[KEPT:]])
-        return points[costs.argmin()]
-
-    def _noise(self, rng: np.random.Generator, z: np.ndarray) -> np.ndarray:
-        """float [k, z], some of it small and some as large as the prior."""
-        return rng.uniform(0, 1, (CANDIDATES, 1)) * rng.normal(size=(CANDIDATES, len(z)))
+        return cheapest(cost, z, rng, want @ self.vectors)
 
     def _music(self, points: np.ndarray, style: np.ndarray | None) -> np.ndarray:
         shares = None if style is None else style.repeat(len(points), axis=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.data.codecs import Phrase
-from zoo.measure.attributes import ATTRIBUTES
+from zoo.measure.attributes import ATTRIBUTES, contour
 
 CODEC = Phrase(bars=2, metres=("2/4",))
 
@@ -20,6 +20,14 @@ PULSE = phrase("60 | | | 60 | | | 60 | | | 60 | | |")
 OFF = phrase("60 62 | 64 | 65 | 67 | 65 | 64 | 62 | 60")
 LAMENT = phrase("57 | 59 60 62 | 64 | 57 | 59 60 62 | 64 |")
 REST = phrase("- " * 16)
+
+
+def sounding(row):
+    """The pitch at every step of a line without rests."""
+    heard = []
+    for token in row:
+        heard.append(heard[-1] if token == 1 else token)
+    return heard
 
 
 @pytest.mark.parametrize(
@@ -58,3 +66,12 @@ def test_mode_and_range_do_not_depend_on_the_key():
 def test_what_has_no_notes_has_no_pitch():
     for name in ("mean_pitch", "pitch_range"):
         assert np.isnan(ATTRIBUTES[name](REST[None], CODEC)).all()
+
+
+def test_contours_are_correlated_where_both_lines_sound():
+    lines = np.stack([SCALE, OFF, LAMENT, PULSE, REST])
+    one = contour(lines, np.stack([SCALE] * 5), CODEC)
+    for figure, row in zip(one[:3], lines, strict=False):
+        np.testing.assert_allclose(figure, np.corrcoef(sounding(row), sounding(SCALE))[0, 1])
+    np.testing.assert_allclose(one[0], 1)
+    assert list(one[3:]) == [0, 0]

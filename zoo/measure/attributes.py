@@ -57,10 +57,8 @@ def majorness(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
     By the correlation of the time each pitch class sounds with the profiles of the 24 keys
     (Krumhansl & Schmuckler 1990).
     """
-    struck, pitches = _pitches(phrases, codec)
-    last = np.maximum.accumulate(np.where(phrases == HOLD, 0, np.arange(phrases.shape[1])), axis=1)
-    sounding = np.take_along_axis(struck, last, axis=1)
-    classes = np.take_along_axis(pitches, last, axis=1) % 12
+    sounding, pitches = sounds(phrases, codec)
+    classes = pitches % 12
     time = np.stack([(sounding & (classes == c)).sum(axis=1) for c in range(12)], axis=1)
     keys = [
         np.stack([np.roll(profile, tonic) for tonic in range(12)]) for profile in (MAJOR, MINOR)
@@ -76,6 +74,27 @@ def repetition(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
     if phrases.shape[1] <= codec.bar:
         return np.zeros(len(phrases))
     return (phrases[:, codec.bar :] == phrases[:, : -codec.bar]).mean(axis=1)
+
+
+def sounds(phrases: np.ndarray, codec: Phrase) -> tuple[np.ndarray, np.ndarray]:
+    """Where a note sounds, bool [n, t], and the MIDI number of which, int [n, t]."""
+    struck, pitches = _pitches(phrases, codec)
+    last = np.maximum.accumulate(np.where(phrases == HOLD, 0, np.arange(phrases.shape[1])), axis=1)
+    return np.take_along_axis(struck, last, axis=1), np.take_along_axis(pitches, last, axis=1)
+
+
+def contour(one: np.ndarray, other: np.ndarray, codec: Phrase) -> np.ndarray:
+    """How alike lines [n, t] go up and down: Pearson's correlation of their pitches, [n].
+
+    Over the steps on which both sound; 0 where one of them stays on a note all the while.
+    """
+    (here, a), (there, b) = sounds(one, codec), sounds(other, codec)
+    both = here & there
+    count = np.maximum(both.sum(axis=1, keepdims=True), 1)
+    off = lambda x: (x - (x * both).sum(axis=1, keepdims=True) / count) * both
+    a, b = off(a), off(b)
+    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return (a * b).sum(axis=1) / np.maximum(size, 1e-9)
 
 
 def _pitches(phrases: np.ndarray, codec: Phrase) -> tuple[np.ndarray, np.ndarray]:

@@ -125,6 +125,11 @@ class Phrase:
             fit = self.fit(piece)
         return Fit(fit.array, (*done, *fit.notes))
 
+    def phrases(self, sequence: NoteSequence) -> np.ndarray:
+        """A piece phrase after phrase, int32 [n, length]. Raises `Refused` as `fit` does."""
+        self.fit(sequence)
+        return np.stack(self.crops(self.whole.encode(sequence))[:: self.bars])
+
     def crops(self, stream: np.ndarray) -> list[np.ndarray]:
         """Every phrase of a piece, a stream of `whole`, one from each bar on; silent ones not."""
         phrases = []

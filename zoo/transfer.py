@@ -1,0 +1,82 @@
+"""The same tune in another style: its way up and down is kept, and what it is told to be is not.
+
+A decoder that is told a style (Kingma et al. 2014, arXiv:1406.5298) writes what its z leaves open
+in that style, and a z of a high rate leaves little open. So points about that of the phrase are
+decoded in the style asked for, and the search goes on about those that are likeliest to be of it
+and still go up and down as the phrase does. Axes: n phrases, t step, k candidates, z latent, y
+style.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from zoo.errors import UsageError
+from zoo.latent import Space
+from zoo.measure.attributes import contour
+from zoo.sampling import demand
+from zoo.steer import GREEDY, cheapest
+from zoo.styles import Judge
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Transfer:
+    """Moves phrases of `space`, whose model was told styles, from one to another.
+
+    How likely a phrase is to be of a style is what the model itself says (the bound under each),
+    and, where there is one, what a `guide` says besides: a search against one judge alone finds
+    what fools it. `keep`: the nats that a contour which has nothing to do with the phrase's costs.
+
+    Raises:
+      UsageError: the space has no styles, or the guide reads other phrases.
+    """
+
+    space: Space
+    guide: Judge | None = None
+    keep: float = 4.0
+
+    def __post_init__(self) -> None:
+        demand(
+            bool(self.space.styles),
+            "the model was told no styles: load one that was, by --styles when it was trained.",
+        )
+        demand(
+            self.guide is None or self.guide.model.codec == self.space.melody,
+            "the guide reads phrases of other bars, metres or range than the model: give one that "
+            "was trained on the same.",
+        )
+
+    def __call__(self, phrases: np.ndarray, style: str, seed: int = 0) -> np.ndarray:
+        """int32 [n, t]: `phrases` in the `style`; each is a function of the seed and its place.
+
+        Raises:
+          UsageError: a style that the model does not know, or the guide.
+        """
+        shares, held = self.space.shares(style, 1), self.held(style)
+        assert shares is not None
+        found = []
+        for i, (z, phrase) in enumerate(zip(self.space.means(phrases), phrases, strict=True)):
+
+            def cost(points: np.ndarray, phrase: np.ndarray = phrase) -> np.ndarray:
+                music = self.told(points, shares)
+                source = np.broadcast_to(phrase, music.shape)
+                return self.keep * (1 - contour(music, source, self.space.melody)) - held(music)
+
+            found.append(cheapest(cost, z, np.random.default_rng((seed, i))))
+        return self.told(np.stack(found), shares)
+
+    def held(self, style: str) -> Callable[[np.ndarray], np.ndarray]:
+        """Phrases [k, t] -> log p(style|x) [k], by the model, and by the guide."""
+        own, guide = self.space.styles.index(style), self.guide
+        if guide is None:
+            return lambda music: self.space.held(music)[:, own]
+        if style not in guide.styles:
+            raise UsageError(f"the guide tells {', '.join(guide.styles)} apart, and not {style}.")
+        its = guide.styles.index(style)
+        return lambda music: self.space.held(music)[:, own] + np.log(guide(music)[:, its] + 1e-9)
+
+    def told(self, points: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """The likeliest music at points [k, z], in the style of shares [1, y]."""
+        every = shares.repeat(len(points), axis=0)
+        return self.space.phrases(points.astype(np.float32), draw=GREEDY, style=every)
