@@ -23,6 +23,7 @@ def repeat(
     name: str,
     /,
     data: Path | None = None,
+    given: dict[str, Path] | None = None,
     seeds: tuple[int, ...] = (0, 1, 2),
     workdir: Path = Path("runs/repeat"),
     results: Path = RESULTS,
@@ -32,6 +33,7 @@ def repeat(
     Args:
         name: an experiment: the name of a file beside this one.
         data: the file it reads, for those that need one.
+        given: the runs it goes on from, for those that do, such as vae runs/music_vae_2bar.
         seeds: one run each.
         workdir: where the runs are kept; the same one goes on.
         results: where the published figures are.
@@ -40,13 +42,23 @@ def repeat(
         known = ", ".join(sorted(path.stem for path in HERE.glob("*_*.py")))
         raise UsageError(f"there is no experiment {name}: choose from {known}.")
     experiment = getattr(importlib.import_module(name), name)
-    usual = inspect.signature(experiment).parameters["options"].default
+    usual = inspect.signature(experiment).parameters
     homes = [workdir / f"{name}-{seed}" for seed in seeds]
-    given = {} if data is None else {"data": data}
+    reads = {**({"data": data} if data else {}), **(given or {})}
+    trains = "options" in usual
+    seeded = lambda seed: (
+        {"options": dataclasses.replace(usual["options"].default, seed=seed)}
+        if trains
+        else {"seed": seed}
+    )
     runs = [
-        experiment(**given, workdir=home, options=dataclasses.replace(usual, seed=seed))
+        experiment(**reads, **seeded(seed), workdir=home)
         for home, seed in zip(homes, seeds, strict=True)
     ]
+    # files by their names alone: where they lie is nobody else's business
+    words = ["--data", data.name] if data else []
+    words += ["--given"] if given else []
+    words += [word for key, path in (given or {}).items() for word in (key, path.name)]
     result = {
         "experiment": name,
         "metrics": {
@@ -54,11 +66,13 @@ def repeat(
         },
         "seconds": [run["seconds"] for run in runs],
         **{key: runs[0][key] for key in ("device", "versions", "date")},
-        # the file by its name alone: where it lies is nobody else's business
-        "command": f"python experiments/repeat.py {name}{f' --data {data.name}' if data else ''} "
-        f"--seeds {' '.join(map(str, seeds))}",
+        "command": " ".join(
+            ["python experiments/repeat.py", name, *words, "--seeds", *map(str, seeds)]
+        ),
     }
     write(results / f"{name}.json", result)
+    if not trains:  # there is no curve of what is only measured
+        return
     curves = [curve((home / "metrics.jsonl").read_text().splitlines()) for home in homes]
     lines = [
         json.dumps({"step": step, "valid": [points[step] for points in curves]})

@@ -24,7 +24,7 @@ from zoo.styles import Judge
 from zoo.trained import load
 from zoo.transfer import Transfer
 
-ORDER = 5  # of the chains: what tells held-out phrases of the validation split apart best of 3 to 8
+ORDER = 6  # of the chains: what tells held-out phrases of the validation split apart best of 3 to 8
 KEYS = range(-4, 5, 2)  # semitones by which what they are counted on is moved
 
 
@@ -34,7 +34,7 @@ def style_transfer(
     judge: Path,
     workdir: Path = Path("runs/style_transfer"),
     corpus: str = "tunes+essen",
-    n: int = 64,
+    n: int = 32,
     seed: int = 0,
     samples: int = 2,
 ) -> dict[str, Any]:

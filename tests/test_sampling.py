@@ -55,9 +55,10 @@ def coconet() -> Trained:
     return trained("coconet")
 
 
-def score(*lines: str) -> NoteSequence:
+def score(*lines: str, beats: int = 4) -> NoteSequence:
     """A voice to a line, a quarter to a note: `60 62 64 65`."""
     sequence = NoteSequence(ticks_per_quarter=220)
+    sequence.time_signatures.add(numerator=beats, denominator=4)
     for part, line in enumerate(lines):
         for i, pitch in enumerate(map(int, line.split())):
             times = {"start_time": i / 2, "end_time": (i + 1) / 2}
@@ -70,26 +71,29 @@ HYMN = score("72 71 69 67", "64 65 66 67", "60 62 60 59", "48 50 52 55")
 
 
 def primer(model):
+    if hasattr(model.family, "vae"):
+        return score("62 63", beats=1)
     return HYMN if model.codec is VOICES else score("62 63 61 60")
 
 
 def test_every_family_writes_music_and_goes_on_from_a_primer(model):
-    if not model.sampler.takes("primer"):
-        scored = hasattr(model.family, "log_prob")
-        if not scored:
-            with pytest.raises(UsageError, match="leave --best-of out"):
-                model.sample(2, best_of=2)
-        piece, *_ = pieces = model.sample(2, seed=1, best_of=1 + scored)
-        assert all(piece.notes for piece in pieces)
+    scored, goes_on = hasattr(model.family, "log_prob"), model.sampler.takes("primer")
+    if not scored:
+        with pytest.raises(UsageError, match="leave --best-of out"):
+            model.sample(2, best_of=2)
+    whole = not goes_on or hasattr(model.family, "vae")  # of one length
+    size = model.family.length if whole else 30
+    asked = {"length": None if whole else size, "primer": primer(model) if goes_on else None}
+    piece, *_ = pieces = model.sample(2, seed=1, best_of=1 + scored, **asked)
+    assert len(pieces) == 2
+    assert all(piece.notes for piece in pieces)
+    if not goes_on:
         with pytest.raises(UsageError, match="leave the primer out"):
             model.tokens(2, primer=model.codec.encode(piece))
         return
-    pieces = model.sample(2, seed=1, length=30, primer=primer(model), best_of=2)
-    assert len(pieces) == 2
-    assert all(piece.notes for piece in pieces)
     begun = model.prime(primer(model))
-    rows = model.tokens(4, seed=1, length=30, primer=begun)
-    assert rows.shape[:2] == (4, 30)
+    rows = model.tokens(4, seed=1, length=asked["length"], primer=begun)
+    assert rows.shape[:2] == (4, size)
     assert (rows[:, : len(begun)] == begun).all()
 
 
@@ -204,6 +208,22 @@ def test_a_soprano_alone_is_harmonised(coconet):
 def test_what_cannot_be_rewritten_is_said(coconet, options, says):
     with pytest.raises(UsageError, match=says):
         coconet.sample(1, **options)
+
+
+def test_a_span_of_latents_is_written_anew_by_the_phrase():
+    """A piece of four phrases of four steps, of which the span is in the second and the third."""
+    model = trained("latent_diffusion")
+    piece = score("62 63 61 60", beats=1)
+    begun = model.prime(piece)
+    free = model.cells(begun, (), (6, 9))
+    rows = model.sampler.draw(4, 1, primer=begun, free=free).reshape(4, 4, 4)
+    assert (rows[:, [0, 3]] == begun.reshape(4, 4)[[0, 3]]).all()
+    assert (rows[:, [1, 2]] != begun.reshape(4, 4)[[1, 2]]).any(axis=(1, 2)).all()
+    assert model.sample(1, primer=piece, span=(6, 9))
+    with pytest.raises(UsageError, match="writes one voice"):
+        model.sample(1, primer=piece, rewrite=("alto",))
+    with pytest.raises(UsageError, match="goes on from what comes first"):
+        trained("latent_mdn").sample(1, primer=piece, span=(6, 9))
 
 
 def test_most_families_rewrite_nothing(lstm):

@@ -47,7 +47,8 @@ def sample(
         length: most events, or steps, in a piece.
         primer: a MIDI, ABC or MusicXML file that every piece goes on from, or is a version of.
         rewrite: voices of the primer to write anew, where the model can.
-        span: the steps of the primer to write anew, from the first up to the second.
+        span: the steps of the primer to write anew, from the first up to the second, or, where a
+            model writes phrases, all of those that these steps are in.
         grammar: draw nothing but what the codec writes, so that every piece is music.
         best_of: draw that many for each piece, and keep the likeliest.
         beam: search for the likeliest pieces, with that many beginnings kept, instead of drawing.

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from zoo.core import BOUNDARY, Family, Params
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.chorale import VOICES
+from zoo.data.codecs.phrase import Phrase
 from zoo.data.codecs.voices import Voices
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
@@ -113,6 +114,10 @@ class Trained:
         It need not have the voices to `rewrite`. Raises UsageError where the codec refuses it.
         """
         encode: Callable[[Any], np.ndarray] = self.codec.encode
+        family: Any = self.family
+        if isinstance(codec := self.codec, Phrase) and hasattr(family, "vae"):
+            part = dataclasses.replace(codec, bars=family.vae.bars)
+            encode = lambda piece: part.phrases(piece).reshape(-1)[: family.length]
         if isinstance(codec := self.codec, Voices) and rewrite:
             others = [voice for voice in VOICES if voice not in rewrite]
             if len({(x.instrument, x.part, x.voice) for x in primer.notes}) == len(others):
@@ -144,6 +149,9 @@ class Trained:
             0 <= first < last <= len(primer),
             f"--span {first} {last} is not within the primer: it has {len(primer)} steps.",
         )
+        if primer.ndim == 1:
+            demand(not voices, "the model writes one voice: leave --rewrite out.")
+            return np.isin(np.arange(self.sampler.family.length), range(first, last))
         free = np.zeros(primer.shape, bool)
         free[first:last, [VOICES.index(voice) for voice in voices or VOICES]] = True
         return free

@@ -8,7 +8,6 @@ style.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from zoo.measure.attributes import contour
 from zoo.sampling import demand
 from zoo.steer import GREEDY, cheapest
 from zoo.styles import Judge
+
+ASKED = 16  # candidates that the model itself is asked about, where a guide has chosen among all
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,28 +54,35 @@ class Transfer:
         Raises:
           UsageError: a style that the model does not know, or the guide.
         """
-        shares, held = self.space.shares(style, 1), self.held(style)
+        shares = self.space.shares(style, 1)
         assert shares is not None
+        its = self.place(style)
+        own = self.space.styles.index(style)
         found = []
         for i, (z, phrase) in enumerate(zip(self.space.means(phrases), phrases, strict=True)):
 
             def cost(points: np.ndarray, phrase: np.ndarray = phrase) -> np.ndarray:
                 music = self.told(points, shares)
                 source = np.broadcast_to(phrase, music.shape)
-                return self.keep * (1 - contour(music, source, self.space.melody)) - held(music)
+                off = self.keep * (1 - contour(music, source, self.space.melody))
+                asked = np.arange(len(music))
+                if self.guide is not None:
+                    off -= np.log(self.guide(music)[:, its] + 1e-9)
+                    asked = off.argsort(kind="stable")[:ASKED]
+                every = np.full(len(music), np.inf)
+                every[asked] = off[asked] - self.space.held(music[asked])[:, own]
+                return every
 
             found.append(cheapest(cost, z, np.random.default_rng((seed, i))))
         return self.told(np.stack(found), shares)
 
-    def held(self, style: str) -> Callable[[np.ndarray], np.ndarray]:
-        """Phrases [k, t] -> log p(style|x) [k], by the model, and by the guide."""
-        own, guide = self.space.styles.index(style), self.guide
-        if guide is None:
-            return lambda music: self.space.held(music)[:, own]
-        if style not in guide.styles:
-            raise UsageError(f"the guide tells {', '.join(guide.styles)} apart, and not {style}.")
-        its = guide.styles.index(style)
-        return lambda music: self.space.held(music)[:, own] + np.log(guide(music)[:, its] + 1e-9)
+    def place(self, style: str) -> int:
+        """Where a style stands among those of the guide; 0 without one."""
+        if self.guide is None:
+            return 0
+        if style not in (styles := self.guide.styles):
+            raise UsageError(f"the guide tells {', '.join(styles)} apart, and not {style}.")
+        return styles.index(style)
 
     def told(self, points: np.ndarray, shares: np.ndarray) -> np.ndarray:
         """The likeliest music at points [k, z], in the style of shares [1, y]."""

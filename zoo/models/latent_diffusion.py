@@ -177,9 +177,11 @@ class LatentDiffusion:
         length: int | None = None,
         draw: Draw = Draw(),
         style: Array | None = None,
+        primer: Array | None = None,
+        free: Array | None = None,
     ) -> Array:
         """Pieces int32 [n, t] or [n, t, k]; see `zoo.nn.latents.perform`."""
-        return latents.perform(self, params, rng, n, length, draw, style)
+        return latents.perform(self, params, rng, n, length, draw, style, primer, free)
 
 
 def reveal(rng: Key, there: Array) -> Array:

@@ -251,9 +251,20 @@ class LatentMDN:
         length: int | None = None,
         draw: Draw = Draw(),
         style: Array | None = None,
+        primer: Array | None = None,
+        free: Array | None = None,
     ) -> Array:
-        """Pieces int32 [n, t] or [n, t, k]; see `zoo.nn.latents.perform`."""
-        return latents.perform(self, params, rng, n, length, draw, style)
+        """Pieces int32 [n, t] or [n, t, k]; see `zoo.nn.latents.perform`.
+
+        Raises:
+          UsageError: something is `free`: it goes on, and fills no gaps.
+        """
+        if free is not None:
+            raise UsageError(
+                "LatentMDN goes on from what comes first: leave the span out, or fill gaps with a "
+                "LatentDiffusion."
+            )
+        return latents.perform(self, params, rng, n, length, draw, style, primer)
 
 
 TINY = LatentMDN(

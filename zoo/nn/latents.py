@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import Array, Batch, Key, Params
+from zoo.core import BOUNDARY, Array, Batch, Key, Params
 from zoo.errors import UsageError
 from zoo.nn.decode import Draw
+from zoo.nn.variational import Gaussian
 
 
 class Autoencoder(Protocol):
@@ -32,6 +33,8 @@ class Autoencoder(Protocol):
     def example(self, n: int) -> Batch: ...
 
     def init(self, rng: Key, batch: Batch) -> Params: ...
+
+    def encode(self, params: Params, tokens: Array, style: Array | None = None) -> Gaussian: ...
 
     def decode(
         self,
@@ -56,7 +59,16 @@ class Model(Protocol):
     @property
     def styles(self) -> tuple[str, ...]: ...
 
-    def latents(self, params: Params, rng: Key, n: int, *, style: Array | None = None) -> Array: ...
+    def latents(
+        self,
+        params: Params,
+        rng: Key,
+        n: int,
+        *,
+        known: Array | None = None,
+        given: Array | None = None,
+        style: Array | None = None,
+    ) -> Array: ...
 
 
 def check(model: Model, *sizes: str) -> None:
@@ -166,11 +178,15 @@ def perform(
     length: int | None,
     draw: Draw,
     style: Array | None,
+    primer: Array | None = None,
+    free: Array | None = None,
 ) -> Array:
     """Pieces int32 [n, u t] or [n, u t, k]: latents drawn by `model`, each written as a phrase.
 
     Phrases are written side by side, so that what one holds may have been struck in the one before.
-    Where the autoencoder reads styles and none is asked for, each row is of any.
+    Where the autoencoder reads styles and none is asked for, each row is of any. Of a `primer`, a
+    piece or the beginning of one without batch, every whole phrase is kept but those of which a
+    step is `free`, bool [u t].
 
     Raises:
       UsageError: `length` is not that of a piece, or what `labels` raises.
@@ -182,7 +198,25 @@ def perform(
     if vae.styles and style is None:
         draw_one = lambda key: jax.random.randint(key, (), 0, len(vae.styles))
         style = jax.vmap(draw_one)(rows(three, n))
-    z = model.latents(params, one, n, style=style).reshape(n * model.parts, -1)
     told = jnp.repeat(style, model.parts) if vae.styles and style is not None else None
-    tokens = vae.decode(params["vae"], two, z, style=told, draw=draw)
+    if primer is None:
+        z = model.latents(params, one, n, style=style).reshape(n * model.parts, -1)
+        tokens = vae.decode(params["vae"], two, z, style=told, draw=draw)
+        return tokens.reshape(n, whole, *tokens.shape[2:])
+    keep, kept = phrases(primer, free, model.parts, vae.length)
+    every = jnp.broadcast_to(kept, (n, *kept.shape)).reshape(-1, *kept.shape[1:])
+    known = vae.encode(params["vae"], every, told).mean.reshape(n, model.parts, -1)
+    given = jnp.broadcast_to(keep, (n, model.parts))
+    z = model.latents(params, one, n, known=known, given=given, style=style)
+    tokens = vae.decode(params["vae"], two, z.reshape(n * model.parts, -1), style=told, draw=draw)
+    tokens = jnp.where(jnp.tile(keep, n).reshape(-1, *[1] * (kept.ndim - 1)), every, tokens)
     return tokens.reshape(n, whole, *tokens.shape[2:])
+
+
+def phrases(primer: Array, free: Array | None, parts: int, steps: int) -> tuple[Array, Array]:
+    """Which of `parts` phrases of `steps` a primer has and keeps, bool [u], and it, [u, t]."""
+    primer = primer[: parts * steps]
+    rest = [(0, parts * steps - len(primer))] + [(0, 0)] * (primer.ndim - 1)
+    tokens = jnp.pad(primer, rest).reshape(parts, steps, *primer.shape[1:])
+    there = (tokens.reshape(parts, -1) != BOUNDARY).all(axis=1)
+    return there if free is None else there & ~free.reshape(parts, -1).any(axis=1), tokens
