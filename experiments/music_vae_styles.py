@@ -24,6 +24,7 @@ def music_vae_styles(
     adam: Adam = Adam(2e-3),
     options: Options = Options(ema=0.999, save_every=500, bf16=True),
     samples: int = 8,
+    steered: int = 32,
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of phrases of known styles.
 
@@ -36,6 +37,7 @@ def music_vae_styles(
         adam: the optimiser.
         options: how the run is run.
         samples: pieces to write at the end.
+        steered: phrases whose attributes are moved, to measure how well that goes; 0 for none.
     """
     return music_vae_2bar(
         workdir,
@@ -46,7 +48,7 @@ def music_vae_styles(
         adam=adam,
         options=options,
         samples=samples,
-        steered=0,
+        steered=steered,
         name="music_vae_styles",
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.experiment import held_out, launch
 from zoo.latent import Space
-from zoo.latent_figures import chain
+from zoo.latent_figures import apart, chain
 from zoo.listen.gallery import gallery
 from zoo.measure.attributes import contour
 from zoo.results import provenance, write
@@ -69,7 +69,7 @@ def style_transfer(
         for y, style in enumerate(names):
             metrics[f"{name}_real_{style}"] = share(ask(rows["test"][y]), y)
     for s, source in enumerate(names):
-        of = spaced(rows["test"][s], n)
+        of = apart(rows["test"][s], n)
         for y, target in enumerate(names):
             if y == s:
                 continue
@@ -114,11 +114,6 @@ def chains(space: Space, train: list[np.ndarray]) -> Callable[[np.ndarray], np.n
 def share(held: np.ndarray, y: int) -> float:
     """The share of phrases that style `y` is the likeliest of, held [n, y]."""
     return float((held.argmax(axis=1) == y).mean())
-
-
-def spaced(rows: np.ndarray, n: int) -> np.ndarray:
-    """`n` of the rows, or all there are, evenly spaced."""
-    return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)]
 
 
 if __name__ == "__main__":

@@ -57,6 +57,24 @@ def test_music_comes_of_any_point_and_the_same_of_the_same(space):
     assert space.decode(z[:2], seed=4, draw=Draw()) != pieces[:2]
 
 
+def test_the_best_of_several_is_the_likeliest_of_them(space):
+    z = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    several = space.phrases(np.repeat(z, 4, axis=0), seed=5, draw=Draw())
+    likely = space.bound(several).reshape(3, 4)
+    best = space.phrases(z, seed=5, draw=Draw(), best_of=4)
+    np.testing.assert_array_equal(best, several[np.arange(0, 12, 4) + likely.argmax(axis=1)])
+    with pytest.raises(UsageError, match="the best of 0"):
+        space.phrases(z, best_of=0)
+
+
+def test_a_bound_is_what_the_model_says(space):
+    rows = space.phrases(np.zeros((3, 4), np.float32))
+    every = np.ones(rows.shape, bool)
+    family = dataclasses.replace(FAMILY, particles=4)
+    wanted = family.log_prob(space.model.params, rows, every)
+    np.testing.assert_allclose(space.bound(rows), wanted, rtol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def styled():
     family = dataclasses.replace(FAMILY, styles=("chinese", "irish"))

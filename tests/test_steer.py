@@ -18,7 +18,7 @@ class Known:
 
     melody = CODEC
 
-    def phrases(self, z, seed=0, draw=None, style=None):
+    def phrases(self, z, seed=0, draw=None, style=None, best_of=1):
         pitch = MIDDLE + np.clip(np.rint(4 * z[:, CODEC.length :]), -12, 12).astype(int)
         return np.where(z[:, : CODEC.length] > 0, pitch, 2).astype(np.int32)
 

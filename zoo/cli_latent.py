@@ -21,6 +21,7 @@ def interpolate(
     steps: int = 7,
     seed: int = 0,
     temperature: float = 0.5,
+    best_of: int = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("interpolated"),
 ) -> None:
@@ -33,6 +34,7 @@ def interpolate(
         steps: how many phrases, both ends included.
         seed: the same seed writes the same music.
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
+        best_of: draw so many at each point, and keep the one that the model holds likeliest.
         adapt: fill what is too short with rests, and move what is out of range.
         out: where to put them.
     """
@@ -43,7 +45,9 @@ def interpolate(
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
         styles = (1 - share) * styles[:1] + share * styles[1:]
-    music = written(space, path, styles, seed, temperature, out, f"from {one.stem} to {other.stem}")
+    music = written(
+        space, path, styles, seed, temperature, best_of, out, f"from {one.stem} to {other.stem}"
+    )
     strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
 
@@ -57,6 +61,7 @@ def mix(
     n: int = 4,
     seed: int = 0,
     temperature: float = 0.5,
+    best_of: int = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("mixed"),
 ) -> None:
@@ -70,6 +75,7 @@ def mix(
         n: how many phrases to draw there.
         seed: the same seed writes the same music.
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
+        best_of: draw so many at each point, and keep the one that the model holds likeliest.
         adapt: fill what is too short with rests, and move what is out of range.
         out: where to put them.
     """
@@ -86,7 +92,7 @@ def mix(
         points = np.random.default_rng(seed).normal(size=(n, space.size)).astype(np.float32)
     names = [*(path.stem for path in pieces), *(styles or {})]
     title = "mixed of " + ", ".join(names)
-    written(space, points, styles or found, seed, temperature, out, title)
+    written(space, points, styles or found, seed, temperature, best_of, out, title)
 
 
 def vary(
@@ -99,6 +105,7 @@ def vary(
     attributes: dict[str, float] | None = None,
     seed: int = 0,
     temperature: float = 0.5,
+    best_of: int = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("varied"),
 ) -> None:
@@ -114,6 +121,7 @@ def vary(
             trained on, or less, such as note_density 1 mean_pitch -0.5.
         seed: the same seed writes the same music.
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
+        best_of: draw so many at each point, and keep the one that the model holds likeliest.
         adapt: fill what is too short with rests, and move what is out of range.
         out: where to put them.
     """
@@ -124,7 +132,7 @@ def vary(
     if attributes:
         points = steering(space, run)(points, attributes, seed, styles or own)
         title += "".join(f", {name} {strength:+g}" for name, strength in attributes.items())
-    written(space, points, styles or own, seed, temperature, out, title)
+    written(space, points, styles or own, seed, temperature, best_of, out, title)
 
 
 def transfer(
@@ -224,6 +232,7 @@ def written(
     styles: "Styles",
     seed: int,
     temperature: float,
+    best_of: int,
     out: pathlib.Path,
     title: str,
 ) -> "list[NoteSequence]":
@@ -231,7 +240,7 @@ def written(
     from zoo.listen.gallery import gallery
     from zoo.nn.decode import Draw
 
-    pieces = space.decode(points, seed, Draw(temperature), styles)
+    pieces = space.decode(points, seed, Draw(temperature), styles, best_of)
     page = gallery(pieces, out, title=title)
     print(f"{len(pieces)} pieces in {out}; open {page}")
     return pieces

@@ -108,9 +108,14 @@ class Space:
         seed: int = 0,
         draw: Draw = Draw(temperature=0.5),
         style: Styles = None,
+        best_of: int = 1,
     ) -> "list[NoteSequence]":
-        """The music at points [n, z]: piece i is a function of the seed, i and its point."""
-        return [self.model.codec.decode(row) for row in self.phrases(z, seed, draw, style)]
+        """The music at points [n, z]: piece i is a function of the seed, i and its point.
+
+        Of `best_of` drawn at each point the one that the model holds likeliest is kept.
+        """
+        rows = self.phrases(z, seed, draw, style, best_of)
+        return [self.model.codec.decode(row) for row in rows]
 
     def phrases(
         self,
@@ -118,12 +123,21 @@ class Space:
         seed: int = 0,
         draw: Draw = Draw(temperature=0.5),
         style: Styles = None,
+        best_of: int = 1,
     ) -> np.ndarray:
         """`decode` as tokens int32 [n, t]."""
-        grammar, shares = self.model.sampler.grammar, self.shares(style, len(z))
+        demand(best_of >= 1, f"the best of {best_of} is asked for: ask for 1 or more.")
+        grammar, shares, several = self.model.sampler.grammar, self.shares(style, len(z)), z
+        if best_of > 1:
+            several = np.repeat(z, best_of, axis=0)
+            shares = None if shares is None else np.repeat(shares, best_of, axis=0)
         options = {"draw": draw, "grammar": grammar, "style": shares}
-        rows = self._decode(self.model.params, jax.random.key(seed), jnp.asarray(z), **options)
-        return np.asarray(rows)
+        points = jnp.asarray(several)
+        rows = np.asarray(self._decode(self.model.params, jax.random.key(seed), points, **options))
+        if best_of == 1:
+            return rows
+        best = self.bound(rows, shares).reshape(-1, best_of).argmax(axis=1)
+        return rows.reshape(len(z), best_of, -1)[np.arange(len(z)), best]
 
     def shares(self, style: Styles, n: int) -> np.ndarray | None:
         """float32 [n, y]: so much of each style; all alike without one, None where there are none.
@@ -171,12 +185,19 @@ class Space:
 
         By the bounds on log p(x|y), as if all styles were as frequent.
         """
-        found, few = [], 1 << (len(phrases) - 1).bit_length()
-        for part in batched(phrases, min(MANY, few)):
-            each = [self._score(self.model.params, part, y) for y in range(len(self.styles))]
-            found.append(np.stack(each, axis=1))
-        bounds = np.concatenate(found)[: len(phrases)]
-        return np.asarray(jax.nn.log_softmax(bounds))
+        one = np.eye(len(self.styles), dtype=np.float32)
+        each = [self.bound(phrases, np.tile(y, (len(phrases), 1))) for y in one]
+        return np.asarray(jax.nn.log_softmax(np.stack(each, axis=1)))
+
+    def bound(self, phrases: np.ndarray, style: Styles = None) -> np.ndarray:
+        """A bound on log p(x|y) of phrases [n, t], nats [n], by four samples of each posterior."""
+        shares = self.shares(style, len(phrases))
+        few = 1 << (len(phrases) - 1).bit_length()
+        found = []
+        for part in batched(np.arange(len(phrases)), min(MANY, few)):
+            given = () if shares is None else (shares[part],)
+            found.append(np.asarray(self._score(self.model.params, phrases[part], *given)))
+        return np.concatenate(found)[: len(phrases)]
 
     def guess(self, phrases: np.ndarray) -> np.ndarray | None:
         """float32 [n, y]: 1 for the style under which each of `phrases` [n, t] is likeliest."""
@@ -245,12 +266,10 @@ class Space:
 
     @functools.cached_property
     def _score(self) -> Callable[..., jax.Array]:
-        """(params, phrases [n, t], y) -> a bound on their log-likelihood in style y [n]."""
         family = dataclasses.replace(self._vae, particles=4)
 
-        def score(params: Params, tokens: jax.Array, y: jax.Array) -> jax.Array:
-            every = jnp.ones(tokens.shape, bool)
-            return family.log_prob(params, tokens, every, jnp.full(len(tokens), y))
+        def score(params: Params, tokens: jax.Array, *style: jax.Array) -> jax.Array:
+            return family.log_prob(params, tokens, jnp.ones(tokens.shape, bool), *style)
 
         return jax.jit(score)
 

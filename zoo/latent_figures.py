@@ -16,7 +16,6 @@ from zoo.data.codecs import Phrase
 from zoo.latent import Space
 from zoo.measure.attributes import ATTRIBUTES, table
 from zoo.models import Markov, MusicVAE
-from zoo.nn.decode import Draw
 from zoo.nn.variational import active, divergence, marginal, slerp
 from zoo.results import write
 from zoo.steer import GREEDY, Steering
@@ -24,6 +23,8 @@ from zoo.trained import Trained
 
 STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
 PATH = np.linspace(0, 1, 11)
+BEST = 16  # phrases drawn at a point, of which one is kept
+PAIRS = 128  # of phrases, at most, between which paths are laid
 ORDER, SLOTS = 8, 2**20  # of the chain that says whether what lies between is like music
 
 
@@ -41,11 +42,16 @@ def appraise(
     train, test = (phrases(whole(split)) for split in ("train", "test"))
     steering = Steering.of(space, train)
     steering.save(workdir)
-    apart = test[np.linspace(0, len(test) - 1, min(2 * many, len(test))).astype(int)]
-    moved, curves = steered(steering, apart[::2])
-    between, path = interpolated(space, train, apart[: len(apart) // 2 * 2])
+    moved, curves = steered(steering, apart(test, many))
+    between, path = interpolated(space, train, apart(test, 2 * PAIRS))
     write(workdir / "latent.json", {"attributes": curves, "path": path})
     return figures | moved | between
+
+
+def apart(rows: np.ndarray, n: int) -> np.ndarray:
+    """`n` of the rows, evenly spaced, or all there are, an even number of them."""
+    n = min(n, len(rows) // 2 * 2) if n > 1 else n
+    return rows[np.linspace(0, len(rows) - 1, n).astype(int)]
 
 
 def phrases(batches: Iterable[Batch]) -> np.ndarray:
@@ -98,27 +104,31 @@ def interpolated(
     Returns:
       `between_cost`: the furthest that a Markov chain's nats per event, on average over the paths,
       are from those of the phrases themselves, relative to them; `between_back`: the most that the
-      mean distance from either end ever goes back on the way, in shares of the steps of a phrase.
-      And the curves [i]: `far`, from the first end, `near`, from the last, `cost` likewise, and
-      `mixed_cost`, where each step is taken from one end or the other instead.
+      mean distance from either end ever goes back on the way, in shares of the steps of a phrase;
+      `between_cost_best`: the first where the likeliest of `BEST` is kept at each point. And the
+      curves [i]: `far`, from the first end, `near`, from the last, `cost` and `best_cost` likewise,
+      and `mixed_cost`, where each step is taken from one end or the other instead.
     """
     one, other = ends[::2], ends[1::2]
     cost, style = chain(space, train), space.guess(ends)
     z = jnp.asarray(space.means(ends, style))
     points = np.asarray(slerp(z[::2], z[1::2], jnp.asarray(PATH, jnp.float32)))
-    curves: dict[str, list[float]] = {"far": [], "near": [], "cost": [], "mixed_cost": []}
+    names = ("far", "near", "cost", "best_cost", "mixed_cost")
+    curves: dict[str, list[float]] = {name: [] for name in names}
     rng, real = np.random.default_rng(0), cost(ends).mean()
     for share, here in zip(PATH, points, strict=True):
         of = None if style is None else (1 - share) * style[::2] + share * style[1::2]
-        music = space.phrases(here, draw=Draw(temperature=0.5), style=of)
+        music, best = (space.phrases(here, style=of, best_of=many) for many in (1, BEST))
         mixed = np.where(rng.random(one.shape) < share, other, one)
         curves["far"].append(float((music != one).mean()))
         curves["near"].append(float((music != other).mean()))
         curves["cost"].append(float(cost(music).mean() / real))
+        curves["best_cost"].append(float(cost(best).mean() / real))
         curves["mixed_cost"].append(float(cost(mixed).mean() / real))
     back = max(-np.diff(curves["far"]).min(), np.diff(curves["near"]).max(), 0.0)
-    off = np.abs(np.array(curves["cost"]) - 1).max()
-    return {"between_cost": float(off), "between_back": float(back)}, curves
+    off, least = (float(np.abs(np.array(curves[x]) - 1).max()) for x in ("cost", "best_cost"))
+    figures = {"between_cost": off, "between_cost_best": least, "between_back": float(back)}
+    return figures, curves
 
 
 def chain(
