@@ -4,7 +4,8 @@ python experiments/music_vae_2bar.py --workdir runs/music_vae_2bar
 
 The price of the rate rises slowly: a model that is charged for it before it can tell phrases apart
 is long in learning to. Two trials with `--anneal 0.999`, held-out phrases at step 2,500: 0.77 of
-the steps right at 31 nats with `--beta 0.2`, 0.96 at 185 with 0.02.
+the steps right at 31 nats with `--beta 0.2`, 0.96 at 185 with 0.02. In 10,000 steps, `--beta 0.1`
+gave 0.976 at 79 nats: a space of less exact phrases, between which there is more music.
 """
 
 from pathlib import Path
@@ -25,7 +26,7 @@ def music_vae_2bar(
     decoder: tuple[int, ...] = (256, 256),
     summary: int = 0,
     conductor: int = 0,
-    beta: float = 0.1,
+    beta: float = 0.02,
     anneal: float = 0.9998,
     free: float = 0.0,
     schedule: float = 0.0,

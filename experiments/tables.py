@@ -3,6 +3,7 @@
 python experiments/tables.py
 """
 
+import functools
 import json
 import re
 import sys
@@ -125,6 +126,21 @@ def attributes() -> str:
     return markdown([*head, "most that another moves"], rows)
 
 
+def transfer() -> str:
+    """What two judges make of phrases that were moved from one style to another."""
+    figures = {key: one["mean"] for key, one in result("style_transfer")["metrics"].items()}
+    kinds = ("judge", "chain", "contour", "same")
+    pairs = [key.removeprefix("judge_") for key in figures if key.startswith("judge_")]
+    rows = [
+        [pair.replace("_", " "), *(f"{figures[f'{kind}_{pair}']:.2f}" for kind in kinds)]
+        for pair in pairs
+        if "_to_" in pair
+    ]
+    rows.append(["mean", *(f"{figures[kind]:.2f}" for kind in kinds)])
+    head = ["from and to", "classifier convinced", "Markov chains convinced", "contour kept"]
+    return markdown([*head, "steps as they were"], rows)
+
+
 def speed() -> str:
     """The benchmark's rows, as it prints them."""
     rows = result("benchmark")["metrics"].values()
@@ -143,9 +159,22 @@ def framewise() -> str:
     return "{mean:.2f}".format(**result("chorales_framewise")["metrics"]["test_framewise"])
 
 
-def between() -> str:
+def between(name: str, figure: str) -> str:
     """How much dearer to a Markov chain what lies between two phrases is than the phrases."""
-    return "{:.0f}".format(100 * result("music_vae_2bar")["metrics"]["between_cost"]["mean"])
+    return "{:.0f}".format(100 * result(name)["metrics"][figure]["mean"])
+
+
+def elsewhere() -> str:
+    """What comes back of another collection, and at what rate."""
+    figures = result("reconstruct")["metrics"]
+    names = ("accuracy_teacher_forced", "accuracy_sampled", "kl")
+    right, drawn, rate = (figures[name]["mean"] for name in names)
+    return f"{right:.3f} and {drawn:.3f} at {rate:.0f} nats"
+
+
+def recall() -> str:
+    """How often the classifier of styles is right about real phrases."""
+    return spread(result("style_classifier")["metrics"]["recall"])
 
 
 def music() -> str:
@@ -158,10 +187,16 @@ TABLES = {
     "polyphonic": polyphonic,
     "variational": variational,
     "attributes": attributes,
+    "transfer": transfer,
     "speed": speed,
 }
 FIGURES = {"minutes of music": music, "machine": machine, "framewise": framewise}
-FIGURES["between"] = between
+FIGURES |= {"elsewhere": elsewhere, "recall": recall}
+for _model in ("2bar", "styles"):
+    for _figure in ("cost", "cost_best"):
+        FIGURES[f"between {_model} {_figure}"] = functools.partial(
+            between, f"music_vae_{_model}", f"between_{_figure}"
+        )
 
 
 def written(text: str) -> str:

@@ -49,6 +49,16 @@ def test_the_style_is_reached_and_the_contour_kept():
     assert kept > contour(loose, SOURCE, CODEC).mean()
 
 
+def test_what_is_outside_the_scale_costs():
+    heard = lambda rows: set((rows - MIDDLE).ravel() % 12)
+    outside = lambda rows: np.isin((rows - MIDDLE) % 12, [0, 2, 4, 7, 9], invert=True).mean()
+    free, kept = (
+        Transfer(Known())(SOURCE, "bright", scale=scale) for scale in (range(12), [0, 2, 4, 7, 9])
+    )
+    assert outside(kept) < outside(free) / 2
+    assert heard(free) - heard(kept)
+
+
 def test_a_phrase_is_a_function_of_the_seed_and_its_place():
     transfer = Transfer(Known())
     moved = transfer(SOURCE, "bright", seed=1)

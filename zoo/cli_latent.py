@@ -1,11 +1,15 @@
 """`zoo interpolate`, `mix`, `vary`, `transfer`, `classify`: ways about a latent space."""
 
+import contextlib
 import math
 import pathlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tyro.conf import Positional
+
+from zoo.errors import UsageError
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -145,7 +149,7 @@ def transfer(
     seed: int = 0,
     out: pathlib.Path = pathlib.Path("transferred"),
 ) -> None:
-    """Write a piece in another style, phrase by phrase, its way up and down kept.
+    """Write a piece in another style, phrase by phrase, its scale and its way up and down kept.
 
     Args:
         run: a directory that training of a MusicVAE of styles has written.
@@ -156,16 +160,21 @@ def transfer(
         seed: the same seed writes the same music.
         out: where to put the piece as it was read, and as it is then.
     """
+    from zoo.data.build import progress_bar
     from zoo.data.read import asked
     from zoo.latent import Space
     from zoo.listen.gallery import gallery
+    from zoo.measure.attributes import scale
     from zoo.styles import Judge
     from zoo.trained import load
     from zoo.transfer import Transfer
 
     change = Transfer(Space(load(run)), None if guide is None else Judge(load(guide)), keep)
-    source = change.space.whole(asked(piece))
-    rows = change(source, style, seed)
+    read = asked(piece)
+    with named(piece):
+        source = change.space.whole(read)
+    with progress_bar(f"searching for {style} phrases") as progress:
+        rows = change(source, style, seed, scale(source, change.space.melody), progress)
     codec = change.space.melody
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
     page = gallery(music, out, title=f"{piece.stem}, and the same in the style {style}")
@@ -183,7 +192,6 @@ def classify(run: Positional[str], files: Positional[tuple[pathlib.Path, ...]], 
     from rich.table import Table
 
     from zoo.data.read import asked
-    from zoo.errors import UsageError
     from zoo.styles import Judge
     from zoo.trained import load
 
@@ -191,12 +199,19 @@ def classify(run: Positional[str], files: Positional[tuple[pathlib.Path, ...]], 
     table = Table("piece", *judge.styles)
     for path in files:
         piece = asked(path)
-        try:
+        with named(path):
             shares = judge.piece(piece)
-        except UsageError as error:
-            raise UsageError(f"{path.name}: {error}") from error
         table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
     Console().print(table)
+
+
+@contextlib.contextmanager
+def named(path: pathlib.Path) -> Iterator[None]:
+    """Says of which file a request is wrong."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{path.name}: {error}") from error
 
 
 def steering(space: "Space", run: str) -> "Steering":
@@ -218,9 +233,11 @@ def latent(
     from zoo.trained import load
 
     space, pieces = Space(load(run)), [asked(path) for path in paths]
-    fits = [space.fit(piece, adapt) for piece in pieces]
-    for path, fit in zip(paths, fits, strict=True):
-        for remark in fit.notes:
+    fits = []
+    for path, piece in zip(paths, pieces, strict=True):
+        with named(path):
+            fits.append(space.fit(piece, adapt))
+        for remark in fits[-1].notes:
             print(f"{path.name}: {remark}")
     styles = space.guess(np.stack([fit.array for fit in fits])) if fits else None
     return space, pieces, styles

@@ -117,6 +117,18 @@ class Space:
         rows = self.phrases(z, seed, draw, style, best_of)
         return [self.model.codec.decode(row) for row in rows]
 
+    def reconstruct(
+        self,
+        pieces: "Sequence[NoteSequence]",
+        seed: int = 0,
+        draw: Draw = Draw(temperature=0.5),
+        adapt: bool = False,
+    ) -> "list[NoteSequence]":
+        """What comes back of the first phrases of pieces, from the means of their posteriors."""
+        rows = np.stack([self.fit(piece, adapt).array for piece in pieces])
+        style = self.guess(rows)
+        return self.decode(self.means(rows, style), seed, draw, style)
+
     def phrases(
         self,
         z: np.ndarray,

@@ -8,16 +8,18 @@ style.
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from zoo.errors import UsageError
 from zoo.latent import Space
-from zoo.measure.attributes import contour
+from zoo.measure.attributes import contour, sounds
 from zoo.sampling import demand
 from zoo.steer import GREEDY, cheapest
 from zoo.styles import Judge
 
+OUTSIDE = 20.0  # nats that a phrase outside the scale costs
 ASKED = 16  # candidates that the model itself is asked about, where a guide has chosen among all
 
 
@@ -48,8 +50,18 @@ class Transfer:
             "was trained on the same.",
         )
 
-    def __call__(self, phrases: np.ndarray, style: str, seed: int = 0) -> np.ndarray:
+    def __call__(
+        self,
+        phrases: np.ndarray,
+        style: str,
+        seed: int = 0,
+        scale: Sequence[int] = range(12),
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> np.ndarray:
         """int32 [n, t]: `phrases` in the `style`; each is a function of the seed and its place.
+
+        `scale`: pitch classes, 0 to 11, outside which a note costs. `progress` is told of how many
+        phrases are found, and how many there are.
 
         Raises:
           UsageError: a style that the model does not know, or the guide.
@@ -65,6 +77,8 @@ class Transfer:
                 music = self.told(points, shares)
                 source = np.broadcast_to(phrase, music.shape)
                 off = self.keep * (1 - contour(music, source, self.space.melody))
+                sounding, pitches = sounds(music, self.space.melody)
+                off += OUTSIDE * (sounding & ~np.isin(pitches % 12, scale)).mean(axis=1)
                 asked = np.arange(len(music))
                 if self.guide is not None:
                     off -= np.log(self.guide(music)[:, its] + 1e-9)
@@ -74,6 +88,7 @@ class Transfer:
                 return every
 
             found.append(cheapest(cost, z, np.random.default_rng((seed, i))))
+            progress(len(found), len(phrases))
         return self.told(np.stack(found), shares)
 
     def place(self, style: str) -> int:

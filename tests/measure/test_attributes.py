@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.data.codecs import Phrase
-from zoo.measure.attributes import ATTRIBUTES, contour
+from zoo.measure.attributes import ATTRIBUTES, contour, scale
 
 CODEC = Phrase(bars=2, metres=("2/4",))
 
@@ -66,6 +66,12 @@ def test_mode_and_range_do_not_depend_on_the_key():
 def test_what_has_no_notes_has_no_pitch():
     for name in ("mean_pitch", "pitch_range"):
         assert np.isnan(ATTRIBUTES[name](REST[None], CODEC)).all()
+
+
+def test_a_scale_is_what_sounds_for_long_enough():
+    assert scale(np.stack([SCALE, SCALE]), CODEC) == [0, 2, 4, 5, 7, 9, 11]
+    assert scale(np.stack([PULSE, PULSE, PULSE, SCALE]), CODEC, least=0.1) == [0]
+    assert scale(REST[None], CODEC) == []
 
 
 def test_contours_are_correlated_where_both_lines_sound():

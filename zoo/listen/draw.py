@@ -48,9 +48,13 @@ def extent(sequence: NoteSequence) -> tuple[int, int, np.ndarray]:
     return min(pitches) - 1, max(pitches) + 1, bars(sequence)
 
 
-def roll(axes: Axes, sequence: NoteSequence) -> None:
-    """Draws pitch over quarters on `axes`, with bars numbered and voices named where several."""
-    parts, (low, high, lines) = voices(sequence), extent(sequence)
+def roll(axes: Axes, sequence: NoteSequence, pitches: tuple[int, int] | None = None) -> None:
+    """Draws pitch over quarters on `axes`, with bars numbered and voices named where several.
+
+    From the first of `pitches` to the second; by default from the lowest note to the highest.
+    """
+    parts, (*own, lines) = voices(sequence), extent(sequence)
+    low, high = pitches or own
     for pitch in range(low, high + 1):
         if pitch % 12 in BLACK_KEYS:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color="#f1f0ee", lw=0)

@@ -26,8 +26,8 @@ def strip(pieces: Sequence[NoteSequence], path: str | os.PathLike[str]) -> None:
     figure = Figure(size, DPI, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, piece in zip(figure.subplots(1, len(pieces), squeeze=False)[0], pieces, strict=True):
-        roll(axes, piece)
-        axes.set(ylim=(low - 0.5, high + 0.5), xlabel="")
+        roll(axes, piece, (low, high))
+        axes.set(xlabel="")
         if axes is not figure.axes[0]:
             axes.set_yticks([])
     figure.savefig(path, format="png")

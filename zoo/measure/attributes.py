@@ -83,6 +83,13 @@ def sounds(phrases: np.ndarray, codec: Phrase) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(struck, last, axis=1), np.take_along_axis(pitches, last, axis=1)
 
 
+def scale(phrases: np.ndarray, codec: Phrase, least: float = 0.02) -> list[int]:
+    """The pitch classes, 0 to 11, that sound on a share of at least `least` of the steps [n, t]."""
+    sounding, pitches = sounds(phrases, codec)
+    share = np.bincount(pitches[sounding] % 12, minlength=12) / phrases.size
+    return [pitch for pitch in range(12) if share[pitch] >= least]
+
+
 def contour(one: np.ndarray, other: np.ndarray, codec: Phrase) -> np.ndarray:
     """How alike lines [n, t] go up and down: Pearson's correlation of their pitches, [n].
 
