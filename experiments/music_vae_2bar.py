@@ -5,7 +5,7 @@ python experiments/music_vae_2bar.py --workdir runs/music_vae_2bar
 The price of the rate rises slowly: a model that is charged for it before it can tell phrases apart
 is long in learning to. Two trials with `--anneal 0.999`, held-out phrases at step 2,500: 0.77 of
 the steps right at 31 nats with `--beta 0.2`, 0.96 at 185 with 0.02. In 10,000 steps, `--beta 0.1`
-gave 0.976 at 79 nats: a space of less exact phrases, between which there is more music.
+gave 0.976 at 79 nats.
 """
 
 from pathlib import Path

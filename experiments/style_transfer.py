@@ -24,7 +24,7 @@ from zoo.styles import Judge
 from zoo.trained import load
 from zoo.transfer import Transfer
 
-ORDER = 6  # of the chains: what tells held-out phrases of the validation split apart best of 3 to 8
+ORDER = 6  # of the chains: of 3, 4, 5, 6 and 8 it tells phrases of the validation split apart best
 KEYS = range(-4, 5, 2)  # semitones by which what they are counted on is moved
 
 

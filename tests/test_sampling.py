@@ -220,6 +220,8 @@ def test_a_span_of_latents_is_written_anew_by_the_phrase():
     assert (rows[:, [0, 3]] == begun.reshape(4, 4)[[0, 3]]).all()
     assert (rows[:, [1, 2]] != begun.reshape(4, 4)[[1, 2]]).any(axis=(1, 2)).all()
     assert model.sample(1, primer=piece, span=(6, 9))
+    with pytest.raises(UsageError, match="give a shorter primer, or a --span of it"):
+        model.sample(1, primer=piece)
     with pytest.raises(UsageError, match="writes one voice"):
         model.sample(1, primer=piece, rewrite=("alto",))
     with pytest.raises(UsageError, match="goes on from what comes first"):

@@ -96,7 +96,7 @@ def told(
     found: list[np.ndarray] = []
     numbers = []
     for piece, style in zip(pieces, of, strict=True):
-        rows = codec.crops(piece)[:: codec.bars]
+        rows = codec.crops(piece, codec.bars)
         if not rows or (styles and style not in styles):
             continue
         for semitones in range(-most, most + 1):

@@ -161,10 +161,14 @@ class Sampler:
         Raises UsageError where no piece of `size` begins with it.
         """
         events = np.zeros(0, np.int32) if primer is None else primer
+        # a model of so many phrases writes no longer pieces
+        more = (
+            "a --span of it" if hasattr(self.family, "parts") else f"--length {len(events) + 256}"
+        )
         demand(
             len(events) < size + inside,
             f"the primer has {len(events)} events and a piece of {size} was asked for: "
-            f"give a shorter primer, or --length {len(events) + 256}.",
+            f"give a shorter primer, or {more}.",
         )
         if legal and self.rules:
             if (wrong := self.rules.wrong(events)) is not None:

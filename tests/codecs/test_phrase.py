@@ -89,3 +89,21 @@ def test_two_short_bars_are_one():
     phrases = PHRASE.crops(PHRASE.whole.encode(sequence(polka)))
     assert [played(PHRASE.decode(phrase))[0] for phrase in phrases] == [(60, 0, 4), (64, 0, 4)]
     assert PHRASE.fit(sequence(polka)).notes[-1] == "cropped: the first of 2 windows of 2 bars"
+
+
+def test_a_piece_is_cut_where_its_bars_are_whatever_is_silent():
+    """Seven bars, the third and fourth silent: two phrases, the second from the fifth bar on."""
+    tune = Tune((4, 4), 0, [(60, 16), (62, 16), (None, 32), (64, 16), (65, 16), (67, 16)])
+    rows = PHRASE.phrases(sequence(tune))
+    assert [[PHRASE.describe(row[0]), PHRASE.describe(row[16])] for row in rows] == [
+        ["C4", "D4"],
+        ["E4", "F4"],
+    ]
+
+
+def test_a_strain_after_a_bar_that_is_cut_begins_a_phrase():
+    """In 4/4, three bars, a beat, two bars."""
+    strains = np.repeat([58, 59, 60], 16), np.repeat([62, 63], 16)
+    stream = np.concatenate([[5], strains[0], [61] * 4, [5], strains[1], [0]])
+    found = [{*row.tolist()} - {0, 5} for row in Melody(bars=2).crops(stream, 2)]
+    assert found == [{58, 59}, {62, 63}]

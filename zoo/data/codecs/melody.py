@@ -93,9 +93,10 @@ class Melody(Steps):
         """Every `bars` full bars in a row, each a stream of its own. Raises `Refused` as `fit`."""
         return self.crops(replace(self, bars=None).encode(sequence))
 
-    def crops(self, array: np.ndarray) -> list[np.ndarray]:
-        """As `windows`, of a whole stream; silent ones are left out.
+    def crops(self, array: np.ndarray, stride: int = 1) -> list[np.ndarray]:
+        """As `windows`, of a whole stream, from every `stride`-th bar on; silent ones are left out.
 
+        Bars are counted anew after one that is not full: a strain of a tune begins there.
         A note held from before is struck anew where the window begins.
         """
         array = np.asarray(array).reshape(-1)
@@ -105,7 +106,12 @@ class Melody(Steps):
         source = np.maximum.accumulate(np.where(events != HOLD, np.arange(len(events)), 0))
         full = self._full_bars(found, len(timed))
         streams = []
+        first = 0
         for at in range(len(full) - count + 1):
+            if at and full[at - 1][1] != full[at][0]:
+                first = at
+            if (at - first) % stride:
+                continue
             start, stop = full[at][0], full[at + count - 1][1]
             if any(full[i][1] != full[i + 1][0] for i in range(at, at + count - 1)):
                 continue

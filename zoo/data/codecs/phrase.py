@@ -80,6 +80,18 @@ class Phrase:
 
     def fit(self, sequence: NoteSequence) -> Fit:
         """The first phrase int32 [length], and what was done. Raises `Refused` as `Melody` does."""
+        phrases, notes = self._windows(sequence)
+        found = f"cropped: the first of {len(phrases)} windows of {self.bars} bars"
+        return Fit(phrases[0], (*notes, found))
+
+    def phrases(self, sequence: NoteSequence) -> np.ndarray:
+        """A piece phrase after phrase, int32 [n, length]. Raises `Refused` as `fit` does."""
+        return np.stack(self._windows(sequence, self.bars)[0])
+
+    def _windows(
+        self, sequence: NoteSequence, stride: int = 1
+    ) -> tuple[list[np.ndarray], tuple[str, ...]]:
+        """The `crops` of a piece, one at least, and what was done to it."""
         try:
             stream, notes = self.whole.fit(sequence)
         except Refused as refused:
@@ -90,12 +102,11 @@ class Phrase:
             raise Refused(
                 "metre", f"{bar}. Phrases are of {kinds}: other metres need a model of their own."
             ) from refused
-        phrases = self.crops(stream)
+        phrases = self.crops(stream, stride)
         if not phrases:
             bars = f"{self.bars} full bars of {self.metres[0]} in a row with a note"
             raise Refused("short", f"It has no {bars}.")
-        found = f"cropped: the first of {len(phrases)} windows of {self.bars} bars"
-        return Fit(phrases[0], (*notes, found))
+        return phrases, notes
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
         """int32 [length]. Raises `Refused` as `fit` does."""
@@ -125,17 +136,15 @@ class Phrase:
             fit = self.fit(piece)
         return Fit(fit.array, (*done, *fit.notes))
 
-    def phrases(self, sequence: NoteSequence) -> np.ndarray:
-        """A piece phrase after phrase, int32 [n, length]. Raises `Refused` as `fit` does."""
-        self.fit(sequence)
-        return np.stack(self.crops(self.whole.encode(sequence))[:: self.bars])
+    def crops(self, stream: np.ndarray, stride: int = 1) -> list[np.ndarray]:
+        """The phrases of a piece, a stream of `whole`, from every `stride`-th bar on.
 
-    def crops(self, stream: np.ndarray) -> list[np.ndarray]:
-        """Every phrase of a piece, a stream of `whole`, one from each bar on; silent ones not."""
+        Silent ones are left out, and those after them begin where they would have begun.
+        """
         phrases = []
         for length in sorted(set(self._lengths), reverse=True):
             parts = self.bar // length
-            windows = replace(self.whole, bars=self.bars * parts).crops(stream)[::parts]
+            windows = replace(self.whole, bars=self.bars * parts).crops(stream, stride * parts)
             phrases += [phrase for x in windows if len(phrase := self._strip(x)) == self.length]
         return phrases
 
