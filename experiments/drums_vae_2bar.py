@@ -1,6 +1,8 @@
 """MusicVAE on two bars of drums: which of nine are struck on each 16th (Roberts et al. 2018).
 
-python experiments/drums_vae_2bar.py --corpus folder:/path/to/groove --workdir runs/drums_vae_2bar
+python experiments/drums_vae_2bar.py --workdir runs/drums_vae_2bar
+
+The corpus `groove` takes TensorFlow to fetch; folder:/PATH/TO/groove, the same unpacked, none.
 """
 
 from pathlib import Path
@@ -14,8 +16,8 @@ from zoo.train.optim import Adam
 
 
 def drums_vae_2bar(
-    corpus: str,
     workdir: Path = Path("runs/drums_vae_2bar"),
+    corpus: str = "groove",
     steps: int = 4000,
     beta: float = 0.1,
     batch: int = 128,
@@ -26,8 +28,8 @@ def drums_vae_2bar(
     """Trains a variational autoencoder of drum patterns, and measures what comes back.
 
     Args:
-        corpus: folder:/path/to/your/files, such as those of the Groove MIDI Dataset.
         workdir: where everything about the run is kept; the same one goes on.
+        corpus: groove, or folder:/path/to/your/files.
         steps: batches to train on.
         beta: what a nat of the rate costs in the end.
         batch: phrases in a batch, over all devices.

@@ -126,7 +126,8 @@ def build(
         digest = hashlib.blake2b(repr(limits).encode(), digest_size=4).hexdigest()
         staging = root / found.key / f"staging-{digest}"
         rows, sketches, report = _stage(found, staging, limits, workers, progress, beam_flags)
-        splits = assign([row.fingerprint for row in rows], sketches)
+        prints, given = ([getattr(row, x) for row in rows] for x in ("fingerprint", "split"))
+        splits = assign(prints, sketches, given)
         report = dataclasses.replace(
             report, splits=Counter(splits), build_seconds=round(time.monotonic() - began, 1)
         )

@@ -1,6 +1,7 @@
 """What a corpus is made of: files, the style each is labelled with, and on what terms they come.
 
-A spec names one: `tunes`, `essen`, `chorales`, `folder:/any/path`, or a union like `tunes+essen`.
+A spec names one: `tunes`, `essen`, `chorales`, `groove`, `folder:/any/path`, or a union like
+`tunes+essen`.
 Scores that have a name come with the installed music21. They are found by path: importing music21
 takes seconds, and nothing of it is needed.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from zoo.data import groove
 from zoo.data.read import SUFFIXES
 from zoo.errors import UsageError, ZooError
 
@@ -33,6 +35,7 @@ class File:
     style: str
     size: int  # bytes
     modified: int = 0  # nanoseconds; 0 where a package installed it
+    split: str = ""  # where the collection itself says
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ class Corpus:
     @cached_property
     def key(self) -> str:
         """A directory name: the spec, and a digest that changes whenever a file does."""
-        stamps = [f"{s.name}/{f.key}\n{f.style} {f.size} {f.modified}\n" for s, f in self.files]
+        stamps = [
+            f"{s.name}/{f.key}\n{f.style} {f.size} {f.modified}{f.split and f' {f.split}'}\n"
+            for s, f in self.files
+        ]
         listing = "".join(stamps).encode("utf-8", "surrogateescape")
         return f"{_slug(self.spec)}-{hashlib.blake2b(listing, digest_size=6).hexdigest()}"
 
@@ -104,18 +110,21 @@ def _sources(part: str) -> list[Source]:
 
 
 def _folder(path: Path) -> list[Source]:
-    """All readable files below `path`, each labelled by the folder it lies in."""
+    """All readable files below `path`, each labelled by the folder it lies in.
+
+    Where there is the table of the Groove MIDI Dataset, it says the styles, and the splits.
+    """
     if not path.is_dir():
         raise UsageError(f"There is no folder {path}: give the path of one that holds scores.")
-    root = path.resolve()
-    files = []
+    root, files = path.resolve(), []
+    known = groove.table(root)
     for file in sorted(root.rglob("*")):
         if file.suffix.lower() in SUFFIXES and file.is_file():
             within = file.parent.relative_to(root).as_posix()
-            style = root.name if within == "." else within
-            stat = file.stat()
             key = file.relative_to(root).as_posix()
-            files.append(File(file, key, style, stat.st_size, stat.st_mtime_ns))
+            style, split = known.get(key, (root.name if within == "." else within, ""))
+            stat = file.stat()
+            files.append(File(file, key, style, stat.st_size, stat.st_mtime_ns, split))
     if not files:
         kinds = ", ".join(sorted(SUFFIXES))
         raise UsageError(f"The folder {path} holds no file that can be read ({kinds}).")
@@ -245,10 +254,19 @@ def chorales() -> list[Source]:
     ]
 
 
+def drums() -> list[Source]:
+    """The Groove MIDI Dataset: 13.6 hours of ten drummers, in its own splits."""
+    from zoo.data.records import data_root
+
+    (found,) = _folder(groove.fetched(data_root()))
+    return [replace(found, citation=groove.CITATION, licence=groove.LICENCE)]
+
+
 KNOWN: dict[str, Callable[[], list[Source]]] = {
     "tunes": tunes,
     "essen": essen,
     "chorales": chorales,
+    "groove": drums,
 }
 
 

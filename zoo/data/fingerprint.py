@@ -88,19 +88,26 @@ def groups(sketches: Sequence[np.ndarray]) -> list[int]:
     return [root(i) for i in range(len(sketches))]
 
 
-def assign(fingerprints: Sequence[str], sketches: Sequence[np.ndarray]) -> list[str]:
-    """The split of each piece. Variants share one; none is empty where there are three groups."""
-    label = groups(sketches)
+def assign(
+    fingerprints: Sequence[str], sketches: Sequence[np.ndarray], given: Sequence[str] = ()
+) -> list[str]:
+    """The split of each piece. Variants share one; none is empty where there are three groups.
+
+    A piece whose split is `given`, not "", is in that one, and so are variants of which none is.
+    """
+    label, given = groups(sketches), given or [""] * len(sketches)
+    fixed = {group: split for group, split in zip(label, given, strict=True) if split}
     smallest: dict[int, str] = {}
     for group, digest in zip(label, fingerprints, strict=True):
         smallest[group] = min(digest, smallest.get(group, digest))
     place = {group: _uniform(digest) for group, digest in smallest.items()}
-    chosen = {group: _split(at) for group, at in place.items()}
-    train = sorted((g for g in chosen if chosen[g] == "train"), key=place.__getitem__)
+    chosen = {group: fixed.get(group) or _split(at) for group, at in place.items()}
+    free = (g for g in chosen if chosen[g] == "train" and g not in fixed)
+    train = sorted(free, key=place.__getitem__)
     for split in ("test", "validation"):  # a handful of files may leave one without any
         if split not in chosen.values() and len(train) > 1:
             chosen[train.pop()] = split
-    return [chosen[group] for group in label]
+    return [split or chosen[group] for group, split in zip(label, given, strict=True)]
 
 
 def _uniform(digest: str) -> float:

@@ -54,6 +54,7 @@ class Row:
     style: str
     source: str
     fingerprint: str
+    split: str = ""  # where the collection itself says
 
     def read(self) -> bytes:
         """The serialized NoteSequence."""
@@ -115,7 +116,8 @@ def _write(chunk: Chunk, answers: Iterable[list[Piece]]) -> None:
                 report.keep(source.name, origin.style, sequence, piece.remarks)
                 sequence.id = name
                 size = file.write(sequence.SerializeToString())
-                rows.append((size, name, origin.style, source.name, fingerprint(sequence)))
+                of = (name, origin.style, source.name, fingerprint(sequence), origin.split)
+                rows.append((size, *of))
                 sketches.append(sketch(sequence))
     with _complete(chunk.stem.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
         np.savez(file, hashes=np.concatenate(sketches), sizes=[len(s) for s in sketches[1:]])
