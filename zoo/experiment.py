@@ -15,7 +15,7 @@ import tyro
 
 from zoo import latent_pieces
 from zoo.core import Batch, Family
-from zoo.data.codecs import Drums, Phrase, make
+from zoo.data.codecs import Drums, Excerpt, Phrase, Quartet, make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
@@ -81,8 +81,8 @@ class Bars:
     """Most semitones up or down by which a phrase is moved, at random, in training."""
     styles: tuple[str, ...] = ()
     """The styles that a model is told of, and no other is read; none for all, untold."""
-    codec: Literal["phrase", "drums"] = "phrase"
-    """What is read of a piece: one line, or the drums."""
+    codec: Literal["phrase", "quartet", "drums"] = "phrase"
+    """What is read of a piece: one line, four voices, or the drums."""
     label: Literal["style", "mode", "metre"] = "style"
     """What they are: irish and german, major and minor, or 4/4 and 2/4."""
 
@@ -142,7 +142,7 @@ def frames(
 
 
 def phrases(
-    family: Callable[[Phrase | Drums], Family],
+    family: Callable[[Excerpt | Drums], Family],
     *,
     name: str,
     workdir: str | pathlib.Path,
@@ -156,7 +156,8 @@ def phrases(
     """As `events`, for `family(codec)`, which reads phrases; those measured are apart."""
     began = time.perf_counter()
     process = connected(options, bars.batch)
-    codec = {"phrase": Phrase, "drums": Drums}[bars.codec](bars.bars, metres=bars.metres)
+    kinds = {"phrase": Phrase, "quartet": Quartet, "drums": Drums}
+    codec = kinds[bars.codec](bars.bars, metres=bars.metres)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
     cuts = lambda split, stride: cut(
         pieces[split], codec, stride, bars.styles, pieces[split].labels(bars.label)
@@ -187,7 +188,7 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
     """
     if hasattr(model.family, "vae"):
         return latent_pieces.held_out(model, spec, split, batch)
-    if isinstance(codec := model.codec, Phrase | Drums):
+    if isinstance(codec := model.codec, Excerpt | Drums):
         lines = corpus_pieces(spec, split, codec.whole)
         label = model.about["music"].get("label", "style")
         styles = getattr(model.family, "styles", ())

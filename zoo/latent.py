@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Params
-from zoo.data.codecs import Drums, Fit, Phrase
+from zoo.data.codecs import Drums, Excerpt, Fit, Phrase
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.measure.attributes import ATTRIBUTES, table
@@ -75,7 +75,7 @@ class Space:
           UsageError: it does not fit, in a sentence that says what would.
         """
         codec = self.model.codec
-        assert isinstance(codec, Phrase | Drums)
+        assert isinstance(codec, Excerpt | Drums)
         with said():
             return codec.adapted(piece) if adapt else codec.fit(piece)
 
@@ -149,7 +149,7 @@ class Space:
         if best_of == 1:
             return rows
         best = self.bound(rows, shares).reshape(-1, best_of).argmax(axis=1)
-        return rows.reshape(len(z), best_of, -1)[np.arange(len(z)), best]
+        return rows.reshape(len(z), best_of, *rows.shape[1:])[np.arange(len(z)), best]
 
     def shares(self, style: Styles, n: int) -> np.ndarray | None:
         """float32 [n, y]: so much of each style; all alike without one, None where there are none.
@@ -281,7 +281,7 @@ class Space:
         family = dataclasses.replace(self._vae, particles=4)
 
         def score(params: Params, tokens: jax.Array, *style: jax.Array) -> jax.Array:
-            return family.log_prob(params, tokens, jnp.ones(tokens.shape, bool), *style)
+            return family.log_prob(params, tokens, jnp.ones(tokens.shape[:2], bool), *style)
 
         return jax.jit(score)
 

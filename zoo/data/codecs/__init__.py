@@ -10,7 +10,7 @@ from zoo.data.codecs.chorale import Chorale
 from zoo.data.codecs.drums import Drums
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.performance import Performance
-from zoo.data.codecs.phrase import Phrase
+from zoo.data.codecs.phrase import Excerpt, Phrase, Quartet
 from zoo.data.codecs.pianoroll import Pianoroll
 from zoo.data.codecs.voices import Voices
 from zoo.errors import UsageError
@@ -20,11 +20,13 @@ __all__ = [
     "Chorale",
     "Codec",
     "Drums",
+    "Excerpt",
     "Fit",
     "Melody",
     "Performance",
     "Phrase",
     "Pianoroll",
+    "Quartet",
     "Voices",
     "make",
 ]
@@ -33,6 +35,7 @@ CODECS: Mapping[str, type] = {
     "melody": Melody,
     "phrase": Phrase,
     "chorale": Chorale,
+    "quartet": Quartet,
     "pianoroll": Pianoroll,
     "performance": Performance,
     "voices": Voices,

@@ -7,6 +7,7 @@ strike them at once is of Roberts et al. 2018 (arXiv:1803.05428).
 import dataclasses
 import functools
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -217,6 +218,8 @@ class Drums(DrumPart):
     Raises:
       UsageError: fewer than one bar, and what `DrumPart` raises.
     """
+
+    voices: ClassVar[int] = 1
 
     bars: int = 2
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.data.codecs import grid
 from zoo.data.codecs.base import BOUNDARY, Fit, Notes, losses
-from zoo.data.codecs.metre import Span, bar_steps, plain_name, spans
+from zoo.data.codecs.metre import bar_steps, plain_name, spans
 from zoo.data.codecs.steps import HOLD, METRE, REST, Steps
 from zoo.data.grammar import Grammar, both, explore
 from zoo.data.proto import QPM, NoteSequence, metres
@@ -99,30 +99,7 @@ class Melody(Steps):
         Bars are counted anew after one that is not full: a strain of a tune begins there.
         A note held from before is struck anew where the window begins.
         """
-        array = np.asarray(array).reshape(-1)
-        timed, found = self._parse(array)
-        events, count = array[timed], self.bars or 1
-        marks, tokens = self._metre_tokens(found)
-        source = np.maximum.accumulate(np.where(events != HOLD, np.arange(len(events)), 0))
-        full = self._full_bars(found, len(timed))
-        streams = []
-        first = 0
-        for at in range(len(full) - count + 1):
-            if at and full[at - 1][1] != full[at][0]:
-                first = at
-            if (at - first) % stride:
-                continue
-            start, stop = full[at][0], full[at + count - 1][1]
-            if any(full[i][1] != full[i + 1][0] for i in range(at, at + count - 1)):
-                continue
-            inner = (marks > start) & (marks < stop)
-            window = np.append(events[source[start]], events[start + 1 : stop])
-            if not (window >= self._struck).any():
-                continue
-            window = np.insert(window, marks[inner] - start, tokens[inner])
-            opening = tokens[np.searchsorted(marks, start, side="right") - 1]
-            streams.append(np.concatenate([[opening], window, [BOUNDARY]]).astype(np.int32))
-        return streams
+        return self.excerpts(np.asarray(array).reshape(-1), self.bars or 1, stride)
 
     def grammar(self) -> Grammar:
         """Every stream that `fit` writes, and none that it would refuse once decoded.
@@ -194,15 +171,6 @@ class Melody(Steps):
             return at._replace(step=0, phase=SETTLED, bars=at.bars + bool(self.bars), cut=0)
         phase = SETTLED if at.phase == AGAIN else at.phase
         return at._replace(step=step, phase=phase, cut=at.cut if step <= at.cut else 0)
-
-    def _full_bars(self, found: list[Span], length: int) -> list[tuple[int, int]]:
-        """Where each full bar starts and stops."""
-        stops = [span.start for span in found[1:]] + [length]
-        bars = []
-        for span, stop in zip(found, stops, strict=True):
-            bar = bar_steps(span.metre, self.steps_per_quarter)
-            bars += [(x, x + bar) for x in range(span.start, stop - bar + 1, bar)]
-        return bars
 
     def _pick(self, notes: Notes) -> tuple[Notes, list[str]]:
         """The notes of the track most like a melody."""

@@ -1,12 +1,14 @@
-"""So many full bars of one line, always of one length: what a model reads as a whole."""
+"""So many full bars, always of one length: what a model reads as a whole."""
 
 import functools
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from zoo.data.codecs.base import BOUNDARY, Fit
+from zoo.data.codecs.chorale import CHOIR, VOICES, Chorale
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.steps import HOLD, METRE, REST
 from zoo.data.grammar import Grammar, explore
@@ -26,16 +28,18 @@ class At(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Phrase:
-    """`bars` full bars of a melody as int32 [length], one token per step and no other.
+class Excerpt(ABC):
+    """What `Phrase` and `Quartet` share: phrases as tokens, one per step and voice and no other.
 
     Tokens: 0 BOUNDARY, which no phrase has, 1 HOLD, 2 REST, then one to strike each pitch
     low..high. A note held from before is struck anew where a phrase begins. Bars are those of the
     first metre, which all are decoded in: in 2/4, two of its bars are one of 4/4.
 
     Raises:
-      UsageError: `metres` whose bars do not make up one of the first, and what `Melody` raises.
+      UsageError: `metres` whose bars do not make up one of the first, and what `whole` raises.
     """
+
+    voices: ClassVar[int] = 1
 
     bars: int = 2
     metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
@@ -52,11 +56,16 @@ class Phrase:
                 "phrases they must: choose metres that do, and train another model for the others."
             )
 
-    @functools.cached_property
-    def whole(self) -> Melody:
+    @property
+    @abstractmethod
+    def whole(self) -> Melody | Chorale:
         """The codec of the pieces that phrases are cut from."""
-        range_ = self.low, self.high, self.steps_per_quarter, self.metres
-        return Melody(*range_, self.off_grid, self.chords, fewest=1)
+
+    @property
+    def _range(self) -> tuple[int, int, int, tuple[str, ...], float, float]:
+        """The fields that `whole` has too."""
+        grain = self.steps_per_quarter, self.metres, self.off_grid, self.chords
+        return (self.low, self.high, *grain)
 
     @functools.cached_property
     def _lengths(self) -> list[int]:
@@ -79,13 +88,13 @@ class Phrase:
         return PITCH + self.high - self.low + 1
 
     def fit(self, sequence: NoteSequence) -> Fit:
-        """The first phrase int32 [length], and what was done. Raises `Refused` as `Melody` does."""
+        """The first phrase, and what was done. Raises `Refused` as `whole` does, and `short`."""
         phrases, notes = self._windows(sequence)
         found = f"cropped: the first of {len(phrases)} windows of {self.bars} bars"
         return Fit(phrases[0], (*notes, found))
 
     def phrases(self, sequence: NoteSequence) -> np.ndarray:
-        """A piece phrase after phrase, int32 [n, length]. Raises `Refused` as `fit` does."""
+        """A piece phrase after phrase, int32 [n, length, ..]. Raises `Refused` as `fit` does."""
         return np.stack(self._windows(sequence, self.bars)[0])
 
     def _windows(
@@ -109,7 +118,7 @@ class Phrase:
         return phrases, notes
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
-        """int32 [length]. Raises `Refused` as `fit` does."""
+        """The first phrase. Raises `Refused` as `fit` does."""
         return self.fit(sequence).array
 
     def adapted(self, sequence: NoteSequence) -> Fit:
@@ -144,16 +153,15 @@ class Phrase:
         phrases = []
         for length in sorted(set(self._lengths), reverse=True):
             parts = self.bar // length
-            windows = replace(self.whole, bars=self.bars * parts).crops(stream, stride * parts)
+            windows = self.whole.excerpts(stream, self.bars * parts, stride * parts)
             phrases += [phrase for x in windows if len(phrase := self._strip(x)) == self.length]
         return phrases
 
     def decode(self, array: np.ndarray, qpm: float = QPM, program: int = 0) -> NoteSequence:
         """The music of a phrase, or of any number of steps up to the first BOUNDARY."""
-        array = np.asarray(array).reshape(-1)
-        more = len(self.metres)
-        stream = np.where(array >= PITCH, array + more, array)
-        return self.whole.decode(np.concatenate([[METRE], stream]), qpm, program)
+        rows = np.asarray(array).reshape(-1, self.voices)
+        rows = np.where(rows >= PITCH, rows + len(self.metres), rows)
+        return self.whole.decode(np.insert(rows, 0, METRE, axis=0), qpm, program)
 
     def reach(self, array: np.ndarray) -> range:
         """The transpositions, in semitones, that keep every pitch within low..high."""
@@ -173,6 +181,21 @@ class Phrase:
         token = int(token)
         return self.whole.describe(token + len(self.metres) if token >= PITCH else token)
 
+    def _strip(self, stream: np.ndarray) -> np.ndarray:
+        """The tokens of steps alone, in the alphabet of phrases."""
+        lead, more = stream.reshape(len(stream), -1)[:, 0], len(self.metres)
+        stream = stream[(lead == HOLD) | (lead == REST) | (lead >= PITCH + more)]
+        return np.where(stream >= PITCH, stream - more, stream).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Phrase(Excerpt):
+    """`bars` full bars of a melody as int32 [length], the tokens of `Excerpt`."""
+
+    @functools.cached_property
+    def whole(self) -> Melody:
+        return Melody(*self._range, fewest=1)
+
     def grammar(self) -> Grammar:
         """Phrases that have a note, and no HOLD of nothing."""
 
@@ -191,7 +214,25 @@ class Phrase:
         kinds = np.minimum(np.arange(self.vocab), PITCH)
         return explore(At(), rules, lambda at: at.noted and at.step >= self.length, kinds)
 
-    def _strip(self, stream: np.ndarray) -> np.ndarray:
-        """The tokens of steps alone, in the alphabet of phrases."""
-        stream = stream[(stream == HOLD) | (stream == REST) | (stream >= PITCH + len(self.metres))]
-        return np.where(stream >= PITCH, stream - len(self.metres), stream).astype(np.int32)
+
+@dataclass(frozen=True)
+class Quartet(Excerpt):
+    """`bars` full bars of four voices as int32 [length, 4], the tokens of `Excerpt`.
+
+    From soprano to bass: the tracks in order of mean pitch, as `Chorale` has them.
+    """
+
+    voices: ClassVar[int] = len(VOICES)
+
+    high: int = 84
+
+    @functools.cached_property
+    def whole(self) -> Chorale:
+        return Chorale(*self._range)
+
+    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = CHOIR) -> NoteSequence:
+        """As of one line, for a choir."""
+        return super().decode(array, qpm, program)
+
+    def grammar(self) -> None:
+        """None: every array of rows is music, but for silence."""

@@ -130,6 +130,49 @@ class Steps:
         found = [Span(*item) for item in starts.items() if item[0] < max(length, 1)]
         return np.flatnonzero(~metre), found
 
+    def excerpts(self, array: np.ndarray, bars: int, stride: int = 1) -> list[np.ndarray]:
+        """Every `bars` full bars in a row of a whole stream [t] or [t, k], streams of their own.
+
+        One from every `stride`-th bar on; bars are counted anew after one that is not full, where
+        a strain of a tune begins. Silent ones are left out. A note held from before is struck anew
+        where the window begins.
+        """
+        timed, found = self._parse(array.reshape(len(array), -1)[:, 0])
+        events = array[timed]
+        marks, tokens = self._metre_tokens(found)
+        at = np.arange(len(events)).reshape(-1, *[1] * (events.ndim - 1))
+        source = np.maximum.accumulate(np.where(events != HOLD, at, 0), axis=0)
+        struck = np.take_along_axis(events, source, axis=0)
+        lead = lambda tokens: np.broadcast_to(
+            tokens.reshape(-1, *[1] * (events.ndim - 1)), (len(tokens), *events.shape[1:])
+        )
+        full = self._full_bars(found, len(timed))
+        streams, first = [], 0
+        for i in range(len(full) - bars + 1):
+            if i and full[i - 1][1] != full[i][0]:
+                first = i
+            start, stop = full[i][0], full[i + bars - 1][1]
+            if (i - first) % stride or stop - start != sum(b - a for a, b in full[i : i + bars]):
+                continue
+            window = np.concatenate([struck[start : start + 1], events[start + 1 : stop]])
+            if not (window >= self._struck).any():
+                continue
+            inner = (marks > start) & (marks < stop)
+            window = np.insert(window, marks[inner] - start, lead(tokens[inner]), axis=0)
+            opening = tokens[np.searchsorted(marks, start, side="right") - 1]
+            ends = lead(np.array([opening, BOUNDARY]))
+            streams.append(np.concatenate([ends[:1], window, ends[1:]]).astype(np.int32))
+        return streams
+
+    def _full_bars(self, found: list[Span], length: int) -> list[tuple[int, int]]:
+        """Where each full bar starts and stops."""
+        stops = [span.start for span in found[1:]] + [length]
+        bars = []
+        for span, stop in zip(found, stops, strict=True):
+            bar = bar_steps(span.metre, self.steps_per_quarter)
+            bars += [(x, x + bar) for x in range(span.start, stop - bar + 1, bar)]
+        return bars
+
     def _blank(self, found: list[Span], length: int, qpm: float) -> NoteSequence:
         """A sequence of `length` steps with the signatures of those metres, and no notes yet."""
         step = 60 / qpm / self.steps_per_quarter
