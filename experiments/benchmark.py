@@ -34,7 +34,7 @@ import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
 from zoo.errors import UsageError
 from zoo.experiment import launch
-from zoo.models import LSTM, AttentionRNN, MusicVAE, Transformer
+from zoo.models import LSTM, AttentionRNN, LatentDiffusion, MusicVAE, Transformer
 from zoo.results import provenance, write
 from zoo.train import hosts, precision, shard
 from zoo.train.optim import optimizers
@@ -60,6 +60,7 @@ PRESETS = {
         AttentionRNN(vocab=389, width=512, layers=3, memory=0, lookback=(), length=461), 64
     ),
     "music-vae-2bar": Case(MusicVAE(vocab=90, anneal=0.0), 512),
+    "latent-diffusion-anchor": Case(LatentDiffusion(MusicVAE(latent=512), axes=512), 64),
     "transformer-1024": Case(Transformer(vocab=130, width=256, layers=6, heads=8, length=1024), 8),
 }
 BF16 = {f"{name}-bf16": case._replace(bf16=True) for name, case in PRESETS.items()}

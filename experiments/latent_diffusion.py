@@ -17,6 +17,7 @@ def latent_diffusion(
     vae: Path,
     workdir: Path = Path("runs/latent_diffusion"),
     steps: int = 6000,
+    axes: int = 64,
     width: int = 256,
     layers: int = 4,
     heads: int = 4,
@@ -33,6 +34,7 @@ def latent_diffusion(
         vae: the run of a MusicVAE on phrases of two bars.
         workdir: where everything about the run is kept; the same one goes on.
         steps: batches to train on.
+        axes: principal axes of the latents that it reads and writes, or all where there are fewer.
         width: units in a layer.
         layers: blocks of the Transformer.
         heads: of its attention.
@@ -44,7 +46,9 @@ def latent_diffusion(
         drawn: pieces to draw for the comparison; 0 for none.
     """
     return rounds(
-        lambda vae, styles: LatentDiffusion(vae, music.parts, width, layers, heads, styles, calls),
+        lambda vae, styles: LatentDiffusion(
+            vae, music.parts, min(axes, vae.latent), width, layers, heads, styles, calls
+        ),
         vae=vae,
         name="latent_diffusion",
         workdir=workdir,

@@ -16,7 +16,8 @@ from zoo.train.optim import Adam
 def latent_mdn(
     vae: Path,
     workdir: Path = Path("runs/latent_mdn"),
-    steps: int = 6000,
+    steps: int = 3000,
+    axes: int = 64,
     width: int = 256,
     layers: int = 4,
     heads: int = 4,
@@ -34,6 +35,7 @@ def latent_mdn(
         vae: the run of a MusicVAE on phrases of two bars.
         workdir: where everything about the run is kept; the same one goes on.
         steps: batches to train on.
+        axes: principal axes of the latents that it reads and writes, or all where there are fewer.
         width: units in a layer.
         layers: blocks of the Transformer.
         heads: of its attention.
@@ -47,7 +49,15 @@ def latent_mdn(
     """
     return rounds(
         lambda vae, styles: LatentMDN(
-            vae, music.parts, width, layers, heads, mixtures, styles, dropout=dropout
+            vae,
+            music.parts,
+            min(axes, vae.latent),
+            width,
+            layers,
+            heads,
+            mixtures,
+            styles,
+            dropout=dropout,
         ),
         vae=vae,
         name="latent_mdn",

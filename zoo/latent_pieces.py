@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from zoo.core import Batch, Family
+from zoo.core import Batch
 from zoo.data.pieces import corpus_pieces
 from zoo.errors import UsageError
 from zoo.latent import Space
 from zoo.measure.consistency import consistency
-from zoo.models import MusicVAE
+from zoo.models import LatentDiffusion, LatentMDN, MusicVAE
+from zoo.nn.latents import principal
 from zoo.running import Task, connected, run
 from zoo.train import loop
 from zoo.train.optim import Adam
@@ -124,7 +125,7 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
 
 
 def rounds(
-    family: Callable[[MusicVAE, tuple[str, ...]], Family],
+    family: Callable[[MusicVAE, tuple[str, ...]], LatentDiffusion | LatentMDN],
     *,
     vae: str | pathlib.Path,
     name: str,
@@ -151,8 +152,6 @@ def rounds(
         most = music.transpose if split == "train" else 0
         latents, of, real[split] = told(space, lines, lines.labels("style"), styles, most)
         walks[split] = Walks(latents, of, music.parts, music.batch, options.seed, process)
-    every = np.concatenate(walks["train"].pieces)
-    norm = {"mean": every.mean(axis=0), "std": np.maximum(every.std(axis=0), 1e-3)}
     assert isinstance(model.family, MusicVAE)
     codec = dataclasses.replace(space.melody, bars=music.parts * model.family.bars)
     whole = [played_round(rows, music.parts) for rows in real["test"]]
@@ -164,8 +163,9 @@ def rounds(
         tokens = trained.tokens(drawn, options.seed)
         return dict(consistency(tokens, np.stack(whole), codec))
 
-    given = {"vae": model.params, "norm": norm}
     net = family(model.family, styles)
+    norm = principal(np.concatenate(walks["train"].pieces), net.axes)
+    given = {"vae": model.params, "norm": norm}
     return run(net, task, workdir, steps, adam, options, samples, finish, began, given)
 
 

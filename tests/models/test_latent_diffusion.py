@@ -12,7 +12,8 @@ from scipy import stats
 from zoo.errors import UsageError
 from zoo.models.latent_diffusion import TINY, LatentDiffusion, reveal
 from zoo.models.music_vae import MusicVAE
-from zoo.nn.diffusion import MOST, cosine, density, even, mix, solve
+from zoo.nn.diffusion import MOST, cosine, density, even, linear, mix, solve
+from zoo.nn.latents import natural, principal, standard
 
 KEY = jax.random.key(0)
 MEAN, STD = 0.3, 0.7  # of normal data, of which the best denoiser is known
@@ -32,7 +33,10 @@ class Best(LatentDiffusion):
         return (a * noisy - best(noisy, level[:, None, None])) / s
 
 
-BEST = Best(vae=TINY.vae, parts=4, width=8, layers=1, heads=2)
+BEST = Best(vae=TINY.vae, parts=4, axes=2, width=8, layers=1, heads=2)
+TURN = np.array([[0.6, 0.0], [0.8, 0.0], [0.0, -1.0]])  # two axes of three latents
+NORM = {"mean": jnp.array([1.0, 0.0, -1.0]), "axes": jnp.asarray(TURN), "unit": jnp.array(2.0)}
+NORM["variance"] = jnp.array([STD**2, 1.0])
 
 
 @functools.cache
@@ -42,8 +46,7 @@ def born():
     leaves, tree = jax.tree.flatten(params["net"])
     keys = jax.random.split(jax.random.key(1), len(leaves))
     net = [x + 0.3 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)]
-    norm = {"mean": jnp.array([1.0, 0.0, -1.0]), "std": jnp.array([2.0, 1.0, 0.5])}
-    return params | {"net": jax.tree.unflatten(tree, net), "norm": norm}
+    return params | {"net": jax.tree.unflatten(tree, net), "norm": NORM}
 
 
 @functools.cache
@@ -64,30 +67,55 @@ def test_from_noise_comes_what_the_denoiser_knows():
     assert 2.5 < error[20] / error[40] < 6
 
 
+def test_what_is_known_of_normal_data_is_the_best_denoiser():
+    """At birth, when the net says nothing yet, samples have the variance along each axis."""
+    y, level = jnp.linspace(-2, 2, 9), jnp.array(0.7)
+    a, s = mix(level)
+    found = a * y - s * linear(level, jnp.array(STD**2)) * y
+    np.testing.assert_allclose(found, best(y + a * MEAN, level) - MEAN, rtol=1e-5)
+    params = jax.jit(TINY.init)(KEY, TINY.example(2)) | {"norm": NORM}
+    z = jax.jit(TINY.latents, static_argnames=("n", "steps"))(params, KEY, n=2000, steps=10)
+    x = (z.reshape(-1, 3) - NORM["mean"].reshape(1, 3)) @ TURN / 2
+    np.testing.assert_allclose(x.std(axis=0), [STD, 1], rtol=0.03)
+
+
 def test_one_step_is_what_the_denoiser_says_of_noise():
     noise = jax.random.normal(KEY, (5,))
     np.testing.assert_allclose(solve(best, noise, 1), best(noise, -MOST), rtol=1e-6)
 
 
 def test_latents_have_the_moments_of_the_data_in_their_own_units():
-    params = {"norm": {"mean": jnp.array([1.0, 0.0, -1.0]), "std": jnp.array([2.0, 1.0, 0.5])}}
-    z = jax.jit(BEST.latents, static_argnames="n")(params, KEY, n=2000).reshape(-1, 3)
-    np.testing.assert_allclose(z.mean(axis=0), [1 + 2 * MEAN, MEAN, MEAN / 2 - 1], atol=0.05)
-    np.testing.assert_allclose(z.std(axis=0), [2 * STD, STD, STD / 2], rtol=0.03)
+    z = jax.jit(BEST.latents, static_argnames="n")({"norm": NORM}, KEY, n=2000).reshape(-1, 3)
+    mean = [1 + 2 * 0.6 * MEAN, 2 * 0.8 * MEAN, -1 - 2 * MEAN]
+    np.testing.assert_allclose(z.mean(axis=0), mean, atol=0.05)
+    np.testing.assert_allclose(np.cov(z.T), 4 * STD**2 * TURN @ TURN.T, atol=0.1)
+
+
+def test_the_axes_are_those_along_which_latents_vary_most():
+    """What is lost on the way there and back is the variance along the others, and no more."""
+    rng = np.random.default_rng(0)
+    turn, _ = np.linalg.qr(rng.normal(size=(4, 4)))
+    z = rng.normal(size=(20_000, 4)) * [0.1, 3.0, 0.2, 1.0] @ turn.T + 5
+    params = {"norm": jax.tree.map(jnp.asarray, principal(z, 2))}
+    x = standard(params, jnp.asarray(z, jnp.float32))
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(np.cov(x.T), np.diag([9, 1]) / 5, atol=0.05)
+    lost = np.square(natural(params, x) - z).sum(axis=1).mean()
+    np.testing.assert_allclose(lost, 0.1**2 + 0.2**2, rtol=0.05)
 
 
 @pytest.mark.parametrize("step", [None, jnp.array(3)])
 def test_at_the_optimum_the_loss_is_least_and_the_bound_tight(step):
     """E (v - v')^2 at level l is v's variance given y: STD^2 / (a^2 STD^2 + s^2)."""
-    x = MEAN + STD * jax.random.normal(KEY, (20_000, 4, 3))
-    norm = {"mean": jnp.zeros(3), "std": jnp.full(3, 2.0)}
-    batch = {"latents": 2 * x, "mask": jnp.ones(x.shape[:2], bool)}
-    loss, metrics = jax.jit(lambda: BEST.loss({"norm": norm}, batch, jax.random.key(2), step))()
+    x = MEAN + STD * jax.random.normal(KEY, (80_000, 4, 2))
+    z = NORM["mean"].reshape(1, 1, 3) + 2 * x @ TURN.T
+    batch = {"latents": z, "mask": jnp.ones(x.shape[:2], bool)}
+    loss, metrics = jax.jit(lambda: BEST.loss({"norm": NORM}, batch, jax.random.key(2), step))()
     level = np.linspace(-MOST, MOST, 4001)
     a, s = mix(level)
     least = np.trapezoid(density(level) * STD**2 / (a**2 * STD**2 + s**2), level)
     np.testing.assert_allclose(loss, least, rtol=0.01)
-    nats = 3 * stats.norm(0, 2 * STD).entropy()
+    nats = 2 * stats.norm(0, 2 * STD).entropy()
     np.testing.assert_allclose(metrics["nll"], nats, atol=0.05 if step is None else 0.3)
 
 
@@ -146,13 +174,12 @@ def test_guidance_goes_on_from_no_style_through_the_style():
     params, none = born(), jnp.zeros((2, 4), bool)
     found = drawn()(params, KEY, n=2, style=jnp.ones(2, int), steps=1)
     keys = [jax.random.fold_in(KEY, i) for i in range(2)]
-    y = jnp.stack([jax.random.normal(key, (4, 3)) for key in keys])
+    y = jnp.stack([jax.random.normal(key, (4, 2)) for key in keys])
     known, level, (a, s) = jnp.zeros_like(y), jnp.full(2, -MOST), mix(-MOST)
     velocity = jax.jit(TINY.velocity)
     ask = lambda style: velocity(params, y, level, known, none, ~none, jnp.full(2, style))
     v = ask(2) + TINY.guidance * (ask(1) - ask(2))
-    norm = params["norm"]
-    wanted = (a * y - s * v) * norm["std"].reshape(1, 1, 3) + norm["mean"].reshape(1, 1, 3)
+    wanted = 2 * (a * y - s * v) @ TURN.T + NORM["mean"].reshape(1, 1, 3)
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
 
 
@@ -186,6 +213,7 @@ OTHER = MusicVAE(styles=("waltz",))
     [
         (lambda: dataclasses.replace(TINY, parts=0), "parts is 0: choose 1 or more"),
         (lambda: dataclasses.replace(TINY, width=6), "width is 6 for 2 heads"),
+        (lambda: dataclasses.replace(TINY, axes=4), "axes is 4: the autoencoder has 3 latents"),
         (lambda: dataclasses.replace(TINY, drop=1.0), "drop is 1.0"),
         (lambda: dataclasses.replace(TINY, vae=OTHER), "styles are jig, reel, the autoencoder's w"),
         (lambda: TINY.sample(born(), KEY, 1, length=9), "pieces have 16 steps, not 9"),

@@ -4,14 +4,15 @@ G. Mittal, J. Engel, C. Hawthorne, I. Simon: Symbolic music generation with diff
 arXiv:2103.16091. A MusicVAE, trained before and moved no more, tells every phrase of a piece by
 its latents; a Transformer that sees all of them at once learns to clear them of noise, and so to
 make them from noise alone. Any of them may be given: what is before, what is around, nothing. Axes:
-b and n rows, u position (a phrase of the piece), z latent, t step, k voice.
+b and n rows, u position (a phrase of the piece), z latent, c principal axis of latents, t step, k
+voice.
 
 Deviations, all towards later practice. Noise is continuous in level, on the cosine schedule, and v
 is predicted (`zoo.nn.diffusion`), where the paper has 1,000 levels and predicts the noise; a solver
 of second order takes 25 steps for its 1,000. The net is told of noise and style by AdaLN-zero.
 Given latents are read as such, and the net is trained to; the paper puts them back, noised, at
-every step. Latents are standardised and all are kept; the paper scales them into [-1, 1], and drops
-those that say nothing.
+every step. Latents are read along their principal axes (`zoo.nn.latents`); the paper scales them
+into [-1, 1], and drops those that say nothing.
 """
 
 import dataclasses
@@ -26,25 +27,27 @@ from zoo.models.music_vae import MusicVAE
 from zoo.nn import latents
 from zoo.nn.decode import Draw
 from zoo.nn.denoiser import Denoiser
-from zoo.nn.diffusion import bound, cosine, density, even, mix, solve
+from zoo.nn.diffusion import bound, cosine, density, even, linear, mix, solve
 
 
 @dataclasses.dataclass(frozen=True)
 class LatentDiffusion:
     """The autoencoder, `parts`: its phrases in a piece; sizes of the net; how it is sampled.
 
+    `axes`: principal axes of the latents that are read and written.
     `styles`: their names, none where pieces have none; a share `drop` of rows is trained without.
     `steps` of the solver; `guidance`: how far samples are driven towards what a style alone makes
     likely (Ho & Salimans 2022, arXiv:2207.12598): 1 leaves the model's own distribution, more than
     1 exaggerates.
 
     Raises:
-      UsageError: a size below 1, a width that is no multiple of twice the heads, an autoencoder of
-        other styles, a `drop` outside [0, 1).
+      UsageError: a size below 1, a width that is no multiple of twice the heads, more axes than
+        latents, an autoencoder of other styles, a `drop` outside [0, 1).
     """
 
     vae: MusicVAE = MusicVAE()
     parts: int = 32
+    axes: int = 64
     width: int = 512
     layers: int = 6
     heads: int = 8
@@ -66,17 +69,17 @@ class LatentDiffusion:
     @property
     def net(self) -> Denoiser:
         labels = len(self.styles) + 1 if self.styles else 0
-        return Denoiser(self.vae.latent, self.parts, self.width, self.layers, self.heads, labels)
+        return Denoiser(self.axes, self.parts, self.width, self.layers, self.heads, labels)
 
     def example(self, n: int) -> Batch:
         return latents.example(self, n)
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
-        x, there = batch["latents"][:1], batch["mask"][:1]
+        x, there = jnp.zeros((1, self.parts, self.axes)), batch["mask"][:1]
         style = latents.labels(self.styles, None, 1)
         net = self.net.init(one, x, jnp.zeros(1), x, there, there, style)
-        return {"net": net["params"], **latents.frozen(self.vae, two)}
+        return {"net": net["params"], **latents.frozen(self, two)}
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"denoise": Objective(self.loss)}
@@ -84,7 +87,7 @@ class LatentDiffusion:
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """The mean of (v - v')^2 over levels of the cosine schedule, latents, and the unknown.
+        """The mean of (v - v')^2 over levels of the cosine schedule, axes, and the unknown.
 
         In training some positions are given, see `reveal`; evaluated, none is. "nll" is an upper
         bound, on average, on -log p of a position's latents given those given, in nats.
@@ -120,9 +123,17 @@ class LatentDiffusion:
         there: Array,
         style: Array | None,
     ) -> Array:
-        """What v is taken to be, float32 [b, u, z], of latents in standard units at `level` [b]."""
+        """What v is taken to be, float32 [b, u, c], of latents on their axes at `level` [b].
+
+        The net adds to what would be best, were they normal and independent: `linear`. So the
+        variance along each axis, 100-fold from one to another, need not be learned.
+        """
         net = {"params": params["net"]}
-        return self.net.apply(net, noisy, level, known, given, there, style)
+        more = self.net.apply(net, noisy, level, known, given, there, style)
+        return (
+            linear(level[:, None, None], params["norm"]["variance"].reshape(1, 1, -1)) * noisy
+            + more
+        )
 
     def latents(
         self,
@@ -147,9 +158,8 @@ class LatentDiffusion:
         Raises:
           UsageError: `steps` below 1, or what `zoo.nn.latents.labels` and `pinned` raise.
         """
-        shape = (n, self.parts, self.vae.latent)
-        fixed, where = latents.pinned(params, known, given, shape)
-        there, plain = jnp.ones(shape[:2], bool), latents.labels(self.styles, None, n)
+        fixed, where = latents.pinned(params, known, given, (n, self.parts, self.vae.latent))
+        there, plain = jnp.ones_like(where), latents.labels(self.styles, None, n)
         asked = latents.labels(self.styles, style, n)
 
         def denoise(y: Array, level: Array) -> Array:
@@ -164,7 +174,7 @@ class LatentDiffusion:
             return a * y - s * v
 
         keys = latents.rows(rng, n)
-        noise = jax.vmap(lambda key: jax.random.normal(key, shape[1:]))(keys)
+        noise = jax.vmap(lambda key: jax.random.normal(key, fixed.shape[1:]))(keys)
         z = latents.natural(params, solve(denoise, noise, self.steps if steps is None else steps))
         return z if known is None else jnp.where(where[..., None], known, z)
 
@@ -200,5 +210,6 @@ def reveal(rng: Key, there: Array) -> Array:
 
 TINY = LatentDiffusion(
     vae=MusicVAE(vocab=8, bars=1, steps=4, latent=3, encoder=(4,), decoder=(4,)),
-    parts=4, width=8, layers=1, heads=2, styles=("jig", "reel"), steps=3, guidance=1.5, drop=0.3,
+    parts=4, axes=2, width=8, layers=1, heads=2, styles=("jig", "reel"), steps=3, guidance=1.5,
+    drop=0.3,
 )  # fmt: skip

@@ -2,11 +2,12 @@
 
 The baseline of arXiv:2103.16091, there TransformerMDN: a Transformer reads the latents of the
 phrases so far, and says of the next one's how likely every value is, by a mixture of normal
-distributions (Bishop 1994). Axes: b and n rows, u position (a phrase of the piece), z latent, m
-part of the mixture, t step, k voice, d width.
+distributions (Bishop 1994). Axes: b and n rows, u position (a phrase of the piece), z latent, c
+principal axis of latents, m part of the mixture, t step, k voice, d width.
 
-Deviations: normalisation comes first, positions are rotary, and latents are standardised. No
-standard deviation is below e^LEAST of them, so that no density is without bound.
+Deviations: normalisation comes first, positions are rotary, and latents are read along their
+principal axes (`zoo.nn.latents`). No standard deviation is below e^LEAST of their unit, so that no
+density is without bound.
 """
 
 import dataclasses
@@ -33,18 +34,18 @@ LEAST = -5.0
 
 
 class Mixture(NamedTuple):
-    """Weights as logits [.., m], and the normal distributions, [.., m, z] each."""
+    """Weights as logits [.., m], and the normal distributions, [.., m, c] each."""
 
     logits: Array
     normals: Gaussian
 
     def log_prob(self, x: Array) -> Array:
-        """The log-density [..] of x [.., z] in nats (Bishop 1994, eq. 22)."""
+        """The log-density [..] of x [.., c] in nats (Bishop 1994, eq. 22)."""
         each = self.normals.log_prob(x[..., None, :])
         return jax.nn.logsumexp(jax.nn.log_softmax(self.logits) + each, axis=-1)
 
     def sample(self, keys: Array) -> Array:
-        """One value [n, z] of each of n mixtures, by its key [n]."""
+        """One value [n, c] of each of n mixtures, by its key [n]."""
 
         def one(key: Key, logits: Array, normals: Gaussian) -> Array:
             which, what = jax.random.split(key)
@@ -55,7 +56,7 @@ class Mixture(NamedTuple):
 
 
 class Net(nn.Module):
-    latent: int
+    axes: int
     parts: int
     width: int
     layers: int
@@ -70,12 +71,12 @@ class Net(nn.Module):
         self.enter = Dense(self.width)
         self.begin = self.param("begin", nn.initializers.normal(1.0), (self.width,))
         self.blocks = [Block(*block) for _ in range(self.layers)]
-        self.head = Dense(self.mixtures * (1 + 2 * self.latent))
+        self.head = Dense(self.mixtures * (1 + 2 * self.axes))
         if self.styles:
             self.style = nn.Embed(self.styles, self.width)
 
     def read(self, before: Array, first: Array, style: Array | None) -> Array:
-        """The latents before each position [.., z], none where `first` [..]: [.., d].
+        """What was before each position [.., c], nothing where `first` [..]: [.., d].
 
         `style` int [..], or as many axes that broadcast to it.
         """
@@ -87,13 +88,13 @@ class Net(nn.Module):
         """What the top of the stack [.., d] says, in float32."""
         said = self.head(normalise(x)).astype(jnp.float32)
         logits, mean, log_std = jnp.split(
-            said, (self.mixtures, self.mixtures * (1 + self.latent)), axis=-1
+            said, (self.mixtures, self.mixtures * (1 + self.axes)), axis=-1
         )
-        apart = lambda y: y.reshape(*y.shape[:-1], self.mixtures, self.latent)
+        apart = lambda y: y.reshape(*y.shape[:-1], self.mixtures, self.axes)
         return Mixture(logits, Gaussian(apart(mean), LEAST + nn.softplus(apart(log_std) - LEAST)))
 
     def __call__(self, x: Array, style: Array | None, rng: Key | None) -> Mixture:
-        """Of each position of x [b, u, z], given those before it; dropout is on where `rng` is."""
+        """Of each position of x [b, u, c], given those before it; dropout is on where `rng` is."""
         first = jnp.broadcast_to(jnp.arange(x.shape[1]) == 0, x.shape[:2])
         before = jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0)))
         h = self.read(before, first, style if style is None else style[:, None])
@@ -105,7 +106,7 @@ class Net(nn.Module):
     def step(
         self, rings: tuple[Ring, ...], clock: Clock, before: Array, style: Array | None
     ) -> tuple[tuple[Ring, ...], Mixture]:
-        """One position of n rows, after `before` [n, z]."""
+        """One position of n rows, after `before` [n, c]."""
         h, after = self.read(before, clock.since == 0, style), []
         for block, ring in zip(self.blocks, rings, strict=True):
             ring, h = block.step(h, ring, clock)
@@ -117,16 +118,18 @@ class Net(nn.Module):
 class LatentMDN:
     """The autoencoder, `parts`: its phrases in a piece; sizes of the net, `mixtures` among them.
 
+    `axes`: principal axes of the latents that are read and written.
     `styles`: their names, none where pieces have none; a share `drop` of rows is trained without.
     `dropout` is that of units.
 
     Raises:
-      UsageError: a size below 1, a width that is no multiple of twice the heads, an autoencoder of
-        other styles, a rate outside [0, 1).
+      UsageError: a size below 1, a width that is no multiple of twice the heads, more axes than
+        latents, an autoencoder of other styles, a rate outside [0, 1).
     """
 
     vae: MusicVAE = MusicVAE()
     parts: int = 32
+    axes: int = 64
     width: int = 512
     layers: int = 6
     heads: int = 8
@@ -150,7 +153,7 @@ class LatentMDN:
     @property
     def net(self) -> Net:
         labels = len(self.styles) + 1 if self.styles else 0
-        sizes = (self.vae.latent, self.parts, self.width, self.layers, self.heads, self.mixtures)
+        sizes = (self.axes, self.parts, self.width, self.layers, self.heads, self.mixtures)
         return Net(*sizes, labels, self.dropout)
 
     def example(self, n: int) -> Batch:
@@ -159,8 +162,8 @@ class LatentMDN:
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
         style = latents.labels(self.styles, None, 1)
-        net = self.net.init(one, batch["latents"][:1], style, None)
-        return {"net": net["params"], **latents.frozen(self.vae, two)}
+        net = self.net.init(one, jnp.zeros((1, self.parts, self.axes)), style, None)
+        return {"net": net["params"], **latents.frozen(self, two)}
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"fit": Objective(self.loss)}
@@ -186,7 +189,8 @@ class LatentMDN:
     def score(
         self, params: Params, z: Array, style: Array | None = None, rng: Key | None = None
     ) -> Array:
-        """The log-density [b, u] in nats of each position of z [b, u, z], given those before it.
+        """The log-density [b, u] in nats of each position of z [b, u, z] on its axes, given others
+        before it.
 
         `style` int [b]: places among `styles`, one past them for none. Dropout is on where `rng` is
         given.
@@ -269,5 +273,5 @@ class LatentMDN:
 
 TINY = LatentMDN(
     vae=MusicVAE(vocab=8, bars=1, steps=4, latent=3, encoder=(4,), decoder=(4,)),
-    parts=4, width=8, layers=1, heads=2, mixtures=2, styles=("jig", "reel"), drop=0.3,
+    parts=4, axes=2, width=8, layers=1, heads=2, mixtures=2, styles=("jig", "reel"), drop=0.3,
 )  # fmt: skip

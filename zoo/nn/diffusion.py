@@ -31,6 +31,16 @@ def mix(level: Array) -> tuple[Array, Array]:
     return jnp.sqrt(jax.nn.sigmoid(level)), jnp.sqrt(jax.nn.sigmoid(-level))
 
 
+def linear(level: Array, variance: Array) -> Array:
+    """The factor of y in the mean of v given y, of normal data of that variance about 0.
+
+    0 where it is 1: of such data, y says nothing of v. (Karras et al. 2022, arXiv:2206.00364, have
+    this as the skip connection of their preconditioning.)
+    """
+    a, s = mix(level)
+    return a * s * (1 - variance) / (a**2 * variance + s**2)
+
+
 def cosine(rng: Key, n: int) -> tuple[Array, Array]:
     """Levels of the cosine schedule, a = cos(pi t / 2), and their density there, [n] each.
 

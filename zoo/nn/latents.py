@@ -1,9 +1,11 @@
 """What models of pieces as sequences of latents share: a frozen autoencoder, and units of latents.
 
 Each position of a piece is a phrase, told by its latents in an autoencoder that is trained before
-and moved no more. Parameters have it as "vae", and as "norm" the mean and the standard deviation of
-every latent, by which latents become numbers of about unit variance. Axes: b and n rows, u
-position, z latent, t step, k voice.
+and moved no more. Parameters have it as "vae". What an autoencoder says of phrases is nearly flat:
+most directions of its space say nothing, or what others say. So models read latents along the first
+few principal axes of those of real phrases (Pearson 1901), in one unit for all of them; parameters
+have these as "norm", and the variance along each. Axes: b and n rows, u position, z latent, c
+principal axis, t step, k voice.
 """
 
 from typing import Protocol
@@ -57,6 +59,9 @@ class Model(Protocol):
     def parts(self) -> int: ...
 
     @property
+    def axes(self) -> int: ...
+
+    @property
     def styles(self) -> tuple[str, ...]: ...
 
     def latents(
@@ -78,6 +83,11 @@ def check(model: Model, *sizes: str) -> None:
     width, heads = (getattr(model, name) for name in ("width", "heads"))
     if width % (2 * heads):
         raise UsageError(f"width is {width} for {heads} heads: choose a multiple of {2 * heads}.")
+    if not 1 <= model.axes <= model.vae.latent:
+        raise UsageError(
+            f"axes is {model.axes}: the autoencoder has {model.vae.latent} latents, so choose from "
+            f"1 to {model.vae.latent}."
+        )
     if model.vae.styles not in ((), model.styles):
         theirs, ours = (", ".join(styles) or "none" for styles in (model.vae.styles, model.styles))
         raise UsageError(f"styles are {ours}, the autoencoder's {theirs}: give the same to both.")
@@ -91,27 +101,42 @@ def example(model: Model, n: int) -> Batch:
     return batch | ({"style": jnp.arange(n) % len(model.styles)} if model.styles else {})
 
 
-def frozen(vae: Autoencoder, rng: Key) -> dict[str, Params]:
-    """The autoencoder at birth, and units that change nothing."""
-    norm = {"mean": jnp.zeros(vae.latent), "std": jnp.ones(vae.latent)}
+def frozen(model: Model, rng: Key) -> dict[str, Params]:
+    """The autoencoder at birth, and of its latents the first few as they are."""
+    vae, axes = model.vae, jnp.eye(model.vae.latent, model.axes)
+    norm = {"mean": jnp.zeros(vae.latent), "axes": axes, "unit": jnp.ones(())}
+    norm["variance"] = jnp.ones(model.axes)
     return {"vae": vae.init(rng, vae.example(1)), "norm": norm}
 
 
+def principal(z: np.ndarray, axes: int) -> dict[str, np.ndarray]:
+    """What `params["norm"]` is, of latents [n, z]: the `axes` along which they vary most.
+
+    The unit is one in which their mean `variance` is 1.
+    """
+    mean = z.mean(axis=0)
+    _, sizes, rows = np.linalg.svd(np.cov(z - mean, rowvar=False, bias=True), hermitian=True)
+    unit = np.sqrt(np.maximum(sizes[:axes].mean(), 1e-12))
+    norm = {"mean": mean, "axes": rows[:axes].T, "unit": unit, "variance": sizes[:axes] / unit**2}
+    return {name: np.asarray(value, np.float32) for name, value in norm.items()}
+
+
 def standard(params: Params, z: Array) -> Array:
-    """Latents [.., z] in units of about unit variance."""
-    mean, std = (params["norm"][k].reshape((1,) * (z.ndim - 1) + (-1,)) for k in ("mean", "std"))
-    return (z - mean) / std
+    """Latents [.., z] along the principal axes, [.., c], of about unit variance."""
+    norm = params["norm"]
+    return (z - norm["mean"].reshape((1,) * (z.ndim - 1) + (-1,))) @ norm["axes"] / norm["unit"]
 
 
 def natural(params: Params, x: Array) -> Array:
-    """`standard` undone."""
-    mean, std = (params["norm"][k].reshape((1,) * (x.ndim - 1) + (-1,)) for k in ("mean", "std"))
-    return x * std + mean
+    """`standard` undone, the latents [.., z] of a point on the axes [.., c]."""
+    norm = params["norm"]
+    mean = norm["mean"].reshape((1,) * (x.ndim - 1) + (-1,))
+    return x @ norm["axes"].T * norm["unit"] + mean
 
 
 def stretch(params: Params) -> Array:
     """How many nats less likely natural latents are than the standard ones they are made of."""
-    return jnp.log(params["norm"]["std"]).sum()
+    return jnp.log(params["norm"]["unit"]) * params["norm"]["axes"].shape[1]
 
 
 def rows(rng: Key, n: int) -> Array:
@@ -152,7 +177,7 @@ def dropped(styles: tuple[str, ...], style: Array | None, rng: Key, share: float
 def pinned(
     params: Params, known: Array | None, given: Array | None, shape: tuple[int, int, int]
 ) -> tuple[Array, Array]:
-    """Known latents in standard units [n, u, z], 0 where there are none, and where, bool [n, u].
+    """Known latents by `standard` [n, u, c], 0 where there are none, and where, bool [n, u].
 
     Raises:
       UsageError: one without the other, or of another shape.
@@ -162,7 +187,8 @@ def pinned(
             "known latents and where they are given go together: give both or neither."
         )
     if known is None or given is None:
-        return jnp.zeros(shape), jnp.zeros(shape[:2], bool)
+        axes = params["norm"]["axes"].shape[1]
+        return jnp.zeros((*shape[:2], axes)), jnp.zeros(shape[:2], bool)
     if known.shape != shape or given.shape != shape[:2]:
         raise UsageError(
             f"known has shape {known.shape} and given {given.shape}: give {shape} and {shape[:2]}."
