@@ -18,7 +18,7 @@ OPTIONS = Options(ema=0.999, save_every=500, bf16=True)
 
 def music_vae_chorales(
     workdir: Path = Path("runs/music_vae_chorales"),
-    steps: int = 6000,
+    steps: int = 4000,
     beta: float = 0.05,
     anneal: float = 0.9998,
     bars: Bars = BARS,

@@ -14,6 +14,7 @@ import numpy as np
 from zoo.core import Batch, Key, Params
 from zoo.data.codecs import Phrase
 from zoo.latent import Space
+from zoo.listen.curves import Panel, draw
 from zoo.measure.attributes import ATTRIBUTES, table
 from zoo.models import Markov, MusicVAE
 from zoo.nn.variational import active, divergence, marginal, slerp
@@ -33,7 +34,8 @@ def appraise(
 ) -> dict[str, float]:
     """Everything that is published of a space of melodies; `many` phrases are steered, 0 for none.
 
-    Leaves attributes.npz in `workdir`, by which `zoo vary` steers, and latent.json, curves.
+    Leaves attributes.npz in `workdir`, by which `zoo vary` steers, latent.json, curves, and those
+    of paths as a picture, path.png.
     """
     figures = reconstruction(model, whole("test"))
     if not many or not isinstance(model.codec, Phrase) or model.codec.bars > 2:
@@ -45,7 +47,19 @@ def appraise(
     moved, curves = steered(steering, apart(test, many))
     between, path = interpolated(space, train, apart(test, 2 * PAIRS))
     write(workdir / "latent.json", {"attributes": curves, "path": path})
+    picture(path, workdir / "path.png")
     return figures | moved | between
+
+
+def picture(path: dict[str, list[float]], file: pathlib.Path) -> None:
+    """Draws the curves of `interpolated` over the way from one end to the other."""
+    over = lambda **names: {name: (PATH.tolist(), path[key]) for key, name in names.items()}
+    costs = over(cost="one draw", best_cost=f"likeliest of {BEST}", mixed_cost="steps of either")
+    panels = [
+        Panel("way", "steps unlike", over(far="the first end's", near="the last end's")),
+        Panel("way", "cost of a step, 1 for real ones", costs),
+    ]
+    draw(panels, file)
 
 
 def apart(rows: np.ndarray, n: int) -> np.ndarray:
