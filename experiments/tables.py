@@ -128,6 +128,21 @@ def rate() -> str:
     return markdown([*head, "cost between", "likeliest of 16"], rows)
 
 
+def pieces() -> str:
+    """How near pieces that were written by latents are to real ones."""
+    kinds = [
+        f"{what}_{kind}" for what in ("pitch", "duration") for kind in ("consistency", "variance")
+    ]
+    rows = []
+    for name in ("latent_diffusion", "latent_mdn"):
+        one = result(name)
+        figures = [one["metrics"][kind] for kind in kinds]
+        rows.append([f"[`{name}`](experiments/{name}.py)", *map(spread, figures)])
+        rows[-1] += [str(len(figures[0]["seeds"])), f"{max(one['seconds']):.0f} s", one["device"]]
+    head = ["experiment", *(kind.replace("_", " ") for kind in kinds)]
+    return markdown([*head, "seeds", "time for one", "device"], rows)
+
+
 def attributes() -> str:
     """What steering by an attribute does to it, and to the others."""
     figures = result("music_vae_2bar")["metrics"]
@@ -202,6 +217,7 @@ TABLES = {
     "polyphonic": polyphonic,
     "variational": variational,
     "rate": rate,
+    "pieces": pieces,
     "attributes": attributes,
     "transfer": transfer,
     "speed": speed,

@@ -6,6 +6,7 @@ from matplotlib.image import imread
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
+from zoo.listen.curves import Panel, draw
 from zoo.listen.latent import latent_map, strip
 
 
@@ -40,3 +41,13 @@ def test_a_map_lies_along_what_varies_most(tmp_path):
     assert apart[1] > 0.2 > apart[0]  # the two labels lie side by side
     with pytest.raises(ZooError, match="40 points have 1 labels"):
         latent_map(z, ["all"], tmp_path / "map.png")
+
+
+def test_curves_go_where_their_points_are(tmp_path):
+    curves = {"up": ([0, 1, 2], [0, 1, 2]), "down": ([0, 1, 2], [2, 1, 0])}
+    draw([Panel("x", "y", curves, ("a", "b", "c")), Panel("x", "y", curves)], tmp_path / "c.png")
+    picture = imread(tmp_path / "c.png")
+    picture = picture[:, picture.shape[1] // 2 :]  # the panel without words
+    for more, less, rises in ((0, 1, True), (2, 0, False)):
+        rows, columns = ink(picture, more, less).T
+        assert (np.corrcoef(rows, columns)[0, 1] < 0) == rises  # rows are counted from above
