@@ -142,11 +142,13 @@ class Trainer:
 def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], int]:
     """What draws `n` rows, and how many events or frames.
 
-    A primer holds off the end of rows of events, so that all of them are drawn.
+    A primer holds off the end of rows of events, so that all of them are drawn; pieces of latents
+    have no end to hold off.
     """
     args, given = (params, jax.random.key(0)), {}
     shape = jax.eval_shape(functools.partial(family.sample, n=n), *args).shape
-    if len(shape) == 2 and "primer" in inspect.signature(family.sample).parameters:
+    primed = "primer" in inspect.signature(family.sample).parameters
+    if len(shape) == 2 and primed and not hasattr(family, "vae"):
         given = {"primer": jnp.ones(shape, jnp.int32)}
     sample = jax.jit(family.sample, static_argnames="n").lower(*args, n=n, **given).compile()
     return functools.partial(sample, *args, **given), n * shape[1]

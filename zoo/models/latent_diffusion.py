@@ -130,10 +130,8 @@ class LatentDiffusion:
         """
         net = {"params": params["net"]}
         more = self.net.apply(net, noisy, level, known, given, there, style)
-        return (
-            linear(level[:, None, None], params["norm"]["variance"].reshape(1, 1, -1)) * noisy
-            + more
-        )
+        variance = params["norm"]["variance"].reshape(1, 1, -1)
+        return linear(level[:, None, None], variance) * noisy + more
 
     def latents(
         self,

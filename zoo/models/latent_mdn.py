@@ -189,11 +189,10 @@ class LatentMDN:
     def score(
         self, params: Params, z: Array, style: Array | None = None, rng: Key | None = None
     ) -> Array:
-        """The log-density [b, u] in nats of each position of z [b, u, z] on its axes, given others
-        before it.
+        """The log-density [b, u] in nats of each position of z [b, u, z], given those before it.
 
-        `style` int [b]: places among `styles`, one past them for none. Dropout is on where `rng` is
-        given.
+        It is that of what z is along the axes. `style` int [b]: places among `styles`, one past
+        them for none. Dropout is on where `rng` is given.
         """
         if self.styles and style is None:
             style = latents.labels(self.styles, None, len(z))

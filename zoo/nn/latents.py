@@ -115,7 +115,7 @@ def principal(z: np.ndarray, axes: int) -> dict[str, np.ndarray]:
     The unit is one in which their mean `variance` is 1.
     """
     mean = z.mean(axis=0)
-    _, sizes, rows = np.linalg.svd(np.cov(z - mean, rowvar=False, bias=True), hermitian=True)
+    _, sizes, rows = np.linalg.svd((z - mean).T @ (z - mean) / len(z), hermitian=True)
     unit = np.sqrt(np.maximum(sizes[:axes].mean(), 1e-12))
     norm = {"mean": mean, "axes": rows[:axes].T, "unit": unit, "variance": sizes[:axes] / unit**2}
     return {name: np.asarray(value, np.float32) for name, value in norm.items()}
