@@ -173,8 +173,6 @@ def transfer(
     read = asked(piece)
     with named(piece):
         source = change.space.whole(read)
-    change.space.shares(style, 1)
-    change.place(style)  # what is none is said before a bar is drawn
     with progress_bar(f"searching for {style} phrases") as progress:
         rows = change(source, style, seed, scale(source, change.space.melody), progress)
     codec = change.space.melody

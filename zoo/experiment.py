@@ -15,7 +15,7 @@ import tyro
 
 from zoo import latent_pieces
 from zoo.core import Batch, Family
-from zoo.data.codecs import Drums, Excerpt, Phrase, Quartet, make
+from zoo.data.codecs import Drums, Excerpt, make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
@@ -156,8 +156,8 @@ def phrases(
     """As `events`, for `family(codec)`, which reads phrases; those measured are apart."""
     began = time.perf_counter()
     process = connected(options, bars.batch)
-    kinds = {"phrase": Phrase, "quartet": Quartet, "drums": Drums}
-    codec = kinds[bars.codec](bars.bars, metres=bars.metres)
+    codec = make(bars.codec, bars=bars.bars, metres=bars.metres)
+    assert isinstance(codec, Excerpt | Drums)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
     cuts = lambda split, stride: cut(
         pieces[split], codec, stride, bars.styles, pieces[split].labels(bars.label)

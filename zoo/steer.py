@@ -77,10 +77,11 @@ class Steering:
     @classmethod
     def load(cls, space: Space, run: str | pathlib.Path) -> "Steering":
         """What `save` has put beside a run. Raises UsageError where it has not."""
-        path = pathlib.Path(run) / FILE
+        codec, path = space.melody, pathlib.Path(run) / FILE
         demand(
             path.exists(),
-            f"there is no {path}: it is written where training of a MusicVAE ends.",
+            f"there is no {path}: it is written where training of a MusicVAE ends, for phrases of "
+            f"one or two bars (these are of {codec.bars}) and unless told --steered 0.",
         )
         found = np.load(path)
         return cls(space, found["vectors"], found["spread"])

@@ -9,8 +9,10 @@ from zoo.data.codecs import Phrase, Quartet
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.windows import cut
+from zoo.errors import UsageError
 from zoo.latent import Space
 from zoo.models import MusicVAE
+from zoo.steer import Steering
 from zoo.trained import Trained
 
 QUARTET = Quartet(metres=("4/4",))
@@ -73,7 +75,7 @@ def test_what_is_no_phrase_is_refused(piece, reason):
     assert refused.value.reason == reason
 
 
-def test_a_space_of_quartets_is_moved_in():
+def test_a_space_of_quartets_is_moved_in(tmp_path):
     """Cut, encoded, decoded, gone between and drawn the best of, by a model that is not trained."""
     rows = cut([QUARTET.whole.encode(score())], QUARTET)[:]
     assert len(rows) == 3
@@ -84,3 +86,5 @@ def test_a_space_of_quartets_is_moved_in():
     music = space.decode(z, best_of=2)
     assert z.shape == (3, 4)
     assert all(len({note.instrument for note in piece.notes}) > 1 for piece in music)
+    with pytest.raises(UsageError, match="this asks for melodies"):
+        Steering.load(space, tmp_path)

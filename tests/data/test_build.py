@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 import tunes
 
 from zoo.data import build as module
-from zoo.data.build import build, data_root, open_split
+from zoo.data.build import build, data_root, open_split, progress_bar
 from zoo.data.limits import Limits
 from zoo.data.read import read
 from zoo.errors import UsageError, ZooError
@@ -156,6 +156,15 @@ stage.CHUNK_FILES = 4
 build(sys.argv[1], sys.argv[2], workers=1, progress=lambda done, total: print(done, flush=True))
 assert not {"tensorflow", "music21", "jax"} & set(sys.modules)
 """
+
+
+def test_a_bar_is_drawn_once_something_is_done(capsys):
+    with pytest.raises(UsageError), progress_bar("reading nosuch") as progress:
+        build("nosuch", progress=progress)
+    assert capsys.readouterr().err == ""
+    with progress_bar("reading") as progress:
+        progress(2, 2)
+    assert "2/2" in capsys.readouterr().err
 
 
 def test_a_killed_build_goes_on_where_it_was(tmp_path):

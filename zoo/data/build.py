@@ -156,11 +156,23 @@ def open_split(spec: str, split: str, root: Path | str | None = None) -> Split:
 
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, as a function of how many are done and how many there are."""
+    """A bar on stderr, as a function of how many are done and how many there are.
+
+    It is drawn once something is: what refuses the work is read on its own.
+    """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar = Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+    task = bar.add_task(title, total=None)
+
+    def progress(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield progress
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _folder(root: Path, found: Corpus) -> Path:
