@@ -63,3 +63,31 @@ def judge():
     for _ in range(40):
         state, _ = step(state, batch(), due=("entropy",))
     return Judge(Trained(family, state.params, codec, {}))
+
+
+def share(nodeid: str) -> str:
+    """What a test shares compiled programs with: its file, or the contract's tests of a family."""
+    file, test = nodeid.split("::", 1)
+    return file + test[test.find("[") :] if file.endswith("test_contract.py") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One worker takes all the tests that share programs, in the order they were collected in."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shares(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return share(nodeid)
+
+    return Shares(config, log)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Forgets the programs that no test to come has a share in.
+
+    Each that is kept holds a context of the compiler's, and the more of these there are, the longer
+    it takes to write the next program down: half of the time, with thousands.
+    """
+    if nextitem is None or share(item.nodeid) != share(nextitem.nodeid):
+        jax.clear_caches()

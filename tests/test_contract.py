@@ -27,11 +27,7 @@ from zoo.train.step import due, init, make_step
 FAMILIES = {name: module.TINY for name, module in zoo.models.families().items()}
 
 
-# one worker takes all the tests of a family, which share what is compiled
-GROUPS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in FAMILIES]
-
-
-@pytest.fixture(params=GROUPS)
+@pytest.fixture(params=[*FAMILIES])
 def family(request) -> Family:
     return FAMILIES[request.param]
 
