@@ -22,7 +22,7 @@ from zoo.trained import Trained
 def chorales_framewise(
     data: Path,
     workdir: Path = Path("runs/chorales_framewise"),
-    steps: int = 12000,
+    steps: int = 24000,
     width: int = 128,
     layers: int = 4,
     heads: int = 2,

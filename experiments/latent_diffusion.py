@@ -16,7 +16,7 @@ from zoo.train.optim import Adam
 def latent_diffusion(
     vae: Path,
     workdir: Path = Path("runs/latent_diffusion"),
-    steps: int = 6000,
+    steps: int = 18000,
     axes: int = 64,
     width: int = 256,
     layers: int = 4,

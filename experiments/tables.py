@@ -133,12 +133,15 @@ def pieces() -> str:
     kinds = [
         f"{what}_{kind}" for what in ("pitch", "duration") for kind in ("consistency", "variance")
     ]
+    kinds.append("recurrence")
     rows = []
     for name in ("latent_diffusion", "latent_mdn"):
         one = result(name)
         figures = [one["metrics"][kind] for kind in kinds]
         rows.append([f"[`{name}`](experiments/{name}.py)", *map(spread, figures)])
         rows[-1] += [str(len(figures[0]["seeds"])), f"{max(one['seconds']):.0f} s", one["device"]]
+    real = spread(one["metrics"]["real_recurrence"])
+    rows.append(["real tunes", *["1.000"] * (len(kinds) - 1), real, *[""] * 3])
     head = ["experiment", *(kind.replace("_", " ") for kind in kinds)]
     return markdown([*head, "seeds", "time for one", "device"], rows)
 

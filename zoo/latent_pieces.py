@@ -17,6 +17,7 @@ from zoo.data.pieces import corpus_pieces
 from zoo.errors import UsageError
 from zoo.latent import Space
 from zoo.measure.consistency import consistency
+from zoo.measure.recurrence import form
 from zoo.models import LatentDiffusion, LatentMDN, MusicVAE
 from zoo.nn.latents import principal
 from zoo.running import Task, connected, run
@@ -139,7 +140,8 @@ def rounds(
 ) -> dict[str, Any]:
     """As `zoo.experiment.events`, for `family(autoencoder, styles)`, over latents of the run `vae`.
 
-    `drawn` pieces are compared with real ones by `zoo.measure.consistency`, 0 for none.
+    `drawn` pieces are compared with real ones, 0 for none, by `zoo.measure.consistency` and
+    `zoo.measure.recurrence`.
     """
     began = time.perf_counter()
     process = connected(options, music.batch)
@@ -160,8 +162,8 @@ def rounds(
     def finish(trained: Trained, over: Callable[[str], Iterable[Batch]]) -> dict[str, float]:
         if not drawn:
             return {}
-        tokens = trained.tokens(drawn, options.seed)
-        return dict(consistency(tokens, np.stack(whole), codec))
+        tokens, played = trained.tokens(drawn, options.seed), np.stack(whole)
+        return {**consistency(tokens, played, codec), **form(tokens, played, codec)}
 
     net = family(model.family, styles)
     norm = principal(np.concatenate(walks["train"].pieces), net.axes)
