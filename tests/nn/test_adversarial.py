@@ -60,7 +60,11 @@ def test_least_squares_by_its_targets(targets):
     np.testing.assert_allclose(
         outcome(game, found)[1], 0.5 * (Q * (found - c) ** 2).sum(), rtol=1e-5
     )
-    if targets == (-1, 1, 0):  # Mao et al., eq. 8, with the part that the generator cannot move
+    if targets == (
+        -1,
+        1,
+        0,
+    ):  # Mao et al., section 3.2, with the part that the generator cannot move
         pearson = ((Q - P) ** 2 / (P + Q)).sum()
         both = ((P + Q) * (np.asarray(found) - c) ** 2).sum()
         np.testing.assert_allclose(both, pearson, rtol=1e-5)
@@ -115,7 +119,7 @@ def field(game: Game):
 @pytest.mark.parametrize("pairing", ["minimax", "non-saturating", "wasserstein", "relativistic"])
 @pytest.mark.parametrize("gamma", [0.0, 1.0, 3.0])
 def test_only_a_charge_makes_the_game_end(pairing, gamma):
-    """Mescheder et al. 2018, section 2 and lemma 4.1: play turns about the equilibrium for ever,
+    """Mescheder et al. 2018, sections 2 and 4: play turns about the equilibrium for ever,
     with eigenvalues +-i f'(0), and inwards if gradients are charged, with
     -gamma / 2 +- sqrt(gamma^2 / 4 - f'(0)^2)."""
     play = field(Game(pairing, r1=gamma))

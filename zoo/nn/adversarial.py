@@ -42,12 +42,12 @@ PAIRINGS: Mapping[str, tuple[Half, Half]] = {
     ),
     # Arjovsky et al. 2017 (arXiv:1701.07875), eq. 3
     "wasserstein": (lambda real, fake: fake - real, lambda _, fake: -fake),
-    # Lim & Ye 2017 (arXiv:1705.02894), section 3.3
+    # Lim & Ye 2017 (arXiv:1705.02894)
     "hinge": (
         lambda real, fake: jax.nn.relu(1 - real) + jax.nn.relu(1 + fake),
         lambda _, fake: -fake,
     ),
-    # Huang et al. 2024 (arXiv:2501.05441), eq. 2, after Jolicoeur-Martineau 2018: in pairs
+    # Huang et al. 2024 (arXiv:2501.05441), after Jolicoeur-Martineau 2018: in pairs
     "relativistic": (
         lambda real, fake: softplus(fake - real),
         lambda real, fake: softplus(real - fake),
@@ -67,7 +67,7 @@ class Game:
     """One of `PAIRINGS`, or "least-squares"."""
     targets: tuple[float, float, float] = (0.0, 1.0, 1.0)
     """a, b and c of least squares: of fakes and of the real, for the critic, and of fakes for the
-    generator. With (-1, 1, 0) it descends Pearson's chi-squared divergence (Mao et al., eq. 8)."""
+    generator. With (-1, 1, 0) it descends Pearson's chi-squared (Mao et al., section 3.2)."""
     slope: float = 0.0
     """Weight of (|gradient| - 1)^2 between the real and the generated (Gulrajani et al. 2017)."""
     r1: float = 0.0
