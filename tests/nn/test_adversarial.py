@@ -60,11 +60,7 @@ def test_least_squares_by_its_targets(targets):
     np.testing.assert_allclose(
         outcome(game, found)[1], 0.5 * (Q * (found - c) ** 2).sum(), rtol=1e-5
     )
-    if targets == (
-        -1,
-        1,
-        0,
-    ):  # Mao et al., section 3.2, with the part that the generator cannot move
+    if targets == (-1, 1, 0):  # the divergence has a part that the generator cannot move, too
         pearson = ((Q - P) ** 2 / (P + Q)).sum()
         both = ((P + Q) * (np.asarray(found) - c) ** 2).sum()
         np.testing.assert_allclose(both, pearson, rtol=1e-5)
