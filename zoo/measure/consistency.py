@@ -56,8 +56,8 @@ def overlaps(pieces: np.ndarray, codec: Phrase) -> dict[str, np.ndarray]:
     """
     pairs: list[np.ndarray] = []
     for piece in np.asarray(pieces):
-        struck, values = notes(piece[: _end(piece)])
-        firsts = np.arange(0, _end(piece) - FRAME * codec.bar + 1, HOP * codec.bar)
+        struck, values = notes(piece[: end(piece)])
+        firsts = np.arange(0, end(piece) - FRAME * codec.bar + 1, HOP * codec.bar)
         frames = [(struck >= first) & (struck < first + FRAME * codec.bar) for first in firsts]
         sums = [_normals(values[:, frame]) for frame in frames]
         pairs += [np.stack([one, two]) for one, two in itertools.pairwise(sums)]
@@ -111,5 +111,6 @@ def _normals(values: np.ndarray) -> np.ndarray:
     return np.stack([values.mean(axis=1), np.maximum(values.std(axis=1), LEAST)], axis=1)
 
 
-def _end(piece: np.ndarray) -> int:
+def end(piece: np.ndarray) -> int:
+    """The step at which a piece has its first BOUNDARY, or its length where it has none."""
     return int(np.append(piece, BOUNDARY).tolist().index(BOUNDARY))

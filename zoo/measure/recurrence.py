@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from zoo.data.codecs.base import BOUNDARY
 from zoo.data.codecs.phrase import PITCH, Phrase
 from zoo.errors import UsageError
+from zoo.measure.consistency import end
 
 
 def alike(passages: np.ndarray) -> np.ndarray:
@@ -43,8 +43,8 @@ def recurrence(pieces: np.ndarray, codec: Phrase, bars: int = 2) -> float:
     """
     found: list[float] = []
     for piece in np.asarray(pieces):
-        end = int(np.append(piece, BOUNDARY).tolist().index(BOUNDARY))
-        passages = piece[: end - end % (bars * codec.bar)].reshape(-1, bars * codec.bar)
+        steps = bars * codec.bar
+        passages = piece[: end(piece) // steps * steps].reshape(-1, steps)
         if len(passages) > 1:
             heard = np.tril(alike(passages), -1).max(axis=1)
             found += heard[1:][(passages[1:] >= PITCH).any(axis=1)].tolist()

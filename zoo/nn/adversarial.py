@@ -111,8 +111,7 @@ class Game:
 
     def generator(self, critic: Critic, real: Array, fake: Array) -> Array:
         """What the generator descends, the mean over `fake`; only pairs ask about `real`."""
-        of_real = critic(real) if self.pairing == "relativistic" else jnp.zeros(len(fake))
-        return self.losses[1](of_real, critic(fake)).mean()
+        return self.losses[1](critic(real), critic(fake)).mean()
 
     def charge(self, critic: Critic, real: Array, fake: Array, rng: Key) -> Array:
         """What the critic's gradient costs it."""
