@@ -7,8 +7,10 @@ from typing import Any
 
 from zoo.data.codecs.base import Codec, Fit
 from zoo.data.codecs.chorale import Chorale
+from zoo.data.codecs.compound import Compound
 from zoo.data.codecs.drums import Drums
 from zoo.data.codecs.melody import Melody
+from zoo.data.codecs.multitrack import Multitrack
 from zoo.data.codecs.performance import Performance
 from zoo.data.codecs.phrase import Excerpt, Phrase, Quartet
 from zoo.data.codecs.pianoroll import Pianoroll
@@ -19,10 +21,12 @@ __all__ = [
     "CODECS",
     "Chorale",
     "Codec",
+    "Compound",
     "Drums",
     "Excerpt",
     "Fit",
     "Melody",
+    "Multitrack",
     "Performance",
     "Phrase",
     "Pianoroll",
@@ -40,6 +44,8 @@ CODECS: Mapping[str, type] = {
     "performance": Performance,
     "voices": Voices,
     "drums": Drums,
+    "compound": Compound,
+    "multitrack": Multitrack,
 }
 
 
