@@ -75,6 +75,17 @@ def test_never_draws_what_has_no_mass(mass, u, random):
     assert mass[int(invert(jnp.array(mass), jnp.array(u)))] > 0
 
 
+def test_a_wide_vocabulary_is_drawn_from_as_a_narrow_one():
+    rng = np.random.default_rng(0)
+    mass = rng.exponential(size=(50, 1501)) * (rng.random((50, 1501)) < 0.1)
+    u = np.append(rng.random(48), [0.0, 1.0])
+    found = invert(jnp.array(mass, jnp.float32), jnp.array(u, jnp.float32))
+    assert (np.take_along_axis(mass, np.asarray(found)[:, None], 1) > 0).all()
+    share = mass.cumsum(axis=1) / mass.sum(axis=1, keepdims=True)
+    exact = (share > np.minimum(u, 1 - 1e-9)[:, None]).argmax(axis=1)
+    assert (found == exact).mean() > 0.95  # the others are a rounding apart
+
+
 def test_ties_and_one_token():
     assert Draw(temperature=0)(jnp.zeros((2, 3)), jnp.array([0.1, 0.9])).tolist() == [0, 0]
     assert Draw(top_k=1)(jnp.zeros((2, 3)), jnp.array([0.1, 0.9])).tolist() == [0, 0]

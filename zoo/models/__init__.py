@@ -14,6 +14,7 @@ from zoo.models.markov import Markov
 from zoo.models.music_vae import MusicVAE
 from zoo.models.note_transformer import NoteTransformer
 from zoo.models.polyphonic_rnn import PolyphonicRNN
+from zoo.models.seqgan import SeqGAN
 from zoo.models.transformer import Transformer
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "MusicVAE",
     "NoteTransformer",
     "PolyphonicRNN",
+    "SeqGAN",
     "Transformer",
     "families",
 ]

@@ -102,16 +102,25 @@ class Game:
         `gap` is by how much more real the real look to it, `right` the share of pairs in which
         they do: 0.5 when it is at its wits' end, 1 when it has won.
         """
-        of_real, of_fake = critic(real), critic(fake)
+        value, metrics = self.contest(critic(real), critic(fake))
         charge = self.charge(critic, real, fake, rng)
-        value = self.losses[0](of_real, of_fake).mean() + charge
+        return value + charge, {**metrics, "penalty": charge}
+
+    def contest(self, of_real: Array, of_fake: Array) -> tuple[Array, Metrics]:
+        """The same of verdicts [b], without what its gradient costs the critic."""
         gap = of_real - of_fake
         right = (gap > 0).mean() + 0.5 * (gap == 0).mean()
-        return value, {"gap": gap.mean(), "right": right, "penalty": charge}
+        value = self.losses[0](of_real, of_fake).mean()
+        return value, {"gap": gap.mean(), "right": right}
 
     def generator(self, critic: Critic, real: Array, fake: Array) -> Array:
         """What the generator descends, the mean over `fake`; only pairs ask about `real`."""
         return self.losses[1](critic(real), critic(fake)).mean()
+
+    @property
+    def charges(self) -> bool:
+        """Whether the critic's gradient costs it anything."""
+        return bool(self.slope or self.r1 or self.r2)
 
     def charge(self, critic: Critic, real: Array, fake: Array, rng: Key) -> Array:
         """What the critic's gradient costs it."""
@@ -145,6 +154,22 @@ def steepness(critic: Critic, x: Array) -> Array:
     """|gradient|^2 [b] of the verdict in the sample, at samples x [b, ..]."""
     gradient = jax.grad(lambda x: critic(x).sum())(x)
     return (gradient**2).reshape(len(x), -1).sum(axis=1)
+
+
+def collapse(samples: Array, of_real: Array, of_fake: Array) -> Metrics:
+    """Signs that a generator writes the same over and over, of its samples [b, ..] and of the
+    critic's features [b, f] of real ones and of those.
+
+    `duplicates` is the share of samples that another one equals, `spread` how far the features of
+    samples are from their mean, as a fraction of how far the real ones' are from theirs.
+    """
+    flat = samples.reshape(len(samples), -1)
+    odd = jax.random.bits(jax.random.key(0), (1, flat.shape[1])) | 1
+    codes = jnp.sort((flat.astype(jnp.uint32) * odd).sum(axis=1, dtype=jnp.uint32))
+    same = codes[1:] == codes[:-1]
+    twin = jnp.concatenate([same, same[:1] & False]) | jnp.concatenate([same[:1] & False, same])
+    wide = lambda features: features.std(axis=0).mean()
+    return {"duplicates": twin.mean(), "spread": wide(of_fake) / (wide(of_real) + 1e-9)}
 
 
 def within(most: float) -> optax.GradientTransformation:

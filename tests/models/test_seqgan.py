@@ -1,0 +1,158 @@
+"""What is peculiar to SeqGAN: rows of several values, roll-outs, and a reward that is descended."""
+
+import dataclasses
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.errors import UsageError
+from zoo.models.seqgan import TINY, SeqGAN
+from zoo.nn.rollout import values
+
+KEY = jax.random.key(0)
+WORDS = SeqGAN((3,), length=3, embed=3, width=4, filters=((2, 5),), rollouts=2, ends=False)
+
+
+def bold(family):
+    """Parameters larger than at birth, so that what is learned shows."""
+    params = family.init(KEY, family.example(2))
+    return jax.tree.map(lambda x: 3 * x, params)
+
+
+def everything(family):
+    """All sequences [n, t, k] that can be drawn."""
+    rows = list(itertools.product(*(range(1, size) for size in family.sizes)))
+    if not family.ends:
+        rows = list(itertools.product(*map(range, family.sizes)))
+        return jnp.array(list(itertools.product(rows, repeat=family.length)))
+    end = ((0,) * len(family.sizes),)
+    cut = [
+        (*some, *end * (family.length - n))
+        for n in range(family.length + 1)
+        for some in itertools.product(rows, repeat=n)
+    ]
+    return jnp.array(cut)
+
+
+def likely(family, params, rows, style=None):
+    log_p, _ = family.rated(params, rows, style)
+    before = jnp.pad(rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=1)
+    return jnp.exp((log_p * ((before != 0) | (not family.ends))).sum(axis=1))
+
+
+@pytest.mark.parametrize(
+    "family", [WORDS, dataclasses.replace(TINY, sizes=(3, 2, 3), length=2, styles=())]
+)
+def test_it_draws_what_it_says_is_likely(family):
+    params, rows = bold(family), everything(family)
+    p = np.asarray(likely(family, params, rows))
+    np.testing.assert_allclose(p.sum(), 1, rtol=1e-5)
+    drawn = jax.jit(family.sample, static_argnums=2)(params, KEY, 20_000)
+    where = {row.tobytes(): i for i, row in enumerate(np.asarray(rows, np.int32))}
+    counts = np.zeros(len(p))
+    for row in np.asarray(drawn):
+        counts[where[row.tobytes()]] += 1  # or else it is no sequence at all
+    assert np.abs(counts / 20_000 - p).max() < 0.02
+
+
+def test_the_worth_of_a_prefix_is_the_mean_over_what_may_follow():
+    params, rows = bold(WORDS), everything(WORDS)
+    p = likely(WORDS, params, rows)
+    verdicts = jax.nn.sigmoid(WORDS.judge(params, rows)[0])
+    some = rows[jnp.array([0, 11, 26])]
+    family = dataclasses.replace(WORDS, rollouts=20_000)
+    worth = jax.jit(family.worth)(params, some, None, KEY)
+    for row, found in zip(some, worth, strict=True):
+        for kept in (1, 2, 3):
+            follows = (rows[:, :kept] == row[None, :kept]).all(axis=(1, 2))
+            exact = (p * verdicts * follows).sum() / (p * follows).sum()
+            np.testing.assert_allclose(found[kept - 1], exact, atol=5e-3)
+
+
+def test_a_prefix_stays_as_it_is():
+    params, rows = bold(TINY), TINY.example(2)["tokens"]
+    style = jax.nn.one_hot(jnp.arange(2), 2)
+    go = TINY.writer.stepper(params["policy"], jnp.repeat(style, 3, axis=0))
+    states = jax.tree.map(lambda x: jnp.stack([x] * TINY.length), TINY.writer.start(2))
+    kept = []
+    judge = lambda whole: (kept.append(whole), jnp.zeros(len(whole)))[1]
+    with jax.disable_jit():
+        values(go, states, rows, judge, KEY, 3)
+    for t, whole in enumerate(kept[:-1], start=1):
+        np.testing.assert_array_equal(whole[:, :t], jnp.repeat(rows[:, :t], 3, axis=0))
+    np.testing.assert_array_equal(kept[-1], rows)
+
+
+def test_reinforce_climbs_the_expected_verdict():
+    """Against the gradient of sum p(x) D(x), worked out over all sequences."""
+    params, rows = bold(WORDS), everything(WORDS)
+    verdicts = jax.nn.sigmoid(WORDS.judge(params, rows)[0])
+
+    def expected(generator):
+        return (likely(WORDS, {**params, "generator": generator}, rows) * verdicts).sum()
+
+    def descended(generator, key):
+        return WORDS.reinforce({**params, "generator": generator}, batch, key, jnp.array(0))[0]
+
+    batch = {"tokens": jnp.ones((4096, 3, 1), int)}
+    exact = jax.grad(expected)(params["generator"])
+    one = jax.jit(jax.grad(descended))
+    found = [one(params["generator"], key) for key in jax.random.split(KEY, 8)]
+    mean = jax.tree.map(lambda *x: -WORDS.length * sum(x) / len(x), *found)
+    flat = lambda tree: np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
+    a, b = flat(exact), flat(mean)
+    assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.98
+    assert 0.9 < np.linalg.norm(b) / np.linalg.norm(a) < 1.1
+
+
+def test_the_policy_goes_a_fifth_of_the_way():
+    family = dataclasses.replace(TINY, trail=0.2)
+    params = bold(family)
+    params["policy"] = jax.tree.map(jnp.zeros_like, params["policy"])
+    loss = lambda policy: family.follow({**params, "policy": policy}, {}, KEY, None)[0]
+    grads = jax.grad(loss)(params["policy"])
+    updates, _ = family.objectives()["follow"].tx.update(grads, family_state(family, params))
+    for moved, goal in zip(
+        jax.tree.leaves(updates), jax.tree.leaves(params["generator"]), strict=True
+    ):
+        np.testing.assert_allclose(moved, 0.2 * goal, rtol=1e-6)
+
+
+def family_state(family, params):
+    return family.objectives()["follow"].tx.init(params["policy"])
+
+
+def test_what_is_fixed_or_given_stays():
+    params = bold(TINY)
+    fixed, primer = jnp.array([0, 3]), jnp.array([[2, 1], [1, 4]])
+    rows = TINY.sample(params, KEY, 30, fixed=fixed, primer=primer, style=jnp.zeros(30, int))
+    np.testing.assert_array_equal(rows[:, :2], jnp.broadcast_to(primer, (30, 2, 2)))
+    drawn = np.asarray(rows[:, 2:]).reshape(-1, 2)
+    assert set(drawn[drawn[:, 0] > 0, 1]) == {3}
+    assert not drawn[drawn[:, 0] == 0].any()
+    assert len(set(drawn[:, 0])) > 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"game": "poker"}, "choose from .*non-saturating"),
+        ({"game": "wasserstein-slope"}, "cannot play"),
+        ({"sizes": (4, 1)}, "sizes is 0"),
+        ({"rollouts": 0}, "rollouts is 0"),
+        ({"trail": 0.0}, "trail 0.0"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes, says):
+    with pytest.raises(UsageError, match=says):
+        dataclasses.replace(TINY, **changes)
+
+
+def test_a_style_is_wanted_or_not():
+    with pytest.raises(UsageError, match="jig, reel"):
+        TINY.likelihood({}, {"tokens": TINY.example(1)["tokens"]}, KEY, None)
+    with pytest.raises(UsageError, match="knows no styles"):
+        WORDS.styled({"style": jnp.zeros(1, int)})
