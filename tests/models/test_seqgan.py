@@ -155,4 +155,4 @@ def test_a_style_is_wanted_or_not():
     with pytest.raises(UsageError, match="jig, reel"):
         TINY.likelihood({}, {"tokens": TINY.example(1)["tokens"]}, KEY, None)
     with pytest.raises(UsageError, match="knows no styles"):
-        WORDS.styled({"style": jnp.zeros(1, int)})
+        WORDS.score({}, jnp.zeros((1, 3, 1), int), jnp.zeros(1, int))

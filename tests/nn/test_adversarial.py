@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from zoo.errors import UsageError
-from zoo.nn.adversarial import GAMES, PAIRINGS, Game, steepness, within
+from zoo.nn.adversarial import GAMES, PAIRINGS, Game, collapse, steepness, within
 
 P, Q = np.array([0.5, 0.3, 0.2]), np.array([0.1, 0.3, 0.6])  # of real and of generated points
 KEY = jax.random.key(0)
@@ -152,3 +152,12 @@ def test_what_there_is_not_is_said():
         Game("hing")
     with pytest.raises(UsageError, match="r1 is -1"):
         Game(r1=-1.0)
+
+
+def test_signs_of_collapse():
+    samples = jnp.array([[1, 2], [3, 4], [1, 2], [2, 1], [5, 5], [3, 4]])
+    real, fake = (jax.random.normal(KEY, (6, 50)) * scale for scale in (3.0, 1.0))
+    found = collapse(samples, real, fake)
+    np.testing.assert_allclose(found["duplicates"], 4 / 6, rtol=1e-6)
+    np.testing.assert_allclose(found["spread"], 0.25, rtol=1e-5)
+    assert collapse(samples, real, fake * 0)["spread"] == 0

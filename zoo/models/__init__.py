@@ -11,6 +11,7 @@ from zoo.models.latent_diffusion import LatentDiffusion
 from zoo.models.latent_mdn import LatentMDN
 from zoo.models.lstm import LSTM
 from zoo.models.markov import Markov
+from zoo.models.musegan import MuseGAN
 from zoo.models.music_vae import MusicVAE
 from zoo.models.note_transformer import NoteTransformer
 from zoo.models.polyphonic_rnn import PolyphonicRNN
@@ -25,6 +26,7 @@ __all__ = [
     "LatentDiffusion",
     "LatentMDN",
     "Markov",
+    "MuseGAN",
     "MusicVAE",
     "NoteTransformer",
     "PolyphonicRNN",

@@ -29,6 +29,7 @@ from zoo.errors import UsageError
 from zoo.nn.decode import Draw, uniforms
 from zoo.nn.grammar import Grammar
 from zoo.nn.phrase import Decoder, Encoder, recite
+from zoo.nn.styles import any_style, shares
 from zoo.nn.variational import Gaussian, annealed, bound, divergence, marginal
 
 
@@ -104,7 +105,7 @@ class MusicVAE:
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
         x = self.timed(batch["tokens"][:1])
-        style = self.styled(batch["style"][:1] if self.styles else None)
+        style = shares(batch["style"][:1] if self.styles else None, self.styles)
         z = self.joined(jnp.zeros((1, self.latent)), style)
         return {
             "encoder": self.read.init(one, x, style)["params"],
@@ -119,7 +120,7 @@ class MusicVAE:
     ) -> tuple[Array, Metrics]:
         """The negated bound (eq. 3) in nats, the mean over the phrases in the mask."""
         one, two = jax.random.split(rng)
-        style = self.styled(batch.get("style"))
+        style = shares(batch.get("style"), self.styles)
         q = self.encode(params, batch["tokens"], style)
         log_p, hit = self.score(params, q.sample(one), batch["tokens"], style, two, step)
         mask = batch["mask"]
@@ -141,7 +142,7 @@ class MusicVAE:
     def encode(self, params: Params, tokens: Array, style: Array | None = None) -> Gaussian:
         """q(z|x, y) of phrases [b, t] or [b, t, k]; `style` int [b], or shares [b, y]."""
         return self.read.apply(
-            {"params": params["encoder"]}, self.timed(tokens), self.styled(style)
+            {"params": params["encoder"]}, self.timed(tokens), shares(style, self.styles)
         )
 
     def score(
@@ -157,7 +158,7 @@ class MusicVAE:
 
         In training, at a `step`, scheduled sampling may put the network's own tokens before it.
         """
-        decoder, z = {"params": params["decoder"]}, self.joined(z, self.styled(style))
+        decoder, z = {"params": params["decoder"]}, self.joined(z, shares(style, self.styles))
         before = jnp.pad(tokens[:, :-1], [(0, 0), (1, 0)] + [(0, 0)] * (tokens.ndim - 2))
         if self.schedule and step is not None and rng is not None:
             one, two = jax.random.split(rng)
@@ -200,7 +201,7 @@ class MusicVAE:
         grammar: Grammar | None = None,
     ) -> Array:
         """The phrases int32 [n, t] or [n, t, k] of z [n, z]; row i is drawn by `rng` and i."""
-        decoder, z = {"params": params["decoder"]}, self.joined(z, self.styled(style))
+        decoder, z = {"params": params["decoder"]}, self.joined(z, shares(style, self.styles))
         told = self.write.apply(decoder, z, method="tell")
         begin = self.write.apply(decoder, told, method="begin")
         rows = uniforms(rng, len(z) * self.voices, self.length)
@@ -228,25 +229,12 @@ class MusicVAE:
             raise UsageError(f"phrases have {self.length} steps, not {length}: leave length out.")
         keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
         z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,)))(keys)
-        if self.styles and style is None:
-            style = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(self.styles)))(keys)
+        style = any_style(rng, n, self.styles) if style is None else style
         return self.decode(params, rng, z, style=style, draw=draw, grammar=grammar)
 
     def timed(self, tokens: Array) -> Array:
         """Phrases [b, t] or [b, t, k], time-major: [t, b, k]."""
         return tokens.reshape(*tokens.shape[:2], self.voices).swapaxes(0, 1)
-
-    def styled(self, style: Array | None) -> Array | None:
-        """Shares of styles [b, y], of which `style` int [b] are one each; None where there is none.
-
-        Raises:
-          UsageError: a style is wanted and not given, or given and not wanted.
-        """
-        if (style is None) == bool(self.styles):
-            if not self.styles:
-                raise UsageError("the model knows no styles: leave the style out.")
-            raise UsageError(f"a style is needed: the model knows {', '.join(self.styles)}.")
-        return style if style is None or style.ndim > 1 else jax.nn.one_hot(style, len(self.styles))
 
     def joined(self, z: Array, style: Array | None) -> Array:
         return z if style is None else jnp.concatenate([z, style], axis=-1)

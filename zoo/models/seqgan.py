@@ -25,6 +25,7 @@ from zoo.nn.decode import Draw, uniforms
 from zoo.nn.likelihood import mean_nll
 from zoo.nn.rollout import Go, values
 from zoo.nn.rows import Reading, RowLSTM
+from zoo.nn.styles import any_style, shares
 from zoo.nn.textcnn import Filters, TextCNN
 
 FILTERS = ((1, 100), *((n, 200) for n in range(2, 6)), *((n, 100) for n in range(6, 11)))
@@ -42,7 +43,7 @@ class SeqGAN:
       UsageError: a size, a count or a dropout out of range, or an unknown game.
     """
 
-    sizes: tuple[int, ...]
+    sizes: tuple[int, ...] = (20, 18, 65, 130, 129, 65, 9)
     length: int = 20
     embed: int = 32
     width: int = 32
@@ -95,7 +96,8 @@ class SeqGAN:
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
-        rows, style = batch["tokens"][:1], self.styled(batch, 1)
+        batch = jax.tree.map(lambda x: x[:1], dict(batch))
+        rows, style = batch["tokens"], shares(batch.get("style"), self.styles)
         generator = self.writer.init(one, rows, style)["params"]
         critic = self.critic.init(two, rows, style)["params"]
         policy = jax.tree.map(jnp.copy, generator)  # an alias would be donated twice
@@ -115,14 +117,14 @@ class SeqGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Mean negative log-likelihood of the rows in the mask, in nats a row."""
-        log_p, hits = self.rated(params, batch["tokens"], self.styled(batch))
+        log_p, hits = self.rated(params, batch["tokens"], shares(batch.get("style"), self.styles))
         return mean_nll(log_p, hits, batch["mask"])
 
     def discriminate(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """What the critic descends: to tell the batch from as many sequences of the generator."""
-        style = self.styled(batch)
+        style = shares(batch.get("style"), self.styles)
         real = batch["tokens"]
         fake = self.written(params["generator"], rng, style, len(real))
         both = lambda x: None if x is None else jnp.concatenate([x, x])
@@ -136,7 +138,7 @@ class SeqGAN:
     ) -> tuple[Array, Metrics]:
         """The policy gradient (eq. 8): of the rows that the generator drew, each in proportion to
         how much more it is worth than is usual at its step."""
-        style = self.styled(batch)
+        style = shares(batch.get("style"), self.styles)
         held = jax.lax.stop_gradient(params)
         rows = self.written(held["generator"], rng, style, len(batch["tokens"]))
         worth = self.worth(held, rows, style, jax.random.fold_in(rng, 1))
@@ -181,12 +183,12 @@ class SeqGAN:
         self, params: Params, tokens: Array, mask: Array, style: Array | None = None
     ) -> Array:
         """Log-likelihood [b] in nats of the rows [b, t, k] in the mask [b, t]."""
-        log_p, _ = self.rated(params, tokens, self.styled({"style": style}))
+        log_p, _ = self.rated(params, tokens, shares(style, self.styles))
         return (log_p * mask).sum(axis=1)
 
     def score(self, params: Params, samples: Array, style: Array | None = None) -> Array:
         """The critic's verdicts [b] on sequences [b, t, k]: the higher, the more real they look."""
-        return self.judge(params, samples, self.styled({"style": style}))[0]
+        return self.judge(params, samples, shares(style, self.styles))[0]
 
     def judge(
         self, params: Params, rows: Array, style: Array | None = None, rng: Key | None = None
@@ -217,10 +219,8 @@ class SeqGAN:
           fixed: what each value [k] is, in every row; BOUNDARY where it is drawn.
           style: int [n]; of any style, unless told of which.
         """
-        if self.styles and style is None:
-            keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
-            style = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(self.styles)))(keys)
-        told = self.styled({"style": style})
+        style = any_style(rng, n, self.styles) if style is None else style
+        told = shares(style, self.styles)
         go = self.writer.stepper(params["generator"], told, draw, fixed)
         return self.write(go, rng, n, length or self.length, primer)
 
@@ -241,19 +241,6 @@ class SeqGAN:
 
         begin = self.writer.start(n), jnp.zeros((n, k), jnp.int32)
         return jax.lax.scan(one, begin, (u, forced.swapaxes(0, 1)))[1].swapaxes(0, 1)
-
-    def styled(self, batch: Batch, first: int | None = None) -> Array | None:
-        """One-hot styles [b, y] of a batch, or of its first rows; None where there is none.
-
-        Raises:
-          UsageError: a style is wanted and not given, or given and not wanted.
-        """
-        style = batch.get("style")
-        if (style is None) == bool(self.styles):
-            if not self.styles:
-                raise UsageError("the model knows no styles: leave the style out.")
-            raise UsageError(f"a style is needed: the model knows {', '.join(self.styles)}.")
-        return style if style is None else jax.nn.one_hot(style[:first], len(self.styles))
 
 
 TINY = SeqGAN(

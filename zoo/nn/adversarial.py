@@ -160,8 +160,8 @@ def collapse(samples: Array, of_real: Array, of_fake: Array) -> Metrics:
     """Signs that a generator writes the same over and over, of its samples [b, ..] and of the
     critic's features [b, f] of real ones and of those.
 
-    `duplicates` is the share of samples that another one equals, `spread` how far the features of
-    samples are from their mean, as a fraction of how far the real ones' are from theirs.
+    `duplicates` is the share of samples that another one equals. `spread` is how far the features
+    of samples lie apart, as a share of that and of how far the real ones' do: 0.5 as far as those.
     """
     flat = samples.reshape(len(samples), -1)
     odd = jax.random.bits(jax.random.key(0), (1, flat.shape[1])) | 1
@@ -169,7 +169,8 @@ def collapse(samples: Array, of_real: Array, of_fake: Array) -> Metrics:
     same = codes[1:] == codes[:-1]
     twin = jnp.concatenate([same, same[:1] & False]) | jnp.concatenate([same[:1] & False, same])
     wide = lambda features: features.std(axis=0).mean()
-    return {"duplicates": twin.mean(), "spread": wide(of_fake) / (wide(of_real) + 1e-9)}
+    spread = wide(of_fake) / (wide(of_fake) + wide(of_real) + 1e-9)
+    return {"duplicates": twin.mean(), "spread": spread}
 
 
 def within(most: float) -> optax.GradientTransformation:

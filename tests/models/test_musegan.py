@@ -1,0 +1,154 @@
+"""What is peculiar to MuseGAN: whose latents move what, tracks that are given, binary neurons."""
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.errors import UsageError
+from zoo.models.musegan import TINY
+from zoo.nn.adversarial import GAMES
+from zoo.nn.decode import Draw
+from zoo.nn.rolls import octaves
+
+KEY = jax.random.key(0)
+STYLE = jnp.arange(6) % 2
+
+
+def with_(**changes):
+    return dataclasses.replace(TINY, **changes)
+
+
+def born(family):
+    return family.init(KEY, family.example(2))
+
+
+@pytest.mark.parametrize(
+    ("latent", "moves"),
+    [(0, {"lead", "bass"}), (1, {"lead", "bass"}), (2, {"lead"}), (3, {"bass"}), (4, {"lead"})],
+)
+def test_a_latent_moves_the_tracks_it_is_of(latent, moves):
+    params = born(TINY)
+    z = jax.random.normal(KEY, (1, 6, TINY.latent))
+    write = lambda z: TINY.writer.apply(
+        {"params": params["generator"]}, z, jax.nn.one_hot(STYLE[:1], 2), None
+    )
+    changed = (write(z) != write(z.at[:, latent].add(1.0))).any(axis=(0, 1, 3))
+    assert {name for name, moved in zip(TINY.tracks, changed, strict=True) if moved} == moves
+
+
+def test_what_goes_on_differs_from_bar_to_bar_and_what_stays_does_not():
+    params = born(TINY)
+    z = jnp.zeros((1, 6, TINY.latent))
+    bars = lambda z: TINY.writer.apply(
+        {"params": params["generator"]}, z, jax.nn.one_hot(STYLE[:1], 2), None
+    ).reshape(TINY.bars, TINY.steps, 2, -1)
+    stays, goes = bars(z.at[:, 0].set(1.0)), bars(z.at[:, 1].set(1.0))
+    np.testing.assert_allclose(stays[0], stays[1], atol=1e-6)
+    assert np.abs(goes[0] - goes[1]).max() > 1e-4
+
+
+def test_tracks_that_are_given_stay_and_are_heard():
+    family = with_(given=("lead",))
+    params, rolls = born(family), family.example(6)["tokens"]
+    draw = Draw(temperature=0)
+    sample = lambda tracks: family.sample(params, KEY, 6, style=STYLE, tracks=tracks, draw=draw)
+    written, silent = sample(rolls), sample(jnp.zeros_like(rolls))
+    np.testing.assert_array_equal(written[:, :, 0], rolls[:, :, 0])
+    assert not silent[:, :, 0].any()
+    assert (written[:, :, 1] != silent[:, :, 1]).any()
+    changed = sample(rolls.at[:, :, 1].set(0))  # what is to be written is not read
+    np.testing.assert_array_equal(written, changed)
+
+
+@pytest.mark.parametrize("neurons", ["deterministic", "stochastic"])
+def test_neurons_decide_and_pass_the_gradient_straight_through(neurons):
+    family = with_(neurons=neurons)
+    params, real = born(family), jnp.zeros((6, 8, 2, 14))
+    style = jax.nn.one_hot(STYLE, 2)
+    weights = jax.random.normal(KEY, real.shape)
+
+    def decided(generator):
+        return (family.neural({"generator": generator}, KEY, real, style) * weights).sum()
+
+    def likely(generator):
+        logits, _ = family.logits({"generator": generator}, KEY, 6, None, style)
+        return (jax.nn.sigmoid(logits) * weights).sum()
+
+    rolls = family.neural(params, KEY, real, style)
+    assert set(np.unique(np.round(rolls, 6))) == {0.0, 1.0}
+    one, two = (jax.grad(f)(params["generator"]) for f in (decided, likely))
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_stochastic_neurons_are_on_as_often_as_they_say():
+    family, n = with_(neurons="stochastic"), 400
+    params = born(family)
+    style = jnp.zeros((n, 2)).at[:, 0].set(1.0)
+    logits, _ = TINY.logits(params, KEY, n, None, style)
+    drawn = family.neural(params, KEY, jnp.zeros((n, 8, 2, 14)), style)
+    np.testing.assert_allclose(drawn.mean(), jax.nn.sigmoid(logits).mean(), atol=0.005)
+
+
+def test_the_coldest_samples_are_what_is_likelier_than_not():
+    params = born(TINY)
+    logits, _ = TINY.logits(params, KEY, 6, None, jax.nn.one_hot(STYLE, 2))
+    cold = TINY.sample(params, KEY, 6, style=STYLE, draw=Draw(temperature=0))
+    np.testing.assert_array_equal(cold, logits > 0)
+
+
+def test_the_critic_knows_the_style():
+    params, rolls = born(TINY), TINY.example(6)["tokens"]
+    one, two = (TINY.score(params, rolls, jnp.full(6, style)) for style in (0, 1))
+    assert np.abs(one - two).max() > 1e-3
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_every_game_can_be_played(game):
+    family = with_(game=game)
+    params, batch = born(family), family.example(4)
+    for descended, net in ((family.judge, "critic"), (family.write, "generator")):
+        value, grads = jax.jit(jax.value_and_grad(partial(loss, descended, net, params, batch)))(
+            params[net]
+        )
+        assert np.isfinite(value)
+        assert any(np.abs(x).max() > 0 for x in jax.tree.leaves(grads))
+
+
+def loss(descended, net, params, batch, moving):
+    return descended({**params, net: moving}, batch, KEY, jnp.array(0))[0]
+
+
+def test_octaves_are_twelve_semitones_and_the_last_is_filled():
+    x = jnp.arange(14.0).reshape(14, 1)
+    np.testing.assert_array_equal(octaves(x)[0], jnp.arange(12.0))
+    np.testing.assert_array_equal(octaves(x)[1], jnp.array([12.0, 13.0] + 10 * [0.0]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"game": "poker"}, "choose from minimax"),
+        ({"neurons": "mirror"}, "choose from none"),
+        ({"given": ("drums",)}, "there are lead, bass"),
+        ({"given": ("lead", "bass")}, "leave one to be written"),
+        ({"steps": 6}, "quarters of a bar"),
+        ({"latent": 0}, "latent is 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes, says):
+    with pytest.raises(UsageError, match=says):
+        with_(**changes)
+
+
+def test_what_samples_want_is_said():
+    with pytest.raises(UsageError, match="leave length out"):
+        TINY.sample(born(TINY), KEY, 1, length=3)
+    with pytest.raises(UsageError, match="given: none"):
+        TINY.sample(born(TINY), KEY, 1, tracks=TINY.example(1)["tokens"])
+    with pytest.raises(UsageError, match="given: lead"):
+        with_(given=("lead",)).sample({}, KEY, 1)

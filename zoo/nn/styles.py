@@ -1,0 +1,29 @@
+"""Styles that a model is told of, by name. Axes: n row, y style."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from zoo.core import Array, Key
+from zoo.errors import UsageError
+
+
+def shares(style: Array | None, names: Sequence[str]) -> Array | None:
+    """Shares of styles [n, y], of which `style` int [n] are one each; None where there is none.
+
+    Raises:
+      UsageError: a style is wanted and not given, or given and not wanted.
+    """
+    if (style is None) == bool(names):
+        if not names:
+            raise UsageError("the model knows no styles: leave the style out.")
+        raise UsageError(f"a style is needed: the model knows {', '.join(names)}.")
+    return style if style is None or style.ndim > 1 else jax.nn.one_hot(style, len(names))
+
+
+def any_style(rng: Key, n: int, names: Sequence[str]) -> Array | None:
+    """Styles int [n], the one of row i by `rng` and i; None where there is none."""
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
+    draw = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(names)))
+    return draw(keys) if names else None
