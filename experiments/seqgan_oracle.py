@@ -1,0 +1,163 @@
+"""The synthetic test of Yu et al. 2017: sequences of an oracle are learned, and judged by it.
+
+python experiments/seqgan_oracle.py --oracle oracle.npz --workdir runs/seqgan_oracle
+
+10,000 sequences of 20 tokens are drawn from an LSTM with known weights. A SeqGAN is taught by their
+likelihood, then by its critic; a Markov chain counts them. Each then writes sequences, whose mean
+negative log-likelihood under the oracle is NLL_oracle. It can be had low by writing the same over
+and over, or by copying: the share of distinct 4-grams, the entropy of tokens and the share of
+4-grams that are copied stand beside it, and the same of the oracle's own.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from zoo.core import Batch, Params
+from zoo.experiment import launch
+from zoo.models import Markov, SeqGAN
+from zoo.nn.decode import Draw
+from zoo.oracle import Oracle, variety
+from zoo.results import curve, provenance, write
+from zoo.train import loop
+from zoo.train.loop import Options
+
+FEW = 2_000  # sequences that validation draws
+CHUNK = 500  # sequences drawn at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """Batches of sequences [n, t] in an order of each epoch, by the seed; a row is `k` of them."""
+
+    rows: np.ndarray
+    batch: int
+    seed: int
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, place = divmod(step, len(self.rows) // self.batch)
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.rows))
+        tokens = self.rows[order[place * self.batch :][: self.batch]]
+        return {"tokens": tokens, "mask": np.ones(tokens.shape[:2], bool)}
+
+
+def seqgan_oracle(
+    oracle: Path,
+    workdir: Path = Path("runs/seqgan_oracle"),
+    sequences: int = 10_000,
+    batch: int = 64,
+    width: int = 32,
+    warm: int = 4000,
+    tutor: int = 500,
+    turns: int = 100,
+    every: int = 5,
+    rollouts: int = 16,
+    rate: float = 1e-2,
+    judge_rate: float = 1e-3,
+    order: int = 2,
+    discounts: tuple[float, float, float] = (0.6, 0.9, 1.1),
+    temperature: float = 0.75,
+    options: Options = Options(save_every=500),
+) -> dict[str, Any]:
+    """Trains a SeqGAN on an oracle's sequences, counts them, and measures what both write.
+
+    Args:
+        oracle: its weights, an .npz file.
+        workdir: where everything about the run is kept; the same one goes on.
+        sequences: of the oracle, to learn from; as many are drawn to be measured.
+        batch: sequences in a batch.
+        width: of the generator's LSTM and of what it reads.
+        warm: steps of likelihood.
+        tutor: steps of the critic alone.
+        turns: moves of the generator against its critic.
+        every: moves of the critic for one of these.
+        rollouts: completions of each prefix.
+        rate: learning rate of the generator, by likelihood and by its critic.
+        judge_rate: of the critic.
+        order: tokens that the Markov chain looks back.
+        discounts: what its counts of 1, of 2, and of 3 or more give up.
+        temperature: at which it is drawn from.
+        options: how the run is run.
+    """
+    began = time.perf_counter()
+    true = Oracle.read(oracle)
+    sizes = {"embed": width, "width": width, "every": every, "rollouts": rollouts}
+    model = SeqGAN((true.vocab,), warm=warm, tutor=tutor, ends=False, **sizes)
+    places = 2 ** min(25, 4 + (sequences * model.length * true.vocab).bit_length())
+    markov = Markov(true.vocab + 1, order, places, discounts, model.length)
+    keys = jax.random.split(jax.random.key(1000 + options.seed), 2)
+    real = drawn(lambda key, n: true.sample(key, n, model.length), keys[0], sequences)
+
+    def figures(family: Any, params: Params, n: int, **how: Any) -> dict[str, float]:
+        sample = jax.jit(family.sample, static_argnames=("n", "draw"))
+        rows = drawn(lambda key, n: sample(params, key, n=n, **how), keys[1], n)
+        rows = rows.reshape(n, -1)
+        return measured(true, np.maximum(rows - 1, 0) if family == markov else rows, real)
+
+    def validate(params: Params) -> dict[str, float]:
+        found = figures(model, params, FEW)
+        return {"valid": found["nll_oracle"], **found}
+
+    adam = lambda rate: optax.adam(rate, b1=0.9)
+    fitted = loop.fit(
+        model,
+        Batches(real[..., None], batch, options.seed),
+        tx={"likelihood": adam(rate), "discriminate": adam(judge_rate), "reinforce": adam(rate)},
+        steps=warm + tutor + turns * every,
+        workdir=workdir,
+        options=options,
+        validate=validate,
+    )
+    counted = loop.fit(
+        markov,
+        Batches(real + 1, CHUNK, options.seed),
+        tx={},
+        steps=sequences // CHUNK,
+        workdir=workdir / "markov",
+        options=options,
+    )
+    points = curve((workdir / "metrics.jsonl").read_text().splitlines())
+    found = {
+        "seqgan": figures(model, fitted.state.params, sequences),
+        "best": figures(
+            markov, counted.state.params, sequences, draw=Draw(temperature=temperature)
+        ),
+        "real": measured(true, real, drawn(lambda key, n: true.sample(key, n), keys[1], sequences)),
+    }
+    metrics = {"nll_oracle_mle": points[warm]}
+    metrics |= {f"{k}_{name}": v for name, each in found.items() for k, v in each.items()}
+    elsewhere = time.perf_counter() - began - fitted.here
+    result = {"experiment": "seqgan_oracle", "metrics": metrics}
+    result |= provenance(fitted.seconds + elsewhere)
+    write(workdir / "result.json", result)
+    return result
+
+
+def drawn(sample: Any, key: Any, n: int) -> np.ndarray:
+    """`n` sequences of `sample(key, n)`, so many at a time."""
+    parts = [sample(jax.random.fold_in(key, i), min(CHUNK, n)) for i in range(-(-n // CHUNK))]
+    return np.concatenate([np.asarray(part) for part in parts])[:n]
+
+
+def measured(oracle: Oracle, rows: np.ndarray, others: np.ndarray) -> dict[str, float]:
+    """Of sequences [n, t]: NLL_oracle; variety of all and of the first 2,000; the share of their
+    4-grams that `others` have."""
+    grams = lambda x: np.lib.stride_tricks.sliding_window_view(x, 4, axis=1).reshape(-1, 4)
+    code = lambda x: (grams(x).astype(np.int64) * (oracle.vocab ** np.arange(4))).sum(axis=1)
+    few = variety(rows[:FEW])["distinct_4"]
+    return {
+        "nll_oracle": oracle.nll(jnp.asarray(rows)),
+        **variety(rows),
+        "distinct_4_of_2000": few,
+        "copied_4": float(np.isin(code(rows), code(others)).mean()),
+    }
+
+
+if __name__ == "__main__":
+    launch(seqgan_oracle)
