@@ -5,15 +5,19 @@ import pathlib
 import re
 import runpy
 import sys
+import types
 
 import numpy as np
 import pytest
 
 import zoo
 import zoo.cli
+from zoo.cli_evaluate import played
+from zoo.data.codecs import Phrase
 from zoo.data.read import first
 from zoo.errors import UsageError
 from zoo.nn.decode import Draw
+from zoo.trained import Trained
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMALL = "--width 8 --layers 1 --embed 8 --batch 8 --length 64 --save-every 4 --samples 1"
@@ -121,10 +125,32 @@ def test_greedy_sampling_needs_no_seed(run):
 
 def test_evaluate_agrees_with_training_s_own_figure(run, monkeypatch, capsys):
     result = json.loads((run / "result.json").read_text())
-    assert command(f"evaluate {run} --batch 8", monkeypatch) == 0
+    assert command(f"evaluate {run} --batch 8 --samples 0", monkeypatch) == 0
     printed = re.search(r"nll\D+([\d.]+)", capsys.readouterr().out)
     assert printed is not None
     assert float(printed[1]) == pytest.approx(result["metrics"]["test_nll"], abs=1e-4)
+
+
+def test_evaluate_compares_pieces_with_real_ones(run, monkeypatch, capsys):
+    assert command(f"evaluate {run} --batch 8 --samples 2 --seed 5 --split train", monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert f"2piecesof{run},andasmanyoffolder:" in "".join(said.split())
+    for row in ("scale_consistency", "self_bleu", "copy_any_key_longest", "word_pairs"):
+        assert re.search(rf"{row}\W+[\d.]+", said)
+    assert "drum_pattern" not in said  # a melody has none
+
+
+def test_real_pieces_are_cut_as_a_model_writes_them(run, abc_folder):
+    def lengths(codec, **family):
+        model = Trained(types.SimpleNamespace(**family), {}, codec, {"music": {}})
+        return {len(piece) for piece in played(model, f"folder:{abc_folder}", "train")}
+
+    melody, phrase = zoo.load(run).codec, Phrase(bars=2)
+    assert max(lengths(melody, length=1000)) > 40
+    assert lengths(melody, length=40) == {40}
+    assert lengths(phrase, styles=("reels",)) == {2 * phrase.bar}
+    vae = types.SimpleNamespace(bars=2)
+    assert lengths(Phrase(bars=10), vae=vae, parts=5, styles=()) == {10 * phrase.bar}
 
 
 @pytest.mark.parametrize(

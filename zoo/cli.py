@@ -84,30 +84,39 @@ def evaluate(
     corpus: str | None = None,
     split: Literal["train", "validation", "test"] = "test",
     batch: int = 32,
+    samples: int = 64,
+    seed: int = 0,
 ) -> None:
-    """Measure a model's likelihood on music it was not trained on.
+    """Measure a model's likelihood on music it was not trained on, and its pieces beside that.
 
     Args:
         run: a directory that training has written, or the name of shipped weights.
         corpus: what to measure it on, a corpus or a file; by default what it was trained on.
         split: which part of it.
         batch: rows at a time.
+        samples: pieces to draw and hold beside as many real ones, by `zoo.measure`; 0 for none.
+        seed: the same seed draws the same pieces.
     """
     from rich.console import Console
     from rich.table import Table
 
+    from zoo.cli_evaluate import beside, tabulated
     from zoo.experiment import held_out
     from zoo.train.evaluate import evaluator
     from zoo.trained import load
 
     model = load(run)
     music = model.about["music"]
-    spec = corpus or music.get("corpus") or music["data"]
+    trained_on = music.get("corpus") or music["data"]
+    spec = corpus or trained_on
     metrics = evaluator(model.family)(model.params, held_out(model, spec, split, batch))
     table = Table("metric", "value", title=f"{run} on {spec}, {split}")
     for name, value in metrics.items():
         table.add_row(name.partition("/")[2], f"{value:,.4f}")
     Console().print(table)
+    if samples and not model.sampler.takes("batch"):  # what only tells styles apart writes nothing
+        count, rows = beside(model, spec, split, samples, seed, trained_on)
+        Console().print(tabulated(rows, f"{count} pieces of {run}, and as many of {spec}, {split}"))
 
 
 def export(
