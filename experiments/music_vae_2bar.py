@@ -63,7 +63,7 @@ def music_vae_2bar(
             vocab=codec.vocab,
             bars=codec.bars,
             steps=codec.bar,
-            voices=codec.voices,
+            voices=getattr(codec, "voices", 1),
             latent=latent,
             encoder=encoder,
             decoder=decoder,

@@ -87,8 +87,16 @@ def seqgan_oracle(
     """
     began = time.perf_counter()
     true = Oracle.read(oracle)
-    sizes = {"embed": width, "width": width, "every": every, "rollouts": rollouts}
-    model = SeqGAN((true.vocab,), warm=warm, tutor=tutor, ends=False, **sizes)
+    model = SeqGAN(
+        (true.vocab,),
+        embed=width,
+        width=width,
+        warm=warm,
+        tutor=tutor,
+        every=every,
+        rollouts=rollouts,
+        ends=False,
+    )
     places = 2 ** min(25, 4 + (sequences * model.length * true.vocab).bit_length())
     markov = Markov(true.vocab + 1, order, places, discounts, model.length)
     keys = jax.random.split(jax.random.key(1000 + options.seed), 2)

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Group
 from rich.table import Table
 
-from zoo.data.codecs import Drums, Excerpt
+from zoo.data.codecs import Phrased
 from zoo.data.pieces import corpus_pieces
 from zoo.data.polyphonic import read
 from zoo.data.windows import cut
@@ -44,7 +44,7 @@ def played(model: Trained, spec: str, split: str) -> Sequence[np.ndarray]:
     family: Any = model.family
     codec: Any = model.codec
     styles = getattr(family, "styles", ())
-    if not isinstance(codec, Excerpt | Drums):
+    if not isinstance(codec, Phrased):
         return [piece[: family.length] for piece in arrays(spec, split, codec)]
     lines = corpus_pieces(spec, split, codec.whole)
     label = model.about["music"].get("label", "style")

@@ -15,8 +15,9 @@ import tyro
 
 from zoo import latent_pieces
 from zoo.core import Batch, Family
-from zoo.data.codecs import Drums, Excerpt, make
+from zoo.data.codecs import Phrased, make
 from zoo.data.codecs.base import Codec
+from zoo.data.codecs.chorale import VOICES
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
 from zoo.data.polyphonic import KEYS, Arrays, read
@@ -28,6 +29,7 @@ from zoo.train import loop
 from zoo.train.optim import Adam
 from zoo.trained import Trained
 
+LOW, HIGH = 36, 83  # the keys of piano rolls: four octaves
 SPLITS = ("train", "validation", "test")
 
 
@@ -81,8 +83,10 @@ class Bars:
     """Most semitones up or down by which a phrase is moved, at random, in training."""
     styles: tuple[str, ...] = ()
     """The styles that a model is told of, and no other is read; none for all, untold."""
-    codec: Literal["phrase", "quartet", "drums"] = "phrase"
-    """What is read of a piece: one line, four voices, or the drums."""
+    codec: Literal["phrase", "quartet", "drums", "multitrack"] = "phrase"
+    """What is read of a piece: one line, four voices, the drums, or piano rolls of tracks."""
+    tracks: tuple[str, ...] = VOICES
+    """The tracks of piano rolls: these, or some of melody, drums, bass, guitar, piano, strings."""
     label: Literal["style", "mode", "metre"] = "style"
     """What they are: irish and german, major and minor, or 4/4 and 2/4."""
 
@@ -142,7 +146,7 @@ def frames(
 
 
 def phrases(
-    family: Callable[[Excerpt | Drums], Family],
+    family: Callable[[Phrased], Family],
     *,
     name: str,
     workdir: str | pathlib.Path,
@@ -156,8 +160,9 @@ def phrases(
     """As `events`, for `family(codec)`, which reads phrases; those measured are apart."""
     began = time.perf_counter()
     process = connected(options, bars.batch)
-    codec = make(bars.codec, bars=bars.bars, metres=bars.metres)
-    assert isinstance(codec, Excerpt | Drums)
+    more = {"tracks": bars.tracks, "low": LOW, "high": HIGH} if bars.codec == "multitrack" else {}
+    codec = make(bars.codec, bars=bars.bars, metres=bars.metres, **more)
+    assert isinstance(codec, Phrased)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
     cuts = lambda split, stride: cut(
         pieces[split], codec, stride, bars.styles, pieces[split].labels(bars.label)
@@ -188,7 +193,7 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
     """
     if hasattr(model.family, "vae"):
         return latent_pieces.held_out(model, spec, split, batch)
-    if isinstance(codec := model.codec, Excerpt | Drums):
+    if isinstance(codec := model.codec, Phrased):
         lines = corpus_pieces(spec, split, codec.whole)
         label = model.about["music"].get("label", "style")
         styles = getattr(model.family, "styles", ())

@@ -73,8 +73,10 @@ def run(
 
     def validate(params: Params) -> dict[str, float]:
         metrics = measure(params, "validation")
-        # what is descended: a likelihood, or that and what its latents are charged for
-        return {"valid": metrics["loss"], **{f"valid_{k}": v for k, v in metrics.items()}}
+        # what is descended: a likelihood, or that and what its latents are charged for; a game has
+        # no one loss to be best by
+        valid = {"valid": metrics["loss"]} if "loss" in metrics else {}
+        return valid | {f"valid_{k}": v for k, v in metrics.items()}
 
     trained = {
         "tx": adam.rule(steps),
@@ -90,7 +92,9 @@ def run(
     else:
         best = load(workdir, mesh=shard.mesh(model=options.model))
         test = {f"test_{key}": value for key, value in measure(best.params, "test").items()}
-        valid = {"valid_nll": measure(best.params, "validation")["nll"]}
+        valid = {}
+        if "test_nll" in test:
+            valid["valid_nll"] = measure(best.params, "validation")["nll"]
         more = finish(best, task.whole) if finish else {}
         metrics = {**test, **valid, **more, "best_step": best.about["step"], **outcome.figures}
         elsewhere = time.perf_counter() - began - outcome.here
@@ -121,6 +125,8 @@ def likelihood(
 
     def over(params: Params, split: str) -> dict[str, float]:
         metrics = measure(params, task.whole(split))
+        if len(model.objectives()) > 1:
+            return {key.replace("/", "_"): value for key, value in metrics.items()}
         return {key.partition("/")[2]: value for key, value in metrics.items()}
 
     return over

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.data.codecs.drums import Drums
-from zoo.data.codecs.phrase import Excerpt
+from zoo.data.codecs import Phrased
 from zoo.data.polyphonic import Arrays
 from zoo.errors import UsageError
 
 
 def cut(
     pieces: Sequence[np.ndarray],
-    codec: Excerpt | Drums,
+    codec: Phrased,
     stride: int = 1,
     styles: Sequence[str] = (),
     of: Sequence[str] = (),

@@ -110,7 +110,7 @@ class SeqGAN:
             "likelihood": Objective(self.likelihood, ("generator",), range(self.warm)),
             "discriminate": Objective(self.discriminate, ("critic",), range(self.warm, FOREVER)),
             "reinforce": Objective(self.reinforce, ("generator",), turns),
-            "follow": Objective(self.follow, ("policy",), tx=optax.sgd(self.trail)),
+            "trail": Objective(self.follow, ("policy",), tx=optax.sgd(self.trail)),
         }
 
     def likelihood(

@@ -1,13 +1,17 @@
 """Convolutions that write piano rolls bar by bar, and that read them (Dong et al. 2018).
 
 A pitch is a place in an octave and the octave, and a step a place in a bar: transposed convolutions
-go from coarse time to fine and from octaves to pitches, convolutions back. Axes: n row, u bar,
-s step of a bar, t step, k track, p pitch, o octave, c channel, z latent, y style.
+go from coarse time to fine and from octaves to pitches, convolutions back. Each is as long as its
+stride, as most of the paper's are, and so a product of matrices, as are its gradient and that one's
+gradient, which penalties ask for.
+Axes: n row, u bar, s step of a bar, t step, k track, p pitch, o octave, c channel, z latent,
+y style.
 """
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen import Dense
 
 from zoo.core import Array
 
@@ -35,8 +39,22 @@ class Line(nn.Module):
     def __call__(self, z: Array) -> Array:
         """[n, z] -> [n, u, z]."""
         size = z.shape[-1]
-        h = leaky(nn.Dense(2 * size, name="hidden")(z))
-        return nn.Dense(self.bars * size, name="bars")(h).reshape(len(z), self.bars, size)
+        h = leaky(Dense(2 * size, name="hidden")(z))
+        return Dense(self.bars * size, name="bars")(h).reshape(len(z), self.bars, size)
+
+
+def finer(x: Array, width: int, name: str) -> Array:
+    """Twice the steps: [n, s, o, c] -> [n, 2s, o, width]."""
+    n, s, o, _ = x.shape
+    x = Dense(2 * width, name=name)(x).reshape(n, s, o, 2, width)
+    return x.swapaxes(2, 3).reshape(n, 2 * s, o, width)
+
+
+def coarser(x: Array, steps: int, width: int, name: str) -> Array:
+    """So many steps at once: [n, s, o, c] -> [n, s / steps, o, width]."""
+    n, s, o, c = x.shape
+    x = x.reshape(n, s // steps, steps, o, c).swapaxes(2, 3)
+    return Dense(width, name=name)(x.reshape(n, s // steps, o, steps * c))
 
 
 class Writer(nn.Module):
@@ -50,14 +68,13 @@ class Writer(nn.Module):
     def __call__(self, z: Array, heard: tuple[Array, ...] = ()) -> Array:
         """Latents [n, z] -> logits [n, s, p]; `heard` is what else to go by, see `Ear`."""
         o, coarse = -(-self.pitches // OCTAVE), self.steps // 4
-        x = nn.Dense(coarse * o * self.width, name="enter")(z)
+        x = Dense(coarse * o * self.width, name="enter")(z)
         x = x.reshape(len(z), coarse, o, self.width)
         for i, width in enumerate((self.width, self.width // 2, self.width // 4)):
-            if i:
-                x = nn.ConvTranspose(width, (4, 3), (2, 1), name=f"finer_{i}")(x)
+            x = finer(x, width, f"finer_{i}") if i else x
             x = jnp.concatenate([x, *heard[i : i + 1]], axis=-1)
             x = leaky(nn.LayerNorm(name=f"norm_{i}")(x))
-        x = nn.Dense(OCTAVE, name="pitches")(x)
+        x = Dense(OCTAVE, name="pitches")(x)
         return x.reshape(len(z), self.steps, -1)[..., : self.pitches].astype(jnp.float32)
 
 
@@ -69,10 +86,9 @@ class Ear(nn.Module):
     @nn.compact
     def __call__(self, rolls: Array) -> tuple[Array, ...]:
         """Rolls [n, s, p, k] -> [n, s / 4, o, c], [n, s / 2, o, c], [n, s, o, c]."""
-        found = [leaky(nn.Conv(self.width, (1, 3), name="fine")(octaves(rolls)))]
-        for i in range(2):
-            found.append(leaky(nn.Conv(self.width, (4, 3), (2, 1), name=f"coarse_{i}")(found[-1])))
-        return tuple(reversed(found))
+        fine = leaky(Dense(self.width, name="fine")(octaves(rolls)))
+        half = leaky(coarser(fine, 2, self.width, "half"))
+        return leaky(coarser(half, 2, self.width, "quarter")), half, fine
 
 
 class Reader(nn.Module):
@@ -88,21 +104,17 @@ class Reader(nn.Module):
         A projection adds to the verdict what the features owe to the style (Miyato & Koyama 2018,
         arXiv:1802.05637, eq. 3).
         """
+        n, t = x.shape[:2]
         x = x.swapaxes(2, 3).astype(jnp.float32)
         begun = x - jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
-        chroma = octaves(x).reshape(*x.shape[:2], -1, OCTAVE * x.shape[-1]).sum(axis=2)
-        h = octaves(jnp.concatenate([x, begun], axis=-1))
-        h = leaky(nn.Dense(self.width // 2, name="pitches")(h))
-        harmony = nn.Dense(self.width // 2, name="chroma")(chroma)[:, :, None]
-        h = h + leaky(harmony)
-        h = leaky(nn.Conv(self.width // 2, (4, 3), (2, 1), name="finer")(h))
-        h = leaky(nn.Conv(self.width, (4, 3), (2, 1), name="coarser")(h))
-        h = h.reshape(*h.shape[:2], -1)
-        h = leaky(nn.Conv(2 * self.width, (self.steps // 4,), (self.steps // 4,), name="bar")(h))
-        h = leaky(nn.Conv(2 * self.width, (2,), name="bars")(h))
-        f = leaky(nn.Dense(2 * self.width, name="features")(h.reshape(len(h), -1)))
-        verdict = nn.Dense(1, name="verdict")(f)[:, 0]
+        chroma = octaves(x).sum(axis=2)  # of each track the pitch classes that sound
+        h = Dense(self.width, name="pitches")(octaves(jnp.concatenate([x, begun], axis=-1)))
+        h = leaky(h + Dense(self.width, name="chroma")(chroma)[:, :, None])
+        h = leaky(coarser(h, 4, 2 * self.width, "quarter"))
+        h = h.reshape(n, t // 4, 1, -1)
+        h = leaky(coarser(h, self.steps // 4, 4 * self.width, "bar")).reshape(n, -1)
+        f = leaky(Dense(4 * self.width, name="features")(h))
+        verdict = Dense(1, name="verdict")(f)[:, 0]
         if style is not None:
-            owed = nn.Dense(f.shape[-1], use_bias=False, name="styles")(style)
-            verdict += (owed * f).sum(axis=-1)
+            verdict += (Dense(f.shape[-1], use_bias=False, name="styles")(style) * f).sum(axis=-1)
         return verdict.astype(jnp.float32), f.astype(jnp.float32)

@@ -17,6 +17,8 @@ from zoo.data.codecs.pianoroll import Pianoroll
 from zoo.data.codecs.voices import Voices
 from zoo.errors import UsageError
 
+Phrased = Excerpt | Drums | Multitrack  # phrases, cut from the pieces of `whole`
+
 __all__ = [
     "CODECS",
     "Chorale",
@@ -29,6 +31,7 @@ __all__ = [
     "Multitrack",
     "Performance",
     "Phrase",
+    "Phrased",
     "Pianoroll",
     "Quartet",
     "Voices",

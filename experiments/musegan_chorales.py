@@ -1,0 +1,95 @@
+"""MuseGAN on two bars of Bach's chorales, told whether they are in major or in minor.
+
+python experiments/musegan_chorales.py --workdir runs/musegan_chorales
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from zoo.data.codecs import Multitrack
+from zoo.experiment import Bars, launch, phrases
+from zoo.models import MuseGAN
+from zoo.roll_figures import figures
+from zoo.train.loop import Options
+from zoo.train.optim import Adam
+
+BARS = Bars(
+    "chorales",
+    codec="multitrack",
+    metres=("4/4",),
+    batch=64,
+    styles=("major", "minor"),
+    label="mode",
+)
+
+
+def musegan_chorales(
+    workdir: Path = Path("runs/musegan_chorales"),
+    steps: int = 20_000,
+    given: tuple[str, ...] = (),
+    game: str = "relativistic",
+    neurons: Literal["none", "deterministic", "stochastic"] = "stochastic",
+    latent: int = 32,
+    width: int = 128,
+    reader: int = 64,
+    every: int = 5,
+    bars: Bars = BARS,
+    adam: Adam = Adam(5e-4),
+    options: Options = Options(ema=0.999, save_every=1000),
+    samples: int = 8,
+    drawn: int = 256,
+    name: str = "musegan_chorales",
+) -> dict[str, Any]:
+    """Trains a GAN of piano rolls, and measures how like real ones its phrases are.
+
+    Args:
+        workdir: where everything about the run is kept; the same one goes on.
+        steps: of the critic; the generator takes every fifth.
+        given: tracks that are not written but accompanied.
+        game: how critic and generator are paired: minimax, non-saturating, least-squares,
+            wasserstein, wasserstein-slope, hinge or relativistic.
+        neurons: how rolls are made binary.
+        latent: of each of the latents that a bar is made of.
+        width: of the generator.
+        reader: of the critic.
+        every: steps of the critic for one of the generator.
+        bars: the corpus and how it is cut.
+        adam: the optimiser.
+        options: how the run is run.
+        samples: pieces to write at the end.
+        drawn: phrases to draw for the comparison.
+        name: what the result is called.
+    """
+
+    def family(codec: Any) -> MuseGAN:
+        assert isinstance(codec, Multitrack)
+        return MuseGAN(
+            codec.tracks,
+            given,
+            codec.bars,
+            codec.bar,
+            codec.shape[1],
+            bars.styles,
+            latent,
+            width,
+            reader,
+            every,
+            neurons,
+            game,
+        )
+
+    return phrases(
+        family,
+        name=name,
+        workdir=workdir,
+        steps=steps,
+        bars=bars,
+        adam=adam,
+        options=options,
+        samples=0 if given else samples,
+        finish=lambda model, whole: figures(model, whole, drawn),
+    )
+
+
+if __name__ == "__main__":
+    launch(musegan_chorales)
