@@ -25,14 +25,14 @@ BARS = Bars(
 
 def musegan_chorales(
     workdir: Path = Path("runs/musegan_chorales"),
-    steps: int = 20_000,
+    steps: int = 8000,
     given: tuple[str, ...] = (),
     game: str = "relativistic",
-    neurons: Literal["none", "deterministic", "stochastic"] = "stochastic",
+    neurons: Literal["none", "deterministic", "stochastic"] = "deterministic",
     latent: int = 32,
     width: int = 128,
     reader: int = 64,
-    every: int = 5,
+    every: int = 1,
     bars: Bars = BARS,
     adam: Adam = Adam(5e-4),
     options: Options = Options(ema=0.999, save_every=1000),
@@ -44,7 +44,7 @@ def musegan_chorales(
 
     Args:
         workdir: where everything about the run is kept; the same one goes on.
-        steps: of the critic; the generator takes every fifth.
+        steps: batches to train on.
         given: tracks that are not written but accompanied.
         game: how critic and generator are paired: minimax, non-saturating, least-squares,
             wasserstein, wasserstein-slope, hinge or relativistic.

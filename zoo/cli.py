@@ -30,7 +30,11 @@ def sample(
     span: tuple[int, int] | None = None,
     grammar: bool = True,
     best_of: int = 1,
+    judge: Literal["likelihood", "critic"] = "likelihood",
     beam: int | None = None,
+    style: str | None = None,
+    metre: str | None = None,
+    program: str | None = None,
     out: pathlib.Path = pathlib.Path("samples"),
 ) -> None:
     """Write pieces: MIDI, WAV, piano roll and score, and a page to hear them on.
@@ -50,8 +54,12 @@ def sample(
         span: the steps of the primer to write anew, from the first up to the second, or, where a
             model writes phrases, all of those that these steps are in.
         grammar: draw nothing but what the codec writes, so that every piece is music.
-        best_of: draw that many for each piece, and keep the likeliest.
+        best_of: draw that many for each piece, and keep the likeliest, or what `judge` likes best.
+        judge: whether likelihood or the model's critic says which of them is kept.
         beam: search for the likeliest pieces, with that many beginnings kept, instead of drawing.
+        style: of the styles that the model knows, the one to write in.
+        metre: of every bar, such as 3/4, where the model writes note by note with its metre.
+        program: of every note, a General MIDI name or number, or drums, where it writes that too.
         out: where to put them.
     """
     from zoo.data.read import asked
@@ -72,7 +80,10 @@ def sample(
         span=span,
         grammar=grammar,
         best_of=best_of,
+        judge=judge,
         beam=beam,
+        style=style,
+        fixed={k: v for k, v in (("metre", metre), ("instrument", program)) if v is not None},
     )
     page = gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

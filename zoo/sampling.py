@@ -19,6 +19,7 @@ from zoo.errors import UsageError
 from zoo.nn.beam import beam
 from zoo.nn.decode import Draw, bucket
 from zoo.nn.grammar import Grammar
+from zoo.nn.styles import any_style
 
 ALPHA = 1.0  # beams compare by likelihood per event, nearly: or else the shortest piece wins
 
@@ -62,6 +63,10 @@ class Sampler:
         return jax.jit(self.family.log_prob)
 
     @functools.cached_property
+    def _score(self) -> Callable[..., jax.Array]:
+        return jax.jit(self.family.score)
+
+    @functools.cached_property
     def _search(self) -> Callable[..., tuple[jax.Array, jax.Array]]:
         def search(params: Params, **options: Any) -> tuple[jax.Array, jax.Array]:
             step, start = self.family.stepper(params), self.family.start(1)
@@ -80,11 +85,15 @@ class Sampler:
         free: np.ndarray | None = None,
         legal: bool = True,
         best_of: int = 1,
+        judge: str = "likelihood",
+        style: int | None = None,
+        fixed: np.ndarray | None = None,
     ) -> np.ndarray:
         """Draws events [n, length] or frames [n, length, k]; row i is a function of seed and i.
 
-        Of `best_of` rows drawn for each the likeliest is kept, by log-likelihood per event, its end
-        among them, or per frame.
+        Of `best_of` rows drawn for each one is kept: the likeliest, by log-likelihood per event,
+        its end among them, or per frame; or the one that a critic, as `judge`, holds most real.
+        All are of a `style`, by its place, and have what is `fixed` [k] in every frame.
 
         Raises:
           UsageError: what the family cannot do, or a primer that does not fit.
@@ -97,36 +106,59 @@ class Sampler:
             draw.no_repeat is None or self.takes("grammar"),
             f"{self.name} writes frames, and no_repeat is about events: leave it out.",
         )
+        heard = self.takes("tracks") and bool(self.family.given)
         demand(
-            primer is None or self.takes("primer"),
+            primer is None or self.takes("primer") or heard,
             f"{self.name} writes whole phrases and goes on from nothing: leave the primer out.",
         )
         size = length or (self.family.length if free is None else len(free))
         grammar = self.grammar.within(size) if legal and self.grammar else None
-        begin = self.begin(primer, size, legal, inside=free is not None)
-        asked = {"primer": begin, "free": free, "grammar": grammar}
+        asked = {"free": free, "grammar": grammar, "fixed": fixed}
+        if heard:
+            asked["tracks"] = primer
+        else:
+            asked["primer"] = self.begin(primer, size, legal, inside=free is not None)
         given = {name: value for name, value in asked.items() if value is not None}
         # what is not written from left to right cannot be cropped
         room = bucket(size) if self.takes("primer") and not self.takes("free") else size
         rng, count = jax.random.key(seed), n * best_of
+        styles: Any = None if style is None else np.full(count, style, np.int32)
+        if style is None and judge == "critic":  # who is to judge them must know
+            styles = any_style(rng, count, getattr(self.family, "styles", ()))
+        given |= {} if styles is None else {"style": styles}
         rows = self._draw(self.params, rng, n=count, length=room, draw=draw, **given)
-        return self.best(np.asarray(rows), best_of, size)[:, :size]
+        return self.best(np.asarray(rows)[:, :size], best_of, judge, styles)
 
-    def best(self, rows: np.ndarray, of: int, size: int) -> np.ndarray:
-        """The likeliest of every `of` rows, by their first `size` steps."""
+    def best(self, rows: np.ndarray, of: int, judge: str, style: Any = None) -> np.ndarray:
+        """The best of every `of` rows, by a judge: their likelihood, or the family's critic."""
         if of == 1:
             return rows
+        worth = self.verdicts if judge == "critic" else self.rates
+        best = worth(rows, style).reshape(-1, of).argmax(axis=1)
+        return rows[np.arange(len(best)) * of + best]
+
+    def verdicts(self, rows: np.ndarray, style: Any = None) -> np.ndarray:
+        """The critic's verdicts [n] on rows: the higher, the more real they look to it."""
+        demand(
+            "critic" in self.params,
+            f"{self.name} has no critic: leave --judge out, or load a model that has one, such as "
+            "a MuseGAN.",
+        )
+        return np.asarray(self._score(self.params, rows, style))
+
+    def rates(self, rows: np.ndarray, style: Any = None) -> np.ndarray:
+        """The log-likelihood per event, or per frame, of rows [n]."""
         demand(
             hasattr(self.family, "log_prob"),
-            f"{self.name} does not say how likely music is: leave --best-of out.",
+            f"{self.name} does not say how likely music is: leave --best-of out"
+            + (", or judge by its critic." if "critic" in self.params else "."),
         )
-        mask = np.broadcast_to(np.arange(rows.shape[1]) < size, rows.shape[:2])
-        if rows.ndim == 2:
-            ends = rows == BOUNDARY
-            mask = mask & (np.cumsum(ends, axis=1) - ends == 0)
-        rate = np.asarray(self._log_prob(self.params, rows, mask)) / mask.sum(axis=1)
-        best = rate.reshape(-1, of).argmax(axis=1)
-        return rows[np.arange(len(best)) * of + best]
+        mask = np.ones(rows.shape[:2], bool)
+        if rows.ndim == 2 or getattr(self.family, "ends", False):
+            ends = (rows == BOUNDARY).reshape(*mask.shape, -1).all(axis=2)
+            mask = np.cumsum(ends, axis=1) - ends == 0
+        told = {} if style is None else {"style": style}
+        return np.asarray(self._log_prob(self.params, rows, mask, **told)) / mask.sum(axis=1)
 
     def search(
         self,

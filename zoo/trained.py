@@ -3,8 +3,9 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ from jax.sharding import Mesh
 from zoo.core import BOUNDARY, Family, Params
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.chorale import VOICES
+from zoo.data.codecs.compound import Compound
 from zoo.data.codecs.phrase import Phrase
 from zoo.data.codecs.voices import Voices
 from zoo.data.refusal import Refused
@@ -66,19 +68,28 @@ class Trained:
         span: tuple[int, int] | None = None,
         grammar: bool = True,
         best_of: int = 1,
+        judge: Literal["likelihood", "critic"] = "likelihood",
         beam: int | None = None,
+        style: str | None = None,
+        fixed: Mapping[str, str | int] = MappingProxyType({}),
     ) -> "list[NoteSequence]":
         """Writes `n` pieces, none empty.
 
         Args:
           length: the most events or steps of a piece; by default what the family is made for.
-          primer: what every piece goes on from, or, with `rewrite` or `span`, is a version of.
+          primer: what every piece goes on from, or, with `rewrite` or `span`, is a version of; or
+            what has the tracks that a model writes others to.
           rewrite: the voices that are written anew: soprano, alto, tenor, bass; by default all.
           span: the steps in which they are, from the first up to the second; by default all.
           grammar: whether to draw nothing but what the codec writes.
-          best_of: how many to draw for each piece, of which the likeliest per event is kept.
+          best_of: how many to draw for each piece, of which one is kept.
+          judge: by what: the likeliest per event, or the one that the model's critic holds most
+            real.
           beam: how many beginnings to keep in a search for the likeliest pieces, instead of
             drawing; the best `n` that it ends with, which may be fewer.
+          style: by name, where the model knows styles; by default any.
+          fixed: what is the same in every note, by its name in a Compound codec, such as
+            {"metre": "3/4", "instrument": "flute"}.
 
         Raises:
           UsageError: what does not fit together, or the family does not do.
@@ -99,10 +110,35 @@ class Trained:
                 return pieces[:n]
         else:
             given |= {"free": self.cells(begin, rewrite, span), "best_of": best_of, "draw": draw}
+            given |= {"judge": judge, "style": self.styled(style), "fixed": self.fixed(fixed)}
             for rows in (n, 2 * n, 8 * n):  # row i does not depend on how many there are
                 if len(pieces := self._heard(self.sampler.draw(rows, seed, **given))) >= n:
                     return pieces[:n]
         raise ZooError("the model writes pieces without notes: train it for longer.")
+
+    def styled(self, name: str | None) -> int | None:
+        """The place of a style among those that the model knows. Raises UsageError for others."""
+        if name is None:
+            return None
+        known = getattr(self.family, "styles", ())
+        demand(
+            name in known and self.sampler.takes("style"),
+            f"{self.sampler.name} knows no style {name!r}: it knows {', '.join(known) or 'none'}.",
+        )
+        return known.index(name)
+
+    def fixed(self, values: Mapping[str, str | int]) -> np.ndarray | None:
+        """The values [k] of a row of the codec, BOUNDARY where they are not given."""
+        if not values:
+            return None
+        codec = self.codec
+        if not (isinstance(codec, Compound) and self.sampler.takes("fixed")):
+            raise UsageError(
+                f"{self.sampler.name} writes no {' or '.join(values)} with its notes: leave that "
+                "out, or load a model of the Compound codec, such as a SeqGAN."
+            )
+        tokens = {name: codec.value(name, value) for name, value in values.items()}
+        return np.array([tokens.get(name, BOUNDARY) for name in codec.columns], np.int32)
 
     def _heard(self, arrays: Iterable[np.ndarray]) -> "list[NoteSequence]":
         """The music of the arrays that are not silent."""
@@ -128,6 +164,8 @@ class Trained:
             raise UsageError(
                 f"the primer does not suit the {type(codec).__name__} codec: {refused}"
             ) from refused
+        if isinstance(self.codec, Compound):
+            return array[:-1]  # its last row is the end
         return array if array.ndim > 1 else array[array != BOUNDARY]
 
     def cells(

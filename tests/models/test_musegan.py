@@ -28,7 +28,13 @@ def born(family):
 
 @pytest.mark.parametrize(
     ("latent", "moves"),
-    [(0, {"lead", "bass"}), (1, {"lead", "bass"}), (2, {"lead"}), (3, {"bass"}), (4, {"lead"})],
+    [
+        (0, {"melody", "bass"}),
+        (1, {"melody", "bass"}),
+        (2, {"melody"}),
+        (3, {"bass"}),
+        (4, {"melody"}),
+    ],
 )
 def test_a_latent_moves_the_tracks_it_is_of(latent, moves):
     params = born(TINY)
@@ -52,7 +58,7 @@ def test_what_goes_on_differs_from_bar_to_bar_and_what_stays_does_not():
 
 
 def test_tracks_that_are_given_stay_and_are_heard():
-    family = with_(given=("lead",))
+    family = with_(given=("melody",))
     params, rolls = born(family), family.example(6)["tokens"]
     draw = Draw(temperature=0)
     sample = lambda tracks: family.sample(params, KEY, 6, style=STYLE, tracks=tracks, draw=draw)
@@ -134,8 +140,8 @@ def test_octaves_are_twelve_semitones_and_the_last_is_filled():
     [
         ({"game": "poker"}, "choose from minimax"),
         ({"neurons": "mirror"}, "choose from none"),
-        ({"given": ("drums",)}, "there are lead, bass"),
-        ({"given": ("lead", "bass")}, "leave one to be written"),
+        ({"given": ("drums",)}, "there are melody, bass"),
+        ({"given": ("melody", "bass")}, "leave one to be written"),
         ({"steps": 6}, "quarters of a bar"),
         ({"latent": 0}, "latent is 0"),
     ],
@@ -150,5 +156,5 @@ def test_what_samples_want_is_said():
         TINY.sample(born(TINY), KEY, 1, length=3)
     with pytest.raises(UsageError, match="given: none"):
         TINY.sample(born(TINY), KEY, 1, tracks=TINY.example(1)["tokens"])
-    with pytest.raises(UsageError, match="given: lead"):
-        with_(given=("lead",)).sample({}, KEY, 1)
+    with pytest.raises(UsageError, match="given: melody"):
+        with_(given=("melody",)).sample({}, KEY, 1)

@@ -114,7 +114,7 @@ def test_the_policy_goes_a_fifth_of_the_way():
     params["policy"] = jax.tree.map(jnp.zeros_like, params["policy"])
     loss = lambda policy: family.follow({**params, "policy": policy}, {}, KEY, None)[0]
     grads = jax.grad(loss)(params["policy"])
-    updates, _ = family.objectives()["follow"].tx.update(grads, family_state(family, params))
+    updates, _ = family.objectives()["trail"].tx.update(grads, family_state(family, params))
     for moved, goal in zip(
         jax.tree.leaves(updates), jax.tree.leaves(params["generator"]), strict=True
     ):
@@ -122,7 +122,7 @@ def test_the_policy_goes_a_fifth_of_the_way():
 
 
 def family_state(family, params):
-    return family.objectives()["follow"].tx.init(params["policy"])
+    return family.objectives()["trail"].tx.init(params["policy"])
 
 
 def test_what_is_fixed_or_given_stays():

@@ -82,8 +82,8 @@ class MuseGAN:
     latent: int = 32
     width: int = 128
     reader: int = 64
-    every: int = 5
-    neurons: str = "stochastic"
+    every: int = 1
+    neurons: str = "deterministic"
     game: str = "relativistic"
 
     def __post_init__(self) -> None:
@@ -252,7 +252,7 @@ class MuseGAN:
 
 
 TINY = MuseGAN(
-    tracks=("lead", "bass"),
+    tracks=("melody", "bass"),
     bars=2,
     steps=4,
     pitches=14,

@@ -12,6 +12,7 @@ of many epochs; the roll-out policy trails by a fifth of the way at every move, 
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 import jax
@@ -182,7 +183,14 @@ class SeqGAN:
     def log_prob(
         self, params: Params, tokens: Array, mask: Array, style: Array | None = None
     ) -> Array:
-        """Log-likelihood [b] in nats of the rows [b, t, k] in the mask [b, t]."""
+        """Log-likelihood [b] in nats of the rows [b, t, k] in the mask [b, t].
+
+        Without a `style`, that of the mixture of all, equally likely.
+        """
+        if self.styles and style is None:
+            each = lambda y: self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
+            mixed = jax.lax.map(each, jnp.arange(len(self.styles)))
+            return jax.nn.logsumexp(mixed, axis=0) - math.log(len(self.styles))
         log_p, _ = self.rated(params, tokens, shares(style, self.styles))
         return (log_p * mask).sum(axis=1)
 

@@ -16,6 +16,7 @@ from flax.linen import Dense
 from zoo.core import Array
 
 OCTAVE = 12
+QUIET = -2.0  # the logits of keys at birth: most of them are up in any music
 SLOPE = 0.2  # of the rectifiers below 0
 
 
@@ -74,7 +75,7 @@ class Writer(nn.Module):
             x = finer(x, width, f"finer_{i}") if i else x
             x = jnp.concatenate([x, *heard[i : i + 1]], axis=-1)
             x = leaky(nn.LayerNorm(name=f"norm_{i}")(x))
-        x = Dense(OCTAVE, name="pitches")(x)
+        x = Dense(OCTAVE, name="pitches", bias_init=nn.initializers.constant(QUIET))(x)
         return x.reshape(len(z), self.steps, -1)[..., : self.pitches].astype(jnp.float32)
 
 
