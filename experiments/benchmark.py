@@ -34,7 +34,15 @@ import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
 from zoo.errors import UsageError
 from zoo.experiment import launch
-from zoo.models import LSTM, AttentionRNN, LatentDiffusion, MusicVAE, Transformer
+from zoo.models import (
+    LSTM,
+    AttentionRNN,
+    LatentDiffusion,
+    MuseGAN,
+    MusicVAE,
+    SeqGAN,
+    Transformer,
+)
 from zoo.results import provenance, write
 from zoo.train import hosts, precision, shard
 from zoo.train.optim import optimizers
@@ -48,6 +56,7 @@ class Case(NamedTuple):
     family: Family
     batch: int
     bf16: bool = False
+    steps: int = 1  # that are timed as one, from the first: a game may take several moves
 
 
 PRESETS = {
@@ -61,6 +70,10 @@ PRESETS = {
     ),
     "music-vae-2bar": Case(MusicVAE(vocab=90, anneal=0.0), 512),
     "latent-diffusion-anchor": Case(LatentDiffusion(MusicVAE(latent=512), axes=512), 64),
+    # five moves of the critic and one of the generator
+    "musegan-anchor": Case(MuseGAN(every=5), 64, steps=5),
+    # 16 roll-outs of 20 tokens out of 5,000, a move of the critic and of the policy besides
+    "seqgan-anchor": Case(SeqGAN((5000,), warm=0, tutor=0, every=1, ends=False), 64),
     "transformer-1024": Case(Transformer(vocab=130, width=256, layers=6, heads=8, length=1024), 8),
 }
 BF16 = {f"{name}-bf16": case._replace(bf16=True) for name, case in PRESETS.items()}
@@ -106,37 +119,43 @@ def matmul() -> Callable[[], object]:
 
 
 class Trainer:
-    """A family, its state and its compiled step; calling it takes one step."""
+    """A family, its state and its compiled steps; calling it takes those of the case."""
 
     def __init__(self, case: Case) -> None:
         begin = time.perf_counter()
-        family, n, bf16 = case
+        family, n, bf16, steps = case
         mesh, tx = shard.mesh(), optimizers(family, optax.adam(1e-3))
         self.batch = shard.spread(mesh, family.example(n))
         start = functools.partial(init, family, tx, jax.random.key(0), family.example(n))
         where = shard.place(mesh, jax.eval_shape(start))
         self.state = jax.jit(start, out_shardings=where)()
-        step = functools.partial(
-            make_step(family, tx, context=precision.context(bf16)), due=due(family, 0)
-        )
-        placed = (where, NamedSharding(mesh, P()))
-        jitted = jax.jit(step, donate_argnums=0, out_shardings=placed)
-        program = jitted.trace(self.state, self.batch)
-        self.flops = flops(program.jaxpr.jaxpr)
-        self.step = program.lower().compile()
+        step = make_step(family, tx, context=precision.context(bf16))
+        placed: Any = {"donate_argnums": 0, "out_shardings": (where, NamedSharding(mesh, P()))}
+        jitted = jax.jit(step, static_argnames="due", **placed)
+        cadence = [due(family, i) for i in range(steps)]
+        programs = {now: jitted.trace(self.state, self.batch, due=now) for now in {*cadence}}
+        self.flops = sum(flops(programs[now].jaxpr.jaxpr) for now in cadence)
+        compiled = {now: program.lower().compile() for now, program in programs.items()}
+        self.steps = [compiled[now] for now in cadence]
         jax.block_until_ready(self())
         self.first = time.perf_counter() - begin
 
     def __call__(self) -> Metrics:
-        self.state, metrics = self.step(self.state, self.batch)
+        metrics: Metrics = {}
+        for step in self.steps:
+            self.state, metrics = step(self.state, self.batch)
         return metrics
 
     @property
     def memory(self) -> int:
         """Bytes in use at once on all devices: state, batch, and what the step needs besides."""
-        need: Any = self.step.memory_analysis()
-        held = need.argument_size_in_bytes + need.output_size_in_bytes - need.alias_size_in_bytes
-        return (held + need.temp_size_in_bytes) * jax.device_count()
+
+        def held(step: Any) -> int:
+            need = step.memory_analysis()
+            kept = need.argument_size_in_bytes + need.output_size_in_bytes
+            return kept - need.alias_size_in_bytes + need.temp_size_in_bytes
+
+        return max(map(held, self.steps)) * jax.device_count()
 
 
 def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], int]:
@@ -182,7 +201,7 @@ def repeated(run: Callable[[], object], rounds: int) -> list[float]:
 
 def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, Any]:
     trainer, product = Trainer(case), matmul()
-    other = importlib.import_module("peers").torch_step(*case) if peer else None
+    other = importlib.import_module("peers").torch_step(*case[:3]) if peer else None
     jax.block_until_ready(product())
     limits, steps, others = [], [], []
     for _ in range(rounds):

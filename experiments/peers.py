@@ -6,13 +6,13 @@ from typing import Any
 import jax
 import numpy as np
 import torch
+from peer_descent import Step, descend
+from peer_games import musegan, seqgan
 
 from zoo.core import Family
-from zoo.models import LSTM, AttentionRNN, MusicVAE, Transformer
+from zoo.models import LSTM, AttentionRNN, MuseGAN, MusicVAE, SeqGAN, Transformer
 
-Step = Callable[[], float]
 Next = Callable[[torch.Tensor, int], torch.Tensor]  # event [1] at t -> next one's logits [1, v]
-CLIP = 1.0  # as the shared step clips
 
 
 def lstm_net(family: LSTM) -> torch.nn.ModuleList:
@@ -203,35 +203,21 @@ class VAE(torch.nn.Module):
 def music_vae(family: MusicVAE, n: int) -> Step:
     net, tokens = VAE(family), torch.randint(family.vocab, (n, family.length))
     hot = torch.nn.functional.one_hot(tokens, family.vocab).float()
-    return descend(net, lambda: net(tokens, hot))
+    return descend(net.parameters(), lambda: net(tokens, hot))
 
 
 def trainer(net: torch.nn.Module, logits: Callable[[], torch.Tensor], tokens: torch.Tensor) -> Step:
     """One training step of `net`, whose `logits` [b, t, v] are to predict `tokens` [b, t]."""
     entropy = torch.nn.functional.cross_entropy
-    return descend(net, lambda: entropy(logits().flatten(0, 1), tokens.flatten()))
-
-
-def descend(net: torch.nn.Module, objective: Callable[[], torch.Tensor]) -> Step:
-    """One training step of `net` on an objective."""
-    weights = list(net.parameters())
-    adam = torch.optim.Adam(weights, lr=1e-3)
-
-    def step() -> float:
-        adam.zero_grad()
-        loss = objective()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, CLIP)
-        adam.step()
-        return loss.item()
-
-    return step
+    return descend(net.parameters(), lambda: entropy(logits().flatten(0, 1), tokens.flatten()))
 
 
 PEERS: dict[type, Callable[..., Step]] = {
     LSTM: lstm,
     AttentionRNN: attention_rnn,
+    MuseGAN: musegan,
     MusicVAE: music_vae,
+    SeqGAN: seqgan,
     Transformer: transformer,
 }
 LOOPS: dict[type, Callable[..., Next]] = {LSTM: lstm_loop, Transformer: transformer_loop}

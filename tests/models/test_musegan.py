@@ -86,7 +86,7 @@ def test_neurons_decide_and_pass_the_gradient_straight_through(neurons):
         return (family.neural({"generator": generator}, KEY, real, style) * weights).sum()
 
     def likely(generator):
-        logits, _ = family.logits({"generator": generator}, KEY, 6, None, style)
+        logits, _ = family.logits({"generator": generator}, KEY, jnp.arange(6), None, style)
         return (jax.nn.sigmoid(logits) * weights).sum()
 
     rolls = family.neural(params, KEY, real, style)
@@ -100,14 +100,14 @@ def test_stochastic_neurons_are_on_as_often_as_they_say():
     family, n = with_(neurons="stochastic"), 400
     params = born(family)
     style = jnp.zeros((n, 2)).at[:, 0].set(1.0)
-    logits, _ = TINY.logits(params, KEY, n, None, style)
+    logits, _ = TINY.logits(params, KEY, jnp.arange(n), None, style)
     drawn = family.neural(params, KEY, jnp.zeros((n, 8, 2, 14)), style)
     np.testing.assert_allclose(drawn.mean(), jax.nn.sigmoid(logits).mean(), atol=0.005)
 
 
 def test_the_coldest_samples_are_what_is_likelier_than_not():
     params = born(TINY)
-    logits, _ = TINY.logits(params, KEY, 6, None, jax.nn.one_hot(STYLE, 2))
+    logits, _ = TINY.logits(params, KEY, jnp.arange(6), None, jax.nn.one_hot(STYLE, 2))
     cold = TINY.sample(params, KEY, 6, style=STYLE, draw=Draw(temperature=0))
     np.testing.assert_array_equal(cold, logits > 0)
 

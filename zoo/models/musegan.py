@@ -25,6 +25,7 @@ from zoo.core import FOREVER, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.nn.adversarial import GAMES, Critic, Game, collapse
 from zoo.nn.decode import Draw
+from zoo.nn.numbered import numbered
 from zoo.nn.rolls import Ear, Line, Reader, Writer
 from zoo.nn.styles import any_style, shares
 
@@ -188,7 +189,7 @@ class MuseGAN:
 
     def neural(self, params: Params, rng: Key, rolls: Array, style: Array | None) -> Array:
         """Rolls [n, t, k, p] as the critic is shown them, from latents; `rolls` has those given."""
-        logits, u = self.logits(params, rng, len(rolls), rolls, style)
+        logits, u = self.logits(params, rng, numbered(rolls), rolls, style)
         p = jax.nn.sigmoid(logits)
         if self.neurons != "none":
             on = p > (0.5 if self.neurons == "deterministic" else u)
@@ -196,11 +197,11 @@ class MuseGAN:
         return self.filled(p, rolls)
 
     def logits(
-        self, params: Params, rng: Key, n: int, rolls: Array | None, style: Array | None
+        self, params: Params, rng: Key, numbers: Array, rolls: Array | None, style: Array | None
     ) -> tuple[Array, Array]:
-        """Logits [n, t, k, p] of the tracks that are written, and a uniform number for each; row i
-        is a function of `rng` and i."""
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
+        """Logits [n, t, k, p] of the tracks that are written, and a uniform number for each: those
+        of a row are a function of `rng` and its number."""
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, numbers)
         shape = 2 + 2 * len(self.free), self.latent
         z = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
         logits = self.writer.apply({"params": params["generator"]}, z, style, rolls)
@@ -243,7 +244,7 @@ class MuseGAN:
         if tracks is not None:
             tracks = jnp.broadcast_to(tracks, (n, *tracks.shape[-3:]))
         style = any_style(rng, n, self.styles) if style is None else style
-        logits, u = self.logits(params, rng, n, tracks, shares(style, self.styles))
+        logits, u = self.logits(params, rng, jnp.arange(n), tracks, shares(style, self.styles))
         if self.neurons == "deterministic" or draw.greedy:
             sounds = logits > 0
         else:

@@ -24,6 +24,7 @@ from zoo.errors import UsageError
 from zoo.nn.adversarial import GAMES, Game, collapse
 from zoo.nn.decode import Draw, uniforms
 from zoo.nn.likelihood import mean_nll
+from zoo.nn.numbered import numbered
 from zoo.nn.rollout import Go, values
 from zoo.nn.rows import Reading, RowLSTM
 from zoo.nn.styles import any_style, shares
@@ -127,7 +128,7 @@ class SeqGAN:
         """What the critic descends: to tell the batch from as many sequences of the generator."""
         style = shares(batch.get("style"), self.styles)
         real = batch["tokens"]
-        fake = self.written(params["generator"], rng, style, len(real))
+        fake = self.written(params["generator"], rng, style, real)
         both = lambda x: None if x is None else jnp.concatenate([x, x])
         key = None if step is None else jax.random.fold_in(rng, 1)
         verdicts, features = self.judge(params, jnp.concatenate([real, fake]), both(style), key)
@@ -141,7 +142,7 @@ class SeqGAN:
         how much more it is worth than is usual at its step."""
         style = shares(batch.get("style"), self.styles)
         held = jax.lax.stop_gradient(params)
-        rows = self.written(held["generator"], rng, style, len(batch["tokens"]))
+        rows = self.written(held["generator"], rng, style, batch["tokens"])
         worth = self.worth(held, rows, style, jax.random.fold_in(rng, 1))
         before = jnp.pad(rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=BOUNDARY + 1)
         drawn = (before != BOUNDARY) | (not self.ends)
@@ -172,9 +173,10 @@ class SeqGAN:
         judge = lambda whole: jax.nn.sigmoid(self.judge(params, whole, again(len(whole)))[0])
         return values(go, states, rows, judge, rng, self.rollouts)
 
-    def written(self, generator: Params, rng: Key, style: Array | None, n: int) -> Array:
-        """Sequences [n, t, k] of the styles [n, y]."""
-        return self.write(self.writer.stepper(generator, style), rng, n, self.length)
+    def written(self, generator: Params, rng: Key, style: Array | None, real: Array) -> Array:
+        """As many sequences [n, t, k] as real ones, of the styles [n, y]."""
+        go = self.writer.stepper(generator, style)
+        return self.write(go, rng, numbered(real), self.length)
 
     def rated(self, params: Params, rows: Array, style: Array | None) -> tuple[Array, Array]:
         """For each row [b, t]: its log-likelihood, and the share of its values held likeliest."""
@@ -230,16 +232,18 @@ class SeqGAN:
         style = any_style(rng, n, self.styles) if style is None else style
         told = shares(style, self.styles)
         go = self.writer.stepper(params["generator"], told, draw, fixed)
-        return self.write(go, rng, n, length or self.length, primer)
+        return self.write(go, rng, jnp.arange(n), length or self.length, primer)
 
-    def write(self, go: Go, rng: Key, n: int, length: int, primer: Array | None = None) -> Array:
-        """Sequences [n, t, k] by a stepper of the writer."""
-        k = len(self.sizes)
+    def write(
+        self, go: Go, rng: Key, numbers: Array, length: int, primer: Array | None = None
+    ) -> Array:
+        """Sequences [n, t, k] of those numbers, by a stepper of the writer."""
+        n, k = len(numbers), len(self.sizes)
         forced = jnp.zeros((n, length, k), jnp.int32)
         if primer is not None:
             given = jnp.broadcast_to(primer, (n, *primer.shape[-2:]))[:, :length]
             forced = forced.at[:, : given.shape[1]].set(given.astype(jnp.int32))
-        u = uniforms(rng, n, length * k).reshape(length, k, n).swapaxes(1, 2)
+        u = uniforms(rng, numbers, length * k).reshape(length, k, n).swapaxes(1, 2)
 
         def one(now: tuple[Reading, Array], inputs: tuple[Array, Array]):
             u, forced = inputs

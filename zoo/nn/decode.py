@@ -127,13 +127,17 @@ def invert(mass: Array, u: Array) -> Array:
     return jnp.argmax(total > goal, axis=-1).astype(jnp.int32)
 
 
-def uniforms(rng: Key, n: int, length: int) -> Array:
-    """Uniform numbers [length, n]: the one at (t, i) is a function of `rng`, i and t alone."""
+def uniforms(rng: Key, n: int | Array, length: int) -> Array:
+    """Uniform numbers [length, n]: the one at (t, i) is a function of `rng`, i and t alone.
+
+    `n` is how many rows there are, or their numbers [n].
+    """
 
     def one(key: Key, t: Array) -> Array:
         return jax.random.uniform(jax.random.fold_in(key, t))
 
-    rows = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
+    numbers = jnp.arange(n) if isinstance(n, int) else n
+    rows = jax.vmap(jax.random.fold_in, (None, 0))(rng, numbers)
     return jax.vmap(jax.vmap(one, (0, None)), (None, 0))(rows, jnp.arange(length))
 
 
