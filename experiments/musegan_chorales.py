@@ -28,14 +28,14 @@ def musegan_chorales(
     steps: int = 8000,
     given: tuple[str, ...] = (),
     game: str = "relativistic",
-    neurons: Literal["none", "deterministic", "stochastic"] = "deterministic",
+    neurons: Literal["none", "deterministic", "stochastic", "single"] = "single",
     latent: int = 32,
     width: int = 128,
     reader: int = 64,
     every: int = 1,
     bars: Bars = BARS,
     adam: Adam = Adam(5e-4),
-    options: Options = Options(ema=0.999, save_every=1000),
+    options: Options = Options(ema=0.99, save_every=1000),
     samples: int = 8,
     drawn: int = 256,
     name: str = "musegan_chorales",
@@ -48,7 +48,7 @@ def musegan_chorales(
         given: tracks that are not written but accompanied.
         game: how critic and generator are paired: minimax, non-saturating, least-squares,
             wasserstein, wasserstein-slope, hinge or relativistic.
-        neurons: how rolls are made binary.
+        neurons: how rolls are made binary; each of these tracks is a single voice.
         latent: of each of the latents that a bar is made of.
         width: of the generator.
         reader: of the critic.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.models.musegan import TINY
+from zoo.models.musegan import TINY, voiced
 from zoo.nn.adversarial import GAMES
 from zoo.nn.decode import Draw
 from zoo.nn.rolls import octaves
@@ -75,7 +75,7 @@ def test_tracks_that_are_given_stay_and_are_heard():
     np.testing.assert_array_equal(written, changed)
 
 
-@pytest.mark.parametrize("neurons", ["deterministic", "stochastic"])
+@pytest.mark.parametrize("neurons", ["deterministic", "stochastic", "single"])
 def test_neurons_decide_and_pass_the_gradient_straight_through(neurons):
     family = with_(neurons=neurons)
     params, real = born(family), jnp.zeros((6, 8, 2, 14))
@@ -87,13 +87,28 @@ def test_neurons_decide_and_pass_the_gradient_straight_through(neurons):
 
     def likely(generator):
         logits, _ = family.logits({"generator": generator}, KEY, jnp.arange(6), None, style)
-        return (jax.nn.sigmoid(logits) * weights).sum()
+        likely = voiced if neurons == "single" else jax.nn.sigmoid
+        return (likely(logits) * weights).sum()
 
     rolls = family.neural(params, KEY, real, style)
     assert set(np.unique(np.round(rolls, 6))) == {0.0, 1.0}
     one, two = (jax.grad(f)(params["generator"]) for f in (decided, likely))
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_voice_has_one_key_down_or_none():
+    family = with_(neurons="single")
+    params = family.init(KEY, family.example(2))  # most keys are up
+    rolls = family.sample(params, KEY, 40, style=jnp.zeros(40, int))
+    assert set(np.unique(rolls.sum(axis=-1))) == {0, 1}
+    logits, _ = family.logits(params, KEY, jnp.arange(40), None, jax.nn.one_hot(jnp.zeros(40), 2))
+    down = np.asarray(rolls).any(axis=-1)
+    np.testing.assert_array_equal(down, logits.max(axis=-1) > 0)
+    np.testing.assert_array_equal(rolls.argmax(axis=-1)[down], logits.argmax(axis=-1)[down])
+    np.testing.assert_allclose(
+        voiced(logits).sum(axis=-1), 1 - 1 / (1 + jnp.exp(logits).sum(axis=-1)), atol=1e-5
+    )
 
 
 def test_stochastic_neurons_are_on_as_often_as_they_say():

@@ -6,7 +6,8 @@ model, section 4.3). A critic reads all of them together. Told of a style y, the
 G(z, y) and the critic D(x, y) by a projection (Miyato & Koyama 2018). Tracks that are given are
 heard by the generator, which writes the others (section 4.4). Rolls are on or off: the generator
 may say how likely, drawn or held against a half when music is wanted, or decide itself, with a
-gradient that passes straight through the decision (Dong & Yang 2018, arXiv:1804.09399).
+gradient that passes straight through the decision (Dong & Yang 2018, arXiv:1804.09399). A track
+may be a single voice: then its neurons agree on one key or none.
 Axes: n row, t step, k track, p pitch, z latent.
 
 Deviations: LayerNorm in place of batch normalisation; the critic hears onsets and harmony besides;
@@ -29,7 +30,7 @@ from zoo.nn.numbered import numbered
 from zoo.nn.rolls import Ear, Line, Reader, Writer
 from zoo.nn.styles import any_style, shares
 
-NEURONS = ("none", "deterministic", "stochastic")
+NEURONS = ("none", "deterministic", "stochastic", "single")
 
 
 class Generator(nn.Module):
@@ -190,11 +191,18 @@ class MuseGAN:
     def neural(self, params: Params, rng: Key, rolls: Array, style: Array | None) -> Array:
         """Rolls [n, t, k, p] as the critic is shown them, from latents; `rolls` has those given."""
         logits, u = self.logits(params, rng, numbered(rolls), rolls, style)
-        p = jax.nn.sigmoid(logits)
+        p = voiced(logits) if self.neurons == "single" else jax.nn.sigmoid(logits)
         if self.neurons != "none":
-            on = p > (0.5 if self.neurons == "deterministic" else u)
+            on = p > u if self.neurons == "stochastic" else self.likeliest(logits)
             p = p + jax.lax.stop_gradient(on - p)  # straight through the decision
         return self.filled(p, rolls)
+
+    def likeliest(self, logits: Array) -> Array:
+        """The keys that are down in [n, t, k, p]: those likelier than not, or of a voice the
+        likeliest, unless silence is."""
+        if self.neurons != "single":
+            return logits > 0
+        return (logits > 0) & jax.nn.one_hot(logits.argmax(axis=-1), self.pitches, dtype=bool)
 
     def logits(
         self, params: Params, rng: Key, numbers: Array, rolls: Array | None, style: Array | None
@@ -245,11 +253,16 @@ class MuseGAN:
             tracks = jnp.broadcast_to(tracks, (n, *tracks.shape[-3:]))
         style = any_style(rng, n, self.styles) if style is None else style
         logits, u = self.logits(params, rng, jnp.arange(n), tracks, shares(style, self.styles))
-        if self.neurons == "deterministic" or draw.greedy:
-            sounds = logits > 0
+        if self.neurons in ("deterministic", "single") or draw.greedy:
+            sounds = self.likeliest(logits)
         else:
             sounds = draw(jnp.stack([jnp.zeros_like(logits), logits], axis=-1), u) > 0
         return self.filled(sounds.astype(jnp.uint8), tracks)
+
+
+def voiced(logits: Array) -> Array:
+    """How likely each key [.., p] is, of which one is down or none is."""
+    return jax.nn.softmax(jnp.pad(logits, [(0, 0)] * (logits.ndim - 1) + [(0, 1)]))[..., :-1]
 
 
 TINY = MuseGAN(
