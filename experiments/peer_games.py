@@ -88,8 +88,8 @@ def seqgan(family: SeqGAN, n: int) -> Step:
             for _ in range(kept, length):
                 now, token = policy.go(now, token)
                 whole.append(token[:, None])
-            found.append(critic(torch.cat(whole, dim=1)).sigmoid().view(n, -1).mean(1))
-        return torch.stack([*found, critic(rows).sigmoid()], dim=1)
+            found.append(critic(torch.cat(whole, dim=1)).view(n, -1).mean(1))
+        return torch.stack([*found, critic(rows)], dim=1)
 
     def discriminate() -> torch.Tensor:
         verdicts = critic(torch.cat([real, write(generator)]), still=False)

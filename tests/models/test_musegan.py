@@ -22,12 +22,12 @@ def with_(**changes):
     return dataclasses.replace(TINY, **changes)
 
 
-def born(family):
+def born(family, bias=0.0):
     """Parameters by which keys are down as often as up, so that what is written shows."""
     params = family.init(KEY, family.example(2))
     for name, net in params["generator"].items():
         if name.startswith("writer"):
-            net["pitches"]["bias"] = jnp.zeros_like(net["pitches"]["bias"])
+            net["pitches"]["bias"] = jnp.full_like(net["pitches"]["bias"], bias)
     return params
 
 
@@ -99,10 +99,12 @@ def test_neurons_decide_and_pass_the_gradient_straight_through(neurons):
 
 def test_a_voice_has_one_key_down_or_none():
     family = with_(neurons="single")
-    params = family.init(KEY, family.example(2))  # most keys are up
+    params = born(family, bias=-1.5)
     rolls = family.sample(params, KEY, 40, style=jnp.zeros(40, int))
     assert set(np.unique(rolls.sum(axis=-1))) == {0, 1}
-    logits, _ = family.logits(params, KEY, jnp.arange(40), None, jax.nn.one_hot(jnp.zeros(40), 2))
+    logits, _ = family.logits(
+        params, KEY, jnp.arange(40), None, jax.nn.one_hot(jnp.zeros(40, int), 2)
+    )
     down = np.asarray(rolls).any(axis=-1)
     np.testing.assert_array_equal(down, logits.max(axis=-1) > 0)
     np.testing.assert_array_equal(rolls.argmax(axis=-1)[down], logits.argmax(axis=-1)[down])

@@ -7,8 +7,10 @@ trails the generator (Monte Carlo roll-outs; eq. 4), and the generator descends 
 less the mean over the batch, the baseline. A row may be one token or several values of an event,
 each drawn knowing those before it. Axes: b sequence, t step, k value, v vocabulary, h width.
 
-Deviations: the critic is taught at every step and the generator at every `every`-th, not in turns
-of many epochs; the roll-out policy trails by a fifth of the way at every move, from birth on.
+Deviations: the reward is the critic's verdict, the log-odds of being real, where the paper takes
+the probability: once a critic is sure, that is 0 for all but the few that fool it. The critic is
+taught at every step and the generator at every `every`-th, not in turns of many epochs; the
+roll-out policy trails by a fifth of the way at every step, from birth on.
 """
 
 import dataclasses
@@ -160,8 +162,8 @@ class SeqGAN:
         return optax.tree.sum(apart), {}
 
     def worth(self, params: Params, rows: Array, style: Array | None, rng: Key) -> Array:
-        """What rows [b, t, k] are worth up to each, [b, t]: the chance that the critic gives the
-        completions of being real, on average (eq. 4)."""
+        """What rows [b, t, k] are worth up to each, [b, t]: the verdict on completions of them, on
+        average (eq. 4)."""
         writer, policy = self.writer, params["policy"]
         again = lambda n: None if style is None else jnp.repeat(style, n // len(rows), axis=0)
         before = jnp.pad(rows[:, :-1], ((0, 0), (1, 0), (0, 0))).swapaxes(0, 1)
@@ -170,7 +172,7 @@ class SeqGAN:
         walk = lambda state, row: (read(state, row, still)[0], state)
         _, states = jax.lax.scan(walk, writer.start(len(rows)), before)
         go = writer.stepper(policy, again(len(rows) * self.rollouts))
-        judge = lambda whole: jax.nn.sigmoid(self.judge(params, whole, again(len(whole)))[0])
+        judge = lambda whole: self.judge(params, whole, again(len(whole)))[0]
         return values(go, states, rows, judge, rng, self.rollouts)
 
     def written(self, generator: Params, rng: Key, style: Array | None, real: Array) -> Array:

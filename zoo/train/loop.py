@@ -23,6 +23,7 @@ from zoo.train.optim import Optimizers, optimizers
 from zoo.train.start import begin
 from zoo.train.step import TrainState, due, make_step
 from zoo.train.stop import Stop
+from zoo.train.watch import Watch
 
 PATIENCE = 10  # non-finite steps in a row before a run gives up
 RECENT = 50  # steps over which items per second are counted
@@ -179,7 +180,7 @@ class Run:
     pending: collections.deque[Metrics] = dataclasses.field(default_factory=collections.deque)
 
     def __post_init__(self) -> None:
-        self.settled = int(self.state.step)
+        self.settled, self.watch = int(self.state.step), Watch()
 
     def advance(self, state: TrainState, metrics: Metrics) -> None:
         self.state = state
@@ -196,6 +197,8 @@ class Run:
                 self.give_up()
             if self.settled % self.options.log_every == 0 or self.settled in (1, self.steps):
                 self.log.write(self.settled, values)
+                for line in self.watch.look(self.settled, values):
+                    self.log.say(line)
             self.log.show(self.settled, self.pace.text(self.settled, values))
 
     def give_up(self) -> None:
