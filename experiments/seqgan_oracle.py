@@ -20,6 +20,7 @@ import numpy as np
 import optax
 
 from zoo.core import Batch, Params
+from zoo.errors import UsageError
 from zoo.experiment import launch
 from zoo.models import Markov, SeqGAN
 from zoo.nn.decode import Draw
@@ -34,11 +35,17 @@ CHUNK = 500  # sequences drawn at a time
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Batches of sequences [n, t] in an order of each epoch, by the seed; a row is `k` of them."""
+    """Batches of sequences in an order of each epoch, by the seed; those left over wait."""
 
     rows: np.ndarray
     batch: int
     seed: int
+
+    def __post_init__(self) -> None:
+        if self.batch > len(self.rows):
+            raise UsageError(
+                f"a batch of {self.batch} is more than {len(self.rows)} sequences: lower --batch."
+            )
 
     def __getitem__(self, step: int) -> Batch:
         epoch, place = divmod(step, len(self.rows) // self.batch)
@@ -124,9 +131,9 @@ def seqgan_oracle(
     )
     counted = loop.fit(
         markov,
-        Batches(real + 1, CHUNK, options.seed),
+        Batches(real + 1, min(CHUNK, sequences), options.seed),
         tx={},
-        steps=sequences // CHUNK,
+        steps=sequences // min(CHUNK, sequences),
         workdir=workdir / "markov",
         options=options,
     )

@@ -29,7 +29,6 @@ from zoo.train import loop
 from zoo.train.optim import Adam
 from zoo.trained import Trained
 
-LOW, HIGH = 36, 83  # the keys of piano rolls: four octaves
 SPLITS = ("train", "validation", "test")
 
 
@@ -87,6 +86,8 @@ class Bars:
     """What is read of a piece: one line, four voices, the drums, or piano rolls of tracks."""
     tracks: tuple[str, ...] = VOICES
     """The tracks of piano rolls: these, or some of melody, drums, bass, guitar, piano, strings."""
+    keys: tuple[int, int] = (36, 83)
+    """The lowest and the highest key of piano rolls."""
     label: Literal["style", "mode", "metre"] = "style"
     """What they are: irish and german, major and minor, or 4/4 and 2/4."""
 
@@ -160,8 +161,9 @@ def phrases(
     """As `events`, for `family(codec)`, which reads phrases; those measured are apart."""
     began = time.perf_counter()
     process = connected(options, bars.batch)
-    more = {"tracks": bars.tracks, "low": LOW, "high": HIGH} if bars.codec == "multitrack" else {}
-    codec = make(bars.codec, bars=bars.bars, metres=bars.metres, **more)
+    low, high = bars.keys
+    rolls = {"tracks": bars.tracks, "low": low, "high": high} if bars.codec == "multitrack" else {}
+    codec = make(bars.codec, bars=bars.bars, metres=bars.metres, **rolls)
     assert isinstance(codec, Phrased)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
     cuts = lambda split, stride: cut(
