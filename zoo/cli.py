@@ -113,7 +113,7 @@ def evaluate(
 
     from zoo.cli_evaluate import beside, tabulated
     from zoo.experiment import held_out
-    from zoo.train.evaluate import evaluator
+    from zoo.train.evaluate import evaluator, plain
     from zoo.trained import load
 
     model = load(run)
@@ -122,8 +122,8 @@ def evaluate(
     spec = corpus or trained_on
     metrics = evaluator(model.family)(model.params, held_out(model, spec, split, batch))
     table = Table("metric", "value", title=f"{run} on {spec}, {split}")
-    for name, value in metrics.items():
-        table.add_row(name.partition("/")[2], f"{value:,.4f}")
+    for name, value in plain(metrics).items():
+        table.add_row(name, f"{value:,.4f}")
     Console().print(table)
     if samples and not model.sampler.takes("batch"):  # what only tells styles apart writes nothing
         count, rows = beside(model, spec, split, samples, seed, trained_on)

@@ -17,7 +17,7 @@ from zoo.listen.gallery import gallery
 from zoo.record import record
 from zoo.results import compare, provenance, write
 from zoo.train import hosts, loop, precision, shard
-from zoo.train.evaluate import evaluator
+from zoo.train.evaluate import evaluator, plain
 from zoo.train.feed import Batches as Steps
 from zoo.train.optim import Adam
 from zoo.trained import Trained, load
@@ -124,9 +124,6 @@ def likelihood(
     measure = evaluator(model, mesh=mesh, context=precision.context(options.bf16))
 
     def over(params: Params, split: str) -> dict[str, float]:
-        metrics = measure(params, task.whole(split))
-        if len(model.objectives()) > 1:
-            return {key.replace("/", "_"): value for key, value in metrics.items()}
-        return {key.partition("/")[2]: value for key, value in metrics.items()}
+        return plain(measure(params, task.whole(split)))
 
     return over

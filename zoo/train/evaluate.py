@@ -2,7 +2,7 @@
 
 import collections
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import jax
 from jax.sharding import Mesh
@@ -19,6 +19,14 @@ def evaluate(family: Family, params: Params, batch: Batch, rng: Key) -> Metrics:
         value, logs = objective.loss(params, batch, rng, None)
         metrics |= {f"{name}/{k}": v for k, v in {"loss": value, **logs}.items()}
     return metrics
+
+
+def plain(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics by their own names where they are of one objective, and of several by
+    `objective_name`."""
+    several = len({name.partition("/")[0] for name in metrics}) > 1
+    bare = lambda name: name.replace("/", "_") if several else name.partition("/")[2]
+    return {bare(name): value for name, value in metrics.items()}
 
 
 def evaluator(
