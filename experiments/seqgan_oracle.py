@@ -116,7 +116,7 @@ def seqgan_oracle(
         return measured(true, np.maximum(rows - 1, 0) if family == markov else rows, real)
 
     def validate(params: Params) -> dict[str, float]:
-        found = figures(model, params, FEW)
+        found = figures(model, params, min(FEW, sequences))
         return {"valid": found["nll_oracle"], **found}
 
     adam = lambda rate: optax.adam(rate, b1=0.9)

@@ -73,8 +73,16 @@ def test_the_experiment_runs(tmp_path, monkeypatch):
     from zoo.train.loop import Options
 
     np.savez(tmp_path / "oracle.npz", **weights(vocab=30))
-    sizes = {"width": 4, "warm": 4, "tutor": 2, "turns": 1, "rollouts": 2, "sequences": 64}
-    options = Options(save_every=2, quiet=True)
+    sizes = {
+        "width": 4,
+        "warm": 4,
+        "tutor": 0,
+        "turns": 1,
+        "every": 1,
+        "rollouts": 1,
+        "sequences": 64,
+    }
+    options = Options(save_every=4, quiet=True)
     result = seqgan_oracle(
         tmp_path / "oracle.npz", tmp_path / "run", batch=8, options=options, **sizes
     )

@@ -276,4 +276,5 @@ TINY = MuseGAN(
     reader=4,
     every=2,
     neurons="none",
+    game="hinge",
 )
