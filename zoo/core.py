@@ -33,13 +33,15 @@ class Objective:
     `loss(params, batch, rng, step)` returns a scalar and its metrics; `step` is None when the model
     is evaluated rather than trained. `when` holds the steps that take it: `range(n)` is a warm-up,
     `range(n, FOREVER)` all that follows, `range(0, FOREVER, 5)` every fifth step. `tx` is given
-    only where the update rule is part of the algorithm; otherwise the experiment chooses it.
+    only where the update rule is part of the algorithm; otherwise the experiment chooses it, and
+    `then` is what the algorithm makes of its updates.
     """
 
     loss: Loss
     wrt: tuple[str, ...] = ("net",)
     when: range = ALWAYS
     tx: optax.GradientTransformation | None = None
+    then: optax.GradientTransformation | None = None
 
 
 @runtime_checkable

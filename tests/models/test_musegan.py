@@ -6,6 +6,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from zoo.errors import UsageError
@@ -13,6 +14,8 @@ from zoo.models.musegan import TINY, voiced
 from zoo.nn.adversarial import GAMES
 from zoo.nn.decode import Draw
 from zoo.nn.rolls import octaves
+from zoo.train.optim import optimizers
+from zoo.train.step import due, init, make_step
 
 KEY = jax.random.key(0)
 STYLE = jnp.arange(6) % 2
@@ -145,6 +148,18 @@ def test_every_game_can_be_played(game):
         )
         assert np.isfinite(value)
         assert any(np.abs(x).max() > 0 for x in jax.tree.leaves(grads))
+
+
+def test_wasserstein_keeps_the_critic_small_whatever_the_rule():
+    family = with_(game="wasserstein")
+    rules, batch = optimizers(family, optax.adam(1.0)), family.example(4)
+    state = init(family, rules, KEY, batch)
+    assert max(np.abs(x).max() for x in jax.tree.leaves(state.params["critic"])) > 0.1
+    step = jax.jit(make_step(family, rules), static_argnames="due")
+    for i in range(2):
+        state, _ = step(state, batch, due=due(family, i))
+    assert max(np.abs(x).max() for x in jax.tree.leaves(state.params["critic"])) <= 0.01 + 1e-6
+    assert max(np.abs(x).max() for x in jax.tree.leaves(state.params["generator"])) > 0.1
 
 
 def loss(descended, net, params, batch, moving):

@@ -150,7 +150,7 @@ class MuseGAN:
 
     def objectives(self) -> Mapping[str, Objective]:
         return {
-            "judge": Objective(self.judge, ("critic",)),
+            "judge": Objective(self.judge, ("critic",), then=self.rules.bounds),
             "write": Objective(self.write, ("generator",), range(0, FOREVER, self.every)),
         }
 

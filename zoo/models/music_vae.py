@@ -29,7 +29,7 @@ from zoo.errors import UsageError
 from zoo.nn.decode import Draw, uniforms
 from zoo.nn.grammar import Grammar
 from zoo.nn.phrase import Decoder, Encoder, recite
-from zoo.nn.styles import any_style, shares
+from zoo.nn.styles import any_style, mixed, shares
 from zoo.nn.variational import Gaussian, annealed, bound, divergence, marginal
 
 
@@ -183,8 +183,7 @@ class MusicVAE:
         """
         if self.styles and style is None:
             each = lambda y: self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
-            mixed = jax.lax.map(each, jnp.arange(len(self.styles)))
-            return jax.nn.logsumexp(mixed, axis=0) - math.log(len(self.styles))
+            return mixed(each, self.styles)
         q = self.encode(params, tokens, style)
         z = jax.vmap(q.sample)(jax.random.split(jax.random.key(0), self.particles))
         log_p = jax.lax.map(lambda z: self.score(params, z, tokens, style)[0], z)

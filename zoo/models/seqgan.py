@@ -14,7 +14,6 @@ roll-out policy trails by a fifth of the way at every step, from birth on.
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping
 
 import jax
@@ -29,7 +28,7 @@ from zoo.nn.likelihood import mean_nll
 from zoo.nn.numbered import numbered
 from zoo.nn.rollout import Go, values
 from zoo.nn.rows import Reading, RowLSTM
-from zoo.nn.styles import any_style, shares
+from zoo.nn.styles import any_style, mixed, shares
 from zoo.nn.textcnn import Filters, TextCNN
 
 FILTERS = ((1, 100), *((n, 200) for n in range(2, 6)), *((n, 100) for n in range(6, 11)))
@@ -110,9 +109,10 @@ class SeqGAN:
     def objectives(self) -> Mapping[str, Objective]:
         taught = self.warm + self.tutor
         turns = range(taught, FOREVER, self.every)
+        judged, bounds = range(self.warm, FOREVER), self.rules.bounds
         return {
             "likelihood": Objective(self.likelihood, ("generator",), range(self.warm)),
-            "discriminate": Objective(self.discriminate, ("critic",), range(self.warm, FOREVER)),
+            "discriminate": Objective(self.discriminate, ("critic",), judged, then=bounds),
             "reinforce": Objective(self.reinforce, ("generator",), turns),
             "trail": Objective(self.follow, ("policy",), tx=optax.sgd(self.trail)),
         }
@@ -193,8 +193,7 @@ class SeqGAN:
         """
         if self.styles and style is None:
             each = lambda y: self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
-            mixed = jax.lax.map(each, jnp.arange(len(self.styles)))
-            return jax.nn.logsumexp(mixed, axis=0) - math.log(len(self.styles))
+            return mixed(each, self.styles)
         log_p, _ = self.rated(params, tokens, shares(style, self.styles))
         return (log_p * mask).sum(axis=1)
 

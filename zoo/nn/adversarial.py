@@ -134,9 +134,10 @@ class Game:
                 total += 0.5 * gamma * steepness(critic, where).mean()
         return total
 
-    def clipped(self, tx: optax.GradientTransformation) -> optax.GradientTransformation:
-        """An update rule after which the critic's weights are within `clip` of 0."""
-        return optax.chain(tx, within(self.clip)) if self.clip else tx
+    @property
+    def bounds(self) -> optax.GradientTransformation | None:
+        """What keeps the critic's weights within `clip` of 0, after any update rule."""
+        return within(self.clip) if self.clip else None
 
 
 GAMES: Mapping[str, Game] = {

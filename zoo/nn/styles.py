@@ -1,6 +1,7 @@
 """Styles that a model is told of, by name. Axes: n row, y style."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -27,3 +28,10 @@ def any_style(rng: Key, n: int, names: Sequence[str]) -> Array | None:
     keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
     draw = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(names)))
     return draw(keys) if names else None
+
+
+def mixed(log_prob: Callable[[Array], Array], names: Sequence[str]) -> Array:
+    """The log-likelihood [n] under the mixture of all styles, equally likely, of `log_prob` under
+    the one of a number."""
+    each = jax.lax.map(log_prob, jnp.arange(len(names)))
+    return jax.nn.logsumexp(each, axis=0) - math.log(len(names))

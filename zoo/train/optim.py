@@ -6,7 +6,7 @@ import math
 import jax.numpy as jnp
 import optax
 
-from zoo.core import Array, Family, Tree
+from zoo.core import Array, Family, Objective, Tree
 from zoo.errors import UsageError
 
 Optimizers = dict[str, optax.GradientTransformation]
@@ -45,14 +45,15 @@ def optimizers(
     (0 turns that off). A rule that is part of an algorithm is left as the algorithm has it.
     """
 
-    def guarded(name: str, own: optax.GradientTransformation | None):
-        if own is not None:
-            return optax.apply_if_finite(own, NEVER)
+    def guarded(name: str, objective: Objective):
+        if objective.tx is not None:
+            return optax.apply_if_finite(objective.tx, NEVER)
         chosen = tx[name] if isinstance(tx, dict) else tx
         rule = optax.chain(optax.clip_by_global_norm(clip), chosen) if clip else chosen
+        rule = rule if objective.then is None else optax.chain(rule, objective.then)
         return optax.apply_if_finite(rule, NEVER)
 
-    return {name: guarded(name, o.tx) for name, o in family.objectives().items()}
+    return {name: guarded(name, o) for name, o in family.objectives().items()}
 
 
 def rejected(opt: Tree) -> Array:
