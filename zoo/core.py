@@ -34,7 +34,8 @@ class Objective:
     is evaluated rather than trained. `when` holds the steps that take it: `range(n)` is a warm-up,
     `range(n, FOREVER)` all that follows, `range(0, FOREVER, 5)` every fifth step. `tx` is given
     only where the update rule is part of the algorithm; otherwise the experiment chooses it, and
-    `then` is what the algorithm makes of its updates.
+    `then` is what the algorithm makes of its updates. `measured`: whether it says anything of
+    held-out data, which it does not where it asks nothing of the batch but its size.
     """
 
     loss: Loss
@@ -42,6 +43,7 @@ class Objective:
     when: range = ALWAYS
     tx: optax.GradientTransformation | None = None
     then: optax.GradientTransformation | None = None
+    measured: bool = True
 
 
 @runtime_checkable

@@ -22,14 +22,15 @@ from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
 from zoo.data.polyphonic import KEYS, Arrays, read
 from zoo.data.records import data_root
-from zoo.data.windows import cut
+from zoo.data.windows import cut, excerpts, told
 from zoo.errors import UsageError, exit_on_error
-from zoo.running import Finish, Task, connected, run
+from zoo.running import Finish, Rules, Task, connected, run
 from zoo.train import loop
 from zoo.train.optim import Adam
 from zoo.trained import Trained
 
 SPLITS = ("train", "validation", "test")
+Label = Literal["style", "mode", "metre"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +62,14 @@ class Frames:
     transpose: int = 0
     """Most semitones up or down by which a crop is moved, at random, in training."""
     codec: str = "pianoroll"
-    """How the scores of a corpus become frames: pianoroll or voices."""
+    """How the scores of a corpus become frames: pianoroll or voices; or rows of notes: compound."""
+    excerpts: bool = False
+    """Whether rows are excerpts from anywhere, each a whole to the model, and not parts of pieces
+    whose beginnings are told apart."""
+    styles: tuple[str, ...] = ()
+    """The styles that a model is told of, and no other is read; none for all, untold."""
+    label: Label = "style"
+    """What they are: irish and german, major and minor, or 4/4 and 2/4."""
     steps_per_quarter: int = 1
     """Steps of a .mat in a quarter, for listening alone: 1 in JSB_Chorales, 2 in Nottingham."""
 
@@ -88,7 +96,7 @@ class Bars:
     """The tracks of piano rolls: these, or some of melody, drums, bass, guitar, piano, strings."""
     keys: tuple[int, int] = (36, 83)
     """The lowest and the highest key of piano rolls."""
-    label: Literal["style", "mode", "metre"] = "style"
+    label: Label = "style"
     """What they are: irish and german, major and minor, or 4/4 and 2/4."""
 
 
@@ -129,18 +137,23 @@ def frames(
     workdir: str | pathlib.Path,
     steps: int,
     frames: Frames,
-    adam: Adam = Adam(),
+    adam: Rules = Adam(),
     options: loop.Options = loop.Options(),
     samples: int = 8,
     finish: Finish | None = None,
 ) -> dict[str, Any]:
-    """As `events`, for `family(values per frame)`, which reads a frame of several values a step."""
+    """As `events`, for `family(values per frame)`, which reads a frame of several values a step.
+
+    `adam` may be one for each objective.
+    """
     began = time.perf_counter()
     process = connected(options, frames.batch)
     codec, pieces = source(frames)
     values = pieces["train"].shape[0]
     size = (frames.batch, frames.length, options.seed, frames.transpose, process)
-    batches = Crops(pieces["train"], codec, *size)
+    batches = Crops(pieces["train"], codec, *size, context=not frames.excerpts)
+    if frames.excerpts:
+        pieces = {split: excerpts(rows, frames.length) for split, rows in pieces.items()}
     over = lambda split: whole_frames(pieces[split], frames.batch, process)
     task = Task(name, codec, batches, over, pieces["test"][:3], frames)
     return run(family(values), task, workdir, steps, adam, options, samples, finish, began)
@@ -185,7 +198,11 @@ def source(frames: Frames) -> tuple[Codec, Mapping[str, Pieces | Arrays]]:
         steps = {"steps_per_quarter": frames.steps_per_quarter} if rolls else {}
         return make("pianoroll", onsets=False, **steps) if rolls else make("voices"), pieces
     codec = make("pianoroll", onsets=False) if frames.codec == "pianoroll" else make(frames.codec)
-    return codec, {split: corpus_pieces(frames.data, split, codec) for split in SPLITS}
+    corpus = {split: corpus_pieces(frames.data, split, codec) for split in SPLITS}
+    return codec, {
+        split: told(pieces, frames.styles, pieces.labels(frames.label))
+        for split, pieces in corpus.items()
+    }
 
 
 def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batch]:
@@ -201,8 +218,7 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
         styles = getattr(model.family, "styles", ())
         rows = cut(lines, codec, codec.bars, styles, lines.labels(label))
         return whole_frames(rows, batch, length=codec.length)
-    file = pathlib.Path(spec).suffix in (".mat", ".json")
-    pieces = read(spec)[split] if file else corpus_pieces(spec, split, model.codec)
+    pieces = played(model, spec, split)
     frame = model.family.example(1)["tokens"].shape[2:]
     if tuple(pieces.shape) != frame:
         name, unit = type(model.family).__name__, f"frames of {frame[0]} values" if frame else ""

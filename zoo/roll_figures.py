@@ -1,19 +1,18 @@
 """Figures of models of piano rolls: how like real phrases those are that they write.
 
-Axes: n phrases, t step, k track, p pitch.
+Axes: n phrase, t step, k track, p pitch.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Batch
 from zoo.measure.report import compare
 from zoo.measure.statistics import tonal_distance
 from zoo.trained import Trained
+from zoo.verdicts import judged, some, write
 
 FIGURES = (  # of a phrase, the generated ones' and the real ones' mean of each
     "empty_bars",
@@ -52,47 +51,12 @@ def figures(
         "distinct_4": rows["distinct_4"].generated.value,
         "real_distinct_4": rows["distinct_4"].real.value,
     }
-    found |= verdicts(model, written, real, style, seed)
-    return found | (accompanied(model, written, seed) if family.given else {})
-
-
-def some(batches: Iterable[Batch], many: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """`many` phrases [n, t, k, p] at random, of those in the mask, and their styles."""
-    kept = [{k: v[b["mask"].any(axis=1)] for k, v in b.items()} for b in batches]
-    order = np.random.default_rng(seed).permutation(sum(len(b["tokens"]) for b in kept))[:many]
-    of = lambda name: np.concatenate([b[name] for b in kept])[order]
-    return of("tokens"), of("style") if "style" in kept[0] else None
-
-
-def write(model: Trained, real: np.ndarray, style: np.ndarray | None, seed: int) -> np.ndarray:
-    """As many phrases as real ones, of their styles, and to their tracks where these are given."""
-    family: Any = model.family
-    asked = {"style": style, "tracks": real if family.given else None}
-    told = {name: jnp.asarray(value) for name, value in asked.items() if value is not None}
-    sample = jax.jit(family.sample, static_argnames="n")
-    return np.asarray(sample(model.params, jax.random.key(seed), n=len(real), **told))
-
-
-def verdicts(
-    model: Trained, written: np.ndarray, real: np.ndarray, style: np.ndarray | None, seed: int
-) -> dict[str, float]:
-    """What the critic holds of phrases that are written, that are real, and of real ones whose
-    tracks are each from another phrase or whose bars are out of order: standard deviations of its
-    verdicts on real ones by which it puts them lower."""
-    family: Any = model.family
-    rng = np.random.default_rng(seed)
-    told = () if style is None else (jnp.asarray(style),)
-    score = jax.jit(family.score)
-    judge = lambda rolls: np.asarray(score(model.params, jnp.asarray(rolls), *told))
-    mixed = np.stack([real[rng.permutation(len(real)), :, k] for k in range(real.shape[2])], axis=2)
-    late = np.roll(real, 3 * family.steps // 8, axis=1)
-    usual = judge(real)
-    below = lambda rolls: float((usual.mean() - judge(rolls).mean()) / usual.std())
-    return {
-        "verdict_written": below(written),
-        "verdict_mixed_tracks": below(mixed),
-        "verdict_off_beat": below(late),
+    found |= {
+        f"verdict_{kind}": below.value
+        for kind, below in judged(model, real, written, style, seed).below.items()
+        if kind != "real"
     }
+    return found | (accompanied(model, written, seed) if family.given else {})
 
 
 def accompanied(model: Trained, written: np.ndarray, seed: int) -> dict[str, float]:

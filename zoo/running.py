@@ -5,7 +5,7 @@ import json
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -38,6 +38,7 @@ class Task:
     """The options it was made from, for the record."""
 
 
+Rules = Adam | Mapping[str, Adam]  # of all objectives, or of each
 Finish = Callable[[Trained, Callable[[str], Iterable[Batch]]], dict[str, Any]]
 
 
@@ -53,7 +54,7 @@ def run(
     task: Task,
     workdir: str | pathlib.Path,
     steps: int,
-    adam: Adam,
+    adam: Rules,
     options: loop.Options,
     samples: int,
     finish: Finish | None,
@@ -79,7 +80,9 @@ def run(
         return valid | {f"valid_{k}": v for k, v in metrics.items()}
 
     trained = {
-        "tx": adam.rule(steps),
+        "tx": adam.rule(steps)
+        if isinstance(adam, Adam)
+        else {name: each.rule(steps) for name, each in adam.items()},
         "steps": steps,
         "workdir": workdir,
         "options": options,

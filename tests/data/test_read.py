@@ -144,6 +144,23 @@ def test_musicxml_ties_pickup_spelling_tempo_and_grace_notes():
     assert piece.remarks == {"grace-notes": 1}
 
 
+@pytest.mark.parametrize(
+    ("mode", "tonic", "name"),
+    [
+        (b"<mode>major</mode>", 7, "MAJOR"),
+        (b"<mode>minor</mode>", 4, "MINOR"),
+        (b"<mode>dorian</mode>", 9, "DORIAN"),
+        (b"<mode>none</mode>", 7, "NOT_SPECIFIED"),
+        (b"", 7, "NOT_SPECIFIED"),
+    ],
+)
+def test_the_mode_of_one_sharp_is_as_the_first_part_says(mode, tonic, name):
+    data = specimens.musicxml().replace(b"<mode>major</mode>", mode, 1)
+    (found,) = sequence(data, "musicxml").key_signatures
+    assert (found.time, found.key) == (0, tonic)
+    assert found.Mode.Name(found.mode) == name
+
+
 def test_compressed_musicxml_is_the_same():
     plain = specimens.musicxml()
     assert sequence(specimens.mxl(plain), "musicxml") == sequence(plain, "musicxml")

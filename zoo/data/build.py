@@ -62,7 +62,7 @@ class Shard:
 class Music(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """The TFDS builder of one corpus that is read and divided already."""
 
-    VERSION = tfds.core.Version("1.0.0")  # to be raised whenever a reader reads differently
+    VERSION = tfds.core.Version("1.1.0")  # to be raised whenever a reader reads differently
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Scores as written, repeats unexpanded."}
     pkg_dir_path = Path(__file__).parent
 

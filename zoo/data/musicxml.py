@@ -1,9 +1,10 @@
 """MusicXML, plain or compressed, through note_seq, guarded before it and mended after.
 
 note_seq's parser leaves ties as separate notes, puts grace notes at time zero, sounds C flat and
-B sharp an octave off, misses a pickup where divisions are fine, and carries the last tempo of one
-part into the next. So it is handed a score without grace notes, in one tempo, its pitches spelt
-without such accidentals; ties, tempos and metres are put back into what it returns.
+B sharp an octave off, misses a pickup where divisions are fine, carries the last tempo of one part
+into the next, and takes every key for major. So it is handed a score without grace notes, in one
+tempo, its pitches spelt without such accidentals; ties, tempos, metres and keys are put back into
+what it returns.
 """
 
 import io
@@ -15,6 +16,7 @@ from xml.parsers import expat
 
 from note_seq import musicxml_parser, musicxml_reader
 
+from zoo.data.abc.fields import MODES
 from zoo.data.limits import Limits
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
@@ -176,22 +178,26 @@ def _join(sequence: NoteSequence, ties: list[Counter[str]]) -> None:
 def _retime(
     sequence: NoteSequence, document: musicxml_parser.MusicXMLDocument, tempos: list[float]
 ) -> int:
-    """Put tempos and metres right in a sequence read at 120 quarters per minute; irregular bars."""
+    """Put tempos, metres and keys right in a sequence read at 120 quarters a minute; irregular
+    bars."""
 
     def ticks(time: float) -> int:
         return round(2 * DIVISIONS * time)
 
     stated = [ticks(tempo.time) for tempo in sequence.tempos] if tempos else []
     lines = [ticks(sequence.total_time)]
-    metres = []
+    metres, keys = [], []
     if document.parts:
         measures = document.parts[0].measures
         lines = sorted({*lines, *(ticks(measure.start_time_position) for measure in measures)})
         for measure in measures:
+            at = ticks(measure.start_time_position)
             time = measure.xml_measure.find("attributes/time")
             if time is not None and time.find("beats") is not None:
                 above, below = int(time.findtext("beats", "")), int(time.findtext("beat-type", ""))
-                metres.append((ticks(measure.start_time_position), above, below))
+                metres.append((at, above, below))
+            if (key := measure.xml_measure.find("attributes/key")) is not None:
+                keys.append((at, *_key(key)))
     found, irregular = signatures(lines, metres, DIVISIONS)
 
     del sequence.tempos[:]
@@ -199,7 +205,10 @@ def _retime(
     del sequence.time_signatures[:]
     for at, above, below in found:
         sequence.time_signatures.add(time=seconds(at), numerator=above, denominator=below)
-    for event in (*sequence.key_signatures, *sequence.text_annotations):
+    del sequence.key_signatures[:]
+    for at, tonic, mode in keys:
+        sequence.key_signatures.add(time=seconds(at), key=tonic, mode=mode)
+    for event in sequence.text_annotations:
         event.time = seconds(ticks(event.time))
     for note in sequence.notes:
         note.start_time, note.end_time = (
@@ -208,3 +217,11 @@ def _retime(
         )
     sequence.total_time = seconds(ticks(sequence.total_time))
     return irregular
+
+
+def _key(key: Element) -> tuple[int, int]:
+    """The tonic, a pitch class, and the mode of a key; as if it were major where it has none."""
+    mode = key.findtext("mode", "").strip().lower()[:3] or "none"
+    shift, name = MODES.get(mode, (0, "NOT_SPECIFIED"))
+    tonic = 7 * (int(key.findtext("fifths", "")) - shift) % 12
+    return tonic, NoteSequence.KeySignature.Mode.Value(name)

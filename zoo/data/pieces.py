@@ -20,7 +20,7 @@ from zoo.data.records import data_root
 from zoo.data.refusal import Refused
 from zoo.errors import ZooError
 
-FORMAT = 2  # of the files below
+FORMAT = 3  # of the files below, and of what the readers read
 
 
 class Pieces(Sequence[np.ndarray]):

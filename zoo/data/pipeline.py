@@ -99,8 +99,9 @@ class Crops:
 
     A piece has one crop for each `length` frames of it, begun. The first crop is the piece's own
     beginning; each other one begins at a random beat, and an eighth of it is only context, so that
-    a model learns how pieces begin from beginnings alone. Tokens [b / processes, t, ...], mask
-    [b / processes, t]; as with `Batches`, any batch can be had without those before it.
+    a model learns how pieces begin from beginnings alone; or, without `context`, nothing, so that
+    it learns excerpts. Tokens [b / processes, t, ...], mask [b / processes, t]; as with `Batches`,
+    any batch can be had without those before it.
     """
 
     pieces: Pieces | Arrays
@@ -110,6 +111,7 @@ class Crops:
     seed: int = 0
     transpose: int = 0
     process: tuple[int, int] = (0, 1)
+    context: bool = True
 
     def __post_init__(self) -> None:
         divides(self.batch, self.process[1])
@@ -137,7 +139,7 @@ class Crops:
         tokens = piece[start : start + self.length]
         if self.transpose:
             tokens = self.codec.transpose(tokens, interval(self.codec, tokens, rng, self.transpose))
-        lead = self.length // 8 if part else 0
+        lead = self.length // 8 if part and self.context else 0
         return framed(tokens, self.length, lead) | labels(self.pieces, number)
 
     def __getitem__(self, step: int) -> Batch:

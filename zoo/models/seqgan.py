@@ -110,11 +110,12 @@ class SeqGAN:
         taught = self.warm + self.tutor
         turns = range(taught, FOREVER, self.every)
         judged, bounds = range(self.warm, FOREVER), self.rules.bounds
+        trailing = optax.sgd(self.trail)
         return {
             "likelihood": Objective(self.likelihood, ("generator",), range(self.warm)),
             "discriminate": Objective(self.discriminate, ("critic",), judged, then=bounds),
-            "reinforce": Objective(self.reinforce, ("generator",), turns),
-            "trail": Objective(self.follow, ("policy",), tx=optax.sgd(self.trail)),
+            "reinforce": Objective(self.reinforce, ("generator",), turns, measured=False),
+            "trail": Objective(self.follow, ("policy",), tx=trailing, measured=False),
         }
 
     def likelihood(

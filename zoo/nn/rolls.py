@@ -114,7 +114,9 @@ class Reader(nn.Module):
         h = leaky(coarser(h, 4, 2 * self.width, "quarter"))
         h = h.reshape(n, t // 4, 1, -1)
         h = leaky(coarser(h, self.steps // 4, 4 * self.width, "bar")).reshape(n, -1)
-        f = leaky(Dense(4 * self.width, name="features")(h))
+        used = 1 - jnp.exp(-chroma.sum(axis=(1, 2)))  # however briefly a wrong note is heard
+        h = Dense(4 * self.width, name="features")(h)
+        f = leaky(h + Dense(4 * self.width, use_bias=False, name="used")(used))
         verdict = Dense(1, name="verdict")(f)[:, 0]
         if style is not None:
             verdict += (Dense(f.shape[-1], use_bias=False, name="styles")(style) * f).sum(axis=-1)

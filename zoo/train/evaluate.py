@@ -1,4 +1,4 @@
-"""Every objective, undescended, over a whole dataset."""
+"""Objectives, undescended, over a whole dataset."""
 
 import collections
 import contextlib
@@ -13,9 +13,10 @@ from zoo.train.step import Context
 
 
 def evaluate(family: Family, params: Params, batch: Batch, rng: Key) -> Metrics:
-    """The objectives of one batch as they stand at the end of training (`step` is None)."""
+    """The objectives that are measured, as they stand at the end of training (`step` is None)."""
     metrics: dict[str, Array] = {}
-    for name, objective in family.objectives().items():
+    measured = {name: x for name, x in family.objectives().items() if x.measured}
+    for name, objective in measured.items():
         value, logs = objective.loss(params, batch, rng, None)
         metrics |= {f"{name}/{k}": v for k, v in {"loss": value, **logs}.items()}
     return metrics
