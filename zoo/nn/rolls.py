@@ -114,8 +114,8 @@ class Reader(nn.Module):
         h = leaky(coarser(h, 4, 2 * self.width, "quarter"))
         h = h.reshape(n, t // 4, 1, -1)
         h = leaky(coarser(h, self.steps // 4, 4 * self.width, "bar")).reshape(n, -1)
-        sounding = chroma.sum(axis=1).reshape(n, OCTAVE, -1).sum(axis=2)
-        used = 1 - jnp.exp(-sounding)  # however briefly a wrong note is heard
+        bars = chroma.sum(axis=1).reshape(n, OCTAVE, -1).sum(axis=2) / self.steps
+        used = 1 - jnp.exp(-bars)  # a wrong note is heard, however few there are
         h = Dense(4 * self.width, name="features")(h)
         f = leaky(h + Dense(4 * self.width, use_bias=False, name="used")(used))
         verdict = Dense(1, name="verdict")(f)[:, 0]
