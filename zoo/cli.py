@@ -111,7 +111,7 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.cli_evaluate import beside, tabulated
+    from zoo.cli_evaluate import asked, beside, tabulated
     from zoo.experiment import held_out
     from zoo.train.evaluate import evaluator, plain
     from zoo.trained import load
@@ -128,6 +128,8 @@ def evaluate(
     if samples and not model.sampler.takes("batch"):  # what only tells styles apart writes nothing
         count, rows = beside(model, spec, split, samples, seed, trained_on)
         Console().print(tabulated(rows, f"{count} pieces of {run}, and as many of {spec}, {split}"))
+        if "critic" in model.params:
+            Console().print(asked(model, spec, split, batch, samples, seed))
 
 
 def export(

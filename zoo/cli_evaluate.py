@@ -10,13 +10,13 @@ import numpy as np
 from rich.console import Group
 from rich.table import Table
 
-from zoo.data.codecs import Phrased
 from zoo.data.pieces import corpus_pieces
 from zoo.data.polyphonic import read
-from zoo.data.windows import cut
+from zoo.experiment import as_read, held_out
 from zoo.latent_pieces import played_round
 from zoo.measure.report import Interval, Row, compare
 from zoo.trained import Trained
+from zoo.verdicts import judged, some, write
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -44,12 +44,10 @@ def played(model: Trained, spec: str, split: str) -> Sequence[np.ndarray]:
     family: Any = model.family
     codec: Any = model.codec
     styles = getattr(family, "styles", ())
-    if not isinstance(codec, Phrased):
-        return [piece[: family.length] for piece in arrays(spec, split, codec)]
+    if not hasattr(family, "vae"):
+        return [piece[: family.length] for piece in as_read(model, spec, split)]
     lines = corpus_pieces(spec, split, codec.whole)
     label = model.about["music"].get("label", "style")
-    if not hasattr(family, "vae"):
-        return cut(lines, codec, codec.bars, styles, lines.labels(label))
     part: Any = dataclasses.replace(codec, bars=family.vae.bars)
     told = zip(lines, lines.labels(label), strict=True)
     phrases = (part.crops(line, part.bars) for line, style in told if style in (styles or {style}))
@@ -80,6 +78,24 @@ def tabulated(rows: Iterable[Row], title: str) -> Group:
         if digits(divergence):
             pooled.add_row(name, digits(divergence), digits(chance))
     return Group(pieces, pooled)
+
+
+def asked(model: Trained, spec: str, split: str, batch: int, samples: int, seed: int) -> Group:
+    """What a model's critic holds of as many real pieces, of its own, and of real ones spoilt."""
+    real, style = some(held_out(model, spec, split, batch), samples, seed)
+    found = judged(model, real, write(model, real, style, seed), style, seed)
+    kinds = Table(
+        "of a piece",
+        "its critic's verdict: deviations below the real",
+        "log-likelihood, nats per event",
+    )
+    for kind, below in found.below.items():
+        likely = found.likelihood.get(kind)
+        kinds.add_row(kind.replace("_", " "), span(below), span(likely) if likely else "")
+    related = Table("of all these pieces", "rank correlation with the verdict")
+    for name, value in found.related.items():
+        related.add_row(name, digits(value))
+    return Group(kinds, related)
 
 
 def span(found: Interval) -> str:

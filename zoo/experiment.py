@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jax
 import tyro
@@ -212,13 +212,9 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
     """
     if hasattr(model.family, "vae"):
         return latent_pieces.held_out(model, spec, split, batch)
-    if isinstance(codec := model.codec, Phrased):
-        lines = corpus_pieces(spec, split, codec.whole)
-        label = model.about["music"].get("label", "style")
-        styles = getattr(model.family, "styles", ())
-        rows = cut(lines, codec, codec.bars, styles, lines.labels(label))
-        return whole_frames(rows, batch, length=codec.length)
-    pieces = played(model, spec, split)
+    pieces = as_read(model, spec, split)
+    if isinstance(model.codec, Phrased):
+        return whole_frames(pieces, batch, length=model.codec.length)
     frame = model.family.example(1)["tokens"].shape[2:]
     if tuple(pieces.shape) != frame:
         name, unit = type(model.family).__name__, f"frames of {frame[0]} values" if frame else ""
@@ -227,6 +223,21 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
             "it was trained on, or on a corpus."
         )
     return whole_frames(pieces, batch) if frame else whole(pieces, model.codec, batch)
+
+
+def as_read(model: Trained, spec: str, split: str) -> Pieces | Arrays:
+    """A split as `model` was trained to read it: pieces, excerpts or phrases, of the styles that it
+    is told of."""
+    family, codec, music = cast(Any, model.family), model.codec, model.about["music"]
+    styles, label = getattr(family, "styles", ()), music.get("label", "style")
+    if isinstance(codec, Phrased):
+        lines = corpus_pieces(spec, split, codec.whole)
+        return cut(lines, codec, codec.bars, styles, lines.labels(label))
+    if pathlib.Path(spec).suffix in (".mat", ".json"):
+        return read(spec)[split]
+    pieces = corpus_pieces(spec, split, codec)
+    rows = told(pieces, styles, pieces.labels(label))
+    return excerpts(rows, family.length) if music.get("excerpts") else rows
 
 
 def xla_cache() -> pathlib.Path:

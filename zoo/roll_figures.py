@@ -4,16 +4,20 @@ Axes: n phrase, t step, k track, p pitch.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from zoo.core import Batch
+from zoo.data.codecs import Multitrack
 from zoo.measure.report import compare
 from zoo.measure.statistics import tonal_distance
+from zoo.modes import features, learn, recall
 from zoo.trained import Trained
 from zoo.verdicts import judged, some, write
 
+MANY = 4096  # phrases that profiles are learned from
+BEST_OF = 16
 FIGURES = (  # of a phrase, the generated ones' and the real ones' mean of each
     "empty_bars",
     "used_pitch_classes",
@@ -56,7 +60,39 @@ def figures(
         for kind, below in judged(model, real, written, style, seed).below.items()
         if kind != "real"
     }
+    found |= conditional(model, whole, written, real, style, seed)
     return found | (accompanied(model, written, seed) if family.given else {})
+
+
+def conditional(
+    model: Trained,
+    whole: Callable[[str], Iterable[Batch]],
+    written: np.ndarray,
+    real: np.ndarray,
+    style: np.ndarray | None,
+    seed: int,
+) -> dict[str, float]:
+    """How often profiles of the modes, learned from the train split, name the one that was asked
+    for, of what is written, of the best of 16 by the critic, and the one that real phrases are in.
+
+    Nothing, of a model that is told of no modes.
+    """
+    if style is None or model.about["music"].get("label") != "mode":
+        return {}
+    family, codec = cast(Any, model.family), cast(Multitrack, model.codec)
+    rolls, modes = some(whole("train"), MANY, seed)
+    profiles = learn(features(rolls, codec.low), cast(np.ndarray, modes), len(family.styles))
+    named = lambda rolls, style: recall(profiles, features(rolls, codec.low), style)
+    found = {"mode_named": named(written, style), "real_mode_named": named(real, style)}
+    if family.given:
+        return found
+    asked = np.bincount(style)
+    best = [
+        model.sampler.draw(int(n), seed, best_of=BEST_OF, judge="critic", style=m)
+        for m, n in enumerate(asked)
+    ]
+    judged = named(np.concatenate(best), np.repeat(np.arange(len(asked)), asked))
+    return found | {"mode_named_judged": judged}
 
 
 def accompanied(model: Trained, written: np.ndarray, seed: int) -> dict[str, float]:

@@ -39,9 +39,7 @@ def figures(
         ours = [piece for piece in pieces(rows) if piece.notes]
         by_name = {row.name: row for row in compare(ours, theirs, seed=seed)}
         found |= {f"{tag}{name}": value for name, value in summed(by_name).items()}
-    found |= {
-        f"real_{name}": by_name[name].real.value for name in (*FIGURES, "distinct_4")
-    }
+    found |= {f"real_{name}": by_name[name].real.value for name in (*FIGURES, "distinct_4")}
     verdicts = judged(model, real, written[""], style, seed)
     found |= {f"verdict_{kind}": x.value for kind, x in verdicts.below.items() if kind != "real"}
     return found | {f"verdict_by_{name}": value for name, value in verdicts.related.items()}

@@ -80,9 +80,7 @@ def run(
         return valid | {f"valid_{k}": v for k, v in metrics.items()}
 
     trained = {
-        "tx": adam.rule(steps)
-        if isinstance(adam, Adam)
-        else {name: each.rule(steps) for name, each in adam.items()},
+        "tx": rules(adam, steps),
         "steps": steps,
         "workdir": workdir,
         "options": options,
@@ -109,6 +107,13 @@ def run(
     if main and options.compare:
         print(compare(task.name, workdir / "metrics.jsonl"), file=sys.stderr)
     return result
+
+
+def rules(adam: Rules, steps: int) -> Any:
+    """The update rule of all objectives, or of each."""
+    if isinstance(adam, Adam):
+        return adam.rule(steps)
+    return {name: each.rule(steps) for name, each in adam.items()}
 
 
 def listen(model: Trained, task: Task, folder: pathlib.Path, samples: int, seed: int) -> None:

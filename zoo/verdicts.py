@@ -65,8 +65,8 @@ def spoilt(model: Trained, real: np.ndarray, seed: int) -> dict[str, np.ndarray]
     """Real pieces put out of order, with nothing in them that was not there before."""
     rng = np.random.default_rng(seed)
     if real.ndim == 4:  # piano rolls
-        order = lambda: rng.permutation(len(real))
-        tracks = [real[order(), :, k] for k in range(real.shape[2])]
+        mixed = lambda k: real[rng.permutation(len(real)), :, k]
+        tracks = [mixed(k) for k in range(real.shape[2])]
         late = np.roll(real, 3 * real.shape[1] // 16, axis=1)
         return {"mixed_tracks": np.stack(tracks, axis=2), "off_beat": late}
     ended = (real == BOUNDARY).all(axis=-1)

@@ -1,12 +1,15 @@
 """From pieces to phrases and excerpts, and to those of the styles that a model is told of."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from zoo.data.codecs import Phrased
 from zoo.data.polyphonic import Arrays
 from zoo.errors import UsageError
+
+Some = TypeVar("Some", bound=Sequence[np.ndarray])
 
 
 def cut(
@@ -39,9 +42,7 @@ def excerpts(pieces: Sequence[np.ndarray], length: int) -> Arrays:
     return found
 
 
-def told(
-    pieces: Sequence[np.ndarray], styles: Sequence[str], of: Sequence[str]
-) -> Sequence[np.ndarray]:
+def told(pieces: Some, styles: Sequence[str], of: Sequence[str]) -> Some | Arrays:
     """The pieces of these styles, labelled `style` by their place among them; `of` says which each
     is of. All as they are, where there are no `styles`.
 
