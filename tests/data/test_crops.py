@@ -51,6 +51,12 @@ def test_a_row_is_an_excerpt_of_one_piece(pieces):
     assert len(starts) > 10
 
 
+def test_excerpts_have_no_context(pieces):
+    crops = Crops(pieces, CODEC, batch=8, length=16, context=False)
+    for batch in (crops[i] for i in range(5)):
+        np.testing.assert_array_equal(batch["mask"], batch["tokens"].any(axis=2))
+
+
 def test_batches_are_a_function_of_their_step_and_seed(pieces):
     one, two = (Crops(pieces, CODEC, 4, 16, seed=1, transpose=3) for _ in range(2))
     other = Crops(pieces, CODEC, 4, 16, seed=2, transpose=3)

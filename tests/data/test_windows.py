@@ -5,7 +5,7 @@ import pytest
 
 from zoo.data.codecs import Phrase
 from zoo.data.pipeline import Crops, whole_frames
-from zoo.data.windows import cut
+from zoo.data.windows import cut, excerpts, told
 from zoo.errors import UsageError
 
 CODEC = Phrase(bars=2, metres=("2/4",))
@@ -49,6 +49,21 @@ def test_phrases_say_what_style_they_are_of():
     assert both(drawn["tokens"], drawn["style"]) == both(rows, rows.labels["style"])
     with pytest.raises(UsageError, match="none of these pieces is polka, but jig, reel, waltz"):
         cut(two, CODEC, 1, ("polka",), of)
+
+
+def test_excerpts_are_whole_but_for_pieces_that_are_short():
+    pieces = [np.arange(n) for n in (7, 3, 2)]
+    rows = excerpts(pieces, 3)
+    assert [row.tolist() for row in rows] == [[0, 1, 2], [3, 4, 5], [0, 1, 2], [0, 1]]
+    assert rows.labels == {}
+
+
+def test_excerpts_are_of_their_pieces_styles():
+    pieces = [np.arange(n) for n in (7, 3, 2)]
+    rows = excerpts(told(pieces, ("jig", "reel"), ["reel", "waltz", "jig"]), 3)
+    assert [len(row) for row in rows] == [3, 3, 2]
+    assert rows.labels["style"].tolist() == [1, 1, 0]
+    assert told(pieces, (), []) is pieces
 
 
 def test_a_batch_is_a_function_of_its_step():

@@ -196,3 +196,13 @@ def test_evaluation_pools_batches_by_their_events():
 
     over = evaluator(Counted(1))({"net": {"w": jnp.zeros(1)}}, [rows(1, 2, 3), rows(6)])
     assert over == {"fit/loss": 3.0, "fit/events": 4.0}
+
+
+def test_what_says_nothing_of_held_out_data_is_not_measured():
+    class Silent(Quadratic):
+        def objectives(self):
+            (fit,) = super().objectives().values()
+            return {"fit": fit, "play": dataclasses.replace(fit, measured=False)}
+
+    over = evaluator(Silent(1))({"net": {"w": jnp.zeros(1)}}, [rows(1)])
+    assert {name.partition("/")[0] for name in over} == {"fit"}
