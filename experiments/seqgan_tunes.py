@@ -15,6 +15,7 @@ from zoo.models import SeqGAN
 from zoo.row_figures import figures
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.trained import load
 
 FILTERS = ((1, 64), (2, 128), (3, 128), (4, 128), (6, 128), (8, 64))
 NOTES = Frames("tunes", batch=32, length=32, transpose=5, codec="compound", excerpts=True)
@@ -96,7 +97,7 @@ def seqgan_tunes(
     first = workdir / "likelihood"
     stage(first, options, warm, warm)
     options = dataclasses.replace(options, init_from=str(first))
-    finish = lambda model, whole: figures(model, first, whole, drawn)
+    finish = lambda model, whole: figures(model, load(first), whole, drawn)
     return stage(workdir, options, tutor + turns * every, 0, finish=finish)
 
 

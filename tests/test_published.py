@@ -7,7 +7,7 @@ import runpy
 import pytest
 
 from zoo.errors import UsageError
-from zoo.results import RESULTS, compare, write
+from zoo.results import RESULTS, compare, curve, write
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -50,11 +50,17 @@ def results(tmp_path):
     [((2.01, 2.05), "inside the published band"), ((2.01, 2.5), "first at 200: 2.5000 against")],
 )
 def test_a_run_is_inside_the_band_or_outside(results, tmp_path, values, says):
-    curve = tmp_path / "metrics.jsonl"
+    logged = tmp_path / "metrics.jsonl"
     lines = [{"step": 100, "loss": 1.0}]
     lines += [{"step": s, "valid": v} for s, v in zip((100, 200), values, strict=True)]
-    curve.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert says in compare("known", curve, results)
+    logged.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert says in compare("known", logged, results)
+
+
+def test_a_game_is_followed_by_its_critic_s_gap():
+    points = {"step": 5, "valid_judge_gap": 3.0, "valid_judge_loss": 0.1}, {"step": 6, "loss": 1.0}
+    assert curve(map(json.dumps, points)) == {5: 3.0}
+    assert curve(map(json.dumps, [{**points[0], "valid": 2.0}])) == {5: 2.0}
 
 
 def test_nothing_to_compare_with_is_said(results, tmp_path):

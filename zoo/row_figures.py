@@ -1,13 +1,12 @@
 """Figures of models of rows of notes: what a critic has made of one that likelihood taught."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import numpy as np
 
 from zoo.core import Batch
 from zoo.measure.report import Row, compare
-from zoo.trained import Trained, load
+from zoo.trained import Trained
 from zoo.verdicts import judged, some
 
 FIGURES = ("in_real_4", "scale_consistency", "used_pitch_classes", "self_bleu")
@@ -17,13 +16,13 @@ BEST_OF = 16
 
 def figures(
     model: Trained,
-    first: Path,
+    first: Trained,
     whole: Callable[[str], Iterable[Batch]],
     many: int,
     seed: int = 0,
 ) -> dict[str, float]:
     """What is published of a model of rows: figures of `many` pieces of its own, of the best of 16
-    each by its critic, and of those of the run at `first`, which it began as, beside as many of the
+    each by its critic, and of those of the `first` that it began as, beside as many of the
     test split; and its critic's verdicts."""
     real, style = some(whole("test"), many, seed)
     pieces = lambda rows: [model.codec.decode(row) for row in rows]
@@ -32,7 +31,7 @@ def figures(
     written = {
         "": draw(model),
         "judged_": draw(model, best_of=BEST_OF, judge="critic"),
-        "likelihood_": draw(load(first)),
+        "likelihood_": draw(first),
     }
     found: dict[str, float] = {}
     for tag, rows in written.items():
