@@ -29,6 +29,7 @@ def musegan_chorales(
     given: tuple[str, ...] = (),
     game: str = "relativistic",
     neurons: Literal["none", "deterministic", "stochastic", "single"] = "single",
+    chords: tuple[str, ...] = (),
     latent: int = 32,
     width: int = 128,
     reader: int = 64,
@@ -48,7 +49,8 @@ def musegan_chorales(
         given: tracks that are not written but accompanied.
         game: how critic and generator are paired: minimax, non-saturating, least-squares,
             wasserstein, wasserstein-slope, hinge or relativistic.
-        neurons: how rolls are made binary; each of these tracks is a single voice.
+        neurons: how rolls are made binary; "single" is for voices, of one key at a time.
+        chords: tracks that are none.
         latent: of each of the latents that a bar is made of.
         width: of the generator.
         reader: of the critic.
@@ -76,6 +78,7 @@ def musegan_chorales(
             every,
             neurons,
             game,
+            chords,
         )
 
     return phrases(

@@ -116,6 +116,18 @@ def test_a_voice_has_one_key_down_or_none():
     )
 
 
+def test_chords_have_as_many_keys_down_as_are_likely():
+    family = with_(neurons="single", chords=("bass",))
+    params = born(family, bias=-1.5)
+    style = jnp.zeros(40, int)
+    rolls = family.sample(params, KEY, 40, style=style)
+    logits, _ = family.logits(params, KEY, jnp.arange(40), None, jax.nn.one_hot(style, 2))
+    np.testing.assert_array_equal(rolls[:, :, 1] > 0, logits[:, :, 1] > 0)
+    assert rolls[:, :, 1].sum(axis=-1).max() > 1 == rolls[:, :, 0].sum(axis=-1).max()
+    with pytest.raises(UsageError, match="no track is called 'organ'"):
+        with_(chords=("organ",))
+
+
 def test_stochastic_neurons_are_on_as_often_as_they_say():
     family, n = with_(neurons="stochastic"), 400
     params = born(family)

@@ -69,7 +69,8 @@ class MuseGAN:
     """Sizes, and how it is taught: the critic at every step, the generator at every `every`-th.
 
     `tracks` are their names, of which `given` ones are not written but gone by. `neurons`: how
-    rolls are made binary in training, one of NEURONS. `game`: one of GAMES, by name.
+    rolls are made binary in training, one of NEURONS; where they are "single", keys of `chords`
+    sound together all the same. `game`: one of GAMES, by name.
 
     Raises:
       UsageError: a size out of range, or a name that is unknown.
@@ -87,6 +88,7 @@ class MuseGAN:
     every: int = 1
     neurons: str = "deterministic"
     game: str = "relativistic"
+    chords: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = ("bars", "pitches", "latent", "every")
@@ -102,7 +104,7 @@ class MuseGAN:
         for what, (name, known) in chosen.items():
             if name not in known:
                 raise UsageError(f"{what} is {name!r}: choose from {', '.join(known)}.")
-        if strange := [name for name in self.given if name not in self.tracks]:
+        if strange := [x for x in (*self.given, *self.chords) if x not in self.tracks]:
             raise UsageError(
                 f"no track is called {strange[0]!r}: there are {', '.join(self.tracks)}."
             )
@@ -113,6 +115,13 @@ class MuseGAN:
     def free(self) -> tuple[int, ...]:
         """The tracks that are written, by place."""
         return tuple(i for i, name in enumerate(self.tracks) if name not in self.given)
+
+    @property
+    def alone(self) -> Array:
+        """Of which of these one key sounds at a time, bool [1, 1, k, 1]."""
+        single = self.neurons == "single"
+        named = [single and self.tracks[i] not in self.chords for i in self.free]
+        return jnp.array(named)[None, None, :, None]
 
     @property
     def length(self) -> int:
@@ -191,7 +200,7 @@ class MuseGAN:
     def neural(self, params: Params, rng: Key, rolls: Array, style: Array | None) -> Array:
         """Rolls [n, t, k, p] as the critic is shown them, from latents; `rolls` has those given."""
         logits, u = self.logits(params, rng, numbered(rolls), rolls, style)
-        p = voiced(logits) if self.neurons == "single" else jax.nn.sigmoid(logits)
+        p = jnp.where(self.alone, voiced(logits), jax.nn.sigmoid(logits))
         if self.neurons != "none":
             on = p > u if self.neurons == "stochastic" else self.likeliest(logits)
             p = p + jax.lax.stop_gradient(on - p)  # straight through the decision
@@ -200,9 +209,8 @@ class MuseGAN:
     def likeliest(self, logits: Array) -> Array:
         """The keys that are down in [n, t, k, p]: those likelier than not, or of a voice the
         likeliest, unless silence is."""
-        if self.neurons != "single":
-            return logits > 0
-        return (logits > 0) & jax.nn.one_hot(logits.argmax(axis=-1), self.pitches, dtype=bool)
+        highest = jax.nn.one_hot(logits.argmax(axis=-1), self.pitches, dtype=bool)
+        return (logits > 0) & (highest | ~self.alone)
 
     def logits(
         self, params: Params, rng: Key, numbers: Array, rolls: Array | None, style: Array | None
