@@ -18,21 +18,21 @@ from zoo.train.optim import Adam
 from zoo.trained import load
 
 FILTERS = ((1, 64), (2, 128), (3, 128), (4, 128), (6, 128), (8, 64))
-NOTES = Frames("tunes", batch=32, length=32, transpose=5, codec="compound", excerpts=True)
+NOTES = Frames("tunes", batch=32, length=32, codec="compound", excerpts=True)
 
 
 def seqgan_tunes(
     workdir: Path = Path("runs/seqgan_tunes"),
     warm: int = 3000,
-    tutor: int = 300,
+    tutor: int = 1500,
     turns: int = 200,
-    every: int = 1,
+    every: int = 3,
     rollouts: int = 8,
     embed: int = 64,
     width: int = 256,
     game: str = "non-saturating",
     rate: float = 2e-3,
-    turn_rate: float = 1e-3,
+    turn_rate: float = 1e-4,
     judge_rate: float = 3e-4,
     notes: Frames = NOTES,
     options: Options = Options(save_every=500),
