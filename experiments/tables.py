@@ -4,33 +4,17 @@ python experiments/tables.py
 """
 
 import functools
-import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 from benchmark import COLUMNS
+from cells import markdown, result, spread
+from game_tables import oracle, pairings, rolls, rows
 
 from zoo.results import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
-Rows = list[list[str]]
-
-
-def result(name: str) -> dict[str, Any]:
-    return json.loads((RESULTS / f"{name}.json").read_text())
-
-
-def markdown(head: list[str], rows: Rows) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def spread(figure: dict[str, Any]) -> str:
-    """The mean over seeds, and where there are several how far they lie apart."""
-    text = "{mean:.3f} ± {std:.3f}" if len(figure["seeds"]) > 1 else "{mean:.3f}"
-    return text.format(**figure)
 
 
 def likelihood() -> str:
@@ -223,6 +207,10 @@ TABLES = {
     "pieces": pieces,
     "attributes": attributes,
     "transfer": transfer,
+    "oracle": oracle,
+    "rolls": rolls,
+    "rows": rows,
+    "pairings": pairings,
     "speed": speed,
 }
 FIGURES = {"minutes of music": music, "machine": machine, "framewise": framewise}
@@ -235,12 +223,8 @@ def written(text: str) -> str:
     """`text` with every table and figure as the results have it."""
     for name, make in {**TABLES, **FIGURES}.items():
         mark, edge = f"<!-- {name} -->", "\n" if name in TABLES else ""
-        text = re.sub(
-            f"{mark}.*?<!-- end -->",
-            f"{mark}{edge}{make()}{edge}<!-- end -->".replace("\\", r"\\"),
-            text,
-            flags=re.DOTALL,
-        )
+        put = lambda _, make=make, mark=mark, edge=edge: f"{mark}{edge}{make()}{edge}<!-- end -->"
+        text = re.sub(f"{mark}.*?<!-- end -->", put, text, flags=re.DOTALL)
     return text
 
 
