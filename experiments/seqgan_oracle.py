@@ -10,6 +10,7 @@ and over, or by copying: the share of distinct 4-grams, the entropy of tokens an
 """
 
 import dataclasses
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from zoo.experiment import launch
 from zoo.models import Markov, SeqGAN
 from zoo.nn.decode import Draw
 from zoo.oracle import Oracle, variety
-from zoo.results import curve, provenance, write
+from zoo.results import provenance, write
 from zoo.train import loop
 from zoo.train.loop import Options
 
@@ -60,17 +61,17 @@ def seqgan_oracle(
     sequences: int = 10_000,
     batch: int = 64,
     width: int = 32,
-    warm: int = 4000,
+    warm: int = 5000,
     tutor: int = 500,
-    turns: int = 100,
-    every: int = 5,
+    turns: int = 60,
+    every: int = 1,
     rollouts: int = 16,
     rate: float = 1e-2,
-    judge_rate: float = 1e-3,
+    judge_rate: float = 3e-4,
     order: int = 2,
     discounts: tuple[float, float, float] = (0.6, 0.9, 1.1),
-    temperature: float = 0.75,
-    options: Options = Options(save_every=500),
+    temperature: float = 0.73,
+    options: Options = Options(save_every=250),
 ) -> dict[str, Any]:
     """Trains a SeqGAN on an oracle's sequences, counts them, and measures what both write.
 
@@ -80,12 +81,12 @@ def seqgan_oracle(
         sequences: of the oracle, to learn from; as many are drawn to be measured.
         batch: sequences in a batch.
         width: of the generator's LSTM and of what it reads.
-        warm: steps of likelihood.
+        warm: steps of likelihood, at the end of which there is a checkpoint.
         tutor: steps of the critic alone.
         turns: moves of the generator against its critic.
         every: moves of the critic for one of these.
         rollouts: completions of each prefix.
-        rate: learning rate of the generator, by likelihood and by its critic.
+        rate: learning rate of the generator, by likelihood and by its critic, where it decays.
         judge_rate: of the critic.
         order: tokens that the Markov chain looks back.
         discounts: what its counts of 1, of 2, and of 3 or more give up.
@@ -119,11 +120,12 @@ def seqgan_oracle(
         found = figures(model, params, min(FEW, sequences))
         return {"valid": found["nll_oracle"], **found}
 
-    adam = lambda rate: optax.adam(rate, b1=0.9)
+    decaying = optax.cosine_decay_schedule(rate, turns, 0.05)
+    rules = {"likelihood": rate, "discriminate": judge_rate, "reinforce": decaying}
     fitted = loop.fit(
         model,
         Batches(real[..., None], batch, options.seed),
-        tx={"likelihood": adam(rate), "discriminate": adam(judge_rate), "reinforce": adam(rate)},
+        tx={name: optax.adam(rate) for name, rate in rules.items()},
         steps=warm + tutor + turns * every,
         workdir=workdir,
         options=options,
@@ -137,7 +139,8 @@ def seqgan_oracle(
         workdir=workdir / "markov",
         options=options,
     )
-    points = curve((workdir / "metrics.jsonl").read_text().splitlines())
+    logged = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    taught = next(point for point in logged if point["step"] == warm and "valid" in point)
     found = {
         "seqgan": figures(model, fitted.state.params, sequences),
         "best": figures(
@@ -145,7 +148,8 @@ def seqgan_oracle(
         ),
         "real": measured(true, real, drawn(lambda key, n: true.sample(key, n), keys[1], sequences)),
     }
-    metrics = {"nll_oracle_mle": points[warm]}
+    few = ("nll_oracle", "entropy", "distinct_4_of_2000", "copied_4")
+    metrics = {f"{name}_mle": taught[name] for name in few}
     metrics |= {f"{k}_{name}": v for name, each in found.items() for k, v in each.items()}
     elsewhere = time.perf_counter() - began - fitted.here
     result = {"experiment": "seqgan_oracle", "metrics": metrics}

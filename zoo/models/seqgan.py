@@ -14,7 +14,7 @@ roll-out policy trails by a fifth of the way at every step, from birth on.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +61,9 @@ class SeqGAN:
     trail: float = 0.2
     game: str = "non-saturating"
     ends: bool = True
+    estimator: str = "reinforce"
+    heat: float = 1.0
+    perturbations: int = 1
 
     def __post_init__(self) -> None:
         names = ("length", "embed", "width", "critic_embed", "every", "rollouts")
@@ -111,10 +114,11 @@ class SeqGAN:
         turns = range(taught, FOREVER, self.every)
         judged, bounds = range(self.warm, FOREVER), self.rules.bounds
         trailing = optax.sgd(self.trail)
+        moves = {"reinforce": self.reinforce, "relax": self.relax}
         return {
             "likelihood": Objective(self.likelihood, ("generator",), range(self.warm)),
             "discriminate": Objective(self.discriminate, ("critic",), judged, then=bounds),
-            "reinforce": Objective(self.reinforce, ("generator",), turns, measured=False),
+            self.estimator: Objective(moves[self.estimator], ("generator",), turns, measured=False),
             "trail": Objective(self.follow, ("policy",), tx=trailing, measured=False),
         }
 
@@ -152,6 +156,28 @@ class SeqGAN:
         log_p, _ = self.rated(params, rows, style)
         gain = (worth - worth.mean(axis=0, keepdims=True)) * drawn
         return -(log_p * gain).sum() / drawn.sum(), {"reward": worth[:, -1].mean()}
+
+    def relax(
+        self, params: Params, batch: Batch, rng: Key, step: Array | None
+    ) -> tuple[Array, Metrics]:
+        """What the generator descends where a gradient passes through what it has drawn, relaxed:
+        that the critic does not believe it."""
+        style, real = shares(batch.get("style"), self.styles), batch["tokens"]
+        rows = self.written(jax.lax.stop_gradient(params["generator"]), rng, style, real)
+        keys = jax.random.split(jax.random.fold_in(rng, 1), 3)
+        soft = self.writer.apply(
+            {"params": params["generator"]},
+            rows,
+            style,
+            keys[0],
+            self.heat,
+            self.perturbations,
+            method="relaxed",
+        )
+        dropped = None if step is None else keys[1]
+        fake = self.judge(params, rows, style, dropped, soft)[0]
+        told = self.judge(params, real, style, dropped)[0]
+        return self.rules.losses[1](told, fake).mean(), {"reward": fake.mean()}
 
     def follow(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
@@ -203,14 +229,20 @@ class SeqGAN:
         return self.judge(params, samples, shares(style, self.styles))[0]
 
     def judge(
-        self, params: Params, rows: Array, style: Array | None = None, rng: Key | None = None
+        self,
+        params: Params,
+        rows: Array,
+        style: Array | None = None,
+        rng: Key | None = None,
+        soft: Sequence[Array] = (),
     ) -> tuple[Array, Array]:
         """The critic's verdicts [b] on sequences [b, t, k], and the features that it goes by.
 
-        Dropout is on where `rng` is given.
+        Dropout is on where `rng` is given; a gradient passes to `soft` shares of rows.
         """
         rngs = None if rng is None else {"dropout": rng}
-        return self.critic.apply({"params": params["critic"]}, rows, style, rng is None, rngs=rngs)
+        critic = {"params": params["critic"]}
+        return self.critic.apply(critic, rows, style, rng is None, soft, rngs=rngs)
 
     def sample(
         self,

@@ -10,9 +10,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array, Params
+from zoo.core import BOUNDARY, Array, Key, Params
 from zoo.nn.decode import Draw
 from zoo.nn.recurrent import Carry, LSTMLayer, advance, squash, zeros
+from zoo.nn.relaxed import relaxed
 from zoo.nn.rollout import Go
 
 NEVER = -1e9  # the logit of what cannot be
@@ -46,22 +47,41 @@ class RowLSTM(nn.Module):
     def __call__(self, rows: Array, style: Array | None) -> tuple[Array, Array]:
         """Rows [b, t, k] and shares of styles [b, y] -> the log-likelihood [b, t] of each row, and
         the share of its values that were held likeliest."""
-        before = jnp.pad(rows[:, :-1], ((0, 0), (1, 0), (0, 0)))
-        x = sum(table(before[..., i].T) for i, table in enumerate(self.table))
-        told = self.lstm(x, given=style)[1].swapaxes(0, 1)
         going = (rows[..., 0] != BOUNDARY) | (not self.ends)
         log_p, hits = jnp.zeros(rows.shape[:2]), jnp.zeros(rows.shape[:2])
-        for i, (size, head) in enumerate(zip(self.sizes, self.head, strict=True)):
-            if i:
-                told += self.known[i - 1](rows[..., i - 1])
-            logits = bar(
-                head(jnp.tanh(told) if i else told).astype(jnp.float32), self.ends and i > 0
-            )
-            chosen = (logits * jax.nn.one_hot(rows[..., i], size)).sum(axis=-1)
+        for i, logits in enumerate(self.logits(rows, style)):
+            chosen = (logits * jax.nn.one_hot(rows[..., i], logits.shape[-1])).sum(axis=-1)
             counts = going | (i == 0)
             log_p += jnp.where(counts, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0)
             hits += ~counts | (chosen >= logits.max(axis=-1))
         return log_p, hits / len(self.sizes)
+
+    def logits(self, rows: Array, style: Array | None) -> list[Array]:
+        """Of each value of rows [b, t, k] its logits [b, t, v], given all before it."""
+        before = jnp.pad(rows[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        x = sum(table(before[..., i].T) for i, table in enumerate(self.table))
+        told = self.lstm(x, given=style)[1].swapaxes(0, 1)
+        found = []
+        for i, head in enumerate(self.head):
+            if i:
+                told += self.known[i - 1](rows[..., i - 1])
+            h = jnp.tanh(told) if i else told
+            found.append(bar(head(h).astype(jnp.float32), self.ends and i > 0))
+        return found
+
+    def relaxed(
+        self, rows: Array, style: Array | None, rng: Key, heat: float, count: int
+    ) -> list[Array]:
+        """Shares [b, t, v] of each value of rows [b, t, k] that were drawn, for a gradient."""
+        keys = jax.random.split(rng, len(self.sizes))
+        ended = (rows[..., 0] == BOUNDARY) & self.ends
+        over = jnp.pad(ended[:, :-1], ((0, 0), (1, 0)))
+        found = []
+        for i, logits in enumerate(self.logits(rows, style)):
+            shares = relaxed(logits, rows[..., i], keys[i], heat, count)
+            sure = (ended if i else over)[..., None]  # nothing was drawn
+            found.append(jnp.where(sure, jax.lax.stop_gradient(shares), shares))
+        return found
 
     def start(self, n: int) -> Reading:
         """The state of `n` sequences, before whose first row is one of BOUNDARY."""

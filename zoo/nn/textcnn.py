@@ -6,6 +6,8 @@ turn that into a verdict; where there are styles, a projection adds what is owed
 for (Miyato & Koyama 2018, eq. 3). Axes: b sequence, t step, k value of a row, f filter.
 """
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -25,14 +27,22 @@ class TextCNN(nn.Module):
 
     @nn.compact
     def __call__(
-        self, rows: Array, style: Array | None = None, still: bool = True
+        self,
+        rows: Array,
+        style: Array | None = None,
+        still: bool = True,
+        soft: Sequence[Array] = (),
     ) -> tuple[Array, Array]:
         """Verdicts [b] on rows int [b, t, k] of styles [b, y], and the features [b, f] that they
-        rest on; `still` turns dropout off."""
+        rest on; `still` turns dropout off. A gradient passes to `soft`, shares [b, t, v] of each of
+        the k values, as if they and not the rows had been read."""
         tables = [
             nn.Embed(size, self.embed, name=f"table_{i}") for i, size in enumerate(self.sizes)
         ]
         x = sum(table(rows[..., i]) for i, table in enumerate(tables))
+        for shares, table in zip(soft, tables, strict=bool(soft)):
+            read = shares @ table.embedding
+            x += read - jax.lax.stop_gradient(read)
         seen = []
         for size, count in self.filters:
             y = nn.Conv(count, (min(size, x.shape[1]),), padding="VALID", name=f"filters_{size}")(x)
