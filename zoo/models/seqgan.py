@@ -23,14 +23,15 @@ import optax
 from zoo.core import BOUNDARY, FOREVER, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.nn.adversarial import GAMES, Game, collapse
-from zoo.nn.decode import Draw, uniforms
+from zoo.nn.decode import Draw
 from zoo.nn.likelihood import mean_nll
 from zoo.nn.numbered import numbered
-from zoo.nn.rollout import Go, values
-from zoo.nn.rows import Reading, RowLSTM
+from zoo.nn.rollout import values
+from zoo.nn.rows import RowLSTM
 from zoo.nn.styles import any_style, mixed, shares
 from zoo.nn.textcnn import Filters, TextCNN
 
+ESTIMATORS = ("reinforce", "relax")
 FILTERS = ((1, 100), *((n, 200) for n in range(2, 6)), *((n, 100) for n in range(6, 11)))
 
 
@@ -41,6 +42,8 @@ class SeqGAN:
     `warm` steps are likelihood's, the next `tutor` teach the critic alone, and from then on it is
     taught at every step and the generator at every `every`-th, by `rollouts` completions of each
     prefix. `ends`: whether a row of BOUNDARY ends a sequence. `game`: one of GAMES, by name.
+    `estimator`: of the generator's gradient, by roll-outs ("reinforce") or through what it draws,
+    relaxed ("relax") at a `heat` and over so many `perturbations`.
 
     Raises:
       UsageError: a size, a count or a dropout out of range, or an unknown game.
@@ -74,6 +77,12 @@ class SeqGAN:
             raise UsageError(
                 f"dropout is {self.dropout} and trail {self.trail}: choose a dropout from 0 to "
                 "below 1, and to trail by more than 0 and at most 1 of the way."
+            )
+        if self.estimator not in ESTIMATORS or self.heat <= 0 or self.perturbations < 1:
+            raise UsageError(
+                f"estimator is {self.estimator!r}, heat {self.heat} and perturbations "
+                f"{self.perturbations}: choose {' or '.join(ESTIMATORS)}, a heat above 0 and 1 or "
+                "more perturbations."
             )
         if self.game not in GAMES or GAMES[self.game].charges:
             free = [name for name, game in GAMES.items() if not game.charges]
@@ -113,12 +122,11 @@ class SeqGAN:
         taught = self.warm + self.tutor
         turns = range(taught, FOREVER, self.every)
         judged, bounds = range(self.warm, FOREVER), self.rules.bounds
-        trailing = optax.sgd(self.trail)
-        moves = {"reinforce": self.reinforce, "relax": self.relax}
+        move, trailing = getattr(self, self.estimator), optax.sgd(self.trail)
         return {
             "likelihood": Objective(self.likelihood, ("generator",), range(self.warm)),
             "discriminate": Objective(self.discriminate, ("critic",), judged, then=bounds),
-            self.estimator: Objective(moves[self.estimator], ("generator",), turns, measured=False),
+            self.estimator: Objective(move, ("generator",), turns, measured=False),
             "trail": Objective(self.follow, ("policy",), tx=trailing, measured=False),
         }
 
@@ -205,7 +213,7 @@ class SeqGAN:
     def written(self, generator: Params, rng: Key, style: Array | None, real: Array) -> Array:
         """As many sequences [n, t, k] as real ones, of the styles [n, y]."""
         go = self.writer.stepper(generator, style)
-        return self.write(go, rng, numbered(real), self.length)
+        return self.writer.write(go, rng, numbered(real), self.length)
 
     def rated(self, params: Params, rows: Array, style: Array | None) -> tuple[Array, Array]:
         """For each row [b, t]: its log-likelihood, and the share of its values held likeliest."""
@@ -266,27 +274,7 @@ class SeqGAN:
         style = any_style(rng, n, self.styles) if style is None else style
         told = shares(style, self.styles)
         go = self.writer.stepper(params["generator"], told, draw, fixed)
-        return self.write(go, rng, jnp.arange(n), length or self.length, primer)
-
-    def write(
-        self, go: Go, rng: Key, numbers: Array, length: int, primer: Array | None = None
-    ) -> Array:
-        """Sequences [n, t, k] of those numbers, by a stepper of the writer."""
-        n, k = len(numbers), len(self.sizes)
-        forced = jnp.zeros((n, length, k), jnp.int32)
-        if primer is not None:
-            given = jnp.broadcast_to(primer, (n, *primer.shape[-2:]))[:, :length]
-            forced = forced.at[:, : given.shape[1]].set(given.astype(jnp.int32))
-        u = uniforms(rng, numbers, length * k).reshape(length, k, n).swapaxes(1, 2)
-
-        def one(now: tuple[Reading, Array], inputs: tuple[Array, Array]):
-            u, forced = inputs
-            state, row = go(*now, u)
-            row = jnp.where((forced != BOUNDARY).any(axis=-1, keepdims=True), forced, row)
-            return (state, row), row
-
-        begin = self.writer.start(n), jnp.zeros((n, k), jnp.int32)
-        return jax.lax.scan(one, begin, (u, forced.swapaxes(0, 1)))[1].swapaxes(0, 1)
+        return self.writer.write(go, rng, jnp.arange(n), length or self.length, primer)
 
 
 TINY = SeqGAN(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Key, Params
-from zoo.nn.decode import Draw
+from zoo.nn.decode import Draw, uniforms
 from zoo.nn.recurrent import Carry, LSTMLayer, advance, squash, zeros
 from zoo.nn.relaxed import relaxed
 from zoo.nn.rollout import Go
@@ -126,6 +126,29 @@ class RowLSTM(nn.Module):
             )
 
         return go
+
+    def write(
+        self, go: Go, rng: Key, numbers: Array, length: int, primer: Array | None = None
+    ) -> Array:
+        """Sequences int32 [n, t, k] of those numbers, by a `stepper`.
+
+        They begin with a primer [p, k] or [n, p, k], whose rows of BOUNDARY are drawn.
+        """
+        n, k = len(numbers), len(self.sizes)
+        forced = jnp.zeros((n, length, k), jnp.int32)
+        if primer is not None:
+            given = jnp.broadcast_to(primer, (n, *primer.shape[-2:]))[:, :length]
+            forced = forced.at[:, : given.shape[1]].set(given.astype(jnp.int32))
+        u = uniforms(rng, numbers, length * k).reshape(length, k, n).swapaxes(1, 2)
+
+        def one(now: tuple[Reading, Array], inputs: tuple[Array, Array]):
+            u, forced = inputs
+            state, row = go(*now, u)
+            row = jnp.where((forced != BOUNDARY).any(axis=-1, keepdims=True), forced, row)
+            return (state, row), row
+
+        begin = self.start(n), jnp.zeros((n, k), jnp.int32)
+        return jax.lax.scan(one, begin, (u, forced.swapaxes(0, 1)))[1].swapaxes(0, 1)
 
 
 def bar(logits: Array, barred: bool) -> Array:
