@@ -10,8 +10,10 @@ gradient that passes straight through the decision (Dong & Yang 2018, arXiv:1804
 may be a single voice: then its neurons agree on one key or none.
 Axes: n row, t step, k track, p pitch, z latent.
 
-Deviations: LayerNorm in place of batch normalisation; the critic hears onsets and harmony besides;
-any pairing of losses in place of Wasserstein's with a penalty on its slope.
+Deviations: LayerNorm in place of batch normalisation; the critic hears onsets and harmony besides,
+and is shown real phrases called another style than theirs as well (Reed et al. 2016,
+arXiv:1605.05396, section 4.2); any pairing of losses in place of Wasserstein's with a penalty on
+its slope.
 """
 
 import dataclasses
@@ -48,7 +50,10 @@ class Generator(nn.Module):
         n, k = len(z), len(self.free)
         every = lambda x: jnp.broadcast_to(x, (n, self.bars, x.shape[-1]))
         shared = [z[:, :1], Line(self.bars, name="line")(z[:, 1])]
-        shared += [] if style is None else [style[:, None]]
+        if style is not None:  # no less to be heard than a latent
+            born = nn.initializers.normal(1.0)
+            told = nn.Dense(z.shape[-1], use_bias=False, kernel_init=born, name="style")(style)
+            shared += [told[:, None]]
         heard: tuple[Array, ...] = ()
         if self.given and rolls is not None:
             bars = rolls[:, :, jnp.array(self.given)].swapaxes(2, 3).astype(jnp.float32)
@@ -166,12 +171,16 @@ class MuseGAN:
     def judge(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """What the critic descends: to tell the batch from as many phrases of the generator."""
+        """What the critic descends: to tell the batch from as many phrases of the generator, and,
+        of styles, from itself under another name."""
         style, real = shares(batch.get("style"), self.styles), batch["tokens"].astype(jnp.float32)
         fake = self.neural(params, rng, real, style)
-        value, metrics = self.rules.critic(
-            self.asked(params, style), real, fake, jax.random.fold_in(rng, 1)
-        )
+        asked = self.asked(params, style)
+        value, metrics = self.rules.critic(asked, real, fake, jax.random.fold_in(rng, 1))
+        if style is not None:
+            amiss = self.asked(params, jnp.roll(style, 1, axis=1))
+            unlike, told = self.rules.contest(asked(real), amiss(real))
+            value, metrics = value + unlike, {**metrics, "style_right": told["right"]}
         features = [self.read(params, x, style)[1] for x in (real, fake)]
         return value, {**metrics, **collapse(fake > 0.5, *features)}
 
