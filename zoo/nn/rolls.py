@@ -31,6 +31,13 @@ def leaky(x: Array) -> Array:
     return jax.nn.leaky_relu(x, SLOPE)
 
 
+def intervals(chroma: Array) -> Array:
+    """How often each interval sounds between each two tracks and within each, whatever the key:
+    pitch classes [n, t, 12, k] -> [n, t, 12 k k]."""
+    higher = jnp.stack([jnp.roll(chroma, -d, axis=2) for d in range(OCTAVE)], axis=2)
+    return jnp.einsum("ntci,ntdcj->ntdij", chroma, higher).reshape(*chroma.shape[:2], -1)
+
+
 class Line(nn.Module):
     """A latent for each bar, made of one for all of them."""
 
@@ -110,7 +117,8 @@ class Reader(nn.Module):
         begun = x - jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
         chroma = octaves(x).sum(axis=2)  # of each track the pitch classes that sound
         h = Dense(self.width, name="pitches")(octaves(jnp.concatenate([x, begun], axis=-1)))
-        h = leaky(h + Dense(self.width, name="chroma")(chroma)[:, :, None])
+        harmony = jnp.concatenate([chroma, intervals(chroma.reshape(n, t, OCTAVE, -1))], axis=-1)
+        h = leaky(h + Dense(self.width, name="harmony")(harmony)[:, :, None])
         h = leaky(coarser(h, 4, 2 * self.width, "quarter"))
         h = h.reshape(n, t // 4, 1, -1)
         h = leaky(coarser(h, self.steps // 4, 4 * self.width, "bar")).reshape(n, -1)

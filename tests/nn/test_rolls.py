@@ -1,0 +1,25 @@
+"""Networks of piano rolls: what a critic hears of harmony."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.nn.rolls import intervals, octaves
+
+
+def test_intervals_are_counted_in_any_key():
+    chroma = jax.random.bernoulli(jax.random.key(0), 0.3, (2, 3, 12, 2)).astype(jnp.float32)
+    found = np.asarray(intervals(chroma)).reshape(2, 3, 12, 2, 2)
+    for d in range(12):
+        for i in range(2):
+            for j in range(2):
+                pairs = sum(chroma[..., c, i] * chroma[..., (c + d) % 12, j] for c in range(12))
+                np.testing.assert_allclose(found[:, :, d, i, j], pairs)
+    np.testing.assert_allclose(intervals(jnp.roll(chroma, 5, axis=2)), intervals(chroma))
+
+
+def test_an_octave_is_one_place():
+    rolls = np.zeros((1, 26, 2), np.float32)
+    rolls[0, [3, 15, 24], [0, 1, 0]] = 1
+    found = np.asarray(octaves(jnp.asarray(rolls))).reshape(3, 12, 2)
+    assert np.argwhere(found).tolist() == [[0, 3, 0], [1, 3, 1], [2, 0, 0]]
