@@ -117,9 +117,10 @@ class Reader(nn.Module):
         begun = x - jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
         chroma = octaves(x).sum(axis=2)  # of each track the pitch classes that sound
         h = Dense(self.width, name="pitches")(octaves(jnp.concatenate([x, begun], axis=-1)))
-        harmony = jnp.concatenate([chroma, intervals(chroma.reshape(n, t, OCTAVE, -1))], axis=-1)
-        h = leaky(h + Dense(self.width, name="harmony")(harmony)[:, :, None])
-        h = leaky(coarser(h, 4, 2 * self.width, "quarter"))
+        h = leaky(h + Dense(self.width, name="chroma")(chroma)[:, :, None])
+        harmony = intervals(chroma.reshape(n, t // 4, 4, OCTAVE, -1).mean(axis=2))
+        h = coarser(h, 4, 2 * self.width, "quarter")
+        h = leaky(h + Dense(2 * self.width, name="intervals")(harmony)[:, :, None])
         h = h.reshape(n, t // 4, 1, -1)
         h = leaky(coarser(h, self.steps // 4, 4 * self.width, "bar")).reshape(n, -1)
         bars = chroma.sum(axis=1).reshape(n, OCTAVE, -1).sum(axis=2) / self.steps
