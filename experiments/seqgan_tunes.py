@@ -28,6 +28,7 @@ def seqgan_tunes(
     turns: int = 200,
     every: int = 3,
     rollouts: int = 8,
+    lessons: int = 0,
     embed: int = 64,
     width: int = 256,
     game: str = "non-saturating",
@@ -49,6 +50,7 @@ def seqgan_tunes(
         turns: moves of the generator against its critic.
         every: moves of the critic for one of these.
         rollouts: completions of each prefix.
+        lessons: steps of the game for one of likelihood; 0 for none of it.
         embed: of each value of a note.
         width: of the generator's LSTM.
         game: how critic and generator are paired.
@@ -74,6 +76,7 @@ def seqgan_tunes(
                 tutor=tutor,
                 every=every,
                 rollouts=rollouts,
+                lessons=lessons,
                 game=game,
             )
 
@@ -93,6 +96,7 @@ def seqgan_tunes(
         "likelihood": Adam(rate),
         "discriminate": Adam(judge_rate),
         "reinforce": Adam(turn_rate),
+        "lesson": Adam(turn_rate),
     }
     first = workdir / "likelihood"
     stage(first, options, warm, warm)

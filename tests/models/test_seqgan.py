@@ -116,6 +116,15 @@ def test_relaxed_draws_climb_it_too():
     assert alike(flat(exact), climbed(family, params)) > 0.9
 
 
+def test_lessons_go_on_in_the_game():
+    family = dataclasses.replace(TINY, warm=4, tutor=2, lessons=3)
+    moves = family.objectives()
+    assert [step for step in range(14) if step in moves["lesson"].when] == [6, 9, 12]
+    assert moves["lesson"].wrt == ("generator",)
+    assert [*moves][-1] == "trail"  # after whoever moves the generator
+    assert "lesson" not in TINY.objectives()
+
+
 def test_what_was_not_drawn_passes_no_gradient():
     family = dataclasses.replace(TINY, styles=(), estimator="relax")
     params = bold(family)

@@ -43,7 +43,8 @@ class SeqGAN:
     taught at every step and the generator at every `every`-th, by `rollouts` completions of each
     prefix. `ends`: whether a row of BOUNDARY ends a sequence. `game`: one of GAMES, by name.
     `estimator`: of the generator's gradient, by roll-outs ("reinforce") or through what it draws,
-    relaxed ("relax") at a `heat` and over so many `perturbations`.
+    relaxed ("relax") at a `heat` and over so many `perturbations`. At every `lessons`-th step of
+    the game, if any, it is taught by likelihood as well (Guo et al. 2018, arXiv:1709.08624, 3.3).
 
     Raises:
       UsageError: a size, a count or a dropout out of range, or an unknown game.
@@ -67,6 +68,7 @@ class SeqGAN:
     estimator: str = "reinforce"
     heat: float = 1.0
     perturbations: int = 1
+    lessons: int = 0
 
     def __post_init__(self) -> None:
         names = ("length", "embed", "width", "critic_embed", "every", "rollouts")
@@ -123,12 +125,16 @@ class SeqGAN:
         turns = range(taught, FOREVER, self.every)
         judged, bounds = range(self.warm, FOREVER), self.rules.bounds
         move, trailing = getattr(self, self.estimator), optax.sgd(self.trail)
-        return {
+        found = {
             "likelihood": Objective(self.likelihood, ("generator",), range(self.warm)),
             "discriminate": Objective(self.discriminate, ("critic",), judged, then=bounds),
             self.estimator: Objective(move, ("generator",), turns, measured=False),
-            "trail": Objective(self.follow, ("policy",), tx=trailing, measured=False),
         }
+        if self.lessons:
+            when = range(taught, FOREVER, self.lessons)
+            found["lesson"] = Objective(self.likelihood, ("generator",), when, measured=False)
+        trail = Objective(self.follow, ("policy",), tx=trailing, measured=False)
+        return {**found, "trail": trail}
 
     def likelihood(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
