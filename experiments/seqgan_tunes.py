@@ -64,6 +64,13 @@ def seqgan_tunes(
         name: what the result is called.
     """
 
+    rules = {
+        "likelihood": Adam(rate),
+        "discriminate": Adam(judge_rate),
+        "reinforce": Adam(turn_rate),
+        "lesson": Adam(turn_rate),
+    }
+
     def stage(home: Path, options: Options, steps: int, warm: int, **more: Any) -> dict[str, Any]:
         def family(_: int) -> SeqGAN:
             return SeqGAN(
@@ -92,12 +99,6 @@ def seqgan_tunes(
             **more,
         )
 
-    rules = {
-        "likelihood": Adam(rate),
-        "discriminate": Adam(judge_rate),
-        "reinforce": Adam(turn_rate),
-        "lesson": Adam(turn_rate),
-    }
     first = workdir / "likelihood"
     stage(first, options, warm, warm)
     options = dataclasses.replace(options, init_from=str(first))
