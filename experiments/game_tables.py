@@ -77,8 +77,8 @@ def span(figures: dict[str, float], name: str) -> str:
 def pairings() -> str:
     """How each game went: the most and the least of what tells of collapse, and what it wrote."""
     figures = {key: one["mean"] for key, one in result("musegan_pairings")["metrics"].items()}
-    kinds = ("signs", "rejected_most", "duplicates_most", "spread_least", "gap_most")
-    kinds += ("polyphonicity", "tonal_distance", "distinct_4")
+    kinds = ["signs", "rejected_most", "duplicates_most", "spread_least", "gap_most"]
+    kinds += ["polyphonicity", "tonal_distance", "distinct_4"]
     games = [key.removeprefix("signs_") for key in figures if key.startswith("signs_")]
     rows = [[game, *(f"{figures[f'{kind}_{game}']:.3g}" for kind in kinds)] for game in games]
     return markdown(["game", *(kind.replace("_", " ") for kind in kinds)], rows)
