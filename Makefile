@@ -12,8 +12,7 @@ music: $(VENV)/.music
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -rs
+	$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest -n 2 -rs && wait $$types
 
 tables: $(VENV)/.music
 	$(BIN)/python experiments/tables.py

@@ -59,7 +59,7 @@ def musegan_chorales(
         adam: the optimiser.
         options: how the run is run.
         samples: pieces to write at the end.
-        drawn: phrases to draw for the comparison.
+        drawn: phrases to draw for the comparison; 0 for none of it.
         name: what the result is called.
     """
 
@@ -90,7 +90,7 @@ def musegan_chorales(
         adam=adam,
         options=options,
         samples=0 if given else samples,
-        finish=lambda model, whole: figures(model, whole, drawn),
+        finish=(lambda model, whole: figures(model, whole, drawn)) if drawn else None,
     )
 
 

@@ -83,6 +83,11 @@ def pytest_xdist_make_scheduler(config, log):
     return Shares(config, log)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest test goes first, or one worker waits for it at the end."""
+    items.sort(key=lambda item: "test_readme.py" not in item.nodeid)
+
+
 def pytest_runtest_teardown(item, nextitem):
     """Forgets the programs that no test to come has a share in.
 

@@ -142,7 +142,8 @@ def test_evaluate_compares_pieces_with_real_ones(run, monkeypatch, capsys):
 
 def test_real_pieces_are_cut_as_a_model_writes_them(run, abc_folder):
     def lengths(codec, **family):
-        model = Trained(types.SimpleNamespace(**family), {}, codec, {"music": {}})
+        family = types.SimpleNamespace(**{"length": 32} | family)
+        model = Trained(family, {}, codec, {"music": {}})
         return {len(piece) for piece in played(model, f"folder:{abc_folder}", "train")}
 
     melody, phrase = zoo.load(run).codec, Phrase(bars=2)

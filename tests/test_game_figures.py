@@ -34,5 +34,3 @@ def test_a_model_told_of_modes_is_asked_which_it_wrote():
     assert found["real_mode_named"] > 0.8  # by heart: the same phrases were learned from
     assert 0 <= found["mode_named"] <= 1
     assert 0 <= found["mode_named_judged"] <= 1
-    model.about["music"] = {"label": "style"}
-    assert "mode_named" not in roll_figures.figures(model, lambda split: [batch], 16)
