@@ -78,7 +78,7 @@ def test_tracks_that_are_given_stay_and_are_heard():
     np.testing.assert_array_equal(written, changed)
 
 
-@pytest.mark.parametrize("neurons", ["deterministic", "stochastic", "single"])
+@pytest.mark.parametrize("neurons", ["stochastic", "single"])
 def test_neurons_decide_and_pass_the_gradient_straight_through(neurons):
     family = with_(neurons=neurons)
     params, real = born(family), jnp.zeros((6, 8, 2, 14))
@@ -150,8 +150,12 @@ def test_the_critic_knows_the_style():
     assert np.abs(one - two).max() > 1e-3
 
 
-@pytest.mark.parametrize("game", GAMES)
-def test_every_game_can_be_played(game):
+# the losses have tests of their own: here are games without charges, with either, and with bounds
+@pytest.mark.parametrize(
+    "game", ["least-squares", "wasserstein", "wasserstein-slope", "relativistic"]
+)
+def test_games_of_every_kind_can_be_played(game):
+    assert game in GAMES
     family = with_(game=game)
     params, batch = born(family), family.example(4)
     for descended, net in ((family.judge, "critic"), (family.write, "generator")):
