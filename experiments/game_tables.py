@@ -84,6 +84,16 @@ def pairings() -> str:
     return markdown(["game", *(kind.replace("_", " ") for kind in kinds)], rows)
 
 
+def knowing() -> str:
+    """What the oracle's critic knows of sequences that it was taught, and of others."""
+    figures = {key: one["mean"] for key, one in result("seqgan_oracle")["metrics"].items()}
+    return (
+        f"{figures['critic_right_taught']:.2f} of pairs of one that it was taught and one of the "
+        f"generator's, in {figures['critic_right_new']:.2f} where it was not, and its verdicts go "
+        f"with the oracle's likelihood by a rank correlation of {figures['critic_by_oracle']:.2f}"
+    )
+
+
 def modes() -> str:
     """How often profiles of modes, learned from real phrases, name the one that was asked for."""
     figures = result("musegan_chorales")["metrics"]

@@ -177,8 +177,12 @@ class Reader(torch.nn.Module):
         super().__init__()
         self.steps, width = family.steps, family.reader
         self.pitches, self.chroma = linear(width), linear(width)
-        self.quarter, self.bar = linear(2 * width), linear(4 * width)
-        self.features, self.verdict = linear(4 * width), linear(1)
+        self.quarter, self.intervals, self.bar = (linear(m * width) for m in (2, 2, 4))
+        self.features, self.used = linear(4 * width), linear(4 * width, bias=False)
+        self.verdict = linear(1)
+        turn = torch.arange(OCTAVE)[:, None] * torch.arange(7)[None] * (2 * torch.pi / OCTAVE)
+        self.cos, self.sin = turn.cos(), turn.sin()
+        self.twice = torch.tensor([[1.0, 2, 2, 2, 2, 2, 1]]) / OCTAVE
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x.transpose(2, 3)
@@ -186,9 +190,17 @@ class Reader(torch.nn.Module):
         chroma = octaves(x).sum(2)
         h = self.pitches(octaves(torch.cat([x, begun], dim=-1)))
         h = leaky(h + self.chroma(chroma)[:, :, None])
-        h = h.unflatten(1, (-1, 4)).transpose(2, 3).flatten(3)
-        h = leaky(self.quarter(h)).unflatten(1, (-1, self.steps // 4)).flatten(2)
-        f = leaky(self.features(leaky(self.bar(h)).flatten(1)))
+        h = self.quarter(h.unflatten(1, (-1, 4)).transpose(2, 3).flatten(3))
+        heard = chroma.unflatten(2, (OCTAVE, -1))
+        mean = heard.unflatten(1, (-1, 4)).mean(2)
+        even, odd = mean.transpose(2, 3) @ self.cos, mean.transpose(2, 3) @ self.sin
+        a, b, c, d = even[:, :, :, None], odd[:, :, :, None], even[:, :, None], odd[:, :, None]
+        pairs = (a * c + b * d) @ (self.twice * self.cos).T
+        harmony = (pairs + (a * d - b * c) @ (self.twice * self.sin).T).flatten(2)
+        h = leaky(h + self.intervals(harmony)[:, :, None])
+        h = h.unflatten(1, (-1, self.steps // 4)).flatten(2)
+        used = 1 - torch.exp(-heard.sum((1, 3)) / self.steps)
+        f = leaky(self.features(leaky(self.bar(h)).flatten(1)) + self.used(used))
         return self.verdict(f)[:, 0]
 
 

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from scipy.stats import spearmanr
 
 from zoo.core import Batch, Params
 from zoo.errors import UsageError
@@ -150,12 +151,34 @@ def seqgan_oracle(
     }
     few = ("nll_oracle", "entropy", "distinct_4_of_2000", "copied_4")
     metrics = {f"{name}_mle": taught[name] for name in few}
+    metrics |= known(model, fitted.state.params, true, real, keys)
     metrics |= {f"{k}_{name}": v for name, each in found.items() for k, v in each.items()}
     elsewhere = time.perf_counter() - began - fitted.here
     result = {"experiment": "seqgan_oracle", "metrics": metrics}
     result |= provenance(fitted.seconds + elsewhere)
     write(workdir / "result.json", result)
     return result
+
+
+def known(
+    model: SeqGAN, params: Params, true: Oracle, taught: np.ndarray, keys: jax.Array
+) -> dict[str, float]:
+    """What the critic knows: in which share of pairs it holds a sequence that it was taught, or a
+    new one of the oracle's, more real than one of the generator's; and how its verdicts on these
+    go with their likelihood under the oracle, by ranks."""
+    few = min(FEW, len(taught))
+    sample, score = jax.jit(model.sample, static_argnames="n"), jax.jit(model.score)
+    key = jax.random.fold_in(keys[1], 1)
+    new = drawn(lambda key, n: true.sample(key, n, model.length), key, few)
+    own = drawn(lambda key, n: sample(params, key, n=n), keys[1], few)
+    verdicts = lambda rows: np.asarray(score(params, rows.reshape(few, -1, 1)))
+    of_own, likely = verdicts(own), np.asarray(true.score(jnp.asarray(own[..., 0]))).mean(axis=1)
+    right = lambda rows: float((verdicts(rows)[:, None] > of_own[None]).mean())
+    return {
+        "critic_right_taught": right(taught[:few]),
+        "critic_right_new": right(new),
+        "critic_by_oracle": float(spearmanr(of_own, likely).statistic),
+    }
 
 
 def drawn(sample: Any, key: Any, n: int) -> np.ndarray:

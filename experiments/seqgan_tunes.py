@@ -8,7 +8,7 @@ goes on from and is compared with. `--data folder:/path` takes any other music.
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from zoo.experiment import Frames, frames, launch
 from zoo.models import SeqGAN
@@ -29,6 +29,8 @@ def seqgan_tunes(
     every: int = 3,
     rollouts: int = 8,
     lessons: int = 0,
+    estimator: Literal["reinforce", "relax"] = "reinforce",
+    heat: float = 1.0,
     embed: int = 64,
     width: int = 256,
     game: str = "non-saturating",
@@ -51,6 +53,8 @@ def seqgan_tunes(
         every: moves of the critic for one of these.
         rollouts: completions of each prefix.
         lessons: steps of the game for one of likelihood; 0 for none of it.
+        estimator: of the generator's gradient, by roll-outs or through relaxed draws.
+        heat: of these.
         embed: of each value of a note.
         width: of the generator's LSTM.
         game: how critic and generator are paired.
@@ -67,7 +71,7 @@ def seqgan_tunes(
     rules = {
         "likelihood": Adam(rate),
         "discriminate": Adam(judge_rate),
-        "reinforce": Adam(turn_rate),
+        estimator: Adam(turn_rate),
         "lesson": Adam(turn_rate),
     }
 
@@ -84,6 +88,8 @@ def seqgan_tunes(
                 every=every,
                 rollouts=rollouts,
                 lessons=lessons,
+                estimator=estimator,
+                heat=heat,
                 game=game,
             )
 

@@ -90,3 +90,4 @@ def test_the_experiment_runs(tmp_path, monkeypatch):
     assert {"nll_oracle_mle", "nll_oracle_seqgan", "nll_oracle_best"} <= figures.keys()
     assert figures["nll_oracle_real"] < figures["nll_oracle_mle"]
     assert 0 < figures["distinct_4_best"] <= 1
+    assert 0 <= figures["critic_right_new"] <= 1 >= figures["critic_by_oracle"] >= -1

@@ -23,6 +23,15 @@ def test_the_best_of_several_is_what_the_critic_holds_most_real(name):
     assert model.sample(2, best_of=3, judge="critic", style="reel")
 
 
+def test_pieces_may_each_be_of_their_own_style():
+    model = trained("musegan")
+    styles = np.array([1, 0, 1])
+    best = model.sampler.draw(3, 5, best_of=4, judge="critic", style=styles)
+    for style in (0, 1):
+        same = model.sampler.draw(3, 5, best_of=4, judge="critic", style=style)
+        np.testing.assert_array_equal(best[styles == style], same[styles == style])
+
+
 def test_a_style_is_drawn_where_none_is_asked_for_and_the_critic_knows_which():
     model = trained("musegan")
     told = {}

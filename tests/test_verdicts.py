@@ -4,7 +4,7 @@ import numpy as np
 from test_sampling import trained
 
 from zoo.core import BOUNDARY
-from zoo.verdicts import correlation, judged, some, spoilt, write
+from zoo.verdicts import correlation, judged, some, spoilt
 
 
 def test_notes_put_out_of_order_are_the_same_notes():
@@ -56,13 +56,20 @@ def test_ranks_are_correlated_where_both_are_known():
     assert np.isnan(correlation(x, np.ones(5)))
 
 
-def test_as_many_are_written_as_are_drawn_in_their_styles():
-    model = trained("musegan")
-    batch = {k: np.asarray(v) for k, v in model.family.example(6).items()}
+def test_pieces_are_drawn_with_their_styles():
+    batch = {k: np.asarray(v) for k, v in trained("musegan").family.example(6).items()}
     batch["tokens"] = np.random.default_rng(0).integers(0, 2, batch["tokens"].shape)
     batch["mask"] = np.arange(6)[:, None] < np.full((1, batch["mask"].shape[1]), 4)
-    real, style = some([batch, batch], 7, 0)
+    real, style = some([batch, batch], batch["tokens"].shape[1], 7, 0)
     assert len(real) == len(style) == 7
     keys = {row.tobytes(): int(y) for row, y in zip(batch["tokens"], batch["style"], strict=True)}
     assert [keys[row.tobytes()] for row in real] == style.tolist()
-    assert np.shape(write(model, real, style, 0)) == real.shape
+
+
+def test_pieces_of_any_length_are_cut_or_end_early():
+    batches = [
+        {"tokens": np.full((2, n, 7), n, np.int32), "mask": np.ones((2, n), bool)} for n in (3, 8)
+    ]
+    rows, style = some(batches, 5, 4, 0)
+    assert style is None
+    assert sorted(map(tuple, rows[..., 0].tolist())) == [(3, 3, 3, 0, 0)] * 2 + [(8,) * 5] * 2

@@ -16,7 +16,7 @@ from zoo.experiment import as_read, held_out
 from zoo.latent_pieces import played_round
 from zoo.measure.report import Interval, Row, compare
 from zoo.trained import Trained
-from zoo.verdicts import judged, some, write
+from zoo.verdicts import judged, some
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -82,8 +82,11 @@ def tabulated(rows: Iterable[Row], title: str) -> Group:
 
 def asked(model: Trained, spec: str, split: str, batch: int, samples: int, seed: int) -> Group:
     """What a model's critic holds of as many real pieces, of its own, and of real ones spoilt."""
-    real, style = some(held_out(model, spec, split, batch), samples, seed)
-    found = judged(model, real, write(model, real, style, seed), style, seed)
+    family: Any = model.family
+    real, style = some(held_out(model, spec, split, batch), family.length, samples, seed)
+    heard = real if getattr(family, "given", ()) else None
+    written = model.sampler.draw(len(real), seed, style=style, primer=heard)
+    found = judged(model, real, written, style, seed)
     kinds = Table(
         "of a piece",
         "its critic's verdict: deviations below the real",

@@ -14,7 +14,7 @@ from zoo.measure.report import compare
 from zoo.measure.statistics import tonal_distance
 from zoo.modes import features, learn, recall
 from zoo.trained import Trained
-from zoo.verdicts import judged, some, write
+from zoo.verdicts import judged, some
 
 MANY = 4096  # phrases that profiles are learned from
 BEST_OF = 16
@@ -38,8 +38,9 @@ def figures(
     A model that goes by given tracks writes to those of the test split.
     """
     family: Any = model.family
-    real, style = some(whole("test"), many, seed)
-    written = write(model, real, style, seed)
+    real, style = some(whole("test"), family.length, many, seed)
+    heard = real if family.given else None
+    written = model.sampler.draw(len(real), seed, style=style, primer=heard)
     ours, theirs = ([model.codec.decode(x) for x in rolls] for rolls in (written, real))
     rows = {row.name: row for row in compare(ours, theirs, seed=seed)}
     found = {
@@ -80,19 +81,14 @@ def conditional(
     if style is None or model.about["music"].get("label") != "mode":
         return {}
     family, codec = cast(Any, model.family), cast(Multitrack, model.codec)
-    rolls, modes = some(whole("train"), MANY, seed)
+    rolls, modes = some(whole("train"), family.length, MANY, seed)
     profiles = learn(features(rolls, codec.low), cast(np.ndarray, modes), len(family.styles))
-    named = lambda rolls, style: recall(profiles, features(rolls, codec.low), style)
-    found = {"mode_named": named(written, style), "real_mode_named": named(real, style)}
+    named = lambda rolls: recall(profiles, features(rolls, codec.low), style)
+    found = {"mode_named": named(written), "real_mode_named": named(real)}
     if family.given:
         return found
-    asked = np.bincount(style)
-    best = [
-        model.sampler.draw(int(n), seed, best_of=BEST_OF, judge="critic", style=m)
-        for m, n in enumerate(asked)
-    ]
-    judged = named(np.concatenate(best), np.repeat(np.arange(len(asked)), asked))
-    return found | {"mode_named_judged": judged}
+    best = model.sampler.draw(len(real), seed, best_of=BEST_OF, judge="critic", style=style)
+    return found | {"mode_named_judged": named(best)}
 
 
 def accompanied(model: Trained, written: np.ndarray, seed: int) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Figures of models of rows of notes: what a critic has made of one that likelihood taught."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +25,11 @@ def figures(
     """What is published of a model of rows: figures of `many` pieces of its own, of the best of 16
     each by its critic, and of those of the `first` that it began as, beside as many of the
     test split; and its critic's verdicts."""
-    real, style = some(whole("test"), many, seed)
+    family: Any = model.family
+    real, style = some(whole("test"), family.length, many, seed)
     pieces = lambda rows: [model.codec.decode(row) for row in rows]
     theirs = pieces(real)
-    draw = lambda model, **how: model.sampler.draw(len(real), seed, **how)
+    draw = lambda model, **how: model.sampler.draw(len(real), seed, style=style, **how)
     written = {
         "": draw(model),
         "judged_": draw(model, best_of=BEST_OF, judge="critic"),

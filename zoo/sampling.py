@@ -86,14 +86,15 @@ class Sampler:
         legal: bool = True,
         best_of: int = 1,
         judge: str = "likelihood",
-        style: int | None = None,
+        style: int | np.ndarray | None = None,
         fixed: np.ndarray | None = None,
     ) -> np.ndarray:
         """Draws events [n, length] or frames [n, length, k]; row i is a function of seed and i.
 
         Of `best_of` rows drawn for each one is kept: the likeliest, by log-likelihood per event,
         its end among them, or per frame; or the one that a critic, as `judge`, holds most real.
-        All are of a `style`, by its place, and have what is `fixed` [k] in every frame.
+        All are of a `style`, by its place, or each of its own [n], and have what is `fixed` [k] in
+        every frame.
 
         Raises:
           UsageError: what the family cannot do, or a primer that does not fit.
@@ -122,7 +123,9 @@ class Sampler:
         # what is not written from left to right cannot be cropped
         room = bucket(size) if self.takes("primer") and not self.takes("free") else size
         rng, count = jax.random.key(seed), n * best_of
-        styles: Any = None if style is None else np.full(count, style, np.int32)
+        styles: Any = None
+        if style is not None:
+            styles = np.repeat(np.broadcast_to(np.asarray(style, np.int32), n), best_of)
         if style is None and judge == "critic":  # who is to judge them must know
             styles = any_style(rng, count, getattr(self.family, "styles", ()))
         given |= {} if styles is None else {"style": styles}

@@ -5,10 +5,8 @@ likely they are, and their statistics. Axes: n piece, t step, k value of a row, 
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.stats import spearmanr
 
@@ -72,25 +70,26 @@ def spoilt(model: Trained, real: np.ndarray, seed: int) -> dict[str, np.ndarray]
     ended = (real == BOUNDARY).all(axis=-1)
     order = np.where(ended, np.arange(real.shape[1]), rng.random(ended.shape) - 1).argsort(axis=1)
     notes = np.take_along_axis(real, order[..., None], axis=1)
-    codec = model.codec
-    assert isinstance(codec, Compound)
-    pitch = np.array(codec.columns) == "pitch"
-    return {"mixed_notes": notes, "mixed_pitches": np.where(pitch, notes, real)}
+    found = {"mixed_notes": notes}
+    if isinstance(codec := model.codec, Compound):
+        pitch = np.array(codec.columns) == "pitch"
+        found["mixed_pitches"] = np.where(pitch, notes, real)
+    return found
 
 
-def some(batches: Iterable[Batch], many: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """`many` rows [n, t, ..] at random, of those in the mask, and their styles."""
+def some(
+    batches: Iterable[Batch], length: int, many: int, seed: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """`many` rows [n, length, ..] at random, of those in the mask, and their styles.
+
+    What is longer is cut, what is shorter ends in BOUNDARY.
+    """
     kept = [{k: v[b["mask"].any(axis=1)] for k, v in b.items()} for b in batches]
     order = np.random.default_rng(seed).permutation(sum(len(b["tokens"]) for b in kept))[:many]
-    of = lambda name: np.concatenate([b[name] for b in kept])[order]
-    return of("tokens"), of("style") if "style" in kept[0] else None
 
+    def fitted(x: np.ndarray) -> np.ndarray:
+        empty = [(0, 0), (0, max(0, length - x.shape[1])), *[(0, 0)] * (x.ndim - 2)]
+        return np.pad(x[:, :length], empty, constant_values=BOUNDARY)
 
-def write(model: Trained, real: np.ndarray, style: np.ndarray | None, seed: int) -> np.ndarray:
-    """As many as the real ones, of their styles, and to their tracks where these are given."""
-    family: Any = model.family
-    heard = bool(getattr(family, "given", ()))
-    asked = {"style": style, "tracks": real if heard else None}
-    told = {name: jnp.asarray(value) for name, value in asked.items() if value is not None}
-    sample = jax.jit(family.sample, static_argnames="n")
-    return np.asarray(sample(model.params, jax.random.key(seed), n=len(real), **told))
+    tokens = np.concatenate([fitted(b["tokens"]) for b in kept])[order]
+    return tokens, np.concatenate([b["style"] for b in kept])[order] if "style" in kept[0] else None

@@ -195,6 +195,7 @@ def test_what_is_fixed_or_given_stays():
         ({"trail": 0.0}, "trail 0.0"),
         ({"estimator": "guess"}, "choose reinforce or relax"),
         ({"heat": 0.0}, "a heat above 0"),
+        ({"lessons": -1}, "lessons is -1"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, says):

@@ -14,8 +14,10 @@ def test_intervals_are_counted_in_any_key():
         for i in range(2):
             for j in range(2):
                 pairs = sum(chroma[..., c, i] * chroma[..., (c + d) % 12, j] for c in range(12))
-                np.testing.assert_allclose(found[:, :, d, i, j], pairs)
-    np.testing.assert_allclose(intervals(jnp.roll(chroma, 5, axis=2)), intervals(chroma))
+                np.testing.assert_array_equal(np.rint(found[:, :, d, i, j]), pairs)
+    np.testing.assert_allclose(found, np.rint(found), atol=1e-5)  # counts, but for rounding
+    moved = intervals(jnp.roll(chroma, 5, axis=2)).reshape(found.shape)
+    np.testing.assert_allclose(moved, found, atol=1e-5)
 
 
 def test_an_octave_is_one_place():

@@ -35,7 +35,7 @@ from zoo.data import beam
 from zoo.data.corpora import Corpus, corpus
 from zoo.data.fingerprint import SPLITS, assign
 from zoo.data.limits import Limits
-from zoo.data.records import Record, Split, data_root
+from zoo.data.records import VERSION, Record, Split, data_root
 from zoo.data.report import Report
 from zoo.data.stage import Progress, Row, chunks, gather, stage
 from zoo.errors import ZooError
@@ -62,8 +62,11 @@ class Shard:
 class Music(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """The TFDS builder of one corpus that is read and divided already."""
 
-    VERSION = tfds.core.Version("1.1.0")  # to be raised whenever a reader reads differently
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Scores as written, repeats unexpanded."}
+    VERSION = tfds.core.Version(VERSION)
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {
+        "1.0.0": "Scores as written, repeats unexpanded.",
+        "1.1.0": "Keys of MusicXML are in the mode that it says.",
+    }
     pkg_dir_path = Path(__file__).parent
 
     def __init__(
@@ -177,7 +180,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 def _folder(root: Path, found: Corpus) -> Path:
     """Where the finished dataset is: it appears complete or not at all."""
-    return root / found.key / "music" / str(Music.VERSION)
+    return root / found.key / "music" / VERSION
 
 
 def _stage(

@@ -16,11 +16,11 @@ import numpy as np
 from zoo.data.codecs.base import Codec
 from zoo.data.corpora import corpus
 from zoo.data.labels import KINDS, labels
-from zoo.data.records import data_root
+from zoo.data.records import VERSION, data_root
 from zoo.data.refusal import Refused
 from zoo.errors import ZooError
 
-FORMAT = 3  # of the files below, and of what the readers read
+FORMAT = 2  # of the files below
 
 
 class Pieces(Sequence[np.ndarray]):
@@ -60,7 +60,7 @@ class Pieces(Sequence[np.ndarray]):
 def corpus_pieces(spec: str, split: str, codec: Codec, root: pathlib.Path | None = None) -> Pieces:
     """A split of a corpus as arrays of `codec`; builds and encodes whatever is not there yet."""
     home = root or data_root()
-    about = f"{FORMAT} {codec} {importlib.metadata.version('music-zoo')}"
+    about = f"{FORMAT} {VERSION} {codec} {importlib.metadata.version('music-zoo')}"
     digest = hashlib.blake2b(about.encode(), digest_size=6).hexdigest()
     name = f"{type(codec).__name__.lower()}-{digest}"
     folder = home / corpus(spec).key / "encoded" / name / split

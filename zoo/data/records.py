@@ -13,6 +13,8 @@ from zoo.data.fingerprint import SPLITS
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
 
+VERSION = "1.1.0"  # of what is built: to be raised whenever a reader reads differently
+
 
 @dataclass(frozen=True)
 class Record:

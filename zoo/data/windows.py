@@ -52,8 +52,9 @@ def told(pieces: Some, styles: Sequence[str], of: Sequence[str]) -> Some | Array
         return pieces
     kept = [i for i, style in enumerate(of) if style in styles]
     if not kept:
+        known = ", ".join(sorted({*of} - {""})) or "of no known style"
         raise UsageError(
-            f"none of these pieces is {' or '.join(styles)}, but {', '.join(sorted({*of}))}: "
+            f"none of these pieces is {' or '.join(styles)}, but {known}: "
             "give a corpus that has one of the styles."
         )
     numbers = np.array([styles.index(of[i]) for i in kept], np.int32)

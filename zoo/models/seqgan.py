@@ -75,6 +75,8 @@ class SeqGAN:
         counts = {name: getattr(self, name) for name in names} | {"sizes": min(self.sizes) - 1}
         if small := [f"{name} is {count}" for name, count in counts.items() if count < 1]:
             raise UsageError(f"{small[0]}: choose 1 or more.")
+        if self.lessons < 0:
+            raise UsageError(f"lessons is {self.lessons}: choose 0 for none of them, or more.")
         if not 0 <= self.dropout < 1 or not 0 < self.trail <= 1:
             raise UsageError(
                 f"dropout is {self.dropout} and trail {self.trail}: choose a dropout from 0 to "
@@ -178,7 +180,7 @@ class SeqGAN:
         that the critic does not believe it."""
         style, real = shares(batch.get("style"), self.styles), batch["tokens"]
         rows = self.written(jax.lax.stop_gradient(params["generator"]), rng, style, real)
-        keys = jax.random.split(jax.random.fold_in(rng, 1), 3)
+        keys = jax.random.split(jax.random.fold_in(rng, 1))
         soft = self.writer.apply(
             {"params": params["generator"]},
             rows,
