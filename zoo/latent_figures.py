@@ -45,7 +45,7 @@ def appraise(
     steering = Steering.of(space, train)
     steering.save(workdir)
     moved, curves = steered(steering, apart(test, many))
-    between, path = interpolated(space, train, apart(test, 2 * PAIRS))
+    between, path = interpolated(space, train, apart(test, 2 * min(4 * many, PAIRS)))
     write(workdir / "latent.json", {"attributes": curves, "path": path})
     picture(path, workdir / "path.png")
     return figures | moved | between
