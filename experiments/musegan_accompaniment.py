@@ -14,7 +14,7 @@ from zoo.train.loop import Options
 
 def musegan_accompaniment(
     workdir: Path = Path("runs/musegan_accompaniment"),
-    steps: int = 4000,
+    steps: int = 3000,
     given: tuple[str, ...] = ("soprano",),
     options: Options = Options(ema=0.99, save_every=1000),
 ) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def musegan_chorales(
     game: str = "relativistic",
     neurons: Literal["none", "deterministic", "stochastic", "single"] = "single",
     chords: tuple[str, ...] = (),
+    r1: float = 1.0,
     latent: int = 32,
     width: int = 128,
     reader: int = 64,
@@ -52,6 +53,7 @@ def musegan_chorales(
             wasserstein, wasserstein-slope, hinge or relativistic.
         neurons: how rolls are made binary; "single" is for voices, of one key at a time.
         chords: tracks that are none.
+        r1: what the critic is charged for its gradient, in a game that does not hold it back.
         latent: of each of the latents that a bar is made of.
         width: of the generator.
         reader: of the critic.
@@ -80,6 +82,7 @@ def musegan_chorales(
             neurons,
             game,
             chords,
+            r1,
         )
 
     return phrases(

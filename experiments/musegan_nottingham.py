@@ -16,7 +16,7 @@ from zoo.train.loop import Options
 def musegan_nottingham(
     data: Path,
     workdir: Path = Path("runs/musegan_nottingham"),
-    steps: int = 10_000,
+    steps: int = 8000,
     given: tuple[str, ...] = (),
     options: Options = Options(ema=0.99, save_every=1000),
     samples: int = 8,

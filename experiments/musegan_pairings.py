@@ -28,7 +28,7 @@ SETTLED = 1000  # steps that a game takes to begin
 def musegan_pairings(
     workdir: Path = Path("runs/musegan_pairings"),
     steps: int = 20_000,
-    batch: int = 8,
+    batch: int = 4,
     games: tuple[str, ...] = tuple(GAMES),
     seed: int = 0,
 ) -> dict[str, Any]:

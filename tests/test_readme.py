@@ -25,7 +25,7 @@ SMALL = {  # what is added to a command to make it small
     "style_classifier.py": "--steps 2 --width 8 --batch 8",
     "zoo sample tunes_lstm": "--n 1",
     "musegan_chorales.py": "--steps 2 --latent 4 --width 16 --reader 4 --batch 8 --samples 1 "
-    "--drawn 0 --game hinge",
+    "--drawn 0 --game hinge --r1 0",
     "zoo interpolate": "--steps 2",
     "zoo mix": "--n 1",
     "zoo vary": "--n 1",

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.nn.rolls import intervals, octaves
+from zoo.nn.rolls import Reader, intervals, octaves
 
 
 def test_intervals_are_counted_in_any_key():
@@ -25,3 +25,14 @@ def test_an_octave_is_one_place():
     rolls[0, [3, 15, 24], [0, 1, 0]] = 1
     found = np.asarray(octaves(jnp.asarray(rolls))).reshape(3, 12, 2)
     assert np.argwhere(found).tolist() == [[0, 3, 0], [1, 3, 1], [2, 0, 0]]
+
+
+def test_a_style_weighs_no_more_than_the_features_when_a_critic_is_born():
+    rolls = jax.random.bernoulli(jax.random.key(0), 0.1, (64, 16, 4, 24)).astype(jnp.float32)
+    style, reader = jax.nn.one_hot(jnp.arange(64) % 2, 2), Reader(16, 64)
+    params = reader.init(jax.random.key(1), rolls, style)
+    read = jax.jit(reader.apply)
+    (told, _), (untold, features) = read(params, rolls, style), read(params, rolls, None)
+    bare = np.linalg.norm(features, axis=1) / np.sqrt(features.shape[1])
+    for verdicts in (told - untold, untold):
+        assert 0.3 < np.sqrt((verdicts**2).mean() / (bare**2).mean()) < 3

@@ -6,14 +6,13 @@ model, section 4.3). A critic reads all of them together. Told of a style y, the
 G(z, y) and the critic D(x, y) by a projection (Miyato & Koyama 2018). Tracks that are given are
 heard by the generator, which writes the others (section 4.4). Rolls are on or off: the generator
 may say how likely, drawn or held against a half when music is wanted, or decide itself, with a
-gradient that passes straight through the decision (Dong & Yang 2018, arXiv:1804.09399). A track
-may be a single voice: then its neurons agree on one key or none.
+gradient straight through the decision (Dong & Yang 2018, arXiv:1804.09399). A track may be a single
+voice: then its neurons agree on one key or none.
 Axes: n row, t step, k track, p pitch, z latent.
 
 Deviations: LayerNorm in place of batch normalisation; the critic hears onsets and harmony besides,
 and is shown real phrases called another style than theirs as well (Reed et al. 2016,
-arXiv:1605.05396, section 4.2); any pairing of losses in place of Wasserstein's with a penalty on
-its slope.
+arXiv:1605.05396, section 4.2); any pairing of losses, not Wasserstein's with a slope alone.
 """
 
 import dataclasses
@@ -75,7 +74,8 @@ class MuseGAN:
 
     `tracks` are their names, of which `given` ones are not written but gone by. `neurons`: how
     rolls are made binary in training, one of NEURONS; where they are "single", keys of `chords`
-    sound together all the same. `game`: one of GAMES, by name.
+    sound together all the same. `game`: one of GAMES, by name; where it does not hold its critic
+    back itself, that is charged `r1` for its gradient where phrases are real.
 
     Raises:
       UsageError: a size out of range, or a name that is unknown.
@@ -94,6 +94,7 @@ class MuseGAN:
     neurons: str = "deterministic"
     game: str = "relativistic"
     chords: tuple[str, ...] = ()
+    r1: float = 1.0
 
     def __post_init__(self) -> None:
         names = ("bars", "pitches", "latent", "every")
@@ -115,6 +116,7 @@ class MuseGAN:
             )
         if not self.free:
             raise UsageError("every track is given: leave one to be written.")
+        Game(r1=self.r1)  # which says what is wrong with it
 
     @property
     def free(self) -> tuple[int, ...]:
@@ -144,7 +146,8 @@ class MuseGAN:
 
     @property
     def rules(self) -> Game:
-        return GAMES[self.game]
+        game = GAMES[self.game]
+        return game if game.charges or game.clip else dataclasses.replace(game, r1=self.r1)
 
     def example(self, n: int) -> Batch:
         shape = (n, self.length, len(self.tracks), self.pitches)
@@ -284,7 +287,6 @@ def voiced(logits: Array) -> Array:
 
 TINY = MuseGAN(
     tracks=("melody", "bass"),
-    bars=2,
     steps=4,
     pitches=14,
     styles=("jig", "reel"),
@@ -293,5 +295,6 @@ TINY = MuseGAN(
     reader=4,
     every=2,
     neurons="none",
-    game="hinge",
+    game="non-saturating",
+    r1=0.0,
 )

@@ -15,6 +15,7 @@ import numpy as np
 from flax.linen import Dense
 
 from zoo.core import Array
+from zoo.nn.styles import Projection
 
 OCTAVE = 12
 QUIET = -2.0  # the logits of keys at birth: most of them are up in any music
@@ -119,11 +120,7 @@ class Reader(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, style: Array | None) -> tuple[Array, Array]:
-        """Rolls [n, t, k, p], shares of styles [n, y] -> verdicts [n], features [n, c].
-
-        A projection adds to the verdict what the features owe to the style (Miyato & Koyama 2018,
-        arXiv:1802.05637, eq. 3).
-        """
+        """Rolls [n, t, k, p], shares of styles [n, y] -> verdicts [n], features [n, c]."""
         n, t = x.shape[:2]
         x = x.swapaxes(2, 3).astype(jnp.float32)
         begun = x - jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
@@ -141,5 +138,5 @@ class Reader(nn.Module):
         f = leaky(h + Dense(4 * self.width, use_bias=False, name="used")(used))
         verdict = Dense(1, name="verdict")(f)[:, 0]
         if style is not None:
-            verdict += (Dense(f.shape[-1], use_bias=False, name="styles")(style) * f).sum(axis=-1)
+            verdict += Projection(name="styles")(f, style)
         return verdict.astype(jnp.float32), f.astype(jnp.float32)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -35,3 +36,15 @@ def mixed(log_prob: Callable[[Array], Array], names: Sequence[str]) -> Array:
     the one of a number."""
     each = jax.lax.map(log_prob, jnp.arange(len(names)))
     return jax.nn.logsumexp(each, axis=0) - math.log(len(names))
+
+
+class Projection(nn.Module):
+    """What a critic's features owe to the style asked for (Miyato & Koyama 2018, arXiv:1802.05637,
+    eq. 3), at birth no more than what a verdict owes to the features themselves."""
+
+    @nn.compact
+    def __call__(self, features: Array, style: Array) -> Array:
+        """Features [n, c], shares of styles [n, y] -> what is added to verdicts [n]."""
+        born = nn.initializers.variance_scaling(1.0, "fan_out", "normal")
+        kernel = self.param("kernel", born, (style.shape[-1], features.shape[-1]))
+        return ((style @ kernel) * features).sum(axis=-1)

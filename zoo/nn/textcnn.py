@@ -2,8 +2,7 @@
 
 Filters of several lengths slide over the embedded sequence; of each, the most that it makes of any
 place is kept, whatever the place. A highway (Srivastava et al. 2015) and a weight for each filter
-turn that into a verdict; where there are styles, a projection adds what is owed to the one asked
-for (Miyato & Koyama 2018, eq. 3). Axes: b sequence, t step, k value of a row, f filter.
+turn that into a verdict. Axes: b sequence, t step, k value of a row, f filter.
 """
 
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import Array
+from zoo.nn.styles import Projection
 
 Filters = tuple[tuple[int, int], ...]  # (length, how many)
 
@@ -53,6 +53,5 @@ class TextCNN(nn.Module):
         dropped = nn.Dropout(self.dropout)(f, deterministic=still)
         verdict = nn.Dense(1, name="verdict")(dropped)[:, 0]
         if style is not None:
-            owed = nn.Dense(f.shape[-1], use_bias=False, name="styles")(style)
-            verdict += (owed * dropped).sum(axis=-1)
+            verdict += Projection(name="styles")(dropped, style)
         return verdict.astype(jnp.float32), f.astype(jnp.float32)
