@@ -103,3 +103,10 @@ def modes() -> str:
         f"{share('mode_named')} of those written, and of {share('mode_named_judged')} of the best "
         "of 16 by the critic"
     )
+
+
+def accompanied() -> str:
+    """How near the tracks lie to each other, with what was heard and with what another heard."""
+    figures = result("musegan_accompaniment")["metrics"]
+    own, other = (figures[f"tonal_distance_{name}"]["mean"] for name in ("own", "shuffled"))
+    return f"{own:.3f} from each other, and {other:.3f} with the soprano of another phrase"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark import COLUMNS
 from cells import markdown, result, spread
-from game_tables import knowing, modes, oracle, pairings, rolls, rows
+from game_tables import accompanied, knowing, modes, oracle, pairings, rolls, rows
 
 from zoo.results import RESULTS
 
@@ -214,7 +214,8 @@ TABLES = {
     "speed": speed,
 }
 FIGURES = {"minutes of music": music, "machine": machine, "framewise": framewise}
-FIGURES |= {"elsewhere": elsewhere, "recall": recall, "modes": modes, "knowing": knowing}
+FIGURES |= {"elsewhere": elsewhere, "recall": recall}
+FIGURES |= {"modes": modes, "knowing": knowing, "accompanied": accompanied}
 for _figure in ("cost", "cost_best"):
     FIGURES[f"between styles {_figure}"] = functools.partial(between, f"between_{_figure}")
 
