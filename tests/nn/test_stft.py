@@ -1,0 +1,57 @@
+"""Transforms of signals, beside librosa's."""
+
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import pytest
+
+from zoo.errors import UsageError
+from zoo.nn.stft import STFT, frames, overlap_add
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("size", "hop", "length"), [(1024, 256, 5000), (600, 250, 3001)])
+def test_it_is_librosas(size, hop, length):
+    x = noise(2, length)
+    ours = jax.jit(STFT(size, hop))(x)
+    theirs = librosa.stft(x, n_fft=size, hop_length=hop, pad_mode="constant")
+    np.testing.assert_allclose(ours, theirs.swapaxes(1, 2), atol=2e-4)
+
+
+@pytest.mark.parametrize(("size", "hop", "length"), [(512, 128, 4000), (600, 250, 3001)])
+def test_the_way_back_ends_where_it_began(size, hop, length):
+    x, stft = noise(3, length), STFT(size, hop)
+    back = jax.jit(lambda x: stft.inverse(stft(x), length))(x)
+    inside = slice(0, length - length % hop)  # where a window still reaches
+    assert 20 * np.log10(np.abs(np.asarray(back) - x)[:, inside].max()) < -100
+
+
+def test_frames_and_their_sum_are_adjoint():
+    """<frames(x), y> = <x, overlap_add(y)>: each is the other's gradient."""
+    for size, hop, length in [(8, 2, 41), (7, 3, 30), (4, 6, 40)]:
+        x, count = noise(length), 1 + (length - size) // hop
+        y = noise(count, size, seed=1)
+        rows = frames(jnp.asarray(x), size, hop)
+        np.testing.assert_array_equal(rows, [x[i * hop :][:size] for i in range(count)])
+        total = overlap_add(jnp.asarray(y), hop)
+        np.testing.assert_allclose(
+            (rows * y).sum(), (x[: total.shape[-1]] * total).sum(), rtol=1e-4
+        )
+
+
+def test_a_gradient_is_the_difference():
+    stft = STFT(64, 16)
+    cost = lambda x: (jnp.abs(stft(x)) ** 2).sum()
+    x, way = noise(300), noise(300, seed=1)
+    slope = (jax.grad(cost)(x) * way).sum()
+    by = lambda h: (cost(x + h * way) - cost(x - h * way)) / (2 * h)
+    np.testing.assert_allclose(slope, by(0.1), rtol=1e-3)
+
+
+def test_hops_that_leave_samples_out_are_refused():
+    with pytest.raises(UsageError, match="512 samples are to be 400 apart"):
+        STFT(512, 400)
