@@ -1,0 +1,94 @@
+"""Recordings of every kind are read alike, and what is none is refused in a sentence."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+
+from zoo.data.recordings import BLOCK, Recording
+from zoo.data.refusal import Refused
+
+RATE = 16000
+
+
+def tone(rate, seconds=1.0, hz=440.0):
+    return 0.5 * np.sin(2 * np.pi * hz * np.arange(int(rate * seconds)) / rate)
+
+
+def read(path, length=RATE):
+    recording = Recording(path, RATE)
+    return list(recording.excerpts(length)), recording.remarks
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "channels", "subtype", "apart"),
+    [
+        ("a.wav", 8000, 1, "PCM_U8", 0.01),
+        ("a.wav", 192_000, 6, "PCM_24", 1e-3),
+        ("a.wav", 16000, 2, "FLOAT", 1e-4),
+        ("a.flac", 44100, 2, "PCM_16", 1e-3),
+        ("a.ogg", 44100, 1, "VORBIS", 0.05),
+        ("a.mp3", 44100, 2, "MPEG_LAYER_III", 0.05),
+    ],
+)
+def test_a_tone_is_the_same_tone_in_any_file(tmp_path, name, rate, channels, subtype, apart):
+    x = np.repeat(tone(rate)[:, None], channels, axis=1)
+    soundfile.write(tmp_path / name, x, rate, subtype=subtype)
+    found = np.concatenate(read(tmp_path / name)[0]) / 32767
+    assert abs(len(found) - RATE) <= (RATE // 10 if "mp3" in name else 2)
+    inside = slice(RATE // 4, RATE * 3 // 4)
+    lag = np.arange(RATE)[inside]
+    basis = np.exp(2j * np.pi * 440 * lag / RATE)  # an MP3 starts a little later
+    at = 2 * (found[inside] * basis.conj()).mean()
+    np.testing.assert_allclose(np.abs(at), 0.5, atol=apart)
+    assert np.abs(found[inside] - (at * basis).real).max() < 2 * apart
+
+
+def test_excerpts_follow_each_other_and_silence_is_left_out(tmp_path):
+    parts = [tone(RATE), np.zeros(RATE), tone(RATE, 1.5, 220)]
+    soundfile.write(tmp_path / "a.wav", np.concatenate(parts), RATE)
+    found, remarks = read(tmp_path / "a.wav")
+    assert [len(x) for x in found] == [RATE, RATE, RATE // 2]
+    np.testing.assert_allclose(np.concatenate(found) / 32767, np.concatenate(parts[::2]), atol=1e-4)
+    assert remarks == {"silent": 1, "clipped": 0}
+    soundfile.write(tmp_path / "b.wav", np.clip(5 * tone(RATE), -1, 1), RATE)
+    assert read(tmp_path / "b.wav")[1]["clipped"] == 1
+
+
+def test_a_long_recording_takes_no_memory(tmp_path):
+    path = tmp_path / "a.flac"
+    with soundfile.SoundFile(path, "w", 48000, 2) as file:
+        for _ in range(100):
+            file.write(np.repeat(tone(48000, 1.0)[:, None], 2, axis=1))
+    tracemalloc.start()
+    count = sum(len(x) for x in Recording(path, RATE).excerpts(4 * RATE))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 100 * RATE
+    assert most < 30 * BLOCK * 4
+
+
+def test_what_cannot_be_heard_is_refused_in_a_sentence(tmp_path):
+    def refused(name):
+        with pytest.raises(Refused) as caught:
+            read(tmp_path / name)
+        assert caught.value.detail.endswith((".", ")."))
+        return caught.value.reason
+
+    (tmp_path / "text.wav").write_text("this is no sound")
+    soundfile.write(tmp_path / "zero.wav", np.zeros(0), RATE)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), 44100)
+    broken = tone(RATE)
+    broken[RATE // 2] = np.nan
+    soundfile.write(tmp_path / "nan.wav", broken, RATE, subtype="FLOAT")
+    found = {name: refused(f"{name}.wav") for name in ("text", "zero", "silent", "nan", "none")}
+    assert found == {
+        "text": "unreadable",
+        "zero": "empty",
+        "silent": "silent",
+        "nan": "not-finite",
+        "none": "unreadable",
+    }
+    with pytest.raises(Refused, match=r"sample at 0\.500 s is no number"):
+        read(tmp_path / "nan.wav")
