@@ -78,6 +78,14 @@ def test_tracks_that_are_given_stay_and_are_heard():
     np.testing.assert_array_equal(written, changed)
 
 
+def test_an_accompanist_is_born_of_a_batch_as_it_is_read():
+    family = with_(given=("melody",))
+    batch = jax.tree.map(np.asarray, family.example(2))  # not traced, as it is where a run begins
+    rules = optimizers(family, optax.sgd(0.1))
+    state = jax.eval_shape(lambda: init(family, rules, KEY, batch))
+    assert "ear" in state.params["generator"]
+
+
 @pytest.mark.parametrize("neurons", ["stochastic", "single"])
 def test_neurons_decide_and_pass_the_gradient_straight_through(neurons):
     family = with_(neurons=neurons)

@@ -11,8 +11,8 @@ voice: then its neurons agree on one key or none.
 Axes: n row, t step, k track, p pitch, z latent.
 
 Deviations: LayerNorm in place of batch normalisation; the critic hears onsets and harmony besides,
-and is shown real phrases called another style than theirs as well (Reed et al. 2016,
-arXiv:1605.05396, section 4.2); any pairing of losses, not Wasserstein's with a slope alone.
+and is shown real phrases called another style as well (Reed et al. 2016, arXiv:1605.05396, section
+4.2); any pairing of losses, not Wasserstein's with a slope alone.
 """
 
 import dataclasses
@@ -31,6 +31,7 @@ from zoo.nn.numbered import numbered
 from zoo.nn.rolls import Ear, Line, Reader, Writer
 from zoo.nn.styles import any_style, shares
 
+NAMES = Game("relativistic")  # whatever the game: which of two names is likelier, in nats
 NEURONS = ("none", "deterministic", "stochastic", "single")
 
 
@@ -55,7 +56,7 @@ class Generator(nn.Module):
             shared += [told[:, None]]
         heard: tuple[Array, ...] = ()
         if self.given and rolls is not None:
-            bars = rolls[:, :, jnp.array(self.given)].swapaxes(2, 3).astype(jnp.float32)
+            bars = jnp.asarray(rolls, jnp.float32)[:, :, jnp.array(self.given)].swapaxes(2, 3)
             bars = bars.reshape(n * self.bars, self.steps, self.pitches, -1)
             heard = Ear(self.width // 4, name="ear")(bars)
         tracks = []
@@ -182,7 +183,7 @@ class MuseGAN:
         value, metrics = self.rules.critic(asked, real, fake, jax.random.fold_in(rng, 1))
         if style is not None:
             amiss = self.asked(params, jnp.roll(style, 1, axis=1))
-            unlike, told = self.rules.contest(asked(real), amiss(real))
+            unlike, told = NAMES.contest(asked(real), amiss(real))
             value, metrics = value + unlike, {**metrics, "style_right": told["right"]}
         features = [self.read(params, x, style)[1] for x in (real, fake)]
         return value, {**metrics, **collapse(fake > 0.5, *features)}
@@ -256,8 +257,7 @@ class MuseGAN:
         """Rolls uint8 [n, t, k, p], row i a function of `rng` and i.
 
         Args:
-          draw: of each key, whether it sounds; at a temperature of 0, and with deterministic
-            neurons, wherever that is likelier than not.
+          draw: whether a key sounds; what is likelier, at temperature 0 or if deterministic.
           style: int [n]; of any style, unless told of which.
           tracks: rolls [t, k, p] or [n, t, k, p] that have the tracks that are given.
 
