@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKDIR ?= runs/music
+# a third of an installation is compiling modules: those that are imported are compiled then, and kept
+PIP := $(BIN)/python -m pip install --quiet --upgrade --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: music test tables clean
 
@@ -21,11 +24,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.music: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade -e .
+	$(PIP) -e .
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade -e '.[dev]'
+	$(PIP) -e '.[dev]'
 	touch $@ $(VENV)/.music
 
 clean:
