@@ -78,6 +78,16 @@ def test_tracks_that_are_given_stay_and_are_heard():
     np.testing.assert_array_equal(written, changed)
 
 
+def test_an_accompanist_hears_what_is_in_another_octave():
+    family = with_(given=("melody",))
+    params, tracks = born(family), np.zeros((1, family.length, 2, 14), np.uint8)
+    told = jax.nn.one_hot(STYLE[:1], 2)
+    write = jax.jit(lambda tracks: family.logits(params, KEY, jnp.arange(1), tracks, told)[0])
+    quiet = write(tracks)
+    tracks[:, :, 0, 13] = 1  # in the upper octave of two
+    assert np.abs(write(tracks) - quiet)[..., :12].max() > 1e-3
+
+
 def test_an_accompanist_is_born_of_a_batch_as_it_is_read():
     family = with_(given=("melody",))
     batch = jax.tree.map(np.asarray, family.example(2))  # not traced, as it is where a run begins

@@ -93,21 +93,24 @@ class Writer(nn.Module):
         x = x.reshape(len(z), coarse, o, self.width)
         for i, width in enumerate((self.width, self.width // 2, self.width // 4)):
             x = finer(x, width, f"finer_{i}") if i else x
-            x = jnp.concatenate([x, *heard[i : i + 1]], axis=-1)
+            told = [jnp.broadcast_to(y, (*x.shape[:-1], y.shape[-1])) for y in heard[i : i + 1]]
+            x = jnp.concatenate([x, *told], axis=-1)
             x = leaky(nn.LayerNorm(name=f"norm_{i}")(x))
         x = Dense(OCTAVE, name="pitches", bias_init=nn.initializers.constant(QUIET))(x)
         return x.reshape(len(z), self.steps, -1)[..., : self.pitches].astype(jnp.float32)
 
 
 class Ear(nn.Module):
-    """What is heard of tracks that are given, as coarse and as fine as a `Writer` goes by it."""
+    """What is heard of tracks that are given, as coarse and as fine as a `Writer` goes by it: in
+    every octave, whichever they are in."""
 
     width: int
 
     @nn.compact
     def __call__(self, rolls: Array) -> tuple[Array, ...]:
-        """Rolls [n, s, p, k] -> [n, s / 4, o, c], [n, s / 2, o, c], [n, s, o, c]."""
-        fine = leaky(Dense(self.width, name="fine")(octaves(rolls)))
+        """Rolls [n, s, p, k] -> [n, s / 4, 1, c], [n, s / 2, 1, c], [n, s, 1, c]."""
+        every = octaves(rolls).reshape(*rolls.shape[:2], 1, -1)
+        fine = leaky(Dense(self.width, name="fine")(every))
         half = leaky(coarser(fine, 2, self.width, "half"))
         return leaky(coarser(half, 2, self.width, "quarter")), half, fine
 
