@@ -22,7 +22,7 @@ from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
 from zoo.data.polyphonic import KEYS, Arrays, read
 from zoo.data.records import data_root
-from zoo.data.windows import cut, excerpts, told
+from zoo.data.windows import cut, excerpts, there, told
 from zoo.errors import UsageError, exit_on_error
 from zoo.running import Finish, Rules, Task, connected, run
 from zoo.train import loop
@@ -179,6 +179,7 @@ def phrases(
     codec = make(bars.codec, bars=bars.bars, metres=bars.metres, **rolls)
     assert isinstance(codec, Phrased)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
+    there(bars.styles, pieces["train"].labels(bars.label))
     cuts = lambda split, stride: cut(
         pieces[split], codec, stride, bars.styles, pieces[split].labels(bars.label)
     )
@@ -199,6 +200,7 @@ def source(frames: Frames) -> tuple[Codec, Mapping[str, Pieces | Arrays]]:
         return make("pianoroll", onsets=False, **steps) if rolls else make("voices"), pieces
     codec = make("pianoroll", onsets=False) if frames.codec == "pianoroll" else make(frames.codec)
     corpus = {split: corpus_pieces(frames.data, split, codec) for split in SPLITS}
+    there(frames.styles, corpus["train"].labels(frames.label))
     return codec, {
         split: told(pieces, frames.styles, pieces.labels(frames.label))
         for split, pieces in corpus.items()

@@ -5,7 +5,7 @@ import pytest
 
 from zoo.data.codecs import Phrase
 from zoo.data.pipeline import Crops, whole_frames
-from zoo.data.windows import cut, excerpts, told
+from zoo.data.windows import cut, excerpts, there, told
 from zoo.errors import UsageError
 
 CODEC = Phrase(bars=2, metres=("2/4",))
@@ -105,3 +105,10 @@ def test_every_phrase_is_measured_once():
     assert not batches[1]["mask"][1:].any()
     halves = [next(whole_frames(rows, 4, (i, 2), 16))["tokens"] for i in range(2)]
     np.testing.assert_array_equal(np.concatenate(halves), rows[:4])
+
+
+def test_a_style_that_no_piece_is_of_is_refused():
+    there(("jig", "reel"), ["reel", "waltz", "jig"])
+    there((), ["reel"])
+    with pytest.raises(UsageError, match="no piece to train on is air, but jig, reel: choose"):
+        there(("reel", "air"), ["reel", "jig", ""])

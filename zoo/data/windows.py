@@ -52,13 +52,24 @@ def told(pieces: Some, styles: Sequence[str], of: Sequence[str]) -> Some | Array
         return pieces
     kept = [i for i, style in enumerate(of) if style in styles]
     if not kept:
-        known = ", ".join(sorted({*of} - {""})) or "of no known style"
         raise UsageError(
-            f"none of these pieces is {' or '.join(styles)}, but {known}: "
+            f"none of these pieces is {' or '.join(styles)}, but {_known(of)}: "
             "give a corpus that has one of the styles."
         )
     numbers = np.array([styles.index(of[i]) for i in kept], np.int32)
     return Arrays([pieces[i] for i in kept], {"style": numbers})
+
+
+def there(styles: Sequence[str], of: Sequence[str]) -> None:
+    """Raises UsageError where one of `styles` is not among those `of` the pieces to train on."""
+    if missing := [style for style in styles if style not in of]:
+        raise UsageError(
+            f"no piece to train on is {missing[0]}, but {_known(of)}: choose styles from these."
+        )
+
+
+def _known(of: Sequence[str]) -> str:
+    return ", ".join(sorted({*of} - {""})) or "of no known style"
 
 
 def _parts(

@@ -7,17 +7,12 @@ of blocks, one after the other, is what comes of the whole. Axes: b signal, f fr
 """
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from zoo.core import Array
 from zoo.errors import UsageError
 
 SLOPE = 0.2  # of the rectifiers below 0
-
-
-def leaky(x: Array) -> Array:
-    return jax.nn.leaky_relu(x, SLOPE)
 
 
 class Conv(nn.Module):
@@ -90,4 +85,5 @@ class Residual(nn.Module):
         """[b, f, c] -> [b, f, c]."""
         width = x.shape[-1]
         conv = Conv(width, self.size, self.dilation, causal=self.causal, name="conv")
-        return x + nn.Dense(width, name="mix")(leaky(conv(leaky(x))))
+        inner = nn.leaky_relu(conv(nn.leaky_relu(x, SLOPE)), SLOPE)
+        return x + nn.Dense(width, name="mix")(inner)
