@@ -1,15 +1,14 @@
 """Rows that are drawn for a batch, where the batch's own rows are."""
 
 import jax.numpy as jnp
-from jax.experimental.shard_alike import shard_alike
 
 from zoo.core import Array
 
 
 def numbered(like: Array) -> Array:
-    """0 .. n - 1, each on the device that has that row of `like` [n, ..].
+    """0 .. n - 1, each on the device that has that row of `like` [n, ..], none of it negative.
 
     What is drawn by number alone has no place, and then every device draws all of it.
     """
-    rows = like.reshape(len(like), -1)[:, 0].astype(jnp.int32)
-    return shard_alike(jnp.arange(len(like), dtype=jnp.int32), rows)[0]
+    # that rows are asked is all that ties numbers to them: no compiler knows signed ones so well
+    return jnp.where(like.reshape(len(like), -1)[:, 0] < 0, -1, jnp.arange(len(like)))
