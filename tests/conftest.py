@@ -1,5 +1,6 @@
-"""Eight fake devices, strict broadcasting, and compiled programs shared between workers."""
+"""Fake devices, strict broadcasting, and compiled programs shared between workers."""
 
+import functools
 import os
 import pathlib
 import random
@@ -20,9 +21,29 @@ import jax
 import numpy as np
 import pytest
 
+from zoo.train import shard
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_compilation_cache_dir", str(pathlib.Path(tempfile.gettempdir(), "zoo-xla")))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+MESH = shard.mesh
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one():
+    """Runs take one device, as most have: to compile for eight takes half as long again."""
+    with pytest.MonkeyPatch.context() as patch:
+        alone = functools.partial(MESH, devices=jax.devices()[:1])
+        patch.setattr(shard, "mesh", alone)
+        patch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"].replace("count=8", "count=1", 1))
+        yield
+
+
+@pytest.fixture
+def eight(monkeypatch):
+    """Runs take eight devices, and can split what they hold."""
+    monkeypatch.setattr(shard, "mesh", MESH)
 
 
 @pytest.fixture(scope="session")

@@ -128,6 +128,7 @@ def test_metrics_are_finite_scalars(family):
         assert jnp.isfinite(value), name
 
 
+@pytest.mark.usefixtures("eight")
 def test_eight_devices_give_the_result_of_one(family):
     """Every way to split parameters is some families': to compile all for each takes minutes."""
     mesh, ways = shard.mesh(model=2), [*shard.RULES]

@@ -60,7 +60,7 @@ def folder_of_tunes(tmp_path, monkeypatch, abc_folder):
     airs = (f"airs/{number}" for number in range(80))  # so many that every split has one
     for name in ("one", "two", *airs):
         bars = "|".join("".join(rng.choice("DEFGABcdefg") for _ in range(8)) for _ in range(4))
-        text = f"X:1\nT:{name}\nM:4/4\nL:1/8\nK:G\n{bars}|]\n"
+        text = f"X:1\nT:{name}\nM:4/4\nL:1/8\nK:{rng.choice(('G', 'Em'))}\n{bars}|]\n"
         (tmp_path / "music" / f"{name}.abc").write_text(text)
     chord = np.zeros((24, 88), np.uint8)
     chord[:, [27, 39, 43, 48]] = 1

@@ -2,11 +2,13 @@
 
 import jax
 import numpy as np
+import pytest
 
 from zoo.nn.numbered import numbered
 from zoo.train import shard
 
 
+@pytest.mark.usefixtures("eight")
 def test_numbers_lie_where_the_rows_do():
     batch = shard.spread(shard.mesh(), {"x": np.ones((16, 3))})
     rows = jax.jit(numbered)(batch["x"])

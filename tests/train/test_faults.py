@@ -180,6 +180,7 @@ def test_ten_bad_batches_in_a_row_stop_the_run(tmp_path):
     assert int(fit(tmp_path, 20).state.step) == 20
 
 
+@pytest.mark.usefixtures("eight")
 def test_rows_that_do_not_divide_are_refused_before_compiling(tmp_path):
     with pytest.raises(UsageError, match="multiple of 16"):
         fit(tmp_path, accumulate=2)

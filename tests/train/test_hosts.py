@@ -16,6 +16,7 @@ from zoo.errors import UsageError
 from zoo.train import hosts, loop
 
 WIDTH, STEPS = 4096, 60
+pytestmark = pytest.mark.usefixtures("eight")
 
 
 def curve(workdir):

@@ -22,6 +22,8 @@ from zoo.train.checkpoint import Checkpoints
 from zoo.train.feed import Feed
 from zoo.train.log import Log, rewind
 
+pytestmark = pytest.mark.usefixtures("eight")
+
 
 def fit(workdir, steps=6, *, batches=None, family=None, validate=None, given=None, **options):
     return loop.fit(

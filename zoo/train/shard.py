@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -23,16 +24,19 @@ RULES: dict[str, Rules] = {
 SMALL = 2**8  # elements: below this an array stays whole
 
 
-def mesh(*, model: int = 1) -> Mesh:
-    """All devices of all hosts, `model` of them to each copy of the parameters."""
-    devices = jax.device_count()
-    if model < 1 or devices % model:
+def mesh(*, model: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """`devices`, or all of all hosts, `model` of them to each copy of the parameters."""
+    devices = jax.devices() if devices is None else devices
+    if model < 1 or len(devices) % model:
         raise UsageError(
-            f"--model {model} does not divide the {devices} devices: choose one that does."
+            f"--model {model} does not divide the {len(devices)} devices: choose one that does."
         )
     # 0.10 defaults to Explicit axes, under which gathers would need annotating in every model
     return jax.make_mesh(
-        (devices // model, model), ("data", "model"), axis_types=(AxisType.Auto,) * 2
+        (len(devices) // model, model),
+        ("data", "model"),
+        axis_types=(AxisType.Auto,) * 2,
+        devices=devices,
     )
 
 
