@@ -17,6 +17,7 @@ from zoo.models.note_transformer import NoteTransformer
 from zoo.models.polyphonic_rnn import PolyphonicRNN
 from zoo.models.seqgan import SeqGAN
 from zoo.models.transformer import Transformer
+from zoo.models.variational_vocoder import VariationalVocoder
 
 __all__ = [
     "LSTM",
@@ -32,6 +33,7 @@ __all__ = [
     "PolyphonicRNN",
     "SeqGAN",
     "Transformer",
+    "VariationalVocoder",
     "families",
 ]
 

@@ -70,10 +70,13 @@ class PQMF:
             raise UsageError(
                 f"{x.shape[-1]} samples are no whole frames of {self.bands}: add silence."
             )
-        h, cosines = self.parts
         hops = x.reshape(*x.shape[:-1], -1, self.bands)
         around = [(0, 0)] * (x.ndim - 1) + [(self.beyond, self.beyond), (0, 0)]
-        hops = jnp.pad(hops, around)
+        return self.apart(jnp.pad(hops, around))
+
+    def apart(self, hops: Array) -> Array:
+        """Samples by frames [.., f + beyond, b], those before among them -> bands [.., f, b]."""
+        h, cosines = self.parts
         count = hops.shape[-2] - self.beyond
         part = lambda i: hops[..., i : i + count, :] * like(h[i], hops)
         halves = [sum(part(i) for i in range(half, len(h), 2)) for half in (0, 1)]
@@ -81,13 +84,18 @@ class PQMF:
 
     def inverse(self, y: Array) -> Array:
         """The signals [.., s] that bands are of."""
+        hops = self.together(y)
+        return hops.reshape(*hops.shape[:-2], -1)
+
+    def together(self, y: Array) -> Array:
+        """Bands [.., f + beyond, b] -> samples by frames [.., f, b], those of the first f frames:
+        they are known as late as that."""
         h, cosines = self.parts
         halves = jnp.split(y @ cosines.T, 2, axis=-1)
         last = y.shape[-2] - self.beyond
         start = lambda i: self.beyond - i
         part = lambda i: halves[i % 2][..., start(i) : start(i) + last, :] * like(h[i], y)
-        total = sum(part(i) for i in range(len(h)))
-        return total.reshape(*y.shape[:-2], -1)
+        return sum(part(i) for i in range(len(h)))
 
 
 @functools.cache

@@ -12,20 +12,21 @@ from zoo.core import Array
 from zoo.nn.stft import STFT, db, like
 
 SIZES = (2048, 1024, 512, 256, 128)
-LEAST = 1e-7  # what is added to magnitudes before logarithms are taken
+LEAST = 1e-7
 
 
-def distance(x: Array, y: Array, sizes: Sequence[int] = SIZES) -> Array:
+def distance(x: Array, y: Array, sizes: Sequence[int] = SIZES, least: float = LEAST) -> Array:
     """How far signals y [.., s] are from x [.., s], [..]: over sizes of frames, a quarter of one
     apart, the sum of the squared error of magnitudes relative to x's, and of the mean absolute
-    error of their logarithms (Defossez et al. 2018, SING; Caillon & Esling 2021, RAVE, eq. 3)."""
+    error of their logarithms (Defossez et al. 2018, SING; Caillon & Esling 2021, RAVE, eq. 3). To
+    magnitudes, a quarter of a frame's size for a full sine, `least` is added before those are taken."""
     total = jnp.zeros(x.shape[:-1])
     for size in sizes:
         stft = STFT(size, size // 4)
         one, other = jnp.abs(stft(x)), jnp.abs(stft(y))
         square = lambda z: (z**2).sum(axis=(-2, -1))
         total += square(one - other) / jnp.maximum(square(one), LEAST)
-        total += jnp.abs(jnp.log(one + LEAST) - jnp.log(other + LEAST)).mean(axis=(-2, -1))
+        total += jnp.abs(jnp.log(one + least) - jnp.log(other + least)).mean(axis=(-2, -1))
     return total
 
 

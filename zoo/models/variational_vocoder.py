@@ -1,0 +1,276 @@
+"""Sound as a few latents a second, and back: a variational autoencoder over waveforms.
+
+A. Caillon, P. Esling: RAVE: a variational autoencoder for fast and high-quality neural audio
+synthesis, arXiv:2111.05011; in blocks, Streamable neural audio synthesis with non-causal
+convolutions, arXiv:2204.07064. A bank of filters takes sound apart into bands, an encoder makes
+Gaussians of them, a decoder bands again, as a waveform, its loudness, and noise. First both descend
+the spectral distance and the KL divergence (Kingma & Welling 2013); then the encoder is left as it
+is, and the decoder plays against a critic. Axes: b signal, s sample, f frame of latents, z latent,
+t frame of bands, k band.
+
+Deviations. The bank is exact. What looks back only is causal, and is no later for it than the bank
+is. Noise is as loud in each band as the decoder says at each frame of the bands: the bank is the
+filter. There is no batch normalisation, which would be another thing in blocks. What no one hears,
+and 16 bits do not hold, is not descended: its gradients were the largest.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+from zoo.core import FOREVER, Array, Batch, Key, Metrics, Objective, Params, Tree
+from zoo.errors import UsageError
+from zoo.nn.adversarial import Game
+from zoo.nn.hearing import Listener, matching
+from zoo.nn.mel import Mel
+from zoo.nn.numbered import numbered
+from zoo.nn.pqmf import PQMF
+from zoo.nn.spectral import SIZES, distance
+from zoo.nn.stft import STFT
+from zoo.nn.variational import Gaussian, divergence
+from zoo.nn.waveform import Decoder, Encoder
+
+AUDIBLE = 1e-3  # of a spectrum, what is descended: 114 dB below a full sine in 2,048 samples
+
+
+@dataclasses.dataclass(frozen=True)
+class VariationalVocoder:
+    """Sound at `rate`, in `bands`, each latent's frame of as many samples as bands times `factors`.
+
+    With `mel` bands it has no encoder: its latents are the logarithms of a mel spectrum, and it is
+    the vocoder of whatever makes those.
+
+    Raises:
+      UsageError: an odd number of bands, or a factor below 2.
+    """
+
+    rate: int = 48_000
+    bands: int = 16
+    overlap: int = 8
+    factors: tuple[int, ...] = (4, 4, 4, 2)
+    width: int = 64
+    """Channels at the rate of the bands; twice as many at every coarser one."""
+    latent: int = 64
+    dilations: tuple[int, ...] = (1, 3, 9)
+    causal: bool = True
+    mel: int = 0
+    beta: float = 0.1
+    """What a nat of a frame's latents costs."""
+    warm: int = 100_000
+    """Steps before the critic comes in."""
+    critic: int = 16
+    """Its width."""
+    scales: int = 3
+    """Rates it hears at."""
+    game: str = "hinge"
+    matching: float = 10.0
+    """What it costs to be heard as something else by the critic's features."""
+    sizes: tuple[int, ...] = SIZES
+    """Of the spectra that are compared."""
+    seconds: float = 1.0
+    """Of what is drawn."""
+
+    def __post_init__(self) -> None:
+        PQMF(self.bands, self.overlap)
+        if min(self.factors, default=0) < 2:
+            raise UsageError(f"factors of {self.factors} are asked for: choose each of 2 or more.")
+
+    @property
+    def bank(self) -> PQMF:
+        return PQMF(self.bands, self.overlap)
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame of latents to the next."""
+        return self.bands * math.prod(self.factors)
+
+    @property
+    def delay(self) -> int:
+        """Samples by which sound is later than bands, all that a causal one is late."""
+        return self.bands * self.bank.beyond
+
+    @property
+    def spectrum(self) -> Mel:
+        """What it hears, where it has no encoder."""
+        return Mel(self.rate, self.mel, stft=STFT(4 * self.hop, self.hop))
+
+    @property
+    def encoder(self) -> Encoder:
+        return Encoder(self.latent, self.width, self.factors, self.causal)
+
+    @property
+    def decoder(self) -> Decoder:
+        return Decoder(self.bands, self.width, self.factors, self.dilations, self.causal)
+
+    @property
+    def listener(self) -> Listener:
+        return Listener(self.critic, scales=self.scales)
+
+    def frames(self, samples: int) -> int:
+        """Of latents, for so many samples."""
+        return -(-(samples + self.delay) // self.hop)
+
+    def example(self, n: int) -> Batch:
+        t = jnp.arange(max(4 * self.hop, self.listener.least))
+        audio = 8000 * jnp.sin(jnp.outer(1 + jnp.arange(n), t**2) / 97)
+        return {"audio": audio.astype(jnp.int16)}
+
+    def init(self, rng: Key, batch: Batch) -> Params:
+        one, two, three = jax.random.split(rng, 3)
+        bands = jnp.zeros((1, math.prod(self.factors), self.bands))
+        z = jnp.zeros((1, 1, self.mel or self.latent))
+        nets: dict[str, Tree] = {
+            "decoder": self.decoder.init(two, z, bands)["params"],
+            "critic": self.listener.init(three, heard(batch["audio"][:1]))["params"],
+        }
+        return nets if self.mel else nets | {"encoder": self.encoder.init(one, bands)["params"]}
+
+    def objectives(self) -> Mapping[str, Objective]:
+        both = ("decoder",) if self.mel else ("encoder", "decoder")
+        after = range(self.warm, FOREVER)
+        return {
+            "reconstruct": Objective(self.reconstruct, both, range(self.warm)),
+            "discriminate": Objective(self.discriminate, ("critic",), after),
+            "refine": Objective(self.refine, ("decoder",), after),
+        }
+
+    def reconstruct(
+        self, params: Params, batch: Batch, rng: Key, step: Array | None
+    ) -> tuple[Array, Metrics]:
+        """What encoder and decoder descend: the distance of spectra, and beta of the divergence."""
+        x = heard(batch["audio"])
+        y, kl = self.through(params, x, rng, step)
+        far = distance(x, y, self.sizes, AUDIBLE).mean()
+        return far + self.beta * kl, {"distance": far, "rate": kl * self.rate / self.hop}
+
+    def discriminate(
+        self, params: Params, batch: Batch, rng: Key, step: Array | None
+    ) -> tuple[Array, Metrics]:
+        """What the critic descends: to tell what is made from what it is made after."""
+        x = heard(batch["audio"])
+        y, _ = self.through(params, x, rng, step)
+        return Game(self.game).contest(self.verdicts(params, x)[0], self.verdicts(params, y)[0])
+
+    def refine(
+        self, params: Params, batch: Batch, rng: Key, step: Array | None
+    ) -> tuple[Array, Metrics]:
+        """What the decoder descends then: the distance, the game, and that of features."""
+        x = heard(batch["audio"])
+        y, _ = self.through(params, x, rng, step)
+        real, fake = self.verdicts(params, x), self.verdicts(params, y)
+        far = distance(x, y, self.sizes, AUDIBLE).mean()
+        unlike = matching(real[1], fake[1])
+        won = Game(self.game).losses[1](real[0], fake[0]).mean()
+        metrics = {"distance": far, "matching": unlike, "game": won}
+        return far + won + self.matching * unlike, metrics
+
+    def verdicts(self, params: Params, x: Array) -> tuple[Array, list[Array]]:
+        """The critic's, [b, v], on signals [b, s], and the features that they rest on."""
+        return self.listener.apply({"params": params["critic"]}, x)
+
+    def score(self, params: Params, samples: Array) -> Array:
+        """The critic's verdict [b] on signals [b, s]: the higher, the more real they sound."""
+        return self.verdicts(params, samples)[0].mean(axis=1)
+
+    def through(
+        self, params: Params, x: Array, rng: Key, step: Array | None
+    ) -> tuple[Array, Array]:
+        """Signals [b, s] as they come back, in training from latents that are drawn, and the
+        divergence in nats a frame."""
+        one, two = jax.random.split(rng)
+        q = self.encode(params, x)
+        z = q.mean if self.mel or step is None else q.sample(one)
+        kl = jnp.zeros(()) if self.mel else divergence(q).sum(axis=-1).mean()
+        return self.decode(params, z, two)[:, : x.shape[1]], kl
+
+    def encode(self, params: Params, x: Array) -> Gaussian:
+        """Latents [b, f, z] of signals [b, s], `frames(s)` of them; mel bands are certain."""
+        count = self.frames(x.shape[1])
+        x = jnp.pad(x, ((0, 0), (0, count * self.hop - x.shape[1])))
+        if self.mel:
+            z = self.spectrum.log(x)[:, :count]
+            return Gaussian(z, jnp.full(z.shape, -jnp.inf))
+        bands = self.bank(x)[:, : -self.bank.beyond]
+        return self.encoder.apply({"params": params["encoder"]}, bands)
+
+    def decode(self, params: Params, z: Array, rng: Key) -> Array:
+        """Signals [b, f hop - delay] of latents [b, f, z]."""
+        white = self.white(rng, z, jnp.zeros((), jnp.int32))
+        return self.bank.inverse(self.decoder.apply({"params": params["decoder"]}, z, white))
+
+    def white(self, rng: Key, z: Array, first: Array) -> Array:
+        """Noise [b, t, k] for latents [b, f, z]: that of a row and frame is a function of their
+        numbers, so that it is the same in blocks."""
+        rows = jax.vmap(jax.random.fold_in, (None, 0))(rng, numbered(jnp.abs(z)))
+        numbers = first + jnp.arange(z.shape[1])
+        keys = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))(rows, numbers)
+        shape = self.hop // self.bands, self.bands
+        draw = lambda key: jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+        return jax.vmap(jax.vmap(draw))(keys).reshape(len(z), -1, self.bands)
+
+    def begin(self, params: Params, rng: Key, n: int) -> Tree:
+        """What `step` goes on from, of n signals: silence."""
+        past = {k: jnp.zeros((n, self.bank.beyond, self.bands)) for k in ("heard", "made")}
+        start = past | {"frame": jnp.zeros((), jnp.int32), "rng": rng}
+        state: Tree = {**start, "encoder": {}, "decoder": {}}
+        block = jax.ShapeDtypeStruct((n, self.hop), jnp.float32)
+        shapes = jax.eval_shape(lambda state, x: self.step(params, state, x)[0], state, block)
+        zeros = lambda name: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes[name])
+        return {**start, **{name: zeros(name) for name in ("encoder", "decoder")}}
+
+    def step(self, params: Params, state: Tree, block: Array) -> tuple[Tree, Array]:
+        """The next samples [b, s] of signals, whole frames of latents, -> as many of what comes
+        back, `delay` samples late: the same in blocks of any size as of the whole by the means.
+
+        Raises:
+          UsageError: the model looks ahead, or has no encoder.
+        """
+        if self.mel:
+            raise UsageError("a mel spectrum looks ahead: it cannot go on in blocks.")
+        go = {"mutable": ["stream"]}
+        hops = block.reshape(len(block), -1, self.bands)
+        hops = jnp.concatenate([state["heard"], hops], axis=1)
+        nets = {name: {"params": params[name], **state[name]} for name in ("encoder", "decoder")}
+        q, encoder = self.encoder.apply(nets["encoder"], self.bank.apart(hops), **go)
+        white = self.white(state["rng"], q.mean, state["frame"])
+        bands, decoder = self.decoder.apply(nets["decoder"], q.mean, white, **go)
+        bands = jnp.concatenate([state["made"], bands], axis=1)
+        y = self.bank.together(bands).reshape(block.shape)
+        past = {"heard": hops[:, -self.bank.beyond :], "made": bands[:, -self.bank.beyond :]}
+        frame = state["frame"] + q.mean.shape[1]
+        return {**state, **past, "frame": frame, "encoder": encoder, "decoder": decoder}, y
+
+    def sample(self, params: Params, rng: Key, n: int, *, latents: Array | None = None) -> Array:
+        """Signals float32 [n, s] of latents [n, f, z], or of `seconds` of drawn ones."""
+        one, two = jax.random.split(rng)
+        if latents is None:
+            if self.mel:
+                raise UsageError("a mel spectrum is not drawn: give one, or a model that does.")
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(one, jnp.arange(n))
+            shape = self.frames(round(self.seconds * self.rate)), self.latent
+            latents = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
+        return self.decode(params, latents, two)
+
+
+def heard(audio: Array) -> Array:
+    """Samples of 16 bits, or of -1 to 1, as the latter."""
+    return audio / 32768.0 if jnp.issubdtype(audio.dtype, jnp.integer) else audio
+
+
+TINY = VariationalVocoder(
+    rate=800,
+    bands=4,
+    overlap=2,
+    factors=(2, 2),
+    width=4,
+    latent=3,
+    dilations=(1,),
+    warm=3,
+    critic=2,
+    scales=1,
+    sizes=(32,),
+    seconds=0.1,
+)
