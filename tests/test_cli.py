@@ -180,6 +180,7 @@ def test_real_pieces_are_cut_as_a_model_writes_them(run, abc_folder):
         ("evaluate RUN --corpus FRAMES.json", 2, "LSTM reads single events, and"),
         ("data build tuness", 2, "Did you mean 'tunes'"),
         ("data build folder:/none --for melodi", 2, "did you mean 'melody'"),
+        ("data build audio_folder:/none", 2, "There is no folder /none"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(

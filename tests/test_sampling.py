@@ -20,7 +20,7 @@ from zoo.trained import Trained
 MELODY, VOICES = Melody(low=60, high=71, metres=("4/4", "6/8")), Voices(low=48, high=72)
 PHRASE = Phrase(bars=2, metres=("1/4",), low=60, high=71)
 FAMILIES = zoo.models.families()
-WRITERS = [name for name in FAMILIES if name != "latent_classifier"]
+WRITERS = [name for name in FAMILIES if name not in ("latent_classifier", "variational_vocoder")]
 
 
 def trained(name: str) -> Trained:

@@ -164,23 +164,33 @@ def data(
     force: bool = False,
     workers: int = 2,
     beam: str | None = None,
+    rate: int = 16_000,
+    seconds: float = 4.0,
 ) -> None:
     """Build a corpus, where it is not built yet, and say what was kept, what dropped, and why.
 
     Args:
         action: what to do.
-        corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen.
+        corpus: tunes, essen, chorales, folder:/path, a union such as tunes+essen, or
+            audio_folder:/path.
         for_: a codec; adds what it would refuse.
         force: build it again.
         workers: processes that read files.
         beam: run on Apache Beam, under these flags of its own, such as "--runner=DirectRunner".
+        rate: of recordings, in samples per second.
+        seconds: of an excerpt of recordings.
     """
+    from zoo.data import sound
     from zoo.data.build import build, open_split, progress_bar
     from zoo.data.codecs import make
     from zoo.data.fingerprint import SPLITS
 
     codec = make(for_) if for_ else None
     with progress_bar(f"reading {corpus}") as progress:
+        if corpus.startswith(sound.PREFIX):
+            of = sound.folder(corpus, rate, seconds)
+            sound.build(of, workers=workers, force=force, progress=progress).print()
+            return
         flags = None if beam is None else shlex.split(beam)
         report = build(corpus, force=force, workers=workers, progress=progress, beam_flags=flags)
     if codec:

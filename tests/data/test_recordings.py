@@ -77,6 +77,7 @@ def test_what_cannot_be_heard_is_refused_in_a_sentence(tmp_path):
         return caught.value.reason
 
     (tmp_path / "text.wav").write_text("this is no sound")
+    (tmp_path / "nothing.mp3").touch()
     soundfile.write(tmp_path / "zero.wav", np.zeros(0), RATE)
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), 44100)
     broken = tone(RATE)
@@ -90,5 +91,7 @@ def test_what_cannot_be_heard_is_refused_in_a_sentence(tmp_path):
         "nan": "not-finite",
         "none": "unreadable",
     }
+    with pytest.raises(Refused, match="has no bytes"):
+        read(tmp_path / "nothing.mp3")
     with pytest.raises(Refused, match=r"sample at 0\.500 s is no number"):
         read(tmp_path / "nan.wav")

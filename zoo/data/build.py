@@ -12,7 +12,6 @@ GeneratorBasedBuilder would sort them itself, in memory, and past 1 GB needs Ten
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import io
 import shutil
@@ -38,7 +37,7 @@ from zoo.data.limits import Limits
 from zoo.data.records import VERSION, Record, Split, data_root
 from zoo.data.report import Report
 from zoo.data.stage import Progress, Row, chunks, gather, stage
-from zoo.errors import ZooError
+from zoo.data.writing import alone, replaced, writing
 
 __all__ = ["Music", "Record", "Split", "build", "data_root", "open_split", "progress_bar"]
 
@@ -116,7 +115,7 @@ def build(
     found = corpus(spec)
     root = Path(root or data_root())
     finished = _folder(root, found)
-    with _writing(root), _alone(root / found.key / "lock"):
+    with writing(root), alone(root / found.key / "lock"):
         if finished.exists() and not force:
             old = Report.load(finished / "report.json")
             if limits is None or old.limits == dataclasses.asdict(limits):
@@ -135,7 +134,7 @@ def build(
             report, splits=Counter(splits), build_seconds=round(time.monotonic() - began, 1)
         )
         shards = _shards(rows, splits, report.licences)
-        with _replaced(finished, staging):
+        with replaced(finished, staging):
             _write(Music(found, root / found.key, shards, report), staging, beam_flags)
         for done in staging.parent.glob("staging-*"):
             shutil.rmtree(done)
@@ -233,39 +232,3 @@ def _write(builder: Music, staging: Path, beam_flags: Sequence[str] | None) -> N
     config = tfds.download.DownloadConfig(**on_beam)
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS announces a download: there is none
         builder.download_and_prepare(download_dir=staging / "downloads", download_config=config)
-
-
-@contextlib.contextmanager
-def _replaced(finished: Path, staging: Path) -> Iterator[None]:
-    """Clear the way for a new dataset, and put the old one back if that fails."""
-    for killed in finished.parent.glob("incomplete.*"):
-        shutil.rmtree(killed)
-    old = staging / "replaced"
-    if finished.exists():
-        finished.rename(old)
-    try:
-        yield
-    except BaseException:
-        if old.exists():
-            old.rename(finished)
-        raise
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock at `path`, waiting for whoever does; a killed process holds none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _writing(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ZooError(
-            f"The corpus could not be written below {root} ({error.strerror or error}): make room "
-            "or set ZOO_DATA to another folder; what has been read is kept."
-        ) from error

@@ -77,6 +77,8 @@ class Recording:
 
     def _opened(self) -> soundfile.SoundFile:
         try:
+            if not self.path.stat().st_size:
+                raise Refused("empty", "It has no bytes; fetch it again or leave it out.")
             return soundfile.SoundFile(self.path)
         except soundfile.LibsndfileError as error:
             raise Refused(

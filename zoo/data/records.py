@@ -33,10 +33,12 @@ def data_root() -> Path:
     return Path(named).expanduser() if named else Path.home() / ".cache" / "music-zoo" / "data"
 
 
-class Split(Sequence[Record]):
-    """The records of one split of the dataset in `folder`, each read and parsed when asked for.
+class Records:
+    """One split of the dataset in `folder`; costs nothing until the first record is read, and can
+    be pickled.
 
-    Can be pickled, and costs nothing until the first record is read.
+    Raises:
+      UsageError: there is no such split.
     """
 
     def __init__(self, folder: Path, split: str):
@@ -45,7 +47,7 @@ class Split(Sequence[Record]):
         self.folder, self.split = folder, split
 
     @cached_property
-    def _source(self) -> Sequence[dict[str, Any]]:
+    def source(self) -> Sequence[dict[str, Any]]:
         builder = tfds.builder_from_directory(self.folder)
         if self.split not in builder.info.splits:
             raise ZooError(
@@ -58,7 +60,14 @@ class Split(Sequence[Record]):
         return {"folder": self.folder, "split": self.split}
 
     def __len__(self) -> int:
-        return len(self._source)
+        return len(self.source)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.folder}, {self.split!r})"
+
+
+class Split(Records, Sequence[Record]):
+    """The pieces of one split, each read and parsed when asked for."""
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -67,9 +76,6 @@ class Split(Sequence[Record]):
     def __getitem__(self, index: int | slice) -> Record | list[Record]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        found = self._source[range(len(self))[index]]
+        found = self.source[range(len(self))[index]]
         texts = {name: found[name].decode() for name in ("id", "style", "source", "licence")}
         return Record(**texts, sequence=NoteSequence.FromString(found["sequence"]))
-
-    def __repr__(self) -> str:
-        return f"Split({self.folder}, {self.split!r})"

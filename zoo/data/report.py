@@ -203,12 +203,14 @@ class Report:
 
     def _contents(self) -> Table:
         table = Table("", "", show_header=False)
-        table.add_row("music", f"{self.seconds / 3600:.1f} hours")
+        hours = self.seconds / 3600
+        table.add_row("music", f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes")
         if self.pitches:
             table.add_row("pitches", f"{min(self.pitches)} to {max(self.pitches)}")
         for name in ("styles", "splits", "metres", "remarks"):
             counts: Counter[str] = getattr(self, name)
-            table.add_row(name, ", ".join(f"{k} {n:,}" for k, n in counts.most_common(12)))
+            if counts:
+                table.add_row(name, ", ".join(f"{k} {n:,}" for k, n in counts.most_common(12)))
         return table
 
 

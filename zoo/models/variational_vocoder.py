@@ -21,7 +21,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from zoo.core import FOREVER, Array, Batch, Key, Metrics, Objective, Params, Tree
+from zoo.core import FOREVER, WEIGHT, Array, Batch, Key, Metrics, Objective, Params, Tree
 from zoo.errors import UsageError
 from zoo.nn.adversarial import Game
 from zoo.nn.hearing import Listener, matching
@@ -140,11 +140,15 @@ class VariationalVocoder:
     def reconstruct(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """What encoder and decoder descend: the distance of spectra, and beta of the divergence."""
+        """What encoder and decoder descend: the distance of spectra, and beta of the divergence,
+        the means over the rows in the mask."""
         x = heard(batch["audio"])
         y, kl = self.through(params, x, rng, step)
-        far = distance(x, y, self.sizes, AUDIBLE).mean()
-        return far + self.beta * kl, {"distance": far, "rate": kl * self.rate / self.hop}
+        mask = batch.get("mask", jnp.ones(len(x), bool))
+        mean = lambda each: (each * mask).sum() / jnp.maximum(mask.sum(), 1)
+        far, kl = mean(distance(x, y, self.sizes, AUDIBLE)), mean(kl)
+        metrics = {"distance": far, "rate": kl * self.rate / self.hop, WEIGHT: mask.sum()}
+        return far + self.beta * kl, metrics
 
     def discriminate(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
@@ -179,11 +183,11 @@ class VariationalVocoder:
         self, params: Params, x: Array, rng: Key, step: Array | None
     ) -> tuple[Array, Array]:
         """Signals [b, s] as they come back, in training from latents that are drawn, and the
-        divergence in nats a frame."""
+        divergence in nats a frame [b]."""
         one, two = jax.random.split(rng)
         q = self.encode(params, x)
         z = q.mean if self.mel or step is None else q.sample(one)
-        kl = jnp.zeros(()) if self.mel else divergence(q).sum(axis=-1).mean()
+        kl = jnp.zeros(len(x)) if self.mel else divergence(q).sum(axis=-1).mean(axis=1)
         return self.decode(params, z, two)[:, : x.shape[1]], kl
 
     def encode(self, params: Params, x: Array) -> Gaussian:

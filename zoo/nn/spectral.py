@@ -18,8 +18,8 @@ LEAST = 1e-7
 def distance(x: Array, y: Array, sizes: Sequence[int] = SIZES, least: float = LEAST) -> Array:
     """How far signals y [.., s] are from x [.., s], [..]: over sizes of frames, a quarter of one
     apart, the sum of the squared error of magnitudes relative to x's, and of the mean absolute
-    error of their logarithms (Defossez et al. 2018, SING; Caillon & Esling 2021, RAVE, eq. 3). To
-    magnitudes, a quarter of a frame's size for a full sine, `least` is added before those are taken."""
+    error of their logarithms, `least` added to them (Defossez et al. 2018, SING; Caillon & Esling
+    2021, RAVE, eq. 3). Of a full sine they are a quarter of a frame's size."""
     total = jnp.zeros(x.shape[:-1])
     for size in sizes:
         stft = STFT(size, size // 4)
