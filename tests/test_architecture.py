@@ -15,8 +15,9 @@ SIBLINGS = {  # room: what it may import from the house
     "nn": {"core", "errors", "nn"},
     "models": {"core", "errors", "nn", "models"},
     "train": {"core", "errors", "train"},
-    "data": {"errors", "data"},
-    "listen": {"errors", "data", "listen"},
+    "soundfont": {"errors", "soundfont"},
+    "data": {"errors", "data", "soundfont"},
+    "listen": {"errors", "data", "listen", "soundfont"},
     "measure": {"errors", "data", "measure"},
 }
 KNOW_PROTOS = {"data", "listen", "measure"}

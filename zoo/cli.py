@@ -171,14 +171,14 @@ def data(
 
     Args:
         action: what to do.
-        corpus: tunes, essen, chorales, folder:/path, a union such as tunes+essen, or
-            audio_folder:/path.
+        corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen; of sound,
+            soundfont_notes or audio_folder:/path.
         for_: a codec; adds what it would refuse.
         force: build it again.
         workers: processes that read files.
         beam: run on Apache Beam, under these flags of its own, such as "--runner=DirectRunner".
-        rate: of recordings, in samples per second.
-        seconds: of an excerpt of recordings.
+        rate: of sound, in samples per second.
+        seconds: of a note, or an excerpt of recordings.
     """
     from zoo.data import sound
     from zoo.data.build import build, open_split, progress_bar
@@ -187,8 +187,8 @@ def data(
 
     codec = make(for_) if for_ else None
     with progress_bar(f"reading {corpus}") as progress:
-        if corpus.startswith(sound.PREFIX):
-            of = sound.folder(corpus, rate, seconds)
+        if corpus.startswith((sound.PREFIX, sound.NOTES)):
+            of = sound.sounds(corpus, rate, seconds)
             sound.build(of, workers=workers, force=force, progress=progress).print()
             return
         flags = None if beam is None else shlex.split(beam)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from zoo.data import sound
+from zoo.data import audio_folder
+from zoo.data.audio_folder import Folder, assigned
 from zoo.data.excerpts import SoundBatches, beginnings
 from zoo.data.fingerprint import SPLITS
-from zoo.data.sound import Folder, assigned, build, folder, open_split
+from zoo.data.sound import build, open_split, sounds
 from zoo.errors import UsageError, ZooError
 
 RATE = 1000
@@ -108,13 +109,14 @@ def test_a_survey_that_was_killed_goes_on(place, tmp_path, monkeypatch):
     said.clear()
     whole = build(of, tmp_path, progress=lambda done, total: said.append(done))
     assert said[0] >= 9
-    assert said[-1] == 25
+    assert 25 in said
+    assert said[-1] == 56  # all that is written
     assert whole.kept.total() == 22
 
 
 def test_one_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
     """Ten minutes of noise, of which no more is held than a shard, twice over."""
-    monkeypatch.setattr(sound, "SHARD_SAMPLES", 1 << 20)
+    monkeypatch.setattr(audio_folder, "SHARD_SAMPLES", 1 << 20)
     long = tmp_path / "long"
     long.mkdir()
     noise = np.random.default_rng(0).normal(size=600 * 8000) * 0.1
@@ -163,10 +165,10 @@ def test_every_excerpt_is_measured_once(built, root):
 
 
 def test_bad_requests_say_so(tmp_path, built, root):
-    with pytest.raises(UsageError, match="no folder of recordings"):
-        folder("folder:/x")
+    with pytest.raises(UsageError, match="no dataset of sound"):
+        sounds("folder:/x")
     with pytest.raises(UsageError, match="There is no folder"):
-        build(folder(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
+        build(sounds(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
     with pytest.raises(UsageError, match="holds no recording"):
         build(Folder(tmp_path), tmp_path / "data")
     with pytest.raises(UsageError, match="are none"):

@@ -15,8 +15,8 @@ import numpy as np
 from scipy import signal
 
 from zoo.errors import ZooError
-from zoo.listen import soundfont as sf
-from zoo.listen.voice import voice
+from zoo.soundfont import bank as sf
+from zoo.soundfont.voice import voice
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from scipy import signal
 
-from zoo.listen import soundfont as sf
+from zoo.soundfont import bank as sf
 
 BLOCK = 1024  # samples between two settings of a moving filter
 RELEASES = 0.03, 1.5  # seconds: shorter clicks, longer blurs what follows

@@ -119,19 +119,28 @@ class SoundFont:
         )
 
 
+def path(own: pathlib.Path | None = None) -> pathlib.Path:
+    """`own`, or the General MIDI set that pretty_midi ships.
+
+    Raises:
+        ZooError: pretty_midi is missing.
+    """
+    if own is not None:
+        return own
+    spec = importlib.util.find_spec("pretty_midi")  # found, not imported
+    if spec is None or spec.origin is None:
+        raise ZooError("pretty_midi, whose SoundFont is played, is missing; reinstall the zoo.")
+    return pathlib.Path(spec.origin).with_name("TimGM6mb.sf2")
+
+
 @functools.cache
-def load(path: pathlib.Path | None = None) -> SoundFont:
-    """The SoundFont at `path`; without one, the General MIDI set that pretty_midi ships.
+def load(own: pathlib.Path | None = None) -> SoundFont:
+    """The SoundFont at `path(own)`.
 
     Raises:
         ZooError: the file is missing, or is not a SoundFont.
     """
-    if path is None:
-        spec = importlib.util.find_spec("pretty_midi")  # found, not imported
-        if spec is None or spec.origin is None:
-            raise ZooError("pretty_midi, whose SoundFont is played, is missing; reinstall the zoo.")
-        path = pathlib.Path(spec.origin).with_name("TimGM6mb.sf2")
-    return SoundFont(path)
+    return SoundFont(path(own))
 
 
 def _chunks(data: bytes) -> dict[str, bytes]:

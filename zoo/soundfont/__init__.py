@@ -1,0 +1,1 @@
+"""Notes as a SoundFont has them, in NumPy."""
