@@ -11,7 +11,8 @@ t frame of bands, k band.
 Deviations. The bank is exact. What looks back only is causal, and is no later for it than the bank
 is. Noise is as loud in each band as the decoder says at each frame of the bands: the bank is the
 filter. There is no batch normalisation, which would be another thing in blocks. What no one hears,
-and 16 bits do not hold, is not descended: its gradients were the largest.
+and 16 bits do not hold, is not descended: its gradients were the largest. Of magnitudes the norm of
+the error is relative, not its square, and to no less than a hush: crops of silence were all of it.
 """
 
 import dataclasses

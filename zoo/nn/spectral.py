@@ -13,19 +13,21 @@ from zoo.nn.stft import STFT, db, like
 
 SIZES = (2048, 1024, 512, 256, 128)
 LEAST = 1e-7
+HUSH = 1e-3  # the level of noise below which a sound counts as no softer: 60 dB below full scale
 
 
 def distance(x: Array, y: Array, sizes: Sequence[int] = SIZES, least: float = LEAST) -> Array:
     """How far signals y [.., s] are from x [.., s], [..]: over sizes of frames, a quarter of one
-    apart, the sum of the squared error of magnitudes relative to x's, and of the mean absolute
-    error of their logarithms, `least` added to them (Defossez et al. 2018, SING; Caillon & Esling
-    2021, RAVE, eq. 3). Of a full sine they are a quarter of a frame's size."""
+    apart, the sum of the norm of the error of magnitudes, relative to x's, and of the mean absolute
+    error of their logarithms, `least` added to them (Arik et al. 2018; Yamamoto et al. 2020, eq.
+    6). Of a full sine they are a quarter of a frame's size."""
     total = jnp.zeros(x.shape[:-1])
     for size in sizes:
         stft = STFT(size, size // 4)
         one, other = jnp.abs(stft(x)), jnp.abs(stft(y))
-        square = lambda z: (z**2).sum(axis=(-2, -1))
-        total += square(one - other) / jnp.maximum(square(one), LEAST)
+        square = lambda z: (z**2).mean(axis=(-2, -1))
+        hush = HUSH**2 * size * 3 / 8  # what a Hann window makes of such noise
+        total += jnp.sqrt((square(one - other) + LEAST**2) / jnp.maximum(square(one), hush))
         total += jnp.abs(jnp.log(one + least) - jnp.log(other + least)).mean(axis=(-2, -1))
     return total
 
