@@ -1,6 +1,7 @@
 """One run: training, the likelihood at its best checkpoint, samples, and the record of it all."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import sys
@@ -36,9 +37,12 @@ class Task:
     """A few pieces that no model is trained on."""
     music: Any
     """The options it was made from, for the record."""
+    listen: "Listen | None" = None
+    """How what it makes is heard; by default as music."""
 
 
 Rules = Adam | Mapping[str, Adam]  # of all objectives, or of each
+Listen = Callable[[Trained, pathlib.Path, int, int], None]  # to a folder, so many, by a seed
 Finish = Callable[[Trained, Callable[[str], Iterable[Batch]]], dict[str, Any]]
 
 
@@ -102,7 +106,8 @@ def run(
         result = {"experiment": task.name, "metrics": metrics}
         result |= provenance(outcome.seconds + elsewhere)
         if main:
-            listen(best, task, workdir / "samples", samples, options.seed)
+            hear = task.listen or functools.partial(listen, task)
+            hear(best, workdir / "samples", samples, options.seed)
             write(done, result)
     if main and options.compare:
         print(compare(task.name, workdir / "metrics.jsonl"), file=sys.stderr)
@@ -116,7 +121,7 @@ def rules(adam: Rules, steps: int) -> Any:
     return {name: each.rule(steps) for name, each in adam.items()}
 
 
-def listen(model: Trained, task: Task, folder: pathlib.Path, samples: int, seed: int) -> None:
+def listen(task: Task, model: Trained, folder: pathlib.Path, samples: int, seed: int) -> None:
     """A gallery of what the model writes, beside a few pieces that it was not trained on."""
     if samples:
         here = dataclasses.replace(model, params=jax.device_get(model.params))

@@ -67,6 +67,10 @@ class Sounds(Protocol):
     @property
     def spec(self) -> str: ...
 
+    @property
+    def length(self) -> int:
+        """The most samples of an excerpt."""
+
     def home(self, root: Path) -> Path:
         """The directory of all that is built of it; another one whenever that would differ."""
 

@@ -66,7 +66,7 @@ def page(
 def _document(
     title: str, intro: str, tracks: Sequence[Track], clips: list[tuple[str, bytes]], ours: int
 ) -> bytes:
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     pieces = [_track(i, *piece) for i, piece in enumerate(zip(tracks, clips, strict=True))]
     parts = {
         "title": html.escape(title),
@@ -92,8 +92,8 @@ def _track(index: int, track: Track, clip: tuple[str, bytes]) -> str:
         "file": html.escape(f"{name}.mid"),
         "seconds": f"{end:.3f}",
         "length": clock(end),
-        "audio": _data(*clip),
-        "midi": _data("audio/midi", midi(track.sequence)),
+        "audio": data(*clip),
+        "midi": data("audio/midi", midi(track.sequence)),
         "labels": labels,
         "notes": notes,
     }
@@ -128,10 +128,10 @@ def _roll(sequence: NoteSequence, end: float) -> tuple[str, str]:
 
 def _fill(template: str, parts: dict[str, str]) -> str:
     """Puts parts in place of {{names}}, in one pass: what is put in is not looked at again."""
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset(template))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], asset(template))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return resources.files("zoo.listen").joinpath("assets", name).read_text("utf-8")
 
 
@@ -139,5 +139,5 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _data(mime: str, content: bytes) -> str:
+def data(mime: str, content: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"

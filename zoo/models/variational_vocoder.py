@@ -191,6 +191,10 @@ class VariationalVocoder:
         kl = jnp.zeros(len(x)) if self.mel else divergence(q).sum(axis=-1).mean(axis=1)
         return self.decode(params, z, two)[:, : x.shape[1]], kl
 
+    def reconstructed(self, params: Params, x: Array, rng: Key) -> Array:
+        """Signals [b, s] as they come back, by the means of their latents."""
+        return self.through(params, x, rng, None)[0]
+
     def encode(self, params: Params, x: Array) -> Gaussian:
         """Latents [b, f, z] of signals [b, s], `frames(s)` of them; mel bands are certain."""
         count = self.frames(x.shape[1])

@@ -1,0 +1,123 @@
+"""An experiment over sound leaves a record, a model, and something to listen to."""
+
+import dataclasses
+import json
+import types
+import wave
+
+import numpy as np
+import pytest
+import soundfile
+
+import zoo
+from zoo.data.sound import open_split, sounds
+from zoo.errors import UsageError
+from zoo.models.variational_vocoder import TINY
+from zoo.sound_figures import figures
+from zoo.sounding import Audio, reconstructed, sounding
+from zoo.train.loop import Options
+
+RATE = 800
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Four steps on a few recordings, two of them before the critic comes in."""
+    home = tmp_path_factory.mktemp("sounding")
+    (home / "bells").mkdir()
+    for i in range(6):
+        tone = 0.5 * np.sin(2 * np.pi * (50 + 20 * i) / RATE * np.arange(4 * RATE))
+        soundfile.write(home / "bells" / f"{i}.wav", tone, RATE)
+    audio = Audio(f"audio_folder:{home / 'bells'}", RATE, seconds=1.0, length=256, batch=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOO_DATA", str(home / "data"))
+        sounding(
+            lambda rate: dataclasses.replace(TINY, rate=rate, warm=2),
+            name="bells",
+            workdir=home / "run",
+            steps=4,
+            audio=audio,
+            options=Options(quiet=True),
+            samples=2,
+            finish=lambda model, whole: {"seen": float(len([*whole("test")]))},
+        )
+        yield home / "run", open_split(sounds(audio.corpus, RATE, 1.0), "test")
+
+
+def test_it_leaves_a_record(run):
+    home, test = run
+    result = json.loads((home / "result.json").read_text())
+    assert result["metrics"]["seen"] == -(-len(test) // 4)
+    assert result["metrics"]["test_reconstruct_distance"] > 0
+    config = json.loads((home / "config.json").read_text())
+    assert config["codec"]["rate"] == config["family"]["rate"] == RATE
+
+
+def test_sounds_are_heard_beside_what_they_were_made_of(run):
+    home, test = run
+    names = {path.name for path in (home / "samples").iterdir()}
+    versions = ("original", "reconstruction")
+    wavs = {f"{i:02d}-{version}.wav" for i in (1, 2) for version in versions}
+    assert names == wavs | {"01.png", "02.png", "index.html"}
+    with wave.open(str(home / "samples" / "01-original.wav")) as file:
+        samples = np.frombuffer(file.readframes(RATE), "<i2")
+        assert file.getframerate() == RATE
+    np.testing.assert_allclose(samples, test[0].audio, atol=2)
+    page = (home / "samples" / "index.html").read_text()
+    assert page.count("<audio") == 4
+    assert page.count("data:image/png") == 2
+
+
+def test_what_was_trained_is_loaded_and_gives_the_same_back(run):
+    home, test = run
+    model = zoo.load(home)
+    x = model.codec.decode(test[0].audio)[None]
+    one, again = (reconstructed(model, x) for _ in range(2))
+    assert one.shape == x.shape
+    assert np.array_equal(one, again)
+    with wave.open(str(home / "samples" / "01-reconstruction.wav")) as file:
+        heard = np.frombuffer(file.readframes(RATE), "<i2") / 32767
+    np.testing.assert_allclose(heard, np.clip(one[0], -1, 1), atol=1e-3)
+
+
+def test_crops_longer_than_excerpts_are_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    audio = Audio(f"audio_folder:{run[0].parent / 'bells'}", RATE, seconds=0.1, length=256)
+    with pytest.raises(UsageError, match="256 samples are longer than excerpts of 80"):
+        sounding(lambda rate: TINY, name="x", workdir=tmp_path / "run", steps=1, audio=audio)
+
+
+class Shifter:
+    """Gives back what it is given, so many cents higher: it reads a table of sines."""
+
+    def __init__(self, cents):
+        self.ratio = 2 ** (cents / 1200)
+
+    def reconstructed(self, params, x, rng):
+        import jax.numpy as jnp
+
+        at = jnp.minimum(jnp.arange(x.shape[1]) * self.ratio, x.shape[1] - 1)
+        return jnp.stack([jnp.interp(at, jnp.arange(x.shape[1]), row) for row in x])
+
+
+@pytest.mark.parametrize("cents", [0, 30])
+def test_figures_are_of_what_comes_back(cents):
+    from zoo.data.codecs.waveform import Waveform
+    from zoo.trained import Trained
+
+    rate, hz = 16_000, 440.0
+    tone = (16_000 * np.sin(2 * np.pi * hz / rate * np.arange(8000))).astype(np.int16)
+    note = types.SimpleNamespace(audio=tone, label="pipe", rate=rate, about={"pitch": 69})
+    noise = (np.random.default_rng(0).normal(size=8000) * 3000).astype(np.int16)
+    hiss = types.SimpleNamespace(audio=noise, label="hiss", rate=rate, about={})
+    model = Trained(Shifter(cents), {}, Waveform(rate), {})
+    found = figures(model, [note, hiss], 2)
+    assert found["cents"] == found["cents_pipe"] == pytest.approx(cents, abs=3)
+    assert "cents_hiss" not in found
+    assert found["griffin_lim_cents"] < 20
+    if not cents:
+        assert found["distance"] < 1e-3
+        assert found["log_mel"] < 1e-3
+    assert found["griffin_lim_distance_hiss"] > 0.5
+    halves = (found["log_mel_pipe"] + found["log_mel_hiss"]) / 2
+    assert found["log_mel"] == pytest.approx(halves)

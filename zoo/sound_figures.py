@@ -1,0 +1,96 @@
+"""Figures of models of sound: how near what they give back is to what they were given.
+
+Beside what Griffin & Lim's iteration makes of the true mel spectrum, which is what there is without
+a model. Axes: b signal, s sample.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.data.excerpts import fitted
+from zoo.nn.mel import Mel
+from zoo.nn.spectral import distance
+from zoo.sounding import reconstructed
+from zoo.trained import Trained
+
+BATCH = 16
+STEPS = 60  # of Griffin & Lim
+NEAR = 50  # cents by which a note may be off its name, to count as one that has a pitch
+LOUD = 0.1  # of its loudest frame: where a pitch is sought
+
+
+def figures(model: Trained, excerpts: Sequence[Any], many: int, seed: int = 0) -> dict[str, float]:
+    """Means over `many` excerpts, evenly from all, and over those of each label: the distance of
+    spectra, the mean absolute difference of log-mel spectra, and for notes that have a pitch the
+    median error of it in cents; of the reconstruction, and of Griffin & Lim's."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for some, x, versions in taken(model, excerpts, many, seed):
+        for version, y in versions.items():
+            tag = "" if version == "reconstruction" else f"{version}_"
+            every = measured(x, y, model.codec.rate)  # type: ignore[attr-defined]
+            for row, one in enumerate(some):
+                for kind, values in every.items():
+                    found[f"{tag}{kind}"].append(float(values[row]))
+                    found[f"{tag}{kind}_{one.label}"].append(float(values[row]))
+                off = astray(one, x[row], y[row])
+                if off is not None:
+                    found[f"{tag}cents"].append(off)
+                    found[f"{tag}cents_{one.label}"].append(off)
+    middle = lambda name: np.median if "cents" in name else np.mean
+    return {name: float(middle(name)(values)) for name, values in sorted(found.items())}
+
+
+def taken(
+    model: Trained, excerpts: Sequence[Any], many: int, seed: int
+) -> Iterator[tuple[list[Any], np.ndarray, dict[str, np.ndarray]]]:
+    """Excerpts, their samples [b, s], and what is made of those."""
+    codec: Any = model.codec
+    mel = Mel(codec.rate)
+    back = jax.jit(lambda x, rng: mel.inverse(mel(x), x.shape[1], rng, STEPS))
+    length = max(len(one.audio) for one in excerpts)
+    chosen = np.linspace(0, len(excerpts) - 1, min(many, len(excerpts))).astype(int)
+    for first in range(0, len(chosen), BATCH):
+        some = [excerpts[int(i)] for i in chosen[first : first + BATCH]]
+        x = np.stack([codec.decode(fitted(one.audio, length)) for one in some])
+        versions = {
+            "reconstruction": reconstructed(model, x, seed),
+            "griffin_lim": np.asarray(back(x, jax.random.key(seed))),
+        }
+        yield some, x, versions
+
+
+def measured(x: np.ndarray, y: np.ndarray, rate: int) -> dict[str, np.ndarray]:
+    """How far signals y [b, s] are from x, [b] each."""
+    return {name: np.asarray(one(x, y)) for name, one in measures(rate).items()}
+
+
+def measures(rate: int) -> dict[str, Callable[[Any, Any], jax.Array]]:
+    mel = Mel(rate)
+    apart = lambda x, y: jnp.abs(mel.log(x) - mel.log(y)).mean(axis=(-2, -1))
+    return {"distance": jax.jit(distance), "log_mel": jax.jit(apart)}
+
+
+def astray(one: Any, x: np.ndarray, y: np.ndarray) -> float | None:
+    """By how many cents y [s] is off the pitch of x, in the median; None where x has none."""
+    if "pitch" not in one.about:
+        return None
+    import librosa  # takes seconds, and only notes need it
+
+    hz = 440 * 2 ** ((one.about["pitch"] - 69) / 12)
+    ours, theirs = (
+        librosa.yin(
+            z, fmin=hz / 1.4, fmax=min(hz * 1.4, one.rate / 2.1), sr=one.rate, frame_length=2048
+        )
+        for z in (y, x)
+    )
+    level = np.sqrt(librosa.feature.rms(y=x, frame_length=2048, hop_length=512)[0] ** 2)
+    loud = level[: len(theirs)] > LOUD * level.max()
+    cents = lambda a, b: 1200 * np.log2(a / b)
+    if not loud.any() or abs(np.median(cents(theirs[loud], hz))) > NEAR:
+        return None
+    return float(np.median(np.abs(cents(ours[loud], theirs[loud]))))

@@ -1,0 +1,105 @@
+"""What an experiment over sound does: recordings or notes, training, reconstructions, record."""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import jax
+import numpy as np
+
+from zoo.core import Family
+from zoo.data.codecs.base import Codec
+from zoo.data.codecs.waveform import Waveform
+from zoo.data.excerpts import SoundBatches, Sounding, beginnings
+from zoo.data.fingerprint import SPLITS
+from zoo.data.sound import open_split, sounds
+from zoo.errors import UsageError
+from zoo.listen.sounds import Sound
+from zoo.listen.sounds import sounds as gallery
+from zoo.running import Finish, Rules, Task, connected, run
+from zoo.train import loop
+from zoo.train.optim import Adam
+from zoo.trained import Trained
+
+
+@dataclasses.dataclass(frozen=True)
+class Audio:
+    """What a model of sound is trained on, and how it is cut."""
+
+    corpus: str = "soundfont_notes"
+    """soundfont_notes, or audio_folder:/path/to/your/recordings."""
+    hertz: int = 16_000
+    """Samples a second; what has another rate is resampled."""
+    seconds: float = 4.0
+    """Of an excerpt: a note, or a part of a recording."""
+    length: int = 16_384
+    """Samples of a crop, which is what is trained on."""
+    batch: int = 16
+    """Crops in a batch, over all devices."""
+
+
+def sounding(
+    family: Callable[[int], Family],
+    *,
+    name: str,
+    workdir: str | pathlib.Path,
+    steps: int,
+    audio: Audio = Audio(),
+    adam: Rules = Adam(),
+    options: loop.Options = loop.Options(),
+    samples: int = 8,
+    finish: Finish | None = None,
+) -> dict[str, Any]:
+    """Trains `family(rate)` on crops, measures it on excerpts of the test split, and writes some of
+    those beside what it makes of them.
+
+    Leaves in `workdir` what `zoo.experiment.events` does.
+
+    Raises:
+      UsageError: crops are longer than what they are of.
+    """
+    began = time.perf_counter()
+    process = connected(options, audio.batch)
+    of = sounds(audio.corpus, audio.hertz, audio.seconds)
+    if audio.length > of.length:
+        raise UsageError(
+            f"crops of {audio.length} samples are longer than excerpts of {of.length}: lower "
+            "--length, or raise --seconds."
+        )
+    excerpts = {split: open_split(of, split) for split in SPLITS}
+    batches = SoundBatches(excerpts["train"], audio.batch, audio.length, options.seed, process)
+    over = lambda split: beginnings(excerpts[split], audio.batch, of.length, process)
+    codec = cast(Codec, Waveform(audio.hertz))
+    listen = lambda *told: beside(excerpts["test"], name, *told)
+    task = Task(name, codec, batches, over, [], audio, listen)
+    return run(family(audio.hertz), task, workdir, steps, adam, options, samples, finish, began)
+
+
+def beside(
+    excerpts: Sequence[Sounding],
+    title: str,
+    model: Trained,
+    folder: pathlib.Path,
+    samples: int,
+    seed: int,
+) -> None:
+    """A gallery of excerpts, from all over a split, and of what the model makes of them."""
+    if not samples:
+        return
+    chosen = np.linspace(0, len(excerpts) - 1, min(samples, len(excerpts))).astype(int)
+    every = []
+    for number in chosen.tolist():
+        one: Any = excerpts[number]
+        original = cast(Any, model.codec).decode(one.audio)
+        made = reconstructed(model, original[None], seed)[0]
+        every.append(Sound(one.id, {"original": original, "reconstruction": made}))
+    gallery(every, folder, cast(Any, model.codec).rate, title=title)
+
+
+def reconstructed(model: Trained, audio: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Signals float32 [b, s] as the model gives them back, by the means of their latents."""
+    family: Any = model.family
+    back = jax.jit(lambda params, x, rng: family.reconstructed(params, x, rng))
+    return np.asarray(back(jax.device_get(model.params), audio, jax.random.key(seed)))
