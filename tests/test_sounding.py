@@ -10,9 +10,11 @@ import pytest
 import soundfile
 
 import zoo
+from zoo.data.recordings import Recording
 from zoo.data.sound import open_split, sounds
 from zoo.errors import UsageError
 from zoo.models.variational_vocoder import TINY
+from zoo.resynthesis import resynthesise
 from zoo.sound_figures import figures
 from zoo.sounding import Audio, reconstructed, sounding
 from zoo.train.loop import Options
@@ -78,6 +80,31 @@ def test_what_was_trained_is_loaded_and_gives_the_same_back(run):
     with wave.open(str(home / "samples" / "01-reconstruction.wav")) as file:
         heard = np.frombuffer(file.readframes(RATE), "<i2") / 32767
     np.testing.assert_allclose(heard, np.clip(one[0], -1, 1), atol=1e-3)
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(7.3, 44_100), (0.01, RATE)])
+def test_a_recording_is_given_back_in_blocks_as_the_whole(run, tmp_path, seconds, rate):
+    model = zoo.load(run[0])
+    noise = 0.1 * np.random.default_rng(0).normal(size=int(seconds * rate))
+    soundfile.write(tmp_path / "a.wav", noise, rate)
+    found = resynthesise(model, tmp_path / "a.wav", tmp_path / "out.wav")
+    made, at = soundfile.read(tmp_path / "out.wav")
+    assert (round(found[0], 6), found[1], at) == (len(made) / RATE, RATE, RATE)
+    heard = np.concatenate([*Recording(tmp_path / "a.wav", RATE).resampled()])
+    assert abs(len(made) - seconds * RATE) <= 1
+    whole = reconstructed(model, heard[None])[0]
+    np.testing.assert_allclose(made, np.clip(whole, -1, 1), atol=1e-4)
+
+
+def test_what_is_no_sound_is_refused(run, tmp_path):
+    model = zoo.load(run[0])
+    (tmp_path / "a.wav").write_text("no sound")
+    with pytest.raises(UsageError, match="is not heard: It is no recording"):
+        resynthesise(model, tmp_path / "a.wav", tmp_path / "out.wav")
+    with pytest.raises(UsageError, match="zoo reconstruct"):
+        model.sample(1)
+    with pytest.raises(UsageError, match="makes music, not sound"):
+        resynthesise(zoo.load("tunes_lstm"), tmp_path / "a.wav", tmp_path / "out.wav")
 
 
 def test_crops_longer_than_excerpts_are_refused(run, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import tyro
 from tyro.conf import Positional
 
 from zoo.cli_latent import classify, interpolate, mix, transfer, vary
+from zoo.cli_sound import reconstruct
 from zoo.errors import exit_on_error
 
 Voice = Literal["soprano", "alto", "tenor", "bass"]
@@ -234,6 +235,7 @@ def main() -> None:
         "vary": vary,
         "transfer": transfer,
         "classify": classify,
+        "reconstruct": reconstruct,
         "evaluate": evaluate,
         "export": export,
         "data": data,

@@ -17,6 +17,7 @@ from zoo.data.codecs.chorale import VOICES
 from zoo.data.codecs.compound import Compound
 from zoo.data.codecs.phrase import Phrase
 from zoo.data.codecs.voices import Voices
+from zoo.data.codecs.waveform import Waveform
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 from zoo.nn.decode import Draw
@@ -95,6 +96,10 @@ class Trained:
           UsageError: what does not fit together, or the family does not do.
           ZooError: where most of what the model writes is silence.
         """
+        demand(
+            not isinstance(self.codec, Waveform),
+            f"{type(self.family).__name__} makes sound of sound: give it some, zoo reconstruct.",
+        )
         demand(n >= 1, f"{n} pieces were asked for: ask for at least one.")
         demand(best_of >= 1 and beam != 0, "best_of and beam are 1 or more.")
         begin = None if primer is None else self.prime(primer, rewrite)

@@ -38,7 +38,7 @@ class Recording:
             came before is not to be kept either.
         """
         waiting, heard = np.zeros(0, np.float32), False
-        for block in self._resampled():
+        for block in self.resampled():
             waiting = np.concatenate([waiting, block])
             while len(waiting) >= length:
                 part, waiting = waiting[:length], waiting[length:]
@@ -59,8 +59,12 @@ class Recording:
         self.remarks["silent"] += silent
         return not silent
 
-    def _resampled(self) -> Iterator[np.ndarray]:
-        """Blocks float32 [n] at `rate`."""
+    def resampled(self) -> Iterator[np.ndarray]:
+        """All of it, in blocks float32 [n] at `rate`, silence too.
+
+        Raises:
+          Refused: as `excerpts`, but for silence.
+        """
         with self._opened() as file:
             if not file.frames:
                 raise Refused("empty", "It has no samples; fetch it again or leave it out.")

@@ -192,8 +192,8 @@ class VariationalVocoder:
         return self.decode(params, z, two)[:, : x.shape[1]], kl
 
     def reconstructed(self, params: Params, x: Array, rng: Key) -> Array:
-        """Signals [b, s] as they come back, by the means of their latents."""
-        return self.through(params, x, rng, None)[0]
+        """Signals [b, s] as they come back, by the means of their latents, as from `step`."""
+        return self.decode(params, self.encode(params, x).mean, rng)[:, : x.shape[1]]
 
     def encode(self, params: Params, x: Array) -> Gaussian:
         """Latents [b, f, z] of signals [b, s], `frames(s)` of them; mel bands are certain."""
