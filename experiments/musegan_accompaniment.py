@@ -3,10 +3,11 @@
 python experiments/musegan_accompaniment.py --workdir runs/musegan_accompaniment
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from musegan_chorales import musegan_chorales
+from musegan_chorales import BARS, musegan_chorales
 
 from zoo.experiment import launch
 from zoo.train.loop import Options
@@ -26,7 +27,15 @@ def musegan_accompaniment(
         given: tracks that are not written but accompanied.
         options: how the run is run.
     """
-    return musegan_chorales(workdir, steps, given, options=options, name="musegan_accompaniment")
+    return musegan_chorales(
+        workdir,
+        steps,
+        given,
+        game="relativistic",
+        bars=dataclasses.replace(BARS, batch=64),
+        options=options,
+        name="musegan_accompaniment",
+    )
 
 
 if __name__ == "__main__":

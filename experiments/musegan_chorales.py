@@ -17,7 +17,7 @@ BARS = Bars(
     "chorales",
     codec="multitrack",
     metres=("4/4",),
-    batch=64,
+    batch=4,
     styles=("major", "minor"),
     label="mode",
     transpose=0,  # in eleven keys as many steps came half as near
@@ -26,9 +26,9 @@ BARS = Bars(
 
 def musegan_chorales(
     workdir: Path = Path("runs/musegan_chorales"),
-    steps: int = 6000,
+    steps: int = 20_000,
     given: tuple[str, ...] = (),
-    game: str = "relativistic",
+    game: str = "least-squares",
     neurons: Literal["none", "deterministic", "stochastic", "single"] = "single",
     chords: tuple[str, ...] = (),
     r1: float = 1.0,
@@ -38,7 +38,7 @@ def musegan_chorales(
     every: int = 1,
     bars: Bars = BARS,
     adam: Adam = Adam(5e-4),
-    options: Options = Options(ema=0.99, save_every=1000),
+    options: Options = Options(ema=0.99, save_every=2000),
     samples: int = 8,
     drawn: int = 256,
     name: str = "musegan_chorales",

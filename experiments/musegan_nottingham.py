@@ -16,9 +16,9 @@ from zoo.train.loop import Options
 def musegan_nottingham(
     data: Path,
     workdir: Path = Path("runs/musegan_nottingham"),
-    steps: int = 8000,
+    steps: int = 20_000,
     given: tuple[str, ...] = (),
-    options: Options = Options(ema=0.99, save_every=1000),
+    options: Options = Options(ema=0.99, save_every=2000),
     samples: int = 8,
 ) -> dict[str, Any]:
     """Trains the GAN of musegan_chorales on a folder, and measures it likewise.

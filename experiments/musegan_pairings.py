@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from musegan_chorales import BARS, musegan_chorales
+from musegan_chorales import musegan_chorales
 
 from zoo.experiment import launch
 from zoo.nn.adversarial import GAMES
@@ -27,27 +27,24 @@ SETTLED = 1000  # steps that a game takes to begin
 def musegan_pairings(
     workdir: Path = Path("runs/musegan_pairings"),
     steps: int = 20_000,
-    batch: int = 4,
     games: tuple[str, ...] = tuple(GAMES),
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Plays each game with the configuration of musegan_chorales, but for the batch.
+    """Plays each game with the configuration of musegan_chorales.
 
     Args:
         workdir: where everything is kept, each run in a directory of its own; the same one goes on.
         steps: batches to train each model on.
-        batch: phrases in a batch.
         games: the pairings, by name.
         seed: of each.
     """
     usual = inspect.signature(musegan_chorales).parameters["options"].default
-    options = dataclasses.replace(usual, seed=seed, save_every=2000)
-    bars = dataclasses.replace(BARS, batch=batch)
+    options = dataclasses.replace(usual, seed=seed)
     metrics: dict[str, float] = {}
     seconds = 0.0
     for game in games:
         home = workdir / game
-        run = musegan_chorales(home, steps, game=game, bars=bars, options=options, samples=0)
+        run = musegan_chorales(home, steps, game=game, options=options, samples=0)
         found = {name: run["metrics"][name] for name in FIGURES}
         found |= watched((home / "metrics.jsonl").read_text().splitlines())
         metrics |= {f"{name}_{game}": value for name, value in found.items()}
