@@ -44,6 +44,8 @@ BY_PROGRAM = (  # the first program of each run of one family
 ELECTRONIC = {4, 5, 7, 16, 17, 18, *range(26, 32), *range(33, 38), 120}
 DISTORTED = {29, 30}
 SYNTHETIC = {38, 39, 50, 51, 54, 62, 63, *range(80, 104)}
+OWN_FONT = "Not stated: this is a SoundFont of yours, on whatever terms you hold it."
+DEFAULT_FONT = "Played by TimGM6mb of Tim Brechbill, which is under the GNU GPL, version 2."
 PLAYED = 48_000  # what a note is played at, before it has its rate
 HELD = 0.75  # of a note's time
 GAIN = 2.0  # of the loudest notes most are below full scale
@@ -95,6 +97,10 @@ class Notes:
         low, high = self.pitches
         return [*product(self.programs, range(low, high + 1, max(1, self.every)), self.velocities)]
 
+    @property
+    def licence(self) -> str:
+        return OWN_FONT if self.soundfont else DEFAULT_FONT
+
     @functools.cached_property
     def font(self) -> sf.SoundFont:
         return sf.load(self.soundfont)
@@ -122,7 +128,7 @@ class Notes:
         del staging, workers, progress  # the work is to play what is written
         report, alike = Report(spec=self.spec), defaultdict(list)
         source = sf.path(self.soundfont).name
-        report.licences = {source: "Of the SoundFont; see what it came with."}
+        report.licences = {source: self.licence}
         for note in self.order:
             if not self.font.find(0, *note):
                 detail = "The SoundFont has no sample for it; leave it out."
@@ -170,7 +176,7 @@ class Shard:
         for program, pitch, velocity in self.order:
             name, family = named(program, pitch, velocity), family_of(program)
             audio = self.notes.played(program, pitch, velocity)
-            texts = {"id": name, "label": family, "source": source, "licence": "as the SoundFont"}
+            texts = {"id": name, "label": family, "source": source, "licence": self.notes.licence}
             of = {"label": program, "family": family, "source": source_of(program)}
             known = {"pitch": pitch, "velocity": velocity, "instrument": of}
             known["qualities"] = qualities(audio, self.notes.rate, HELD, program in DISTORTED)
