@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 import zoo
+import zoo.cli
 from zoo.data.recordings import Recording
 from zoo.data.sound import open_split, sounds
 from zoo.errors import UsageError
@@ -94,6 +95,15 @@ def test_a_recording_is_given_back_in_blocks_as_the_whole(run, tmp_path, seconds
     assert abs(len(made) - seconds * RATE) <= 1
     whole = reconstructed(model, heard[None])[0]
     np.testing.assert_allclose(made, np.clip(whole, -1, 1), atol=1e-4)
+
+
+def test_it_is_evaluated_by_its_objectives_alone(run, monkeypatch, capsys):
+    home, _ = run
+    monkeypatch.setenv("ZOO_DATA", str(home.parent / "data"))
+    monkeypatch.setattr("sys.argv", ["zoo", "evaluate", str(home)])
+    zoo.cli.main()
+    told = json.loads((home / "result.json").read_text())["metrics"]
+    assert f"{told['test_reconstruct_distance']:,.4f}" in capsys.readouterr().out
 
 
 def test_what_is_no_sound_is_refused(run, tmp_path):

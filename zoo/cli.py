@@ -113,6 +113,7 @@ def evaluate(
     from rich.table import Table
 
     from zoo.cli_evaluate import asked, beside, tabulated
+    from zoo.data.codecs.waveform import Waveform
     from zoo.experiment import held_out
     from zoo.train.evaluate import evaluator, plain
     from zoo.trained import load
@@ -126,7 +127,8 @@ def evaluate(
     for name, value in plain(metrics).items():
         table.add_row(name, f"{value:,.4f}")
     Console().print(table)
-    if samples and not model.sampler.takes("batch"):  # what only tells styles apart writes nothing
+    writes = not (isinstance(model.codec, Waveform) or model.sampler.takes("batch"))
+    if samples and writes:  # and neither gives sound back, nor only tells styles apart
         count, rows = beside(model, spec, split, samples, seed, trained_on)
         Console().print(tabulated(rows, f"{count} pieces of {run}, and as many of {spec}, {split}"))
         if "critic" in model.params:

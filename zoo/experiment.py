@@ -13,11 +13,12 @@ from typing import Any, Literal, cast
 import jax
 import tyro
 
-from zoo import latent_pieces
+from zoo import latent_pieces, sounding
 from zoo.core import Batch, Family
 from zoo.data.codecs import Phrased, make
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.chorale import VOICES
+from zoo.data.codecs.waveform import Waveform
 from zoo.data.pieces import Pieces, corpus_pieces
 from zoo.data.pipeline import Batches, Crops, whole, whole_frames
 from zoo.data.polyphonic import KEYS, Arrays, read
@@ -212,6 +213,8 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
 
     Raises UsageError where that is not what it reads.
     """
+    if isinstance(model.codec, Waveform):
+        return sounding.held_out(model, spec, split, batch)
     if hasattr(model.family, "vae"):
         return latent_pieces.held_out(model, spec, split, batch)
     pieces = as_read(model, spec, split)

@@ -4,6 +4,7 @@ Beside what Griffin & Lim's iteration makes of the true mel spectrum, which is w
 a model. Axes: b signal, s sample.
 """
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -69,6 +70,7 @@ def measured(x: np.ndarray, y: np.ndarray, rate: int) -> dict[str, np.ndarray]:
     return {name: np.asarray(one(x, y)) for name, one in measures(rate).items()}
 
 
+@functools.cache
 def measures(rate: int) -> dict[str, Callable[[Any, Any], jax.Array]]:
     mel = Mel(rate)
     apart = lambda x, y: jnp.abs(mel.log(x) - mel.log(y)).mean(axis=(-2, -1))
@@ -88,7 +90,7 @@ def astray(one: Any, x: np.ndarray, y: np.ndarray) -> float | None:
         )
         for z in (y, x)
     )
-    level = np.sqrt(librosa.feature.rms(y=x, frame_length=2048, hop_length=512)[0] ** 2)
+    level = librosa.feature.rms(y=x, frame_length=2048, hop_length=512)[0]
     loud = level[: len(theirs)] > LOUD * level.max()
     cents = lambda a, b: 1200 * np.log2(a / b)
     if not loud.any() or abs(np.median(cents(theirs[loud], hz))) > NEAR:

@@ -1,15 +1,16 @@
 """What an experiment over sound does: recordings or notes, training, reconstructions, record."""
 
 import dataclasses
+import functools
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import jax
 import numpy as np
 
-from zoo.core import Family
+from zoo.core import Batch, Family
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.excerpts import SoundBatches, Sounding, beginnings
@@ -100,6 +101,17 @@ def beside(
 
 def reconstructed(model: Trained, audio: np.ndarray, seed: int = 0) -> np.ndarray:
     """Signals float32 [b, s] as the model gives them back, by the means of their latents."""
-    family: Any = model.family
-    back = jax.jit(lambda params, x, rng: family.reconstructed(params, x, rng))
-    return np.asarray(back(jax.device_get(model.params), audio, jax.random.key(seed)))
+    back, params = compiled(cast(Any, model.family)), jax.device_get(model.params)
+    return np.asarray(back(params, audio, jax.random.key(seed)))
+
+
+@functools.cache
+def compiled(family: Any) -> Callable[..., jax.Array]:
+    """Its way there and back, which is asked for a batch at a time."""
+    return jax.jit(family.reconstructed)
+
+
+def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterator[Batch]:
+    """A split of a dataset of sound, every excerpt of it once, as `model` was measured."""
+    of = sounds(spec, cast(Any, model.codec).rate, model.about["music"]["seconds"])
+    return beginnings(open_split(of, split), batch, of.length)

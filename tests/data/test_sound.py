@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from zoo.data import audio_folder
-from zoo.data.audio_folder import Folder, assigned
+from zoo.data.audio_folder import Folder
 from zoo.data.excerpts import SoundBatches, beginnings
 from zoo.data.fingerprint import SPLITS
 from zoo.data.sound import build, open_split, sounds
@@ -129,13 +129,6 @@ def test_one_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
     assert report.splits.keys() == SPLITS.keys()
     assert report.splits.total() == 300
     assert peak < 6e6 < noise.size * 2
-
-
-def test_no_split_of_three_is_empty():
-    few = assigned(["00" * 8, "01" * 8, "02" * 8])
-    assert sorted(few.values()) == sorted(SPLITS)
-    many = assigned(f"{i:02x}" * 8 for i in range(256))
-    assert [list(many.values()).count(split) for split in SPLITS] == [230, 13, 13]
 
 
 def test_batches_are_functions_of_their_step(built, root):

@@ -4,14 +4,12 @@ import dataclasses
 import functools
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from zoo.data.fingerprint import SPLITS
+from zoo.data.fingerprint import placed
 from zoo.data.recordings import Recording
 from zoo.data.refusal import Refused
 from zoo.data.report import Report
@@ -135,17 +133,8 @@ def divided(found: Sequence[Found]) -> dict[str, list[tuple[Found, int]]]:
         for number, own in enumerate(file.excerpts):
             alike[whole if len(kept) >= FEW else own].append((file, number))
     splits: dict[str, list[tuple[Found, int]]] = defaultdict(list)
-    for digest, split in assigned(alike).items():
+    for digest, split in placed({digest: digest for digest in alike}).items():
         splits[split] += alike[digest]
-    return splits
-
-
-def assigned(digests: Iterable[str]) -> dict[str, str]:
-    """The split of each hash; of three or more, no split is left with none."""
-    order, ends = sorted(digests), np.cumsum([*SPLITS.values()][:-1])
-    splits = {digest: [*SPLITS][int((int(digest, 16) / 2**64 >= ends).sum())] for digest in order}
-    if len(order) >= len(SPLITS) > len({*splits.values()}):
-        splits |= dict(zip((order[0], *order[-2:]), SPLITS, strict=True))
     return splits
 
 

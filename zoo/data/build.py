@@ -37,7 +37,7 @@ from zoo.data.limits import Limits
 from zoo.data.records import VERSION, Record, Split, data_root
 from zoo.data.report import Report
 from zoo.data.stage import Progress, Row, chunks, gather, stage
-from zoo.data.writing import alone, replaced, writing
+from zoo.data.writing import Gathered, alone, replaced, writing
 
 __all__ = ["Music", "Record", "Split", "build", "data_root", "open_split", "progress_bar"]
 
@@ -58,7 +58,7 @@ class Shard:
             yield row.id, {**texts, "licence": licence, "sequence": row.read()}
 
 
-class Music(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+class Music(Gathered, skip_registration=True):  # type: ignore[call-arg]
     """The TFDS builder of one corpus that is read and divided already."""
 
     VERSION = tfds.core.Version(VERSION)
@@ -66,13 +66,12 @@ class Music(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignor
         "1.0.0": "Scores as written, repeats unexpanded.",
         "1.1.0": "Keys of MusicXML are in the mode that it says.",
     }
-    pkg_dir_path = Path(__file__).parent
 
     def __init__(
         self, made_of: Corpus, folder: Path, shards: Mapping[str, list[Shard]], report: Report
     ):
-        self._corpus, self._shards, self._report = made_of, shards, report
-        super().__init__(data_dir=folder, file_format="array_record")
+        self._corpus = made_of
+        super().__init__(folder, shards, report)
 
     def _info(self) -> tfds.core.DatasetInfo:
         texts = {name: tfds.features.Text() for name in ("id", "style", "source", "licence")}
@@ -85,13 +84,6 @@ class Music(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignor
             citation="\n".join(source.citation for source in sources),
             license="\n".join(f"{source.name}: {source.licence}" for source in sources),
         )
-
-    def _shard_iterators_per_split(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> Mapping[str, Sequence[Shard]]:
-        del dl_manager  # nothing is downloaded
-        self._report.save(Path(self.data_dir) / "report.json")
-        return self._shards
 
 
 def build(

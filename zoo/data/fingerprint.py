@@ -14,12 +14,15 @@ then moves one to the other's split.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
 from zoo.data.proto import NoteSequence
 
+T = TypeVar("T")
 INTERVALS = 6  # steps in a shingle of intervals alone: dotted and even versions share these
 RHYTHMS = 4  # steps in a shingle of intervals and rhythm
 SKETCH = 256  # hashes kept
@@ -100,14 +103,21 @@ def assign(
     smallest: dict[int, str] = {}
     for group, digest in zip(label, fingerprints, strict=True):
         smallest[group] = min(digest, smallest.get(group, digest))
-    place = {group: _uniform(digest) for group, digest in smallest.items()}
+    chosen = placed(smallest, fixed)
+    return [split or chosen[group] for group, split in zip(label, given, strict=True)]
+
+
+def placed(digests: Mapping[T, str], fixed: Mapping[T, str] = MappingProxyType({})) -> dict[T, str]:
+    """The split of each group by its digest, unless it is `fixed`; of three or more, no split is
+    left with none."""
+    place = {group: _uniform(digest) for group, digest in digests.items()}
     chosen = {group: fixed.get(group) or _split(at) for group, at in place.items()}
     free = (g for g in chosen if chosen[g] == "train" and g not in fixed)
     train = sorted(free, key=place.__getitem__)
     for split in ("test", "validation"):  # a handful of files may leave one without any
         if split not in chosen.values() and len(train) > 1:
             chosen[train.pop()] = split
-    return [split or chosen[group] for group, split in zip(label, given, strict=True)]
+    return chosen
 
 
 def _uniform(digest: str) -> float:

@@ -26,7 +26,7 @@ from zoo.data.records import Records, data_root
 from zoo.data.report import Report
 from zoo.data.soundfont_notes import Notes
 from zoo.data.stage import Progress
-from zoo.data.writing import alone, replaced, writing
+from zoo.data.writing import Gathered, alone, replaced, writing
 from zoo.errors import UsageError
 
 PREFIX = "audio_folder:"
@@ -84,18 +84,17 @@ class Sounds(Protocol):
         """What is known beside an excerpt's own, as TFDS describes it."""
 
 
-class Sound(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+class Sound(Gathered, skip_registration=True):  # type: ignore[call-arg]
     """The TFDS builder of what is gathered already."""
 
     VERSION = tfds.core.Version(VERSION)
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Excerpts of 16 bits, of one channel."}
-    pkg_dir_path = Path(__file__).parent
 
     def __init__(
         self, of: Sounds, folder: Path, shards: Mapping[str, Sequence[Shard]], report: Report
     ):
-        self._of, self._shards, self._report = of, shards, report
-        super().__init__(data_dir=folder, file_format="array_record")
+        self._of = of
+        super().__init__(folder, shards, report)
 
     def _info(self) -> tfds.core.DatasetInfo:
         texts = {name: tfds.features.Text() for name in TEXTS}
@@ -108,13 +107,6 @@ class Sound(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignor
             features=tfds.features.FeaturesDict({**own, **self._of.features}),
             license="\n".join(f"{k}: {text}" for k, text in self._report.licences.items()),
         )
-
-    def _shard_iterators_per_split(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> Mapping[str, Sequence[Shard]]:
-        del dl_manager  # nothing is downloaded
-        self._report.save(Path(self.data_dir) / "report.json")
-        return self._shards
 
 
 def sounds(spec: str, rate: int = 16_000, seconds: float = 4.0) -> Sounds:

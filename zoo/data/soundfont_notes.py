@@ -19,7 +19,8 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from zoo.data.audio_folder import SHARD_SAMPLES, assigned
+from zoo.data.audio_folder import SHARD_SAMPLES
+from zoo.data.fingerprint import placed
 from zoo.data.qualities import QUALITIES, qualities
 from zoo.data.recordings import quantised
 from zoo.data.refusal import Refused
@@ -136,13 +137,12 @@ class Notes:
             else:
                 report.kept[source] += 1
                 report.styles[family_of(note[0])] += 1
-                own = f"{note[0]}-{note[1]}".encode()
-                alike[hashlib.blake2b(own, digest_size=8).hexdigest()].append(note)
+                alike[f"{note[0]}-{note[1]}"].append(note)
         report.milliseconds = round(1000 * self.seconds * report.kept.total())
         report.require_music()
         splits: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-        for digest, split in assigned(alike).items():  # in the order of the hashes
-            splits[split] += alike[digest]
+        for own, split in placed({name: name for name in alike}).items():
+            splits[split] += alike[own]
         report.splits = Counter({split: len(chosen) for split, chosen in splits.items()})
         return report, {split: self.cut(chosen) for split, chosen in splits.items()}
 

@@ -3,9 +3,13 @@
 import contextlib
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import tensorflow_datasets as tfds
+
+from zoo.data.report import Report
 from zoo.errors import ZooError
 
 
@@ -43,3 +47,21 @@ def writing(root: Path) -> Iterator[None]:
             f"The corpus could not be written below {root} ({error.strerror or error}): make room "
             "or set ZOO_DATA to another folder; what has been read is kept."
         ) from error
+
+
+class Gathered(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """A TFDS builder of what is read and divided already: the files of each split, and a report
+    that is put beside them."""
+
+    pkg_dir_path = Path(__file__).parent
+
+    def __init__(self, folder: Path, shards: Mapping[str, Sequence[Any]], report: Report):
+        self._shards, self._report = shards, report
+        super().__init__(data_dir=folder, file_format="array_record")
+
+    def _shard_iterators_per_split(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> Mapping[str, Sequence[Any]]:
+        del dl_manager  # nothing is downloaded
+        self._report.save(Path(self.data_dir) / "report.json")
+        return self._shards

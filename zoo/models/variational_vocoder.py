@@ -266,7 +266,7 @@ class VariationalVocoder:
 
 def heard(audio: Array) -> Array:
     """Samples of 16 bits, or of -1 to 1, as the latter."""
-    return audio / 32768.0 if jnp.issubdtype(audio.dtype, jnp.integer) else audio
+    return audio / 32767.0 if jnp.issubdtype(audio.dtype, jnp.integer) else audio
 
 
 TINY = VariationalVocoder(

@@ -14,4 +14,4 @@ class Waveform:
     def decode(self, array: np.ndarray) -> np.ndarray:
         """Float32 [s] of integers of 16 bits, or of floats, what is beyond full scale at it."""
         whole = np.issubdtype(array.dtype, np.integer)
-        return np.clip(array / 32768 if whole else array, -1, 1).astype(np.float32)
+        return np.clip(array / 32767 if whole else array, -1, 1).astype(np.float32)
