@@ -22,9 +22,10 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>{style}
-figure {{ margin: 2rem 0 }} figure img {{ width: 100% }} td {{ padding-right: 1rem }}
+main {{ display: block }} figure {{ margin: 2rem 0 }} figcaption {{ font-weight: bold }}
+figure img {{ width: 100% }} td {{ padding-right: 1rem }} td audio {{ width: 19rem }}
 </style></head>
-<body><main><h1>{title}</h1><p>{intro}</p>{figures}</main></body></html>
+<body><main><h1>{title}</h1>{intro}{figures}</main></body></html>
 """
 
 
@@ -59,7 +60,11 @@ def sounds(
             f"<figure><figcaption>{name}</figcaption><table><tr>{''.join(cells)}</tr></table>"
             f'<img alt="Spectra of {name}" src="{image}"></figure>'
         )
-    parts = {"title": html.escape(title), "intro": html.escape(intro), "style": asset("page.css")}
+    parts = {
+        "title": html.escape(title),
+        "intro": intro and f"<p>{html.escape(intro)}</p>",
+        "style": asset("page.css"),
+    }
     path = folder / "index.html"
     path.write_text(PAGE.format(**parts, figures="".join(figures)))
     return path
