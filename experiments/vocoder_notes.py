@@ -8,27 +8,30 @@ from typing import Any
 
 from zoo.data.sound import open_split, sounds
 from zoo.experiment import launch
+from zoo.instruments import learn
 from zoo.models import VariationalVocoder
 from zoo.sound_figures import figures
 from zoo.sounding import Audio, sounding
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.trained import Trained
 
 
 def vocoder_notes(
     workdir: Path = Path("runs/vocoder_notes"),
-    steps: int = 20_000,
-    warm: int = 15_000,
+    steps: int = 12_000,
+    warm: int = 12_000,
     width: int = 48,
-    latent: int = 32,
-    factors: tuple[int, ...] = (4, 4, 2),
-    beta: float = 0.01,
+    latent: int = 128,
+    factors: tuple[int, ...] = (4, 4),
+    beta: float = 1e-3,
     mel: int = 0,
     causal: bool = True,
-    audio: Audio = Audio(),
-    adam: Adam = Adam(rate=1e-3),
-    options: Options = Options(save_every=1000),
+    audio: Audio = Audio(length=4096, batch=32),
+    adam: Adam = Adam(rate=5e-4, last=0.01),
+    options: Options = Options(save_every=1000, ema=0.999),
     measured: int = 320,
+    music: str = "rendered:chorales",
     samples: int = 12,
 ) -> dict[str, Any]:
     """Trains a VariationalVocoder of the small kind, and measures what it gives back.
@@ -47,11 +50,22 @@ def vocoder_notes(
         adam: the update rule.
         options: how the run is run.
         measured: excerpts of the test split that are measured.
-        samples: of them, those to listen to.
+        music: a dataset of sound that is measured besides, never trained on; "" for none.
+        samples: of those trained on, held-out ones to listen to.
     """
     fields = {"width": width, "latent": latent, "factors": factors, "beta": beta, "warm": warm}
     family = lambda rate: VariationalVocoder(rate=rate, mel=mel, causal=causal, **fields)  # type: ignore[arg-type]
-    test = lambda: open_split(sounds(audio.corpus, audio.hertz, audio.seconds), "test")
+    of = sounds(audio.corpus, audio.hertz, audio.seconds)
+
+    def finish(model: Trained, _: Any) -> dict[str, float]:
+        judge = learn(open_split(of, "train"), of.length, of.rate)
+        found = figures(model, open_split(of, "test"), measured, judge=judge)
+        if music:
+            played = open_split(sounds(music, audio.hertz, audio.seconds), "test")
+            every = figures(model, played, measured)
+            found |= {f"music_{name}": value for name, value in every.items()}
+        return found
+
     return sounding(
         family,
         name="vocoder_notes",
@@ -61,7 +75,7 @@ def vocoder_notes(
         adam=adam,
         options=options,
         samples=samples,
-        finish=lambda model, _: figures(model, test(), measured),
+        finish=finish,
     )
 
 

@@ -20,7 +20,7 @@ SIBLINGS = {  # room: what it may import from the house
     "listen": {"errors", "data", "listen", "soundfont"},
     "measure": {"errors", "data", "measure"},
 }
-KNOW_PROTOS = {"data", "listen", "measure"}
+KNOW_PROTOS = {"data", "listen", "measure", "soundfont"}
 HEAVY = (
     "note_seq",
     "tensorflow",

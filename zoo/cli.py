@@ -175,7 +175,7 @@ def data(
     Args:
         action: what to do.
         corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen; of sound,
-            soundfont_notes or audio_folder:/path.
+            soundfont_notes, audio_folder:/path, rendered:tunes (or any corpus), or tfds:nsynth.
         for_: a codec; adds what it would refuse.
         force: build it again.
         workers: processes that read files.
@@ -190,7 +190,7 @@ def data(
 
     codec = make(for_) if for_ else None
     with progress_bar(f"reading {corpus}") as progress:
-        if corpus.startswith((sound.PREFIX, sound.NOTES)):
+        if corpus.startswith(sound.ALL):
             of = sound.sounds(corpus, rate, seconds)
             sound.build(of, workers=workers, force=force, progress=progress).print()
             return

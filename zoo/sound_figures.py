@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.data.excerpts import fitted
+from zoo.instruments import Judge
 from zoo.nn.mel import Mel
 from zoo.nn.spectral import distance
 from zoo.sounding import reconstructed
@@ -25,23 +26,30 @@ NEAR = 50  # cents by which a note may be off its name, to count as one that has
 LOUD = 0.1  # of its loudest frame: where a pitch is sought
 
 
-def figures(model: Trained, excerpts: Sequence[Any], many: int, seed: int = 0) -> dict[str, float]:
+def figures(
+    model: Trained, excerpts: Sequence[Any], many: int, seed: int = 0, judge: Judge | None = None
+) -> dict[str, float]:
     """Means over `many` excerpts, evenly from all, and over those of each label: the distance of
-    spectra, the mean absolute difference of log-mel spectra, and for notes that have a pitch the
-    median error of it in cents; of the reconstruction, and of Griffin & Lim's."""
+    spectra, the mean absolute difference of log-mel spectra, for notes that have a pitch the median
+    error of it in cents, and how often a judge names their label; of the reconstruction, and of
+    Griffin & Lim's."""
     found: dict[str, list[float]] = defaultdict(list)
+
+    def tell(tag: str, label: str, values: dict[str, float]) -> None:
+        for kind, value in values.items():
+            found[f"{tag}{kind}"].append(value)
+            found[f"{tag}{kind}_{label}"].append(value)
+
     for some, x, versions in taken(model, excerpts, many, seed):
-        for version, y in versions.items():
-            tag = "" if version == "reconstruction" else f"{version}_"
+        for tag, y in versions.items():
             every = measured(x, y, model.codec.rate)  # type: ignore[attr-defined]
             for row, one in enumerate(some):
-                for kind, values in every.items():
-                    found[f"{tag}{kind}"].append(float(values[row]))
-                    found[f"{tag}{kind}_{one.label}"].append(float(values[row]))
-                off = astray(one, x[row], y[row])
-                if off is not None:
-                    found[f"{tag}cents"].append(off)
-                    found[f"{tag}cents_{one.label}"].append(off)
+                tell(tag, one.label, {kind: float(values[row]) for kind, values in every.items()})
+                if (off := astray(one, x[row], y[row])) is not None:
+                    tell(tag, one.label, {"cents": off})
+        for tag, y in ({"original_": x} | versions if judge else {}).items():
+            for one, name in zip(some, judge.names(y), strict=True):  # type: ignore[union-attr]
+                tell(tag, one.label, {"named": float(name == one.label)})
     middle = lambda name: np.median if "cents" in name else np.mean
     return {name: float(middle(name)(values)) for name, values in sorted(found.items())}
 
@@ -49,7 +57,7 @@ def figures(model: Trained, excerpts: Sequence[Any], many: int, seed: int = 0) -
 def taken(
     model: Trained, excerpts: Sequence[Any], many: int, seed: int
 ) -> Iterator[tuple[list[Any], np.ndarray, dict[str, np.ndarray]]]:
-    """Excerpts, their samples [b, s], and what is made of those."""
+    """Excerpts, their samples [b, s], and what is made of those, by what its figures begin with."""
     codec: Any = model.codec
     mel = Mel(codec.rate)
     back = jax.jit(lambda x, rng: mel.inverse(mel(x), x.shape[1], rng, STEPS))
@@ -59,8 +67,8 @@ def taken(
         some = [excerpts[int(i)] for i in chosen[first : first + BATCH]]
         x = np.stack([codec.decode(fitted(one.audio, length)) for one in some])
         versions = {
-            "reconstruction": reconstructed(model, x, seed),
-            "griffin_lim": np.asarray(back(x, jax.random.key(seed))),
+            "": reconstructed(model, x, seed),
+            "griffin_lim_": np.asarray(back(x, jax.random.key(seed))),
         }
         yield some, x, versions
 

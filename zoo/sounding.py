@@ -30,7 +30,7 @@ class Audio:
     """What a model of sound is trained on, and how it is cut."""
 
     corpus: str = "soundfont_notes"
-    """soundfont_notes, or audio_folder:/path/to/your/recordings."""
+    """soundfont_notes, audio_folder:/path/to/your/recordings, rendered:tunes, or tfds:nsynth."""
     hertz: int = 16_000
     """Samples a second; what has another rate is resampled."""
     seconds: float = 4.0

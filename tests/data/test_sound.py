@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from zoo.data import audio_folder
+from zoo.data import cutting
 from zoo.data.audio_folder import Folder
 from zoo.data.excerpts import SoundBatches, beginnings
 from zoo.data.fingerprint import SPLITS
@@ -46,7 +46,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def built(place, root):
-    of = Folder(place, RATE, 1.0)
+    of = Folder(place, rate=RATE, seconds=1.0)
     return of, build(of, root)
 
 
@@ -88,12 +88,12 @@ def test_what_is_built_is_not_built_again_until_a_file_changes(place, built, roo
     other = tmp_path / place.name
     shutil.copytree(place, other)
     soundfile.write(other / "low" / "0.wav", tone(60, 1), RATE)
-    assert build(Folder(other, RATE, 1.0), root).styles["low"] == 28
-    assert of.home(root) != Folder(place, RATE, 2.0).home(root)
+    assert build(Folder(other, rate=RATE, seconds=1.0), root).styles["low"] == 28
+    assert of.home(root) != Folder(place, rate=RATE, seconds=2.0).home(root)
 
 
 def test_a_survey_that_was_killed_goes_on(place, tmp_path, monkeypatch):
-    of, said = Folder(place, RATE, 1.0), []
+    of, said = Folder(place, rate=RATE, seconds=1.0), []
 
     def killed(done, total):
         said.append(done)
@@ -116,12 +116,12 @@ def test_a_survey_that_was_killed_goes_on(place, tmp_path, monkeypatch):
 
 def test_one_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
     """Ten minutes of noise, of which no more is held than a shard, twice over."""
-    monkeypatch.setattr(audio_folder, "SHARD_SAMPLES", 1 << 20)
+    monkeypatch.setattr(cutting, "SHARD_SAMPLES", 1 << 20)
     long = tmp_path / "long"
     long.mkdir()
     noise = np.random.default_rng(0).normal(size=600 * 8000) * 0.1
     soundfile.write(long / "a.wav", noise, 8000)
-    of = Folder(long, 8000, 2.0)
+    of = Folder(long, rate=8000, seconds=2.0)
     tracemalloc.start()
     report = build(of, tmp_path / "data")
     peak = tracemalloc.get_traced_memory()[1]
@@ -165,7 +165,7 @@ def test_bad_requests_say_so(tmp_path, built, root):
     with pytest.raises(UsageError, match="holds no recording"):
         build(Folder(tmp_path), tmp_path / "data")
     with pytest.raises(UsageError, match="are none"):
-        Folder(tmp_path, 16000, 0)
+        Folder(tmp_path, seconds=0)
     (tmp_path / "a.wav").write_text("no")
     with pytest.raises(ZooError, match="dropped as unreadable"):
         build(Folder(tmp_path), tmp_path / "data")

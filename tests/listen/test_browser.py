@@ -8,7 +8,7 @@ import pytest
 from pieces import line, piece
 
 from zoo.listen.page import Track, page
-from zoo.listen.synth import TAIL
+from zoo.soundfont.score import TAIL
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="no Playwright: install the extra `dev` to test the page"

@@ -11,7 +11,7 @@ from pieces import line, metre, piece
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
 from zoo.listen.page import LIMIT, Track, page
-from zoo.listen.synth import TAIL
+from zoo.soundfont.score import TAIL
 
 NASTY = "</script><b>\"' & {{intro}} $1 \\1"
 

@@ -9,7 +9,8 @@ from note_seq import midi_io
 from pieces import line, piece
 
 from zoo.errors import ZooError
-from zoo.listen.synth import PEAK, TAIL, compress, midi, render, write_midi, write_wav
+from zoo.listen.synth import compress, midi, write_midi, write_wav
+from zoo.soundfont.score import PEAK, TAIL, render
 
 RATE = 22050
 

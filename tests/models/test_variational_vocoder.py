@@ -1,6 +1,7 @@
 """The vocoder: in blocks as of the whole, no later than its bank, and each phase at its step."""
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.variational_vocoder import TINY
+from zoo.nn.waveform import SURE
 from zoo.train.optim import optimizers
 from zoo.train.step import due, init, make_step
 
@@ -19,6 +21,13 @@ MEL = dataclasses.replace(TINY, mel=4)
 
 def born(family):
     return jax.jit(lambda rng: family.init(rng, family.example(1)))(KEY)
+
+
+def grown(family):
+    """Parameters none of which is 0, as some are at birth."""
+    rng = np.random.default_rng(0)
+    more = lambda x: x + 0.1 * rng.normal(size=x.shape).astype(x.dtype)
+    return jax.tree.map(more, born(family))
 
 
 def noise(frames, n=2):
@@ -34,7 +43,7 @@ def back(family, params, x):
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_blocks_are_the_whole_delayed(size):
-    params, x = born(TINY), noise(12)
+    params, x = grown(TINY), noise(12)
     whole = back(TINY, params, x)
     step, state = jax.jit(TINY.step, donate_argnums=1), TINY.begin(params, jax.random.clone(KEY), 2)
     parts = []
@@ -52,7 +61,7 @@ def test_what_is_causal_is_late_by_its_frame_and_its_bank():
     later = noise(12)
     later[:, 8 * TINY.hop :] = 0
     for family in (TINY, dataclasses.replace(TINY, causal=False)):
-        params = born(family)
+        params = grown(family)
         one, other = (back(family, params, x) for x in (noise(12), later))
         same = (one == other).all(axis=0)
         first = 8 * TINY.hop - TINY.delay
@@ -61,7 +70,7 @@ def test_what_is_causal_is_late_by_its_frame_and_its_bank():
 
 
 def test_signals_come_back_as_long_as_they_were():
-    params = born(TINY)
+    params = grown(TINY)
     for samples in (1, 15, 64, 100):
         frames = TINY.frames(samples)
         assert samples <= frames * TINY.hop - TINY.delay < samples + TINY.hop
@@ -79,7 +88,7 @@ def test_noise_is_that_of_a_row_and_a_frame():
 
 
 def test_of_a_mel_spectrum_it_is_the_way_back():
-    params, x = born(MEL), noise(6)
+    params, x = grown(MEL), noise(6)
     assert params.keys() == {"decoder", "critic"}
     assert MEL.objectives()["reconstruct"].wrt == ("decoder",)
     z = jax.jit(MEL.encode)(params, x).mean
@@ -97,15 +106,18 @@ def test_of_a_mel_spectrum_it_is_the_way_back():
 
 
 def test_a_nat_is_counted_by_the_second():
-    """An encoder whose latents are all N(1, 1): each is half a nat from the prior."""
-    params = born(TINY)
+    """An encoder of silence whose latents are N(1, 1): each is half a nat from the prior, and that
+    of loudness, which is where silence is, as far as that is."""
+    params = grown(TINY)
     last = params["encoder"]["last"]["taps"]
-    still = {"kernel": jnp.zeros_like(last["kernel"]), "bias": jnp.array([1.0, 1, 1, 0, 0, 0])}
-    params["encoder"]["last"]["taps"] = still
+    bias = jnp.array([1.0, 1] + 3 * [-SURE])
+    params["encoder"]["last"]["taps"] = {"kernel": jnp.zeros_like(last["kernel"]), "bias": bias}
     measure = jax.jit(lambda batch: TINY.reconstruct(params, batch, KEY, None))
-    loss, metrics = measure({"audio": noise(16)})
-    np.testing.assert_allclose(metrics["rate"], 1.5 * 800 / 16, rtol=1e-6)
-    np.testing.assert_allclose(loss, metrics["distance"] + 0.1 * 1.5, rtol=1e-6)
+    loss, metrics = measure({"audio": jnp.zeros((2, 256))})
+    nats = 1 + 0.5 * ((math.log(1e-5) + 7) / 3) ** 2
+    np.testing.assert_allclose(metrics["rate"], nats * 800 / 16, rtol=1e-5)
+    cost = metrics["distance"] + metrics["wave"] + 4 * metrics["envelope"]
+    np.testing.assert_allclose(loss, cost + 1e-4 * nats, rtol=1e-6)
 
 
 def test_the_critic_comes_in_at_its_step():
@@ -113,25 +125,56 @@ def test_the_critic_comes_in_at_its_step():
     assert [due(TINY, step) for step in (3, 9)] == [("discriminate", "refine")] * 2
 
 
+def test_at_birth_it_keeps_the_lowest_frequencies():
+    """Of 16 coefficients of a frame it keeps as many as it has latents but for loudness."""
+    family = dataclasses.replace(TINY, latent=9)
+    params = born(family)
+    hz = np.array([[50.0], [350.0]])  # of 400, of which it keeps 200
+    x = 0.3 * np.sin(2 * np.pi * hz * np.arange(640) / 800).astype(np.float32)
+    off = x - back(family, params, x)[:, :640]
+    low, high = 10 * np.log10((x**2).mean(axis=1) / (off**2).mean(axis=1))
+    assert low > 30
+    assert abs(high) < 1
+
+
+def test_a_quiet_sound_is_as_good_as_a_loud_one():
+    params, x = born(TINY), noise(12)
+    loud, quiet = back(TINY, params, x), back(TINY, params, 0.01 * x)
+    assert np.isfinite(back(TINY, params, 0 * x)).all()
+    np.testing.assert_allclose(quiet, 0.01 * loud, atol=1e-2 * np.abs(quiet).max())
+
+
 def test_it_learns_what_it_hears():
     tone = 0.3 * jnp.sin(jnp.arange(256.0) / 2)
-    rules, batch = optimizers(TINY, optax.adam(2e-2)), {"audio": jnp.tile(tone, (4, 1))}
+    rules, batch = optimizers(TINY, optax.adam(5e-3)), {"audio": jnp.tile(tone, (4, 1))}
     step = jax.jit(make_step(TINY, rules), static_argnames="due")
     state = jax.jit(lambda rng: init(TINY, rules, rng, batch))(KEY)
-    far = []
-    for _ in range(60):
+    lost = []
+    for _ in range(80):
         state, metrics = step(state, batch, due=("reconstruct",))
-        far.append(float(metrics["reconstruct/distance"]))
-    assert far[-1] < 0.5 * far[0]
+        lost.append(float(metrics["reconstruct/loss"]))
+    assert lost[-1] < 0.6 * lost[0]
+
+
+def test_rows_that_fill_up_a_batch_count_for_nothing():
+    params, x = grown(TINY), noise(16)
+    measure = lambda name: jax.jit(lambda b: getattr(TINY, name)(params, b, KEY, None)[1])
+    for name in ("reconstruct", "discriminate", "refine"):
+        alone = measure(name)({"audio": x[:1]})
+        filled = measure(name)({"audio": x, "mask": np.array([True, False])})
+        for key, value in alone.items():
+            np.testing.assert_allclose(filled[key], value, rtol=2e-3, atol=1e-5, err_msg=key)
 
 
 def test_bad_requests_say_so():
     with pytest.raises(UsageError, match=r"factors of \(4, 1\)"):
         dataclasses.replace(TINY, factors=(4, 1))
+    with pytest.raises(UsageError, match="latents of 1"):
+        dataclasses.replace(TINY, latent=1)
     with pytest.raises(UsageError, match="5 bands"):
         dataclasses.replace(TINY, bands=5)
     with pytest.raises(UsageError, match="80 samples: give it 256"):
         TINY.init(KEY, {"audio": jnp.zeros((1, 80))})
     ahead = dataclasses.replace(TINY, causal=False)
     with pytest.raises(UsageError, match="cannot go on in blocks"):
-        ahead.begin(born(ahead), KEY, 1)
+        ahead.begin(grown(ahead), KEY, 1)

@@ -5,19 +5,18 @@ import functools
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from zoo.data.cutting import Cutting
 from zoo.data.fingerprint import placed
 from zoo.data.recordings import Recording
 from zoo.data.refusal import Refused
 from zoo.data.report import Report
 from zoo.data.stage import Progress
 from zoo.data.survey import Found, listed, survey
-from zoo.errors import UsageError
 
-SHARD_SAMPLES = 64 << 20
 FEW = 20  # recordings below which a recording is divided among splits
 LICENCE = "Not stated: these are your own files, on whatever terms you hold them."
 
@@ -52,27 +51,10 @@ class Shard:
 
 
 @dataclasses.dataclass(frozen=True)
-class Folder:
-    """Recordings below `path`, at `rate`, in excerpts of `seconds`.
-
-    Raises:
-      UsageError: a rate below 1, or no seconds.
-    """
+class Folder(Cutting):
+    """Recordings below `path`."""
 
     path: Path
-    rate: int = 16_000
-    seconds: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.rate < 1 or self.length < 1:
-            raise UsageError(
-                f"excerpts of {self.seconds:g} s at {self.rate} Hz are none: choose more of either."
-            )
-
-    @property
-    def length(self) -> int:
-        """Samples of an excerpt."""
-        return round(self.rate * self.seconds)
 
     @property
     def spec(self) -> str:
@@ -147,11 +129,9 @@ def sharded(of: Folder, splits: Mapping[str, list[tuple[Found, int]]]) -> dict[s
     made = {}
     for split, chosen in splits.items():
         chosen = sorted(chosen, key=order)
-        count = -(-len(chosen) * of.length // SHARD_SAMPLES)
-        bounds = [len(chosen) * i // count for i in range(count + 1)]
         made[split] = [
-            Shard(cuts(of, chosen[a:b]), of.path.name, of.rate, of.length)
-            for a, b in pairwise(bounds)
+            Shard(cuts(of, some), of.path.name, of.rate, of.length)
+            for some in of.by_file(chosen, len(chosen))
         ]
     return made
 

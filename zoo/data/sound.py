@@ -1,9 +1,9 @@
 """Sound as TFDS datasets in ArrayRecord files, built without TensorFlow.
 
 `audio_folder:/path` is read twice: first to know what is in it (`zoo.data.survey`), then to write
-it, shard by shard; `soundfont_notes` is played as it is written. Memory is bounded by a shard, 128
-MB, however long a recording is. What is random about training, crops and their order, is up to
-`zoo.data.excerpts`.
+it, shard by shard; `soundfont_notes` and `rendered:CORPUS` are played as they are written. Memory
+is bounded by a shard, 128 MB, however long a recording is. What is random about training, crops and
+their order, is up to `zoo.data.excerpts`.
 """
 
 import contextlib
@@ -22,15 +22,18 @@ import tensorflow_datasets as tfds
 
 from zoo.data.audio_folder import Folder
 from zoo.data.build import progress_bar
+from zoo.data.catalogue import Catalogued
 from zoo.data.records import Records, data_root
+from zoo.data.rendered import Rendered
 from zoo.data.report import Report
 from zoo.data.soundfont_notes import Notes
 from zoo.data.stage import Progress
 from zoo.data.writing import Gathered, alone, replaced, writing
 from zoo.errors import UsageError
 
-PREFIX = "audio_folder:"
+PREFIX, SCORES, CATALOGUE = "audio_folder:", "rendered:", "tfds:"
 NOTES = "soundfont_notes"
+ALL = PREFIX, NOTES, SCORES, CATALOGUE
 VERSION = "1.0.0"
 TEXTS = ("id", "label", "source", "licence")
 
@@ -66,6 +69,10 @@ class Sounds(Protocol):
 
     @property
     def spec(self) -> str: ...
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
 
     @property
     def length(self) -> int:
@@ -110,16 +117,25 @@ class Sound(Gathered, skip_registration=True):  # type: ignore[call-arg]
 
 
 def sounds(spec: str, rate: int = 16_000, seconds: float = 4.0) -> Sounds:
-    """What `soundfont_notes` or `audio_folder:/path` names, at `rate` and in excerpts of `seconds`.
+    """What `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS` or `tfds:NAME` names, at
+    `rate` and in excerpts of `seconds`.
 
     Raises:
       UsageError: it names something else.
     """
+    cut: dict[str, Any] = {"rate": rate, "seconds": seconds}
     if spec == NOTES:
-        return Notes(rate=rate, seconds=seconds)
+        return Notes(**cut)
     if spec.startswith(PREFIX):
-        return Folder(Path(spec.removeprefix(PREFIX)).expanduser().resolve(), rate, seconds)
-    raise UsageError(f"{spec} is no dataset of sound: give {NOTES} or {PREFIX}/PATH.")
+        return Folder(Path(spec.removeprefix(PREFIX)).expanduser().resolve(), **cut)
+    if spec.startswith(SCORES):
+        return Rendered(spec.removeprefix(SCORES), **cut)
+    if spec.startswith(CATALOGUE):
+        return Catalogued(spec.removeprefix(CATALOGUE), **cut)
+    raise UsageError(
+        f"{spec} is no dataset of sound: give {NOTES}, {PREFIX}/PATH, {SCORES}CORPUS, or "
+        f"{CATALOGUE}NAME."
+    )
 
 
 def build(

@@ -10,8 +10,8 @@ import dataclasses
 import functools
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from itertools import pairwise, product
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from zoo.data.audio_folder import SHARD_SAMPLES
+from zoo.data.cutting import Cutting
 from zoo.data.fingerprint import placed
 from zoo.data.qualities import QUALITIES, qualities
 from zoo.data.recordings import quantised
@@ -53,8 +53,8 @@ GAIN = 2.0  # of the loudest notes most are below full scale
 
 
 @dataclasses.dataclass(frozen=True)
-class Notes:
-    """`programs` x pitches x `velocities`, each `seconds` long at `rate`.
+class Notes(Cutting):
+    """`programs` x pitches x `velocities`, each of them an excerpt.
 
     Pitches are every `every`-th from the first to the last. The SoundFont is `soundfont`, or the
     General MIDI set that pretty_midi ships.
@@ -63,8 +63,6 @@ class Notes:
       UsageError: no note is asked for, or one that MIDI has not.
     """
 
-    rate: int = 16_000
-    seconds: float = 4.0
     programs: tuple[int, ...] = tuple(range(128))
     pitches: tuple[int, int] = (24, 96)
     every: int = 3
@@ -78,19 +76,11 @@ class Notes:
                 f"{len(self.order)} notes are asked for, of programs, pitches and velocities from "
                 f"{min(asked, default=0)} to {max(asked, default=0)}: choose some, from 0 to 127."
             )
-        if self.rate < 1 or self.length < 1:
-            raise UsageError(
-                f"notes of {self.seconds:g} s at {self.rate} Hz are none: choose more of either."
-            )
+        super().__post_init__()
 
     @property
     def spec(self) -> str:
         return "soundfont_notes"
-
-    @property
-    def length(self) -> int:
-        """Samples of a note."""
-        return round(self.rate * self.seconds)
 
     @property
     def order(self) -> list[tuple[int, int, int]]:
@@ -108,12 +98,7 @@ class Notes:
 
     @property
     def features(self) -> Mapping[str, Any]:
-        number = tfds.features.ClassLabel(num_classes=128)
-        family, source = (tfds.features.ClassLabel(names=[*x]) for x in (FAMILIES, SOURCES))
-        instrument = {"label": number, "family": family, "source": source}
-        kinds = {name: tfds.features.Scalar(dtype=np.bool_) for name in QUALITIES}
-        known = {"pitch": number, "velocity": number, "instrument": instrument}
-        return known | {"qualities": kinds}
+        return known(128, FAMILIES)
 
     def home(self, root: Path) -> Path:
         """The directory of all that is built of it; another one for other notes."""
@@ -144,13 +129,11 @@ class Notes:
         for own, split in placed({name: name for name in alike}).items():
             splits[split] += alike[own]
         report.splits = Counter({split: len(chosen) for split, chosen in splits.items()})
-        return report, {split: self.cut(chosen) for split, chosen in splits.items()}
-
-    def cut(self, chosen: list[tuple[int, int, int]]) -> list["Shard"]:
-        """The notes of a split, by file."""
-        count = -(-len(chosen) * self.length // SHARD_SAMPLES)
-        bounds = [len(chosen) * i // count for i in range(count + 1)]
-        return [Shard(self, tuple(chosen[a:b])) for a, b in pairwise(bounds)]
+        cut = {
+            split: [Shard(self, some) for some in self.by_file(chosen, len(chosen))]
+            for split, chosen in splits.items()
+        }
+        return report, cut
 
     def played(self, program: int, pitch: int, velocity: int) -> np.ndarray:
         """One note, float32 [s]."""
@@ -178,10 +161,20 @@ class Shard:
             audio = self.notes.played(program, pitch, velocity)
             texts = {"id": name, "label": family, "source": source, "licence": self.notes.licence}
             of = {"label": program, "family": family, "source": source_of(program)}
-            known = {"pitch": pitch, "velocity": velocity, "instrument": of}
-            known["qualities"] = qualities(audio, self.notes.rate, HELD, program in DISTORTED)
+            told = {"pitch": pitch, "velocity": velocity, "instrument": of}
+            told["qualities"] = qualities(audio, self.notes.rate, HELD, program in DISTORTED)
             sound = quantised(audio).astype("<i2").tobytes()
-            yield name, {**texts, **known, "rate": self.notes.rate, "audio": sound}
+            yield name, {**texts, **told, "rate": self.notes.rate, "audio": sound}
+
+
+def known(instruments: int, families: Sequence[str]) -> Mapping[str, Any]:
+    """What NSynth tells of a note, as TFDS describes it."""
+    kind = tfds.features.ClassLabel
+    number, family, source = kind(num_classes=128), kind(names=[*families]), kind(names=[*SOURCES])
+    instrument = {"label": kind(num_classes=instruments), "family": family, "source": source}
+    kinds = {name: tfds.features.Scalar(dtype=np.bool_) for name in QUALITIES}
+    of = {"pitch": number, "velocity": number, "instrument": instrument}
+    return of | {"qualities": kinds}
 
 
 def named(program: int, pitch: int, velocity: int) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from zoo.data.proto import NoteSequence
 from zoo.listen.draw import piano_roll, score
 from zoo.listen.page import Track, page
-from zoo.listen.synth import render, write_midi, write_wav
+from zoo.listen.synth import write_midi, write_wav
+from zoo.soundfont.score import render
 
 
 def gallery(

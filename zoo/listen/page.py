@@ -18,8 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
 from zoo.data.proto import NoteSequence, seconds
-from zoo.listen.synth import compress, midi, render
+from zoo.listen.synth import compress, midi
 from zoo.listen.timeline import bars, clock, voices
+from zoo.soundfont.score import render
 
 LIMIT = 6_000_000  # bytes the whole file aims to stay under
 RATE = 32000  # hertz; all that the default SoundFont has to give, in two thirds of the bytes

@@ -10,9 +10,11 @@ t frame of bands, k band.
 
 Deviations. The bank is exact. What looks back only is causal, and is no later for it than the bank
 is. Noise is as loud in each band as the decoder says at each frame of the bands: the bank is the
-filter. There is no batch normalisation, which would be another thing in blocks. What no one hears,
-and 16 bits do not hold, is not descended: its gradients were the largest. Of magnitudes the norm of
-the error is relative, not its square, and to no less than a hush: crops of silence were all of it.
+filter. There is no batch normalisation, which would be another thing in blocks. The networks stand
+beside a straight way (`zoo.nn.waveform`), so that the wave itself is kept, and its error descended,
+and that of the log-mel spectrum. What no one hears, and 16 bits do not hold, is not: its gradients
+were the largest. Of magnitudes the norm of the error is relative, not its square, and to no less
+than a hush: crops of silence were all of it.
 """
 
 import dataclasses
@@ -25,14 +27,14 @@ import jax.numpy as jnp
 from zoo.core import FOREVER, WEIGHT, Array, Batch, Key, Metrics, Objective, Params, Tree
 from zoo.errors import UsageError
 from zoo.nn.adversarial import Game
-from zoo.nn.hearing import Listener, matching
+from zoo.nn.hearing import Listener, Mean, heard, matching, rows
 from zoo.nn.mel import Mel
 from zoo.nn.numbered import numbered
 from zoo.nn.pqmf import PQMF
-from zoo.nn.spectral import SIZES, distance
+from zoo.nn.spectral import SIZES, apart
 from zoo.nn.stft import STFT
 from zoo.nn.variational import Gaussian, divergence
-from zoo.nn.waveform import Decoder, Encoder
+from zoo.nn.waveform import Decoder, Encoder, loudness, noise
 
 AUDIBLE = 1e-3  # of a spectrum, what is descended: 114 dB below a full sine in 2,048 samples
 
@@ -45,7 +47,7 @@ class VariationalVocoder:
     the vocoder of whatever makes those.
 
     Raises:
-      UsageError: an odd number of bands, or a factor below 2.
+      UsageError: an odd number of bands, a factor below 2, or fewer than two latents.
     """
 
     rate: int = 48_000
@@ -58,8 +60,12 @@ class VariationalVocoder:
     dilations: tuple[int, ...] = (1, 3, 9)
     causal: bool = True
     mel: int = 0
-    beta: float = 0.1
+    beta: float = 1e-4
     """What a nat of a frame's latents costs."""
+    wave: float = 1.0
+    """What the error of the wave does, relative to it; nothing where there is no encoder."""
+    envelope: float = 4.0
+    """What that of the log-mel spectrum does."""
     warm: int = 100_000
     """Steps before the critic comes in."""
     critic: int = 16
@@ -75,9 +81,11 @@ class VariationalVocoder:
     """Of what is drawn."""
 
     def __post_init__(self) -> None:
-        PQMF(self.bands, self.overlap)
+        _ = self.bank
         if min(self.factors, default=0) < 2:
             raise UsageError(f"factors of {self.factors} are asked for: choose each of 2 or more.")
+        if self.latent < 2:
+            raise UsageError(f"latents of {self.latent} are asked for: choose 2 or more.")
 
     @property
     def bank(self) -> PQMF:
@@ -99,12 +107,19 @@ class VariationalVocoder:
         return Mel(self.rate, self.mel, stft=STFT(4 * self.hop, self.hop))
 
     @property
+    def envelopes(self) -> Mel:
+        """The mel spectrum that is compared."""
+        size = self.sizes[0] // 2
+        return Mel(self.rate, min(80, size // 8), stft=STFT(size, size // 4))
+
+    @property
     def encoder(self) -> Encoder:
         return Encoder(self.latent, self.width, self.factors, self.causal)
 
     @property
     def decoder(self) -> Decoder:
-        return Decoder(self.bands, self.width, self.factors, self.dilations, self.causal)
+        widths = self.bands, self.width, self.factors, self.dilations
+        return Decoder(*widths, self.causal, straight=not self.mel)
 
     @property
     def listener(self) -> Listener:
@@ -124,7 +139,7 @@ class VariationalVocoder:
         bands = jnp.zeros((1, math.prod(self.factors), self.bands))
         z = jnp.zeros((1, 1, self.mel or self.latent))
         nets: dict[str, Tree] = {
-            "decoder": self.decoder.init(two, z, bands)["params"],
+            "decoder": self.decoder.init(two, z, z[..., :1], bands)["params"],
             "critic": self.listener.init(three, heard(batch["audio"][:1]))["params"],
         }
         return nets if self.mel else nets | {"encoder": self.encoder.init(one, bands)["params"]}
@@ -141,36 +156,44 @@ class VariationalVocoder:
     def reconstruct(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """What encoder and decoder descend: the distance of spectra, and beta of the divergence,
-        the means over the rows in the mask."""
-        x = heard(batch["audio"])
+        """What encoder and decoder descend: how far they miss, and beta of the divergence."""
+        x, mean, events = rows(batch)
         y, kl = self.through(params, x, rng, step)
-        mask = batch.get("mask", jnp.ones(len(x), bool))
-        mean = lambda each: (each * mask).sum() / jnp.maximum(mask.sum(), 1)
-        far, kl = mean(distance(x, y, self.sizes, AUDIBLE)), mean(kl)
-        metrics = {"distance": far, "rate": kl * self.rate / self.hop, WEIGHT: mask.sum()}
-        return far + self.beta * kl, metrics
+        cost, metrics = self.missed(x, y, mean)
+        kl = mean(kl)
+        rate = kl * self.rate / self.hop
+        return cost + self.beta * kl, {**metrics, "rate": rate, WEIGHT: events}
 
     def discriminate(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """What the critic descends: to tell what is made from what it is made after."""
-        x = heard(batch["audio"])
+        x, mean, events = rows(batch)
         y, _ = self.through(params, x, rng, step)
-        return Game(self.game).contest(self.verdicts(params, x)[0], self.verdicts(params, y)[0])
+        real, fake = self.verdicts(params, x)[0], self.verdicts(params, y)[0]
+        value, metrics = Game(self.game).contest(real, fake, mean=mean)
+        return value, {**metrics, WEIGHT: events}
 
     def refine(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """What the decoder descends then: the distance, the game, and that of features."""
-        x = heard(batch["audio"])
+        """What the decoder descends then: the same miss, the game, and features unlike."""
+        x, mean, events = rows(batch)
         y, _ = self.through(params, x, rng, step)
+        cost, metrics = self.missed(x, y, mean)
         real, fake = self.verdicts(params, x), self.verdicts(params, y)
-        far = distance(x, y, self.sizes, AUDIBLE).mean()
-        unlike = matching(real[1], fake[1])
-        won = Game(self.game).losses[1](real[0], fake[0]).mean()
-        metrics = {"distance": far, "matching": unlike, "game": won}
-        return far + won + self.matching * unlike, metrics
+        unlike = mean(matching(real[1], fake[1]))
+        won = mean(Game(self.game).losses[1](real[0], fake[0]))
+        told = {**metrics, "matching": unlike, "game": won, WEIGHT: events}
+        return cost + won + self.matching * unlike, told
+
+    def missed(self, x: Array, y: Array, mean: Mean) -> tuple[Array, Metrics]:
+        """What it costs to make signals y of x [b, s], and of what: the distance of spectra, the
+        error of the wave, relative to it, and that of the log-mel spectrum."""
+        each = apart(x, y, self.envelopes, self.sizes, AUDIBLE)
+        metrics = {name: mean(one) for name, one in each.items()}
+        of_wave = 0.0 if self.mel else self.wave * metrics["wave"]
+        return metrics["distance"] + of_wave + self.envelope * metrics["envelope"], metrics
 
     def verdicts(self, params: Params, x: Array) -> tuple[Array, list[Array]]:
         """The critic's, [b, v], on signals [b, s], and the features that they rest on."""
@@ -208,17 +231,17 @@ class VariationalVocoder:
     def decode(self, params: Params, z: Array, rng: Key) -> Array:
         """Signals [b, f hop - delay] of latents [b, f, z]."""
         white = self.white(rng, z, jnp.zeros((), jnp.int32))
-        return self.bank.inverse(self.decoder.apply({"params": params["decoder"]}, z, white))
+        of = {"params": params["decoder"]}
+        return self.bank.inverse(self.decoder.apply(of, z, self.loud(z), white))
+
+    def loud(self, z: Array) -> Array:
+        """How loud latents [b, f, z] are, [b, f, 1]."""
+        return jnp.exp(z).mean(axis=-1, keepdims=True) if self.mel else loudness(z)
 
     def white(self, rng: Key, z: Array, first: Array) -> Array:
-        """Noise [b, t, k] for latents [b, f, z]: that of a row and frame is a function of their
-        numbers, so that it is the same in blocks."""
-        rows = jax.vmap(jax.random.fold_in, (None, 0))(rng, numbered(jnp.abs(z)))
-        numbers = first + jnp.arange(z.shape[1])
-        keys = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))(rows, numbers)
-        shape = self.hop // self.bands, self.bands
-        draw = lambda key: jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
-        return jax.vmap(jax.vmap(draw))(keys).reshape(len(z), -1, self.bands)
+        """Noise [b, t, k] for latents [b, f, z], the `first` frame's and on."""
+        frames = first + jnp.arange(z.shape[1])
+        return noise(rng, numbered(jnp.abs(z)), frames, (self.hop // self.bands, self.bands))
 
     def begin(self, params: Params, rng: Key, n: int) -> Tree:
         """What `step` goes on from, of n signals: silence."""
@@ -245,7 +268,7 @@ class VariationalVocoder:
         nets = {name: {"params": params[name], **state[name]} for name in ("encoder", "decoder")}
         q, encoder = self.encoder.apply(nets["encoder"], self.bank.apart(hops), **go)
         white = self.white(state["rng"], q.mean, state["frame"])
-        bands, decoder = self.decoder.apply(nets["decoder"], q.mean, white, **go)
+        bands, decoder = self.decoder.apply(nets["decoder"], q.mean, self.loud(q.mean), white, **go)
         bands = jnp.concatenate([state["made"], bands], axis=1)
         y = self.bank.together(bands).reshape(block.shape)
         past = {"heard": hops[:, -self.bank.beyond :], "made": bands[:, -self.bank.beyond :]}
@@ -264,22 +287,6 @@ class VariationalVocoder:
         return self.decode(params, latents, two)
 
 
-def heard(audio: Array) -> Array:
-    """Samples of 16 bits, or of -1 to 1, as the latter."""
-    return audio / 32767.0 if jnp.issubdtype(audio.dtype, jnp.integer) else audio
-
-
 TINY = VariationalVocoder(
-    rate=800,
-    bands=4,
-    overlap=2,
-    factors=(2, 2),
-    width=4,
-    latent=3,
-    dilations=(1,),
-    warm=3,
-    critic=2,
-    scales=1,
-    sizes=(32,),
-    seconds=0.1,
+    800, 4, 2, (2, 2), 4, 3, (1,), warm=3, critic=2, scales=1, sizes=(32,), seconds=0.1
 )

@@ -106,12 +106,13 @@ class Game:
         charge = self.charge(critic, real, fake, rng)
         return value + charge, {**metrics, "penalty": charge}
 
-    def contest(self, of_real: Array, of_fake: Array) -> tuple[Array, Metrics]:
+    def contest(
+        self, of_real: Array, of_fake: Array, *, mean: Callable[[Array], Array] = jnp.mean
+    ) -> tuple[Array, Metrics]:
         """The same of verdicts [b], without what its gradient costs the critic."""
         gap = of_real - of_fake
-        right = (gap > 0).mean() + 0.5 * (gap == 0).mean()
-        value = self.losses[0](of_real, of_fake).mean()
-        return value, {"gap": gap.mean(), "right": right}
+        right = mean((gap > 0) + 0.5 * (gap == 0))
+        return mean(self.losses[0](of_real, of_fake)), {"gap": mean(gap), "right": right}
 
     def generator(self, critic: Critic, real: Array, fake: Array) -> Array:
         """What the generator descends, the mean over `fake`; only pairs ask about `real`."""

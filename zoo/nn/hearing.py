@@ -3,12 +3,16 @@
 Conventions as in `stft.py`. Axes: b signal, s sample, f frame, c channel.
 """
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax.numpy as jnp
 
-from zoo.core import Array
+from zoo.core import Array, Batch
 from zoo.errors import UsageError
 from zoo.nn.streams import SLOPE, Conv
+
+Mean = Callable[[Array], Array]
 
 
 class Scale(nn.Module):
@@ -62,7 +66,22 @@ class Listener(nn.Module):
 
 
 def matching(real: list[Array], fake: list[Array]) -> Array:
-    """How far features of generated signals are from those of what they were made after: the mean
-    absolute difference, relative to the real ones (Larsen et al. 2016; RAVE, section 3.2)."""
-    far = lambda x, y: jnp.abs(x - y).mean() / (jnp.abs(x).mean() + 1e-7)
-    return jnp.stack([far(x, y) for x, y in zip(real, fake, strict=True)]).mean()
+    """How far features of generated signals are from those of what they were made after, [b]: the
+    mean absolute difference, relative to the real ones (Larsen et al. 2016; RAVE, section 3.2)."""
+    size = lambda x: jnp.abs(x).mean(axis=(1, 2))
+    far = lambda x, y: size(x - y) / (size(x) + 1e-7)
+    return jnp.stack([far(x, y) for x, y in zip(real, fake, strict=True)]).mean(axis=0)
+
+
+def rows(batch: Batch) -> tuple[Array, Mean, Array]:
+    """Signals [b, s], what takes a mean over those in the mask, and how many they are."""
+    x = heard(batch["audio"])
+    mask = batch.get("mask", jnp.ones(len(x), bool))
+    count = mask.sum()
+    each = lambda of: of.reshape(len(x), -1).mean(axis=1)
+    return x, lambda of: (each(of) * mask).sum() / jnp.maximum(count, 1), count
+
+
+def heard(audio: Array) -> Array:
+    """Samples of 16 bits, or of -1 to 1, as the latter."""
+    return audio / 32767.0 if jnp.issubdtype(audio.dtype, jnp.integer) else audio

@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Array
+from zoo.nn.mel import Mel
 from zoo.nn.stft import STFT, db, like
 
 SIZES = (2048, 1024, 512, 256, 128)
-LEAST = 1e-7
+LEAST = 10**-3.5  # added before a logarithm is taken; 1e-7 of a power is what Yamamoto has
+FAINT = 1e-8  # a power that is as good as none
 HUSH = 1e-3  # the level of noise below which a sound counts as no softer: 60 dB below full scale
 
 
@@ -27,9 +29,22 @@ def distance(x: Array, y: Array, sizes: Sequence[int] = SIZES, least: float = LE
         one, other = jnp.abs(stft(x)), jnp.abs(stft(y))
         square = lambda z: (z**2).mean(axis=(-2, -1))
         hush = HUSH**2 * size * 3 / 8  # what a Hann window makes of such noise
-        total += jnp.sqrt((square(one - other) + LEAST**2) / jnp.maximum(square(one), hush))
+        total += jnp.sqrt((square(one - other) + FAINT**2) / jnp.maximum(square(one), hush))
         total += jnp.abs(jnp.log(one + least) - jnp.log(other + least)).mean(axis=(-2, -1))
     return total
+
+
+def apart(
+    x: Array, y: Array, mel: Mel, sizes: Sequence[int] = SIZES, least: float = LEAST
+) -> dict[str, Array]:
+    """How far signals y are from x [b, s], [b] each: by that distance, by the error of the wave,
+    its root mean square relative to x's, and by the mean absolute one of the log-mel spectrum."""
+    power = lambda z: (z**2).mean(axis=1)
+    return {
+        "distance": distance(x, y, sizes, least),
+        "wave": jnp.sqrt(power(x - y) / (power(x) + FAINT) + FAINT),
+        "envelope": jnp.abs(mel.log(x) - mel.log(y)).mean(axis=(1, 2)),
+    }
 
 
 def a_weighting(hz: np.ndarray) -> np.ndarray:

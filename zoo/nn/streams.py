@@ -28,6 +28,8 @@ class Conv(nn.Module):
     dilation: int = 1
     stride: int = 1
     causal: bool = True
+    still: bool = False
+    """Whether nothing comes of it at birth."""
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -37,7 +39,9 @@ class Conv(nn.Module):
         x = self.around(x, beyond)
         far = count * self.stride
         taps = [x[:, i * self.dilation :][:, : far : self.stride] for i in range(self.size)]
-        return nn.Dense(self.features, name="taps")(jnp.concatenate(taps, axis=-1))
+        init = nn.initializers.zeros if self.still else nn.initializers.lecun_normal()
+        dense = nn.Dense(self.features, kernel_init=init, name="taps")
+        return dense(jnp.concatenate(taps, axis=-1))
 
     def around(self, x: Array, beyond: int) -> Array:
         """`x` with as many frames more as filters reach beyond it."""

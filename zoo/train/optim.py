@@ -15,7 +15,7 @@ NEVER = 2**31 - 1
 
 @dataclasses.dataclass(frozen=True)
 class Adam:
-    """AdamW under a linear warm-up and a cosine decay to a tenth of `rate`."""
+    """AdamW under a linear warm-up and a cosine decay to a `last` part of `rate`."""
 
     rate: float = 1e-3
     """Learning rate at its highest."""
@@ -23,6 +23,8 @@ class Adam:
     """Steps until it is reached."""
     decay: float = 0.0
     """Decoupled weight decay."""
+    last: float = 0.1
+    """What is left of the rate at the end."""
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < math.inf:
@@ -31,7 +33,7 @@ class Adam:
     def rule(self, steps: int) -> optax.GradientTransformation:
         warmup = max(1, min(self.warmup, steps // 10))
         schedule = optax.warmup_cosine_decay_schedule(
-            self.rate / warmup, self.rate, warmup, max(steps, warmup + 1), self.rate / 10
+            self.rate / warmup, self.rate, warmup, max(steps, warmup + 1), self.rate * self.last
         )
         return optax.adamw(schedule, weight_decay=self.decay)
 

@@ -1,0 +1,74 @@
+"""Scores as sound, and what is heard where: notes are aligned with what plays them."""
+
+import numpy as np
+import pytest
+import tunes
+
+from zoo.data.build import build as build_scores
+from zoo.data.proto import NoteSequence
+from zoo.data.rendered import Rendered, within
+from zoo.data.sound import build, open_split, sounds
+from zoo.errors import UsageError, ZooError
+
+RATE, SECONDS = 8000, 2.0
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    of = f"folder:{tunes.folder(tmp_path_factory.mktemp('scores') / 'songs', 9)}"
+    rendered = sounds(f"rendered:{of}", RATE, SECONDS)
+    return of, rendered, build(rendered, root), root
+
+
+def test_pieces_are_in_the_splits_that_they_have_as_scores(built):
+    of, rendered, report, root = built
+    scores = build_scores(of, root)
+    assert report.kept == scores.kept
+    for split, count in scores.splits.items():
+        excerpts = open_split(rendered, split, root)
+        assert len(excerpts) == report.splits[split]
+        pieces = {one.id.partition("#")[0] for one in excerpts}
+        assert len(pieces) == count
+        assert {one.label for one in excerpts} <= {"reels", "jigs"}
+        assert all(one.audio.shape == (RATE * SECONDS,) for one in excerpts)
+
+
+def test_what_is_heard_is_what_is_written(built):
+    """Where one note sounds alone, the spectrum's strongest partial is one of its own."""
+    _, rendered, _, root = built
+    told = 0
+    for one in list(open_split(rendered, "train", root))[:12]:
+        notes = NoteSequence.FromString(one.about["notes"]).notes
+        assert all(0 <= note.start_time < note.end_time <= SECONDS for note in notes)
+        for note in notes:
+            if note.end_time - note.start_time < 0.2:
+                continue
+            begin, end = (round(t * RATE) for t in (note.start_time + 0.05, note.end_time))
+            part = one.audio[begin:end] * np.hanning(end - begin)
+            hz = np.abs(np.fft.rfft(part, 1 << 16)).argmax() * RATE / (1 << 16)
+            partial = hz / (440 * 2 ** ((note.pitch - 69) / 12))
+            told += abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
+            told -= not (abs(partial - round(partial)) < 0.03 * partial and partial > 0.9)
+    assert told > 30
+
+
+def test_a_note_that_goes_on_is_in_both_excerpts():
+    whole = tunes.sequence([(60, 1.5), (62, 1.0)])
+    first, second = within(whole, 0.0, 2.0), within(whole, 2.0, 4.0)
+    spans = lambda part: [(n.pitch, n.start_time, n.end_time) for n in part.notes]
+    assert spans(first) == [(60, 0.0, 1.5), (62, 1.5, 2.0)]
+    assert spans(second) == [(62, 0.0, 0.5)]
+    assert not within(whole, 2.5, 4.0).notes
+
+
+def test_bad_requests_say_so(tmp_path):
+    with pytest.raises(UsageError, match="choose more"):
+        Rendered("tunes", seconds=0)
+    with pytest.raises(UsageError, match="no corpus"):
+        sounds("rendered:nothing").home(tmp_path)
+    silent = tmp_path / "silent"
+    silent.mkdir()
+    (silent / "one.mid").write_bytes(b"MThd and no more")
+    with pytest.raises(ZooError, match="could be kept"):
+        build(sounds(f"rendered:folder:{silent}"), tmp_path / "data")
