@@ -14,10 +14,12 @@ import zoo.cli
 from zoo.data.recordings import Recording
 from zoo.data.sound import open_split, sounds
 from zoo.errors import UsageError
+from zoo.instruments import learn
 from zoo.models.variational_vocoder import TINY
-from zoo.resynthesis import resynthesise
+from zoo.resynthesis import blended, resynthesise
 from zoo.sound_figures import figures
 from zoo.sounding import Audio, reconstructed, sounding
+from zoo.timbre import Ranking, Statistics, latents, like
 from zoo.train.loop import Options
 
 RATE = 800
@@ -95,6 +97,75 @@ def test_a_recording_is_given_back_in_blocks_as_the_whole(run, tmp_path, seconds
     assert abs(len(made) - seconds * RATE) <= 1
     whole = reconstructed(model, heard[None])[0]
     np.testing.assert_allclose(made, np.clip(whole, -1, 1), atol=1e-4)
+
+
+def test_latents_take_on_the_statistics_of_another_sound(run, tmp_path):
+    model, rng = zoo.load(run[0]), np.random.default_rng(0)
+    own, its = (rng.normal(size=1600) * np.sin(np.arange(1600) * f) for f in (0.02, 0.03))
+    one, other = (Statistics.of(model, x.astype(np.float32)) for x in (0.1 * own, 0.3 * its))
+    z = np.asarray(latents(model, 0.1 * own[None].astype(np.float32)))
+    loud = np.asarray(model.family.loud(z))[0, :, 0]
+    assert np.array_equal(like(model, one, other, 0.0)(z), z)
+    moved = np.asarray(like(model, one, other)(z))
+    assert np.array_equal(moved[..., -1], z[..., -1])
+    heard = moved[0, loud > 1e-3 * loud.max(), :-1]
+    np.testing.assert_allclose(heard.mean(axis=0), other.mean[:-1], atol=1e-4)
+    np.testing.assert_allclose(heard.std(axis=0), other.spread[:-1], rtol=1e-3)
+    for name, x in (("own", own), ("its", its)):
+        soundfile.write(tmp_path / f"{name}.wav", 0.3 * x / np.abs(x).max(), RATE)
+    plain, varied = tmp_path / "plain.wav", tmp_path / "varied.wav"
+    resynthesise(model, tmp_path / "own.wav", plain)
+    resynthesise(model, tmp_path / "own.wav", varied, other=tmp_path / "its.wav")
+    assert np.abs(soundfile.read(plain)[0] - soundfile.read(varied)[0]).max() > 1e-3
+
+
+def test_the_way_from_one_sound_to_another_has_both_at_its_ends(run, tmp_path):
+    model, rng = zoo.load(run[0]), np.random.default_rng(0)
+    for name in ("one", "other"):
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * rng.normal(size=800), RATE)
+    ends = [tmp_path / f"{name}.wav" for name in ("one", "other")]
+    page = blended(model, *ends, tmp_path / "out", steps=3)
+    assert page.read_text().count("<audio") == 3
+    names = [f"01-{share}.wav" for share in ("0.00", "0.50", "1.00")]
+    first, middle, last = (soundfile.read(tmp_path / "out" / name)[0] for name in names)
+    for end, made in zip(ends, (first, last), strict=True):
+        alone = reconstructed(model, soundfile.read(end)[0][None].astype(np.float32))[0]
+        assert np.corrcoef(made, alone)[0, 1] > 0.95  # noise is another row's
+    assert min(np.abs(middle - first).max(), np.abs(middle - last).max()) > 1e-3
+    with pytest.raises(UsageError, match="1 steps"):
+        blended(model, *ends, tmp_path / "out", steps=1)
+
+
+def test_directions_are_ranked_by_what_they_explain():
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    z = rng.normal(size=(4000, 4)) * [3, 2, 1, 0] @ turn + 5
+    ranking = Ranking.of(np.array_split(z, 7))
+    np.testing.assert_allclose(ranking.shares, [9 / 14, 4 / 14, 1 / 14, 0], atol=0.02)
+    assert [ranking.kept(x) for x in (0.5, 0.9, 0.95, 1.0)] == [1, 2, 3, 4]
+    few = np.asarray(ranking.within(0.9)(z[None].astype(np.float32)))[0]
+    lost = ((few - z) ** 2).sum() / ((z - z.mean(axis=0)) ** 2).sum()
+    np.testing.assert_allclose(lost, 1 - ranking.shares[:2].sum(), rtol=1e-3)
+    with pytest.raises(UsageError, match="fidelity of 0"):
+        ranking.kept(0)
+
+
+def test_a_judge_names_what_it_has_heard():
+    rng = np.random.default_rng(0)
+
+    def note(label):
+        """A sine for a pipe, noise for a drum."""
+        x = np.sin(np.arange(16_000) * rng.uniform(0.1, 1))
+        x = x if label == "pipe" else rng.normal(size=16_000)
+        audio = (8000 * rng.uniform(0.1, 1) * x / np.abs(x).max()).astype(np.int16)
+        return types.SimpleNamespace(audio=audio, label=label)
+
+    labels = ["pipe", "drum"] * 20
+    judge = learn([note(label) for label in labels], 16_000, 16_000, steps=60)
+    fresh = np.stack([note(label).audio for label in labels[:8]])
+    assert judge.names(fresh).tolist() == labels[:8]
+    with pytest.raises(UsageError, match="nothing to tell apart"):
+        learn([note("pipe")], 16_000, 16_000)
 
 
 def test_it_is_evaluated_by_its_objectives_alone(run, monkeypatch, capsys):

@@ -9,7 +9,7 @@ import tyro
 from tyro.conf import Positional
 
 from zoo.cli_latent import classify, interpolate, mix, transfer, vary
-from zoo.cli_sound import reconstruct
+from zoo.cli_sound import blend, reconstruct
 from zoo.errors import exit_on_error
 
 Voice = Literal["soprano", "alto", "tenor", "bass"]
@@ -238,6 +238,7 @@ def main() -> None:
         "transfer": transfer,
         "classify": classify,
         "reconstruct": reconstruct,
+        "blend": blend,
         "evaluate": evaluate,
         "export": export,
         "data": data,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from zoo.core import Array, Params
+from zoo.core import Array, Key, Params
 from zoo.data.excerpts import beginnings
 from zoo.models import LatentClassifier
 from zoo.nn.hearing import heard
@@ -45,7 +45,9 @@ def features(mel: Mel, audio: Any) -> Array:
     return spectra.reshape(len(audio), PARTS, -1, mel.bands).mean(axis=2).reshape(len(audio), -1)
 
 
-def learn(excerpts: Sequence[Any], length: int, rate: int, seed: int = 0) -> Judge:
+def learn(
+    excerpts: Sequence[Any], length: int, rate: int, seed: int = 0, steps: int = STEPS
+) -> Judge:
     """A judge that has heard all excerpts, of `length` samples at `rate`, with their labels.
 
     Raises:
@@ -61,17 +63,19 @@ def learn(excerpts: Sequence[Any], length: int, rate: int, seed: int = 0) -> Jud
     middle, spread = x.mean(axis=0), x.std(axis=0) + 1e-3
     style = np.array([styles.index(label) for label in labels])
     every = {"latents": jnp.asarray((x - middle) / spread), "style": jnp.asarray(style)}
-    params = descended(classifier, every, jax.random.key(seed))
+    params = descended(classifier, every, jax.random.key(seed), steps)
     return Judge(classifier, params, middle, spread, mel)
 
 
-def descended(classifier: LatentClassifier, every: dict[str, Array], rng: jax.Array) -> Params:
-    """Its parameters after `STEPS` batches of these notes."""
-    rule = Adam(RATE, decay=DECAY).rule(STEPS)
+def descended(
+    classifier: LatentClassifier, every: dict[str, Array], rng: Key, steps: int
+) -> Params:
+    """Its parameters after so many batches of these notes."""
+    rule = Adam(RATE, decay=DECAY).rule(steps)
     params = classifier.init(rng, every)
     count = len(every["style"])
 
-    def step(now: tuple[Params, Any], key: jax.Array) -> tuple[tuple[Params, Any], None]:
+    def step(now: tuple[Params, Any], key: Key) -> tuple[tuple[Params, Any], None]:
         params, state = now
         rows = jax.random.randint(key, (BATCH,), 0, count)
         batch = {**jax.tree.map(lambda x: x[rows], every), "mask": jnp.ones((BATCH, 1), bool)}
@@ -79,5 +83,5 @@ def descended(classifier: LatentClassifier, every: dict[str, Array], rng: jax.Ar
         updates, state = rule.update(slope, state, params)
         return (optax.apply_updates(params, updates), state), None
 
-    keys = jax.random.split(rng, STEPS)
+    keys = jax.random.split(rng, steps)
     return jax.jit(lambda now: jax.lax.scan(step, now, keys)[0][0])((params, rule.init(params)))

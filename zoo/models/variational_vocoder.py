@@ -19,7 +19,7 @@ than a hush: crops of silence were all of it.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,8 @@ from zoo.nn.spectral import SIZES, apart
 from zoo.nn.stft import STFT
 from zoo.nn.variational import Gaussian, divergence
 from zoo.nn.waveform import Decoder, Encoder, loudness, noise
+
+Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents
 
 AUDIBLE = 1e-3  # of a spectrum, what is descended: 114 dB below a full sine in 2,048 samples
 
@@ -214,9 +216,9 @@ class VariationalVocoder:
         kl = jnp.zeros(len(x)) if self.mel else divergence(q).sum(axis=-1).mean(axis=1)
         return self.decode(params, z, two)[:, : x.shape[1]], kl
 
-    def reconstructed(self, params: Params, x: Array, rng: Key) -> Array:
+    def reconstructed(self, params: Params, x: Array, rng: Key, vary: Vary = lambda z: z) -> Array:
         """Signals [b, s] as they come back, by the means of their latents, as from `step`."""
-        return self.decode(params, self.encode(params, x).mean, rng)[:, : x.shape[1]]
+        return self.decode(params, vary(self.encode(params, x).mean), rng)[:, : x.shape[1]]
 
     def encode(self, params: Params, x: Array) -> Gaussian:
         """Latents [b, f, z] of signals [b, s], `frames(s)` of them; mel bands are certain."""
@@ -253,9 +255,12 @@ class VariationalVocoder:
         zeros = lambda name: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes[name])
         return {**start, **{name: zeros(name) for name in ("encoder", "decoder")}}
 
-    def step(self, params: Params, state: Tree, block: Array) -> tuple[Tree, Array]:
+    def step(
+        self, params: Params, state: Tree, block: Array, vary: Vary = lambda z: z
+    ) -> tuple[Tree, Array]:
         """The next samples [b, s] of signals, whole frames of latents, -> as many of what comes
-        back, `delay` samples late: the same in blocks of any size as of the whole by the means.
+        back of what `vary` makes of those, `delay` samples late: the same in blocks of any size as
+        of the whole by the means.
 
         Raises:
           UsageError: the model looks ahead, or has no encoder.
@@ -267,12 +272,13 @@ class VariationalVocoder:
         hops = jnp.concatenate([state["heard"], hops], axis=1)
         nets = {name: {"params": params[name], **state[name]} for name in ("encoder", "decoder")}
         q, encoder = self.encoder.apply(nets["encoder"], self.bank.apart(hops), **go)
-        white = self.white(state["rng"], q.mean, state["frame"])
-        bands, decoder = self.decoder.apply(nets["decoder"], q.mean, self.loud(q.mean), white, **go)
+        z = vary(q.mean)
+        white = self.white(state["rng"], z, state["frame"])
+        bands, decoder = self.decoder.apply(nets["decoder"], z, self.loud(z), white, **go)
         bands = jnp.concatenate([state["made"], bands], axis=1)
         y = self.bank.together(bands).reshape(block.shape)
         past = {"heard": hops[:, -self.bank.beyond :], "made": bands[:, -self.bank.beyond :]}
-        frame = state["frame"] + q.mean.shape[1]
+        frame = state["frame"] + z.shape[1]
         return {**state, **past, "frame": frame, "encoder": encoder, "decoder": decoder}, y
 
     def sample(self, params: Params, rng: Key, n: int, *, latents: Array | None = None) -> Array:
