@@ -4,14 +4,22 @@ import pathlib
 
 import nbclient
 import nbformat
+import numpy as np
 import pytest
+import soundfile
 
+TINY = "bands=4, factors=(2, 2), width=4, latent=3, dilations=(1,), scales=1, sizes=(32,)"
 COLAB = pathlib.Path(__file__).parents[1] / "colab"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("path", sorted(COLAB.glob("*.ipynb")), ids=lambda p: p.stem)
 def test_notebook_runs(path, tmp_path, monkeypatch, abc_folder):
+    bells = tmp_path / "bells"
+    bells.mkdir()
+    for i in range(6):
+        tone = 0.5 * np.sin(2 * np.pi * (50 + 20 * i) / 8000 * np.arange(8000))
+        soundfile.write(bells / f"{i}.wav", tone, 8000)
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
     notebook = nbformat.read(path, as_version=4)
     sources = [cell.source for cell in notebook.cells]
@@ -24,6 +32,11 @@ def test_notebook_runs(path, tmp_path, monkeypatch, abc_folder):
             )
             .replace('corpus="tunes"', f'corpus="folder:{abc_folder}", batch=8')
             .replace("width=256", "width=16")
+            .replace(
+                'corpus="soundfont_notes", length=4096, batch=32',
+                f'corpus="audio_folder:{bells}", hertz=8000, seconds=0.5, length=1024, batch=4',
+            )
+            .replace("factors=(4, 4), width=48, latent=128", TINY)
             .replace(
                 "latent=64, encoder=(128,), decoder=(128,)", "latent=4, encoder=(8,), decoder=(8,)"
             )

@@ -1,0 +1,153 @@
+"""How fast the vocoder and its signal processing are on this machine.
+
+    python experiments/benchmark_sound.py --peer torch --out speed.json
+
+Each round times a case and then the same work under PyTorch, so that whatever else the machine does
+falls on both; the ratio is taken within a round, and medians are reported. `decode` is of one
+signal of two seconds, `block` the next 2,048 samples through encoder and decoder, `train` a step of
+reconstruction; the others are of 16 signals of a second. All are float32.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+import os
+import pathlib
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from benchmark import seconds
+from rich.console import Console
+from rich.table import Table
+
+from zoo.experiment import launch
+from zoo.models import VariationalVocoder
+from zoo.results import provenance, write
+from zoo.train.optim import optimizers
+from zoo.train.step import init, make_step
+
+BLOCK = 2048  # samples
+FAMILIES = {
+    "": VariationalVocoder(),  # of RAVE v2's size, at 48 kHz
+    "small ": VariationalVocoder(factors=(4, 4, 4), width=32),
+    "notes ": VariationalVocoder(16_000, factors=(4, 4), width=48, latent=128),
+}
+SIGNALS = {"stft": 16, "mel": 16, "bank": 16, "bank back": 16, "decode": 1, "block": 1, "train": 8}
+
+
+def samples(name: str, family: VariationalVocoder) -> int:
+    """Of each signal of a case."""
+    whole = lambda length: -(-length // family.hop) * family.hop
+    if name == "block":
+        return whole(BLOCK)
+    return whole(2 * family.rate if name == "decode" else family.rate)
+
+
+def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], Any]:
+    """What is timed, compiled."""
+    params = jax.jit(lambda rng: family.init(rng, family.example(1)))(jax.random.key(0))
+    key, mel = jax.random.key(0), family.envelopes
+    if name == "train":
+        rules, batch = optimizers(family, optax.adam(1e-3)), {"audio": jnp.asarray(x)}
+        state = jax.jit(lambda rng: init(family, rules, rng, batch))(key)
+        step = jax.jit(make_step(family, rules), static_argnames="due", donate_argnums=0)
+        return Moving(lambda state: step(state, batch, due=("reconstruct",)), state)
+    if name == "block":
+        step = jax.jit(functools.partial(family.step, params), donate_argnums=0)
+        return Moving(lambda state: step(state, jnp.asarray(x)), family.begin(params, key, 1))
+    z = jnp.zeros((1, family.frames(x.shape[1]), family.latent))
+    runs: dict[str, tuple[Callable[..., Any], Any]] = {
+        "stft": (lambda x: jnp.abs(mel.stft(x)), x),
+        "mel": (mel, x),
+        "bank": (family.bank, x),
+        "bank back": (family.bank.inverse, family.bank(jnp.asarray(x))),
+        "decode": (lambda z: family.decode(params, z, key), z),
+    }
+    run, of = runs[name]
+    return functools.partial(jax.jit(run), jnp.asarray(of))
+
+
+class Moving:
+    """A step that goes on from where it was."""
+
+    def __init__(self, step: Callable[[Any], tuple[Any, Any]], state: Any) -> None:
+        self.step, self.state = step, state
+
+    def __call__(self) -> Any:
+        self.state, out = self.step(self.state)
+        return out
+
+
+def measure(name: str, of: str, peer: str | None, rounds: int) -> dict[str, Any]:
+    family, rng = FAMILIES[of], np.random.default_rng(0)
+    count = samples(name, family)
+    x = 0.1 * rng.normal(size=(SIGNALS[name], count)).astype(np.float32)
+    run = case(name, family, x)
+    other = importlib.import_module("peer_sound").peer(name, family, x) if peer else None
+    seconds(run)
+    if other:
+        other()
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(seconds(run))
+        theirs.append(seconds(other) if other else float("nan"))
+    middle = statistics.median(ours)
+    params = jax.eval_shape(family.init, jax.random.key(0), family.example(1))
+    sizes = {key: sum(w.size for w in jax.tree.leaves(net)) for key, net in params.items()}
+    ratios = map(float.__truediv__, theirs, ours)
+    return {
+        "seconds": middle,
+        "times_real": x.size / family.rate / middle,
+        "parameters": sum(sizes.values()),
+        "decoder_parameters": sizes["decoder"],
+        "peer_seconds": statistics.median(theirs) if other else None,
+        "peer_ratio": statistics.median(ratios) if other else None,
+    }
+
+
+def table(rows: dict[str, dict[str, Any]]) -> Table:
+    view = Table(title=f"{jax.devices()[0].device_kind}, {jax.device_count()} device(s)")
+    for heading in ("case", "time", "x real time", "parameters", "peer/ours"):
+        view.add_column(heading, justify="left" if heading == "case" else "right")
+    for name, row in rows.items():
+        ratio = f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-"
+        cells = f"{1e3 * row['seconds']:,.1f} ms", f"{row['times_real']:,.0f}"
+        view.add_row(name, *cells, f"{row['parameters']:,}", ratio)
+    return view
+
+
+def benchmark_sound(
+    cases: tuple[str, ...] = tuple(SIGNALS),
+    families: tuple[str, ...] = tuple(FAMILIES),
+    peer: Literal["torch"] | None = None,
+    out: pathlib.Path | None = None,
+    rounds: int = 15,
+) -> None:
+    """Time cases of families (all of them by default) and print a table.
+
+    Args:
+        cases: stft, mel, bank, "bank back", decode, block, train.
+        families: "" for the family as it comes, "small " and "notes " for lesser ones.
+        peer: also do the same with this library, in turns.
+        out: where to write the figures as JSON.
+        rounds: how many times each thing is timed.
+    """
+    began = time.perf_counter()
+    rows = {f"{of}{name}": measure(name, of, peer, rounds) for of in families for name in cases}
+    Console(width=120).print(table(rows))
+    if out is not None:
+        figures = provenance(time.perf_counter() - began)
+        if peer:
+            figures["versions"][peer] = importlib.metadata.version(peer)
+        figures["load"] = os.getloadavg()[0]
+        write(out, {"experiment": "benchmark_sound", "metrics": rows, "peer": peer, **figures})
+
+
+if __name__ == "__main__":
+    launch(benchmark_sound)

@@ -1,0 +1,193 @@
+"""The vocoder and its signal processing in PyTorch, to be timed against: the same work, by its own
+convolutions and transforms.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import torch
+from peer_descent import Step, descend
+from torch.nn import functional as F
+
+from zoo.models import VariationalVocoder
+from zoo.models.variational_vocoder import AUDIBLE
+from zoo.nn.pqmf import PQMF
+from zoo.nn.spectral import HUSH
+from zoo.nn.streams import SLOPE
+from zoo.nn.waveform import MIDDLE, NEAR, QUIET, SILENCE, SPREAD, SURE, cosines
+
+leaky = lambda x: F.leaky_relu(x, SLOPE)
+
+
+def spectrum(x: torch.Tensor, size: int, hop: int) -> torch.Tensor:
+    """Magnitudes [b, k, f] of signals [b, s]."""
+    window = torch.hann_window(size)
+    found = torch.stft(x, size, hop, window=window, pad_mode="constant", return_complex=True)
+    return found.abs()
+
+
+class Bank(torch.nn.Module):
+    """Convolutions by the filters of a PQMF."""
+
+    def __init__(self, bank: PQMF) -> None:
+        super().__init__()
+        bands, taps = bank.bands, 2 * bank.bands * bank.overlap
+        impulse = np.zeros((1, 2 * taps), np.float32)
+        impulse[0, taps - 1] = 1
+        found = np.asarray(bank(jnp.asarray(impulse)))[0]  # a band's filter, by its frames
+        self.bands, self.beyond = bands, bank.beyond
+        filters = torch.from_numpy(found[: 2 * bank.overlap].T.copy())
+        self.register_buffer("filters", filters.repeat_interleave(bands, 1)[:, None])
+
+    def apart(self, x: torch.Tensor) -> torch.Tensor:
+        """Signals [b, s] -> bands [b, k, t]. The weights are none of a bank's: the work is."""
+        x = F.pad(x[:, None], (self.beyond * self.bands, 0))
+        return F.conv1d(x, self.filters, stride=self.bands)
+
+    def together(self, y: torch.Tensor) -> torch.Tensor:
+        return F.conv_transpose1d(y, self.filters, stride=self.bands)[:, 0]
+
+
+class Conv(torch.nn.Module):
+    """A causal convolution of [b, c, f]; in blocks it keeps what was before."""
+
+    def __init__(self, inner: int, outer: int, size: int, stride: int = 1, dilation: int = 1):
+        super().__init__()
+        self.conv = torch.nn.Conv1d(inner, outer, size, stride, dilation=dilation)
+        self.beyond = (size - 1) * dilation + 1 - stride
+        self.past: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.past is None:
+            return self.conv(F.pad(x, (self.beyond, 0)))
+        x = torch.cat([self.past, x], dim=2)
+        self.past = x[:, :, x.shape[2] - self.beyond :]
+        return self.conv(x)
+
+
+class Residual(torch.nn.Module):
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.conv, self.mix = Conv(width, width, 3, dilation=dilation), Conv(width, width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.mix(leaky(self.conv(leaky(x))))
+
+
+class Vocoder(torch.nn.Module):
+    """Encoder and decoder of a causal VariationalVocoder."""
+
+    def __init__(self, family: VariationalVocoder) -> None:
+        super().__init__()
+        self.family, self.bank = family, Bank(family.bank)
+        width, bands, factors = family.width, family.bands, family.factors
+        down: list[torch.nn.Module] = [Conv(bands, width, 7)]
+        for i, factor in enumerate(factors):
+            down += [Residual(width << i, dilation) for dilation in NEAR]
+            down += [torch.nn.LeakyReLU(SLOPE)]
+            down += [Conv(width << i, width << (i + 1), 2 * factor, factor)]
+        self.down = torch.nn.Sequential(*down)
+        top, self.hop = width << len(factors), math.prod(factors)
+        self.last = Conv(top + 1, 2 * family.latent - 1, 3)
+        kept = torch.from_numpy(np.array(cosines(self.hop * bands, family.latent - 1, bands)))
+        self.into, self.out = torch.nn.Parameter(kept.T), torch.nn.Parameter(kept.clone())
+        self.first = Conv(family.latent, top, 3)
+        self.ups = torch.nn.ModuleList()
+        for i, factor in reversed([*enumerate(factors)]):
+            finer = Conv(width << (i + 1), factor * (width << i), 2)
+            stack = [Residual(width << i, dilation) for dilation in family.dilations]
+            self.ups.append(torch.nn.ModuleList([finer, torch.nn.Sequential(*stack)]))
+        self.heads = Conv(width, 2 * bands + 1, 7)
+
+    def encode(self, bands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Bands [b, k, t] -> means and log deviations [b, z, f]."""
+        n, k, t = bands.shape
+        frames = bands.view(n, k, t // self.hop, self.hop)
+        loud = (frames**2).mean((1, 3), keepdim=True).add(SILENCE**2).sqrt()
+        frames, told = frames / loud, (loud[:, 0, :, 0].log()[:, None] - MIDDLE) / SPREAD
+        x = torch.cat([self.down(frames.reshape(n, k, t)), told], dim=1)
+        mean, log_std = self.last(leaky(x)).split([self.family.latent - 1, self.family.latent], 1)
+        whole = frames.permute(0, 3, 1, 2).reshape(n, -1, t // self.hop)
+        mean = mean + torch.einsum("zs,nsf->nzf", self.into, whole)
+        return torch.cat([mean, told], dim=1), log_std + SURE
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        """Latents [b, z, f] -> bands [b, k, t]."""
+        n, _, f = z.shape
+        x = self.first(z)
+        for finer, residuals in self.ups:
+            x = finer(leaky(x))
+            width = residuals[0].mix.conv.in_channels
+            x = x.view(n, -1, width, x.shape[2]).permute(0, 2, 3, 1).reshape(n, width, -1)
+            x = residuals(x)
+        bands = self.family.bands
+        wave, hiss, swell = self.heads(leaky(x)).split([bands, bands, 1], 1)
+        straight = torch.einsum("sz,nzf->nsf", self.out, z[:, :-1])
+        wave = wave + straight.view(n, self.hop, bands, f).permute(0, 2, 3, 1).reshape(wave.shape)
+        white = torch.rand_like(wave) * 2 - 1
+        loud = (z[:, -1:] * SPREAD + MIDDLE).exp().repeat_interleave(self.hop, 2)
+        return (2 * wave * swell.sigmoid() + white * (hiss + QUIET).sigmoid()) * loud
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Signals [b, s] as they come back, and nats a frame."""
+        count = self.family.frames(x.shape[1])
+        bands = self.bank.apart(F.pad(x, (0, count * self.family.hop - x.shape[1])))
+        mean, log_std = self.encode(bands)
+        z = mean + log_std.exp() * torch.randn_like(mean)
+        kl = (0.5 * (mean**2 + torch.expm1(2 * log_std)) - log_std).sum(1).mean()
+        return self.bank.together(self.decode(z))[:, : x.shape[1]], kl
+
+    def listen(self) -> None:
+        """From here on in blocks."""
+        for conv in self.modules():
+            if isinstance(conv, Conv):
+                conv.past = torch.zeros(1, conv.conv.in_channels, conv.beyond)
+
+
+def training(family: VariationalVocoder, x: np.ndarray) -> Step:
+    """One step of reconstruction of signals [b, s]."""
+    net, x = Vocoder(family), torch.from_numpy(x)
+    mel = torch.from_numpy(np.array(family.envelopes.filters))
+    stft = family.envelopes.stft
+    heard = lambda x: (mel.T @ spectrum(x, stft.size, stft.hop) + 1e-5).log()
+
+    def loss() -> torch.Tensor:
+        y, kl = net(x)
+        total = family.beta * kl + family.envelope * (heard(x) - heard(y)).abs().mean()
+        off = ((x - y) ** 2).mean(1) / ((x**2).mean(1) + 1e-8)
+        total = total + family.wave * (off + 1e-8).sqrt().mean()
+        for size in family.sizes:
+            one, other = (spectrum(z, size, size // 4) for z in (x, y))
+            square = lambda z: (z**2).mean((1, 2))
+            hush = HUSH**2 * size * 3 / 8
+            total = total + (square(one - other) / square(one).clamp(min=hush)).sqrt().mean()
+            total = total + ((one + AUDIBLE).log() - (other + AUDIBLE).log()).abs().mean()
+        return total
+
+    return descend(net.parameters(), loss)
+
+
+def peer(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], Any]:
+    """What the case of that name is under PyTorch, on signals [b, s]."""
+    if name == "train":
+        return training(family, x)
+    still, net = torch.inference_mode(), Vocoder(family).eval()
+    signals = torch.from_numpy(x)
+    bands = net.bank.apart(signals[:, : signals.shape[1] // family.hop * family.hop])
+    mel = torch.from_numpy(np.array(family.envelopes.filters)).T
+    stft = family.envelopes.stft
+    z = torch.randn(1, family.latent, bands.shape[2] // net.hop)
+    if name == "block":
+        net.listen()
+    runs = {
+        "stft": lambda: spectrum(signals, stft.size, stft.hop),
+        "mel": lambda: mel @ spectrum(signals, stft.size, stft.hop),
+        "bank": lambda: net.bank.apart(signals),
+        "bank back": lambda: net.bank.together(bands),
+        "decode": lambda: net.bank.together(net.decode(z)),
+        "block": lambda: net.bank.together(net.decode(net.encode(bands)[0])),
+    }
+    return still(runs[name])
