@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmark import COLUMNS
 from cells import markdown, result, spread
 from game_tables import accompanied, knowing, modes, oracle, pairings, rolls, rows
+from sound_tables import heard, sound_speed, sounds
 
 from zoo.results import RESULTS
 
@@ -211,11 +212,13 @@ TABLES = {
     "rolls": rolls,
     "rows": rows,
     "pairings": pairings,
+    "sounds": sounds,
+    "sound speed": sound_speed,
     "speed": speed,
 }
 FIGURES = {"minutes of music": music, "machine": machine, "framewise": framewise}
 FIGURES |= {"elsewhere": elsewhere, "recall": recall}
-FIGURES |= {"modes": modes, "knowing": knowing, "accompanied": accompanied}
+FIGURES |= {"heard": heard, "modes": modes, "knowing": knowing, "accompanied": accompanied}
 for _figure in ("cost", "cost_best"):
     FIGURES[f"between styles {_figure}"] = functools.partial(between, f"between_{_figure}")
 

@@ -31,6 +31,7 @@ def vocoder_notes(
     adam: Adam = Adam(rate=5e-4, last=0.01),
     options: Options = Options(save_every=1000, ema=0.999),
     measured: int = 320,
+    judged: int = 3000,
     music: str = "rendered:chorales",
     samples: int = 12,
 ) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def vocoder_notes(
         adam: the update rule.
         options: how the run is run.
         measured: excerpts of the test split that are measured.
+        judged: batches from which the judge of instruments learns.
         music: a dataset of sound that is measured besides, never trained on; "" for none.
         samples: of those trained on, held-out ones to listen to.
     """
@@ -58,7 +60,7 @@ def vocoder_notes(
     of = sounds(audio.corpus, audio.hertz, audio.seconds)
 
     def finish(model: Trained, _: Any) -> dict[str, float]:
-        judge = learn(open_split(of, "train"), of.length, of.rate)
+        judge = learn(open_split(of, "train"), of.length, of.rate, steps=judged)
         found = figures(model, open_split(of, "test"), measured, judge=judge)
         if music:
             played = open_split(sounds(music, audio.hertz, audio.seconds), "test")

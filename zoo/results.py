@@ -42,11 +42,13 @@ def provenance(seconds: float) -> dict[str, Any]:
 
 def curve(lines: Iterable[str]) -> dict[int, float]:
     """step -> what a run is followed by, from the lines of a `metrics.jsonl`: its validation loss,
-    or, of a game, by how much more real held-out music looks to the critic than its generator's."""
+    or what it costs to give back what is held out, or, of a game alone, by how much more real
+    held-out music looks to the critic than its generator's."""
     points = [json.loads(line) for line in lines]
     names = {name for point in points for name in point}
     gaps = sorted(name for name in names if name.startswith("valid_") and name.endswith("_gap"))
-    followed = "valid" if "valid" in names or not gaps else gaps[0]
+    whole = [name for name in ("valid", "valid_reconstruct_loss") if name in names]
+    followed = [*whole, *gaps, "valid"][0]
     return {point["step"]: point[followed] for point in points if followed in point}
 
 
