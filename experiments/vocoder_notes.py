@@ -10,7 +10,7 @@ from zoo.data.sound import open_split, sounds
 from zoo.experiment import launch
 from zoo.instruments import learn
 from zoo.models import VariationalVocoder
-from zoo.sound_figures import figures
+from zoo.sound_figures import figures, ranked
 from zoo.sounding import Audio, sounding
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
@@ -60,8 +60,9 @@ def vocoder_notes(
     of = sounds(audio.corpus, audio.hertz, audio.seconds)
 
     def finish(model: Trained, _: Any) -> dict[str, float]:
-        judge = learn(open_split(of, "train"), of.length, of.rate, steps=judged)
-        found = figures(model, open_split(of, "test"), measured, judge=judge)
+        train, test = open_split(of, "train"), open_split(of, "test")
+        judge = learn(train, of.length, of.rate, steps=judged)
+        found = figures(model, test, measured, judge=judge) | ranked(model, train, test, measured)
         if music:
             played = open_split(sounds(music, audio.hertz, audio.seconds), "test")
             every = figures(model, played, measured)

@@ -16,6 +16,7 @@ from zoo.errors import UsageError
 from zoo.listen.sounds import Sound, sounds
 from zoo.models.variational_vocoder import Vary
 from zoo.sampling import demand
+from zoo.sounding import reconstructed
 from zoo.timbre import Statistics, between, like
 from zoo.trained import Trained
 
@@ -111,10 +112,7 @@ def whole(
     model: Trained, heard: Iterable[np.ndarray], seed: int, vary: Vary
 ) -> Iterator[np.ndarray]:
     """All at once, for a model that looks ahead."""
-    family: Any = model.family
-    back = jax.jit(partial(family.reconstructed, vary=vary))
-    x = np.concatenate([*heard])[None]
-    yield np.asarray(back(jax.device_get(model.params), x, jax.random.key(seed)))[0]
+    yield reconstructed(model, np.concatenate([*heard])[None], seed, vary)[0]
 
 
 def streamed(

@@ -18,10 +18,12 @@ from zoo.instruments import Judge
 from zoo.nn.mel import Mel
 from zoo.nn.spectral import distance
 from zoo.sounding import reconstructed
+from zoo.timbre import Ranking, latents
 from zoo.trained import Trained
 
 BATCH = 16
 STEPS = 60  # of Griffin & Lim
+FIDELITIES = (0.95, 0.99)
 NEAR = 50  # cents by which a note may be off its name, to count as one that has a pitch
 LOUD = 0.1  # of its loudest frame: where a pitch is sought
 
@@ -52,6 +54,29 @@ def figures(
                 tell(tag, one.label, {"named": float(name == one.label)})
     middle = lambda name: np.median if "cents" in name else np.mean
     return {name: float(middle(name)(values)) for name, values in sorted(found.items())}
+
+
+def ranked(
+    model: Trained, excerpts: Sequence[Any], test: Sequence[Any], many: int, seed: int = 0
+) -> dict[str, float]:
+    """How many directions of latents explain so much of the variance over `many` excerpts, and the
+    distance of spectra of as many others when they are all that is left."""
+    codec: Any = model.codec
+    some = lambda of, i: codec.decode(of[int(i)].audio)
+    spaced = lambda of: np.linspace(0, len(of) - 1, min(many, len(of))).astype(int)
+    ranking = Ranking.of(
+        np.asarray(latents(model, some(excerpts, i)[None]))[0] for i in spaced(excerpts)
+    )
+    found: dict[str, float] = {}
+    for fidelity in FIDELITIES:
+        vary = ranking.within(fidelity)
+        off = [
+            measured(x, reconstructed(model, x, seed, vary), codec.rate)["distance"][0]
+            for x in (some(test, i)[None] for i in spaced(test))
+        ]
+        found[f"directions_{fidelity}"] = float(ranking.kept(fidelity))
+        found[f"directions_{fidelity}_distance"] = float(np.mean(off))
+    return found
 
 
 def taken(

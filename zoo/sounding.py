@@ -19,6 +19,7 @@ from zoo.data.sound import open_split, sounds
 from zoo.errors import UsageError
 from zoo.listen.sounds import Sound
 from zoo.listen.sounds import sounds as gallery
+from zoo.models.variational_vocoder import Vary
 from zoo.running import Finish, Rules, Task, connected, run
 from zoo.train import loop
 from zoo.train.optim import Adam
@@ -99,16 +100,20 @@ def beside(
     gallery(every, folder, cast(Any, model.codec).rate, title=title)
 
 
-def reconstructed(model: Trained, audio: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Signals float32 [b, s] as the model gives them back, by the means of their latents."""
-    back, params = compiled(cast(Any, model.family)), jax.device_get(model.params)
+def reconstructed(
+    model: Trained, audio: np.ndarray, seed: int = 0, vary: Vary | None = None
+) -> np.ndarray:
+    """Signals float32 [b, s] as the model gives them back, by the means of their latents or what
+    `vary` makes of those."""
+    back, params = compiled(cast(Any, model.family), vary), jax.device_get(model.params)
     return np.asarray(back(params, audio, jax.random.key(seed)))
 
 
-@functools.cache
-def compiled(family: Any) -> Callable[..., jax.Array]:
+@functools.lru_cache(maxsize=8)
+def compiled(family: Any, vary: Vary | None) -> Callable[..., jax.Array]:
     """Its way there and back, which is asked for a batch at a time."""
-    return jax.jit(family.reconstructed)
+    varied = {"vary": vary} if vary else {}
+    return jax.jit(functools.partial(family.reconstructed, **varied))
 
 
 def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterator[Batch]:

@@ -5,8 +5,9 @@ style, eq. 5); the way from one to another; and the few directions that explain 
 & Esling 2021, RAVE, section 3.2). Axes: b sound, s sample, f frame, z latent.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -66,8 +67,13 @@ def between(
 
 def latents(model: Trained, audio: np.ndarray) -> Array:
     """The means [b, f, z] of signals [b, s]."""
-    family: Any = model.family
-    return jax.jit(family.encode)(jax.device_get(model.params), audio).mean
+    return encoding(cast(Any, model.family))(jax.device_get(model.params), audio).mean
+
+
+@functools.lru_cache(maxsize=8)
+def encoding(family: Any) -> Callable[..., Any]:
+    """Its encoder, which is asked for a sound at a time."""
+    return jax.jit(family.encode)
 
 
 class Ranking(NamedTuple):
