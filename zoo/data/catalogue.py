@@ -100,7 +100,7 @@ class Catalogued(Cutting):
         """Of an example those in which there is something to hear, int16 [s] each."""
         x = np.asarray(example["audio"])
         x = x / 32768 if np.issubdtype(x.dtype, np.integer) else x
-        x = x.astype(np.float32).reshape(len(x), -1).mean(axis=1)
+        x = np.nan_to_num(x.astype(np.float32)).reshape(len(x), -1).mean(axis=1)
         theirs = getattr(self.builder.info.features["audio"], "sample_rate", None) or RATE
         x = quantised(soxr.resample(x, theirs, self.rate) if theirs != self.rate else x)
         parts = [x[i : i + self.length] for i in range(0, len(x), self.length)]
