@@ -28,6 +28,7 @@ from rich.table import Table
 
 from zoo.experiment import launch
 from zoo.models import VariationalVocoder
+from zoo.nn.stft import magnitude
 from zoo.results import provenance, write
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
@@ -63,7 +64,7 @@ def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], A
         return Moving(lambda state: step(state, jnp.asarray(x)), family.begin(params, key, 1))
     z = jnp.zeros((1, family.frames(x.shape[1]), family.latent))
     runs: dict[str, tuple[Callable[..., Any], Any]] = {
-        "stft": (lambda x: jnp.abs(mel.stft(x)), x),
+        "stft": (lambda x: magnitude(mel.stft(x)), x),
         "mel": (mel, x),
         "bank": (family.bank, x),
         "bank back": (family.bank.inverse, family.bank(jnp.asarray(x))),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.nn.stft import STFT, frames, overlap_add
+from zoo.nn.stft import STFT, frames, magnitude, overlap_add
 
 
 def noise(*shape, seed=0):
@@ -55,3 +55,10 @@ def test_a_gradient_is_the_difference():
 def test_hops_that_leave_samples_out_are_refused():
     with pytest.raises(UsageError, match="512 samples are to be 400 apart"):
         STFT(512, 400)
+
+
+def test_magnitudes_have_a_slope_where_there_is_nothing():
+    y = jnp.array([3 + 4j, -1e-3j, 0], jnp.complex64)
+    np.testing.assert_allclose(magnitude(y), np.abs(y), rtol=1e-6, atol=2e-10)
+    slope = jax.grad(lambda x: magnitude(x * y).sum())(jnp.zeros(()))
+    assert np.isfinite(slope)

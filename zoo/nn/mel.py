@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.core import Array, Key
 from zoo.errors import UsageError
-from zoo.nn.stft import STFT
+from zoo.nn.stft import STFT, magnitude
 
 FLOOR = 1e-5  # of what logarithms are taken of
 STEP = 27 / np.log(6.4)  # of Slaney's scale: mels above 1,000 Hz for a ratio of e
@@ -83,7 +83,7 @@ class Mel:
 
     def __call__(self, x: Array) -> Array:
         """Signals [.., s] -> mel spectra [.., f, m]."""
-        return jnp.abs(self.stft(x)) @ self.filters
+        return magnitude(self.stft(x)) @ self.filters
 
     def log(self, x: Array) -> Array:
         """The same, their natural logarithms, nothing below `FLOOR`."""

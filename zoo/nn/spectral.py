@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.core import Array
 from zoo.nn.mel import Mel
-from zoo.nn.stft import STFT, db, like
+from zoo.nn.stft import STFT, db, like, magnitude
 
 SIZES = (2048, 1024, 512, 256, 128)
 LEAST = 10**-3.5  # added before a logarithm is taken; 1e-7 of a power is what Yamamoto has
@@ -26,7 +26,7 @@ def distance(x: Array, y: Array, sizes: Sequence[int] = SIZES, least: float = LE
     total = jnp.zeros(x.shape[:-1])
     for size in sizes:
         stft = STFT(size, size // 4)
-        one, other = jnp.abs(stft(x)), jnp.abs(stft(y))
+        one, other = magnitude(stft(x)), magnitude(stft(y))
         square = lambda z: (z**2).mean(axis=(-2, -1))
         hush = HUSH**2 * size * 3 / 8  # what a Hann window makes of such noise
         total += jnp.sqrt((square(one - other) + FAINT**2) / jnp.maximum(square(one), hush))

@@ -93,6 +93,12 @@ class STFT:
         return np.arange(1 + self.size // 2) * rate / self.size
 
 
+def magnitude(y: Array) -> Array:
+    """|y| of complex numbers, 1e-10 at the least, so that it has a slope at 0; `abs`, which takes
+    care of what would overflow, takes a CPU half as long again as the transform."""
+    return jnp.sqrt(y.real**2 + y.imag**2 + 1e-20)
+
+
 def db(x: Array) -> Array:
     """Powers in decibels, nothing below -100."""
     return 10 * jnp.log10(jnp.maximum(x, 1e-10))
