@@ -281,13 +281,19 @@ def benchmark(
     rows = [measure(name, known[name], peer, rounds) for name in chosen]
     Console(width=120).print(table(rows))
     if out is not None:
-        figures = provenance(time.perf_counter() - began)
-        if peer:
-            figures["versions"][peer] = importlib.metadata.version(peer)
-        # a busy machine slows a peer's spinning threads most
-        figures["load"] = os.getloadavg()[0]
-        metrics = {row["name"]: row for row in rows}
-        write(out, {"experiment": "benchmark", "metrics": metrics, "peer": peer, **figures})
+        record(out, "benchmark", {row["name"]: row for row in rows}, peer, began)
+
+
+def record(
+    out: pathlib.Path, name: str, metrics: dict[str, Any], peer: str | None, began: float
+) -> None:
+    """Writes what was measured, beside a peer or alone, and on what."""
+    figures = provenance(time.perf_counter() - began)
+    if peer:
+        figures["versions"][peer] = importlib.metadata.version(peer)
+    # a busy machine slows a peer's spinning threads most
+    figures["load"] = os.getloadavg()[0]
+    write(out, {"experiment": name, "metrics": metrics, "peer": peer, **figures})
 
 
 if __name__ == "__main__":

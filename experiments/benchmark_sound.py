@@ -10,8 +10,6 @@ reconstruction; the others are of 16 signals of a second. All are float32.
 
 import functools
 import importlib
-import importlib.metadata
-import os
 import pathlib
 import statistics
 import time
@@ -22,14 +20,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from benchmark import seconds
+from benchmark import record, seconds
 from rich.console import Console
 from rich.table import Table
 
 from zoo.experiment import launch
 from zoo.models import VariationalVocoder
 from zoo.nn.stft import magnitude
-from zoo.results import provenance, write
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
@@ -60,15 +57,16 @@ def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], A
         step = jax.jit(make_step(family, rules), static_argnames="due", donate_argnums=0)
         return Moving(lambda state: step(state, batch, due=("reconstruct",)), state)
     if name == "block":
-        step = jax.jit(functools.partial(family.step, params), donate_argnums=0)
-        return Moving(lambda state: step(state, jnp.asarray(x)), family.begin(params, key, 1))
-    z = jnp.zeros((1, family.frames(x.shape[1]), family.latent))
+        step, block = jax.jit(family.step, donate_argnums=1), jnp.asarray(x)
+        return Moving(lambda state: step(params, state, block), family.begin(params, key, 1))
+    if name == "decode":
+        z = jnp.zeros((1, family.frames(x.shape[1]), family.latent))
+        return functools.partial(jax.jit(family.decode), params, z, key)
     runs: dict[str, tuple[Callable[..., Any], Any]] = {
         "stft": (lambda x: magnitude(mel.stft(x)), x),
         "mel": (mel, x),
         "bank": (family.bank, x),
         "bank back": (family.bank.inverse, family.bank(jnp.asarray(x))),
-        "decode": (lambda z: family.decode(params, z, key), z),
     }
     run, of = runs[name]
     return functools.partial(jax.jit(run), jnp.asarray(of))
@@ -143,11 +141,7 @@ def benchmark_sound(
     rows = {f"{of}{name}": measure(name, of, peer, rounds) for of in families for name in cases}
     Console(width=120).print(table(rows))
     if out is not None:
-        figures = provenance(time.perf_counter() - began)
-        if peer:
-            figures["versions"][peer] = importlib.metadata.version(peer)
-        figures["load"] = os.getloadavg()[0]
-        write(out, {"experiment": "benchmark_sound", "metrics": rows, "peer": peer, **figures})
+        record(out, "benchmark_sound", rows, peer, began)
 
 
 if __name__ == "__main__":

@@ -188,6 +188,6 @@ def peer(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], A
         "bank": lambda: net.bank.apart(signals),
         "bank back": lambda: net.bank.together(bands),
         "decode": lambda: net.bank.together(net.decode(z)),
-        "block": lambda: net.bank.together(net.decode(net.encode(bands)[0])),
+        "block": lambda: net.bank.together(net.decode(net.encode(net.bank.apart(signals))[0])),
     }
     return still(runs[name])

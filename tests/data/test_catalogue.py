@@ -1,5 +1,7 @@
 """A dataset of TFDS in NSynth's schema, and one that has labels only, become excerpts of ours."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -55,7 +57,7 @@ def nsynth(tmp_path):
 
 
 def test_notes_of_nsynth_keep_what_is_told_of_them(nsynth, tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "fetched", lambda name: nsynth)
+    monkeypatch.setattr(catalogue, "fetched", lambda *of: nsynth)
     of = sounds("tfds:nsynth", 8000)
     report = build(of, tmp_path / "data")
     assert report.splits == {"train": 4, "validation": 2, "test": 2}
@@ -82,7 +84,7 @@ def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeyp
     }
     songs = [{"audio": (tone(50 + i, 2.5) * 32767).astype("i8"), "genre": i % 2} for i in range(9)]
     theirs = written(tmp_path, features, {"train": songs})
-    monkeypatch.setattr(catalogue, "fetched", lambda name: theirs)
+    monkeypatch.setattr(catalogue, "fetched", lambda *of: theirs)
     of = sounds("tfds:gtzan", RATE, 1.0)
     report = build(of, tmp_path / "data")
     assert report.styles == {"blues": 15, "metal": 12}
@@ -97,6 +99,6 @@ def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeyp
 
 
 def test_without_tensorflow_it_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(catalogue.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ZooError, match=r"tfds-catalog.*\$ZOO_DATA"):
         sounds("tfds:nsynth").builder  # noqa: B018

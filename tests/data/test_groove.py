@@ -103,7 +103,7 @@ def test_without_tensorflow_it_says_what_to_do(tmp_path, monkeypatch):
         importlib.util, "find_spec", lambda name: None if name == "tensorflow" else find(name)
     )
     with pytest.raises(ZooError, match=r"pip install 'music-zoo\[tfds-catalog\]', or unpack"):
-        groove.fetched(tmp_path)
+        groove.files(tmp_path)
 
 
 def test_a_given_split_is_kept_and_variants_follow_it():

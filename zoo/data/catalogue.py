@@ -5,10 +5,7 @@ Each recording is read twice, first to know what is in it. What NSynth tells of 
 of others their label.
 """
 
-import contextlib
 import dataclasses
-import importlib.util
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -20,16 +17,17 @@ import soxr
 import tensorflow_datasets as tfds
 
 from zoo.data.cutting import Cutting
+from zoo.data.fetching import fetched
 from zoo.data.fingerprint import SPLITS, placed
 from zoo.data.recordings import quantised
 from zoo.data.refusal import Refused
 from zoo.data.report import Report
 from zoo.data.soundfont_notes import known
 from zoo.data.stage import Progress
-from zoo.errors import ZooError
 
 THEIRS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
 RATE = 16_000  # of a dataset that does not say: NSynth's
+INSTEAD = "build it where that is, and read it from the same $ZOO_DATA anywhere"
 Example = Mapping[str, Any]
 
 
@@ -45,7 +43,7 @@ class Catalogued(Cutting):
 
     @cached_property
     def builder(self) -> Any:
-        return fetched(self.name)
+        return fetched(self.name, self.name, INSTEAD)
 
     @property
     def licence(self) -> str:
@@ -138,25 +136,3 @@ class Shard:
                 texts = {"id": name, "label": of.label(example), "source": of.name}
                 sound = {"rate": of.rate, "audio": part.astype("<i2").tobytes()}
                 yield name, {**texts, "licence": of.licence, **sound, **told}
-
-
-def fetched(name: str) -> Any:
-    """TFDS's builder of a dataset, which it has built.
-
-    Raises ZooError where that takes TensorFlow and there is none, or it cannot be fetched.
-    """
-    if importlib.util.find_spec("tensorflow") is None:
-        raise ZooError(
-            f"TFDS needs TensorFlow to decode {name}: pip install 'music-zoo[tfds-catalog]', build "
-            "it there, and read it from the same $ZOO_DATA anywhere."
-        )
-    builder = tfds.builder(name, file_format="array_record")
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare()
-    except Exception as error:  # of many kinds: of the network, of the archive, of the disk
-        raise ZooError(
-            f"TFDS could not fetch {name} ({str(error) or type(error).__name__}): try again, or "
-            "set TFDS_DATA_DIR to where it is built."
-        ) from error
-    return builder

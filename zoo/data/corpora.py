@@ -258,7 +258,7 @@ def drums() -> list[Source]:
     """The Groove MIDI Dataset: 13.6 hours of ten drummers, in its own splits."""
     from zoo.data.records import data_root
 
-    (found,) = _folder(groove.fetched(data_root()))
+    (found,) = _folder(groove.files(data_root()))
     return [replace(found, citation=groove.CITATION, licence=groove.LICENCE)]
 
 

@@ -5,18 +5,15 @@ belongs to. Where it was unpacked, `folder:` reads it so. The corpus `groove` ha
 which takes TensorFlow once, and lays the same files out.
 """
 
-import contextlib
 import csv
-import importlib.util
-import io
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.data.fetching import fetched
 from zoo.data.fingerprint import SPLITS
-from zoo.errors import ZooError
 
 INFO = "info.csv"
 COLUMNS = ("midi_filename", "style", "split")
@@ -25,6 +22,7 @@ CITATION = (
     "Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman: Learning to Groove with "
     "Inverse Sequence Transformations (ICML 2019); the Groove MIDI Dataset, Google LLC."
 )
+INSTEAD = "unpack groove-v1.0.0-midionly.zip yourself and give folder:/PATH/TO/groove"
 LICENCE = "Creative Commons Attribution 4.0 International."
 
 
@@ -44,7 +42,7 @@ def table(folder: Path) -> dict[str, tuple[str, str]]:
     }
 
 
-def fetched(root: Path) -> Path:
+def files(root: Path) -> Path:
     """The folder below `root` where the files lie; TFDS fetches them where they do not yet.
 
     Raises ZooError where that takes TensorFlow and there is none, or it cannot be fetched.
@@ -57,22 +55,7 @@ def fetched(root: Path) -> Path:
 
 def _examples(data_dir: Path) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
     """Split, example and features of all that TFDS has of it."""
-    if importlib.util.find_spec("tensorflow") is None:
-        raise ZooError(
-            "TFDS needs TensorFlow to fetch groove: pip install 'music-zoo[tfds-catalog]', or "
-            "unpack groove-v1.0.0-midionly.zip yourself and give folder:/PATH/TO/groove."
-        )
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder(BUILDER, data_dir=data_dir, file_format="array_record")
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare()
-    except Exception as error:  # of many kinds: of the network, of the archive, of the disk
-        raise ZooError(
-            f"TFDS could not fetch groove ({str(error) or type(error).__name__}): try again, or "
-            "unpack groove-v1.0.0-midionly.zip yourself and give folder:/PATH/TO/groove."
-        ) from error
+    builder = fetched(BUILDER, "groove", INSTEAD, data_dir)
     for split in builder.info.splits:
         for example in builder.as_data_source(split):
             yield split, example, builder.info.features
