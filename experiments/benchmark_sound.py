@@ -34,7 +34,7 @@ BLOCK = 2048  # samples
 FAMILIES = {
     "": VariationalVocoder(),  # of RAVE v2's size, at 48 kHz
     "small ": VariationalVocoder(factors=(4, 4, 4), width=32),
-    "notes ": VariationalVocoder(16_000, factors=(4, 4), width=48, latent=128),
+    "notes ": VariationalVocoder(16_000, factors=(4, 4), width=48, latent=192),
 }
 SIGNALS = {"stft": 16, "mel": 16, "bank": 16, "bank back": 16, "decode": 1, "block": 1, "train": 8}
 

@@ -91,9 +91,10 @@ class Vocoder(torch.nn.Module):
             down += [Conv(width << i, width << (i + 1), 2 * factor, factor)]
         self.down = torch.nn.Sequential(*down)
         top, self.hop = width << len(factors), math.prod(factors)
-        self.last = Conv(top + 1, 2 * family.latent - 1, 3)
-        kept = torch.from_numpy(np.array(cosines(self.hop * bands, family.latent - 1, bands)))
-        self.into, self.out = torch.nn.Parameter(kept.T), torch.nn.Parameter(kept.clone())
+        self.rest = family.latent - bands
+        self.last = Conv(top + bands, self.rest + family.latent, 3)
+        kept = torch.from_numpy(np.array(cosines(self.hop * bands, self.rest, bands)))
+        self.register_buffer("kept", kept)
         self.first = Conv(family.latent, top, 3)
         self.ups = torch.nn.ModuleList()
         for i, factor in reversed([*enumerate(factors)]):
@@ -106,12 +107,12 @@ class Vocoder(torch.nn.Module):
         """Bands [b, k, t] -> means and log deviations [b, z, f]."""
         n, k, t = bands.shape
         frames = bands.view(n, k, t // self.hop, self.hop)
-        loud = (frames**2).mean((1, 3), keepdim=True).add(SILENCE**2).sqrt()
-        frames, told = frames / loud, (loud[:, 0, :, 0].log()[:, None] - MIDDLE) / SPREAD
+        loud = (frames**2).mean(3, keepdim=True).add(SILENCE**2).sqrt()
+        frames, told = frames / loud, (loud[..., 0].log() - MIDDLE) / SPREAD
         x = torch.cat([self.down(frames.reshape(n, k, t)), told], dim=1)
-        mean, log_std = self.last(leaky(x)).split([self.family.latent - 1, self.family.latent], 1)
+        mean, log_std = self.last(leaky(x)).split([self.rest, self.family.latent], 1)
         whole = frames.permute(0, 3, 1, 2).reshape(n, -1, t // self.hop)
-        mean = mean + torch.einsum("zs,nsf->nzf", self.into, whole)
+        mean = mean + torch.einsum("sz,nsf->nzf", self.kept, whole)
         return torch.cat([mean, told], dim=1), log_std + SURE
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
@@ -125,11 +126,11 @@ class Vocoder(torch.nn.Module):
             x = residuals(x)
         bands = self.family.bands
         wave, hiss, swell = self.heads(leaky(x)).split([bands, bands, 1], 1)
-        straight = torch.einsum("sz,nzf->nsf", self.out, z[:, :-1])
+        straight = torch.einsum("sz,nzf->nsf", self.kept, z[:, : self.rest])
         wave = wave + straight.view(n, self.hop, bands, f).permute(0, 2, 3, 1).reshape(wave.shape)
         white = torch.rand_like(wave) * 2 - 1
-        loud = (z[:, -1:] * SPREAD + MIDDLE).exp().repeat_interleave(self.hop, 2)
-        return (2 * wave * swell.sigmoid() + white * (hiss + QUIET).sigmoid()) * loud
+        loud = (z[:, self.rest :] * SPREAD + MIDDLE).exp().repeat_interleave(self.hop, 2)
+        return 2 * (wave * swell.sigmoid() + white * (hiss + QUIET).sigmoid()) * loud
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Signals [b, s] as they come back, and nats a frame."""

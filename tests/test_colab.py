@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-TINY = "bands=4, factors=(2, 2), width=4, latent=3, dilations=(1,), scales=1, sizes=(32,)"
+TINY = "bands=4, factors=(2, 2), width=4, latent=6, dilations=(1,), scales=1, sizes=(32,)"
 COLAB = pathlib.Path(__file__).parents[1] / "colab"
 
 
@@ -36,7 +36,7 @@ def test_notebook_runs(path, tmp_path, monkeypatch, abc_folder):
                 'corpus="soundfont_notes", length=4096, batch=32',
                 f'corpus="audio_folder:{bells}", hertz=8000, seconds=0.5, length=1024, batch=4',
             )
-            .replace("factors=(4, 4), width=48, latent=128", TINY)
+            .replace("factors=(4, 4), width=48, latent=192", TINY)
             .replace(
                 "latent=64, encoder=(128,), decoder=(128,)", "latent=4, encoder=(8,), decoder=(8,)"
             )

@@ -33,7 +33,7 @@ class Statistics(NamedTuple):
         """Of a signal [s], where it is not silent."""
         family: Any = model.family
         z = latents(model, audio[None])
-        loud = np.asarray(family.loud(z))[0, :, 0]
+        loud = np.asarray(family.loud(z))[0].mean(axis=1)
         z = np.asarray(z)[0, loud > HEARD * loud.max()]
         if not len(z):
             raise UsageError("there is nothing to hear in a sound that another is to be like.")
@@ -41,15 +41,19 @@ class Statistics(NamedTuple):
 
 
 def like(model: Trained, own: Statistics, other: Statistics, share: float = 1.0) -> Vary:
-    """What gives latents of a sound the statistics of another, all but how loud they are, or a
-    share of the way there."""
+    """What gives latents of a sound the statistics of another, or a share of the way there, and
+    leaves each frame as loud as it was."""
     family: Any = model.family
-    ratio = np.clip(other.spread / own.spread, 1 / LIMIT, LIMIT)
-    last = np.arange(len(ratio)) == len(ratio) - 1  # loudness
-    moves = share * (1.0 - last * (not family.mel))
     over = lambda of: jnp.asarray(of[None, None], jnp.float32)
+    ratio = np.clip(other.spread / own.spread, 1 / LIMIT, LIMIT)
     there = lambda z: (z - over(own.mean)) * over(ratio) + over(other.mean)
-    return lambda z: z + over(moves) * (there(z) - z)
+    level = lambda z: jnp.sqrt((family.loud(z) ** 2).mean(axis=-1, keepdims=True))
+
+    def vary(z: Array) -> Array:
+        moved = z + share * (there(z) - z)
+        return family.louder(moved, level(z) / level(moved))
+
+    return vary
 
 
 def between(

@@ -11,7 +11,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.variational_vocoder import TINY
-from zoo.nn.waveform import SURE
+from zoo.nn.waveform import LITTLE, SURE
 from zoo.train.optim import optimizers
 from zoo.train.step import due, init, make_step
 
@@ -75,11 +75,11 @@ def test_signals_come_back_as_long_as_they_were():
         frames = TINY.frames(samples)
         assert samples <= frames * TINY.hop - TINY.delay < samples + TINY.hop
         x = jax.ShapeDtypeStruct((1, samples), jnp.float32)
-        assert jax.eval_shape(TINY.encode, params, x).mean.shape == (1, frames, 3)
+        assert jax.eval_shape(TINY.encode, params, x).mean.shape == (1, frames, 6)
 
 
 def test_noise_is_that_of_a_row_and_a_frame():
-    white = lambda n, first, count: TINY.white(KEY, jnp.zeros((n, count, 3)), jnp.array(first))
+    white = lambda n, first, count: TINY.white(KEY, jnp.zeros((n, count, 6)), jnp.array(first))
     whole = white(3, 0, 6)
     assert whole.shape == (3, 24, 4)
     assert np.array_equal(white(2, 2, 3), whole[:2, 8:20])
@@ -110,11 +110,11 @@ def test_a_nat_is_counted_by_the_second():
     of loudness, which is where silence is, as far as that is."""
     params = grown(TINY)
     last = params["encoder"]["last"]["taps"]
-    bias = jnp.array([1.0, 1] + 3 * [-SURE])
+    bias = jnp.array(2 * [1 / LITTLE] + 6 * [-SURE])
     params["encoder"]["last"]["taps"] = {"kernel": jnp.zeros_like(last["kernel"]), "bias": bias}
     measure = jax.jit(lambda batch: TINY.reconstruct(params, batch, KEY, None))
     loss, metrics = measure({"audio": jnp.zeros((2, 256))})
-    nats = 1 + 0.5 * ((math.log(1e-5) + 7) / 3) ** 2
+    nats = 1 + 4 * 0.5 * ((math.log(1e-6) + 7) / 3) ** 2
     np.testing.assert_allclose(metrics["rate"], nats * 800 / 16, rtol=1e-5)
     cost = metrics["distance"] + metrics["wave"] + 4 * metrics["envelope"]
     np.testing.assert_allclose(loss, cost + 1e-4 * nats, rtol=1e-6)
@@ -126,15 +126,18 @@ def test_the_critic_comes_in_at_its_step():
 
 
 def test_at_birth_it_keeps_the_lowest_frequencies():
-    """Of 16 coefficients of a frame it keeps as many as it has latents but for loudness."""
-    family = dataclasses.replace(TINY, latent=9)
+    """Of 16 coefficients of a frame it keeps as many as it has latents but for loudness, and makes
+    noise of the others that is as loud."""
+    family = dataclasses.replace(TINY, latent=12)
     params = born(family)
     hz = np.array([[50.0], [350.0]])  # of 400, of which it keeps 200
     x = 0.3 * np.sin(2 * np.pi * hz * np.arange(640) / 800).astype(np.float32)
-    off = x - back(family, params, x)[:, :640]
-    low, high = 10 * np.log10((x**2).mean(axis=1) / (off**2).mean(axis=1))
+    y = back(family, params, x)[:, :640]
+    decibels = lambda x, y: 10 * np.log10((x**2).mean(axis=1) / (y**2).mean(axis=1))
+    low, high = decibels(x, x - y)
     assert low > 30
-    assert abs(high) < 1
+    assert -5 < high < -1
+    assert np.abs(decibels(x, y)).max() < 1.5
 
 
 def test_a_quiet_sound_is_as_good_as_a_loud_one():
@@ -169,8 +172,10 @@ def test_rows_that_fill_up_a_batch_count_for_nothing():
 def test_bad_requests_say_so():
     with pytest.raises(UsageError, match=r"factors of \(4, 1\)"):
         dataclasses.replace(TINY, factors=(4, 1))
-    with pytest.raises(UsageError, match="latents of 1"):
-        dataclasses.replace(TINY, latent=1)
+    with pytest.raises(UsageError, match="4 latents are asked for"):
+        dataclasses.replace(TINY, latent=4)
+    with pytest.raises(UsageError, match="no more than 20"):
+        dataclasses.replace(TINY, latent=21)
     with pytest.raises(UsageError, match="5 bands"):
         dataclasses.replace(TINY, bands=5)
     with pytest.raises(UsageError, match="80 samples: give it 256"):

@@ -34,7 +34,7 @@ from zoo.nn.pqmf import PQMF
 from zoo.nn.spectral import SIZES, apart
 from zoo.nn.stft import STFT
 from zoo.nn.variational import Gaussian, divergence
-from zoo.nn.waveform import Decoder, Encoder, loudness, noise
+from zoo.nn.waveform import Decoder, Encoder, loudness, louder, noise
 
 Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents
 
@@ -49,7 +49,7 @@ class VariationalVocoder:
     the vocoder of whatever makes those.
 
     Raises:
-      UsageError: an odd number of bands, a factor below 2, or fewer than two latents.
+      UsageError: an odd number of bands, a factor below 2, or too few latents or too many.
     """
 
     rate: int = 48_000
@@ -86,8 +86,11 @@ class VariationalVocoder:
         _ = self.bank
         if min(self.factors, default=0) < 2:
             raise UsageError(f"factors of {self.factors} are asked for: choose each of 2 or more.")
-        if self.latent < 2:
-            raise UsageError(f"latents of {self.latent} are asked for: choose 2 or more.")
+        if not self.bands < self.latent <= self.bands + self.hop:
+            raise UsageError(
+                f"{self.latent} latents are asked for: choose more than the {self.bands} bands, "
+                f"and no more than {self.bands + self.hop}."
+            )
 
     @property
     def bank(self) -> PQMF:
@@ -237,8 +240,12 @@ class VariationalVocoder:
         return self.bank.inverse(self.decoder.apply(of, z, self.loud(z), white))
 
     def loud(self, z: Array) -> Array:
-        """How loud latents [b, f, z] are, [b, f, 1]."""
-        return jnp.exp(z).mean(axis=-1, keepdims=True) if self.mel else loudness(z)
+        """How loud latents [b, f, z] are, [b, f, k], or of a mel spectrum [b, f, 1]."""
+        return jnp.exp(z).mean(axis=-1, keepdims=True) if self.mel else loudness(z, self.bands)
+
+    def louder(self, z: Array, by: Array) -> Array:
+        """Latents [b, f, z] of what is `by` [b, f, 1] times as loud."""
+        return z + jnp.log(by) if self.mel else louder(z, self.bands, by)
 
     def white(self, rng: Key, z: Array, first: Array) -> Array:
         """Noise [b, t, k] for latents [b, f, z], the `first` frame's and on."""
@@ -294,5 +301,5 @@ class VariationalVocoder:
 
 
 TINY = VariationalVocoder(
-    800, 4, 2, (2, 2), 4, 3, (1,), warm=3, critic=2, scales=1, sizes=(32,), seconds=0.1
+    800, 4, 2, (2, 2), 4, 6, (1,), warm=3, critic=2, scales=1, sizes=(32,), seconds=0.1
 )

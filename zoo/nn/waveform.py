@@ -1,11 +1,14 @@
 """Networks from the bands of a signal to latents, few of them a second, and back (Caillon & Esling
 2021, RAVE, section 3.3).
 
-Deviations. A frame's loudness is a latent, and all the networks hear and make is relative to it: a
-quiet note is as loud to them as any. Around them is a straight way (Chen et al. 2024, Deep
-compression autoencoder, section 3.2): at birth a cosine transform of each frame of which the lowest
-frequencies are kept, to which the networks, at first silent, add. Learnt from nothing, it took most
-of an hour to be as good. Axes: b signal, t frame of bands, k band, f frame of latents, z latent.
+Deviations. The loudness of each band in a frame is a latent, and all that the networks hear and
+make is relative to it: a quiet note is as loud to them as any, and nothing of a loud band is heard
+in a silent one. Around them is a straight way (Chen et al. 2024, Deep compression autoencoder,
+section 3.2): a cosine transform of each frame of which the lowest frequencies are held, to which
+the networks, at first silent, add little, and noise, and they much, in the bands that are not.
+Learnt from nothing, the wave took most of an hour to be as good; left to move by steps as large as
+networks take, it was never quiet between partials.
+Axes: b signal, t frame of bands, k band, f frame of latents, z latent.
 """
 
 import math
@@ -16,14 +19,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Array, Key
+from zoo.nn.stft import like
 from zoo.nn.streams import SLOPE, Conv, Finer, Residual
 from zoo.nn.variational import Gaussian
 
-SILENCE = 1e-5  # the loudness of a frame of silence: 100 dB below full scale
+SILENCE = 1e-6  # the loudness of silence: 120 dB below full scale
 MIDDLE, SPREAD = -7.0, 3.0  # of logarithms of loudness, which a latent is between -2 and 2 for
 SCALE = 4.0  # of the transform's coefficients
 SURE = -6.0  # the logarithm of a latent's deviation at birth
-QUIET = -8.0  # the logit of noise at birth
+LITTLE = 0.1  # what networks add to what is held
+QUIET, FULL = -8.0, 1.87  # logits of noise at birth, of none and of as much as there was
 NEAR = (1, 3)  # dilations before each of the encoder's strides
 
 
@@ -35,13 +40,13 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Gaussian:
-        """Bands [b, t, k] -> latents [b, f, z], the last of which is how loud they are."""
+        """Bands [b, t, k] -> latents [b, f, z], the last k of which are how loud they are."""
         bands = x.shape[-1]
-        frames = x.reshape(len(x), -1, math.prod(self.factors) * bands)
-        loud = jnp.sqrt((frames**2).mean(axis=-1, keepdims=True) + SILENCE**2)
-        frames, told = frames / loud, (jnp.log(loud) - MIDDLE) / SPREAD
-        start = lambda key, shape, *_: cosines(shape[0], shape[1], bands) / SCALE
-        straight = nn.Dense(self.latent - 1, use_bias=False, kernel_init=start, name="straight")
+        rest = self.latent - bands
+        frames = x.reshape(len(x), -1, math.prod(self.factors), bands)
+        loud = jnp.sqrt((frames**2).mean(axis=2) + SILENCE**2)
+        told = (jnp.log(loud) - MIDDLE) / SPREAD
+        frames = (frames / loud[:, :, None]).reshape(*loud.shape[:2], -1)
         x = Conv(self.width, 7, causal=self.causal, name="first")(frames.reshape(x.shape))
         for i, factor in enumerate(self.factors):
             for j, dilation in enumerate(NEAR):
@@ -55,9 +60,10 @@ class Encoder(nn.Module):
             )
             x = down(nn.leaky_relu(x, SLOPE))
         x = nn.leaky_relu(jnp.concatenate([x, told.astype(x.dtype)], axis=-1), SLOPE)
-        last = Conv(2 * self.latent - 1, 3, causal=self.causal, still=True, name="last")
-        mean, log_std = jnp.split(last(x).astype(jnp.float32), (self.latent - 1,), axis=-1)
-        return Gaussian(jnp.concatenate([straight(frames) + mean, told], axis=-1), log_std + SURE)
+        last = Conv(rest + self.latent, 3, causal=self.causal, still=True, name="last")
+        mean, log_std = jnp.split(last(x).astype(jnp.float32), (rest,), axis=-1)
+        mean = frames @ cosines(frames.shape[-1], rest, bands) / SCALE + LITTLE * mean
+        return Gaussian(jnp.concatenate([mean, told], axis=-1), log_std + SURE)
 
 
 class Decoder(nn.Module):
@@ -70,7 +76,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, loud: Array, white: Array) -> Array:
-        """Latents [b, f, z], how loud they are [b, f, 1] and white noise [b, t, k] -> bands
+        """Latents [b, f, z], how loud they are [b, f, k or 1] and white noise [b, t, k] -> bands
         [b, t, k]."""
         x = Conv(self.width << len(self.factors), 3, causal=self.causal, name="first")(z)
         for i, factor in reversed([*enumerate(self.factors)]):
@@ -81,18 +87,26 @@ class Decoder(nn.Module):
         heads = Conv(2 * self.bands + 1, 7, causal=self.causal, still=self.straight, name="heads")
         x = heads(nn.leaky_relu(x, SLOPE)).astype(jnp.float32)
         wave, hiss, swell = jnp.split(x, (self.bands, 2 * self.bands), axis=-1)
-        hop = math.prod(self.factors)
+        hop, rest = math.prod(self.factors), z.shape[-1] - self.bands
         if self.straight:
-            start = lambda key, shape, *_: cosines(shape[1], shape[0], self.bands).T * SCALE
-            dense = nn.Dense(hop * self.bands, use_bias=False, kernel_init=start, name="straight")
-            wave += dense(z[..., :-1]).reshape(wave.shape)
-        shape = 2 * wave * nn.sigmoid(swell) + white * nn.sigmoid(hiss + QUIET)
-        return shape * jnp.repeat(loud, hop, axis=1)
+            frames = z[..., :rest] @ cosines(hop * self.bands, rest, self.bands).T * SCALE
+            first = like(hop * np.arange(self.bands), wave)  # of a band's coefficients
+            wave = jnp.where(first + hop <= rest, LITTLE, 1.0) * wave + frames.reshape(wave.shape)
+            hiss += jnp.where(first < rest, QUIET, FULL)
+        else:
+            hiss += QUIET
+        both = wave * nn.sigmoid(swell) + white * nn.sigmoid(hiss)
+        return 2 * both * jnp.repeat(loud, hop, axis=1)
 
 
-def loudness(z: Array) -> Array:
-    """What latents [b, f, z] say of it, [b, f, 1]."""
-    return jnp.exp(SPREAD * z[..., -1:] + MIDDLE)
+def loudness(z: Array, bands: int) -> Array:
+    """What latents [b, f, z] say of it, [b, f, k]."""
+    return jnp.exp(SPREAD * z[..., -bands:] + MIDDLE)
+
+
+def louder(z: Array, bands: int, by: Array) -> Array:
+    """Latents [b, f, z] of what is `by` [b, f, 1] times as loud."""
+    return z.at[..., -bands:].add(jnp.log(by) / SPREAD)
 
 
 def noise(rng: Key, rows: Array, frames: Array, shape: tuple[int, int]) -> Array:
