@@ -52,6 +52,10 @@ SIDE = 2048  # of the matmul that a step is measured against
 ENOUGH = 60.0  # seconds for which the drawing of many rows is timed, whatever the rounds
 
 
+# or a peer's threads go on spinning, on the cores that ours are timed on next
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 class Case(NamedTuple):
     family: Family
     batch: int

@@ -174,7 +174,7 @@ def test_bad_requests_say_so():
         dataclasses.replace(TINY, factors=(4, 1))
     with pytest.raises(UsageError, match="4 latents are asked for"):
         dataclasses.replace(TINY, latent=4)
-    with pytest.raises(UsageError, match="no more than 20"):
+    with pytest.raises(UsageError, match="choose 5 to 20"):
         dataclasses.replace(TINY, latent=21)
     with pytest.raises(UsageError, match="5 bands"):
         dataclasses.replace(TINY, bands=5)

@@ -9,12 +9,11 @@ is, and the decoder plays against a critic. Axes: b signal, s sample, f frame of
 t frame of bands, k band.
 
 Deviations. The bank is exact. What looks back only is causal, and is no later for it than the bank
-is. Noise is as loud in each band as the decoder says at each frame of the bands: the bank is the
-filter. There is no batch normalisation, which would be another thing in blocks. The networks stand
-beside a straight way (`zoo.nn.waveform`), so that the wave itself is kept, and its error descended,
-and that of the log-mel spectrum. What no one hears, and 16 bits do not hold, is not: its gradients
-were the largest. Of magnitudes the norm of the error is relative, not its square, and to no less
-than a hush: crops of silence were all of it.
+is. Noise is as loud in each band as the decoder says: the bank is the filter. There is no batch
+normalisation, which would be another thing in blocks. The networks stand beside a straight way
+(`zoo.nn.waveform`): the wave is kept, and its error descended, and that of the log-mel spectrum.
+What no one hears, and 16 bits do not hold, is not: its gradients were the largest. Of magnitudes
+the norm of the error is relative, not its square, to no less than a hush: silence was all of it.
 """
 
 import dataclasses
@@ -34,7 +33,7 @@ from zoo.nn.pqmf import PQMF
 from zoo.nn.spectral import SIZES, apart
 from zoo.nn.stft import STFT
 from zoo.nn.variational import Gaussian, divergence
-from zoo.nn.waveform import Decoder, Encoder, loudness, louder, noise
+from zoo.nn.waveform import Decoder, Encoder, louder, loudness, noise
 
 Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents
 
@@ -86,11 +85,9 @@ class VariationalVocoder:
         _ = self.bank
         if min(self.factors, default=0) < 2:
             raise UsageError(f"factors of {self.factors} are asked for: choose each of 2 or more.")
-        if not self.bands < self.latent <= self.bands + self.hop:
-            raise UsageError(
-                f"{self.latent} latents are asked for: choose more than the {self.bands} bands, "
-                f"and no more than {self.bands + self.hop}."
-            )
+        least, most = self.bands + 1, self.bands + self.hop
+        if not least <= self.latent <= most:
+            raise UsageError(f"{self.latent} latents are asked for: choose {least} to {most}.")
 
     @property
     def bank(self) -> PQMF:
