@@ -5,13 +5,16 @@
 Each round times a case and then the same work under PyTorch, so that whatever else the machine does
 falls on both; the ratio is taken within a round, and medians are reported. `decode` is of one
 signal of two seconds, `block` the next 2,048 samples through encoder and decoder, `train` a step of
-reconstruction; the others are of 16 signals of a second. All are float32.
+reconstruction, and `feed` what it takes to have its batch, of crops of recordings; the others are
+of 16 signals of a second. All are float32.
 """
 
 import functools
 import importlib
+import itertools
 import pathlib
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -20,10 +23,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import soundfile
 from benchmark import record, seconds
 from rich.console import Console
 from rich.table import Table
 
+from zoo.data.excerpts import SoundBatches
+from zoo.data.sound import open_split, sounds
 from zoo.experiment import launch
 from zoo.models import VariationalVocoder
 from zoo.nn.stft import magnitude
@@ -31,12 +37,17 @@ from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
 BLOCK = 2048  # samples
+RECORDINGS = 40  # of four seconds, of which some are to train on
 FAMILIES = {
     "": VariationalVocoder(),  # of RAVE v2's size, at 48 kHz
     "small ": VariationalVocoder(factors=(4, 4, 4), width=32),
     "notes ": VariationalVocoder(16_000, factors=(4, 4), width=48, latent=192),
 }
-SIGNALS = {"stft": 16, "mel": 16, "bank": 16, "bank back": 16, "decode": 1, "block": 1, "train": 8}
+SIGNALS = {  # of a case
+    **dict.fromkeys(("stft", "mel", "bank", "bank back"), 16),
+    **dict.fromkeys(("decode", "block"), 1),
+    **dict.fromkeys(("train", "feed"), 8),
+}
 
 
 def samples(name: str, family: VariationalVocoder) -> int:
@@ -49,6 +60,8 @@ def samples(name: str, family: VariationalVocoder) -> int:
 
 def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], Any]:
     """What is timed, compiled."""
+    if name == "feed":
+        return Feeding(family.rate, *x.shape)
     params = jax.jit(lambda rng: family.init(rng, family.example(1)))(jax.random.key(0))
     key, mel = jax.random.key(0), family.envelopes
     if name == "train":
@@ -83,12 +96,30 @@ class Moving:
         return out
 
 
+class Feeding:
+    """The next batch of crops, from files of noise."""
+
+    def __init__(self, rate: int, batch: int, length: int) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        played, rng = pathlib.Path(self.folder.name) / "played", np.random.default_rng(0)
+        played.mkdir()
+        for i in range(RECORDINGS):
+            soundfile.write(played / f"{i}.wav", 0.1 * rng.normal(size=4 * rate), rate)
+        of = sounds(f"audio_folder:{played}", rate)
+        excerpts = open_split(of, "train", pathlib.Path(self.folder.name) / "built")
+        self.batches, self.steps = SoundBatches(excerpts, batch, length), itertools.count()
+
+    def __call__(self) -> Any:
+        return self.batches[next(self.steps)]
+
+
 def measure(name: str, of: str, peer: str | None, rounds: int) -> dict[str, Any]:
     family, rng = FAMILIES[of], np.random.default_rng(0)
     count = samples(name, family)
     x = 0.1 * rng.normal(size=(SIGNALS[name], count)).astype(np.float32)
     run = case(name, family, x)
-    other = importlib.import_module("peer_sound").peer(name, family, x) if peer else None
+    theirs_too = peer is not None and name != "feed"
+    other = importlib.import_module("peer_sound").peer(name, family, x) if theirs_too else None
     seconds(run)
     if other:
         other()
@@ -131,7 +162,7 @@ def benchmark_sound(
     """Time cases of families (all of them by default) and print a table.
 
     Args:
-        cases: stft, mel, bank, "bank back", decode, block, train.
+        cases: stft, mel, bank, "bank back", decode, block, train, feed.
         families: "" for the family as it comes, "small " and "notes " for lesser ones.
         peer: also do the same with this library, in turns.
         out: where to write the figures as JSON.

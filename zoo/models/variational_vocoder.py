@@ -44,8 +44,7 @@ AUDIBLE = 1e-3  # of a spectrum, what is descended: 114 dB below a full sine in 
 class VariationalVocoder:
     """Sound at `rate`, in `bands`, each latent's frame of as many samples as bands times `factors`.
 
-    With `mel` bands it has no encoder: its latents are the logarithms of a mel spectrum, and it is
-    the vocoder of whatever makes those.
+    With `mel` bands its latents are a log-mel spectrum: the vocoder of whatever makes those.
 
     Raises:
       UsageError: an odd number of bands, a factor below 2, or too few latents or too many.
@@ -133,8 +132,7 @@ class VariationalVocoder:
 
     def example(self, n: int) -> Batch:
         t = jnp.arange(max(4 * self.hop, self.listener.least))
-        audio = 8000 * jnp.sin(jnp.outer(1 + jnp.arange(n), t**2) / 97)
-        return {"audio": audio.astype(jnp.int16)}
+        return {"audio": jnp.int16(8000 * jnp.sin(jnp.outer(1 + jnp.arange(n), t**2) / 97))}
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two, three = jax.random.split(rng, 3)
