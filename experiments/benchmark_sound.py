@@ -6,7 +6,8 @@ Each round times a case and then the same work under PyTorch, so that whatever e
 falls on both; the ratio is taken within a round, and medians are reported. `decode` is of one
 signal of two seconds, `block` the next 2,048 samples through encoder and decoder, `train` a step of
 reconstruction, and `feed` what it takes to have its batch, of crops of recordings; the others are
-of 16 signals of a second. All are float32.
+of 16 signals of a second, which `resample` takes to 44,100 Hz and `convolve` with another. All are
+float32.
 """
 
 import functools
@@ -32,22 +33,22 @@ from zoo.data.excerpts import SoundBatches
 from zoo.data.sound import open_split, sounds
 from zoo.experiment import launch
 from zoo.models import VariationalVocoder
+from zoo.nn.oscillators import convolve
+from zoo.nn.resample import Resample
 from zoo.nn.stft import magnitude
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
 BLOCK = 2048  # samples
+OTHER = 44_100  # Hz
 RECORDINGS = 40  # of four seconds, of which some are to train on
 FAMILIES = {
     "": VariationalVocoder(),  # of RAVE v2's size, at 48 kHz
     "small ": VariationalVocoder(factors=(4, 4, 4), width=32),
     "notes ": VariationalVocoder(16_000, factors=(4, 4), width=48, latent=192),
 }
-SIGNALS = {  # of a case
-    **dict.fromkeys(("stft", "mel", "bank", "bank back"), 16),
-    **dict.fromkeys(("decode", "block"), 1),
-    **dict.fromkeys(("train", "feed"), 8),
-}
+PROCESSING = "stft", "stft back", "mel", "bank", "bank back", "resample", "convolve"
+SIGNALS = {**dict.fromkeys(PROCESSING, 16), "decode": 1, "block": 1, "train": 8, "feed": 8}
 
 
 def samples(name: str, family: VariationalVocoder) -> int:
@@ -77,9 +78,12 @@ def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], A
         return functools.partial(jax.jit(family.decode), params, z, key)
     runs: dict[str, tuple[Callable[..., Any], Any]] = {
         "stft": (lambda x: magnitude(mel.stft(x)), x),
+        "stft back": (lambda y: mel.stft.inverse(y, x.shape[1]), mel.stft(jnp.asarray(x))),
         "mel": (mel, x),
         "bank": (family.bank, x),
         "bank back": (family.bank.inverse, family.bank(jnp.asarray(x))),
+        "resample": (Resample(family.rate, OTHER), x),
+        "convolve": (lambda x: convolve(x, x[:1]), x),
     }
     run, of = runs[name]
     return functools.partial(jax.jit(run), jnp.asarray(of))
@@ -162,14 +166,20 @@ def benchmark_sound(
     """Time cases of families (all of them by default) and print a table.
 
     Args:
-        cases: stft, mel, bank, "bank back", decode, block, train, feed.
+        cases: stft, "stft back", mel, bank, "bank back", resample, convolve, decode, block, train,
+            feed.
         families: "" for the family as it comes, "small " and "notes " for lesser ones.
         peer: also do the same with this library, in turns.
         out: where to write the figures as JSON.
         rounds: how many times each thing is timed.
     """
     began = time.perf_counter()
-    rows = {f"{of}{name}": measure(name, of, peer, rounds) for of in families for name in cases}
+    rows = {
+        f"{of}{name}": measure(name, of, peer, rounds)
+        for of in families
+        for name in cases
+        if of != "small " or name not in PROCESSING  # which is no other than that of the first
+    }
     Console(width=120).print(table(rows))
     if out is not None:
         record(out, "benchmark_sound", rows, peer, began)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from zoo.models import VariationalVocoder
 from zoo.models.variational_vocoder import AUDIBLE
 from zoo.nn.pqmf import PQMF
+from zoo.nn.resample import Resample
 from zoo.nn.spectral import HUSH
 from zoo.nn.streams import SLOPE
 from zoo.nn.waveform import MIDDLE, NEAR, QUIET, SILENCE, SPREAD, SURE, cosines
@@ -22,11 +23,31 @@ from zoo.nn.waveform import MIDDLE, NEAR, QUIET, SILENCE, SPREAD, SURE, cosines
 leaky = lambda x: F.leaky_relu(x, SLOPE)
 
 
+def transformed(x: torch.Tensor, size: int, hop: int) -> torch.Tensor:
+    """Complex [b, k, f] of signals [b, s]."""
+    window = torch.hann_window(size)
+    return torch.stft(x, size, hop, window=window, pad_mode="constant", return_complex=True)
+
+
 def spectrum(x: torch.Tensor, size: int, hop: int) -> torch.Tensor:
     """Magnitudes [b, k, f] of signals [b, s]."""
-    window = torch.hann_window(size)
-    found = torch.stft(x, size, hop, window=window, pad_mode="constant", return_complex=True)
-    return found.abs()
+    return transformed(x, size, hop).abs()
+
+
+def resampled(x: torch.Tensor, by: Resample) -> torch.Tensor:
+    """Signals [b, s] at another rate, by strides of convolutions."""
+    width, down, _, kernel = by.kernel
+    weights = torch.from_numpy(kernel.T.copy())[:, None]
+    y = F.conv1d(F.pad(x[:, None], (width, width - x.shape[1] % -down)), weights, stride=down)
+    return y.transpose(1, 2).reshape(len(x), -1)[:, : by.length(x.shape[1])]
+
+
+def convolved(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The whole convolutions of signals [b, s] with others [b, n]."""
+    length = x.shape[1] + y.shape[1] - 1
+    size = 1 << (length - 1).bit_length()
+    both = torch.fft.rfft(x, size) * torch.fft.rfft(y, size)
+    return torch.fft.irfft(both, size)[:, :length]
 
 
 class Bank(torch.nn.Module):
@@ -180,14 +201,20 @@ def peer(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], A
     bands = net.bank.apart(signals[:, : signals.shape[1] // family.hop * family.hop])
     mel = torch.from_numpy(np.array(family.envelopes.filters)).T
     stft = family.envelopes.stft
+    spectra = transformed(signals, stft.size, stft.hop)
+    way = stft.size, stft.hop, stft.size, torch.hann_window(stft.size)
+    other = Resample(family.rate, 44_100)
     z = torch.randn(1, family.latent, bands.shape[2] // net.hop)
     if name == "block":
         net.listen()
     runs = {
         "stft": lambda: spectrum(signals, stft.size, stft.hop),
+        "stft back": lambda: torch.istft(spectra, *way, length=x.shape[1]),
         "mel": lambda: mel @ spectrum(signals, stft.size, stft.hop),
         "bank": lambda: net.bank.apart(signals),
         "bank back": lambda: net.bank.together(bands),
+        "resample": lambda: resampled(signals, other),
+        "convolve": lambda: convolved(signals, signals[:1]),
         "decode": lambda: net.bank.together(net.decode(z)),
         "block": lambda: net.bank.together(net.decode(net.encode(net.bank.apart(signals))[0])),
     }

@@ -8,6 +8,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from scipy.fft import next_fast_len
 
 from zoo.core import Array, Key
 from zoo.nn.stft import hann, like, overlap_add
@@ -76,7 +77,7 @@ def noise(magnitudes: Array, hop: int, rng: Key) -> Array:
 def convolve(x: Array, y: Array) -> Array:
     """The whole convolution of signals [.., s] and [.., n]: [.., s + n - 1]."""
     length = x.shape[-1] + y.shape[-1] - 1
-    size = 1 << (length - 1).bit_length()
+    size = next_fast_len(length, real=True)
     return jnp.fft.irfft(jnp.fft.rfft(x, size) * jnp.fft.rfft(y, size), size)[..., :length]
 
 

@@ -40,11 +40,13 @@ class Resample:
     @functools.cached_property
     def kernel(self) -> tuple[int, int, int, np.ndarray]:
         """Samples a frame reaches back, samples between frames, samples made of each, and by what:
-        float32 [n, i]."""
-        common = math.gcd(self.old, self.new)
-        down, up = self.old // common, self.new // common
-        band = self.rolloff * min(1, up / down)
+        float32 [n, i]. A frame is mostly of samples that are its own, or most would be read often.
+        """
+        band = self.rolloff * min(1, self.new / self.old)
         width = math.ceil(self.zeros / band)
+        common = math.gcd(self.old, self.new)
+        often = -(-2 * width * common // self.old)
+        down, up = often * self.old // common, often * self.new // common
         n = np.arange(-width, down + width)[:, None]
         t = (n - np.arange(up) * down / up) * band
         window = np.i0(self.beta * np.sqrt(np.maximum(0, 1 - (t / self.zeros) ** 2)))
