@@ -6,15 +6,12 @@ python experiments/vocoder_notes.py --workdir runs/vocoder_notes
 from pathlib import Path
 from typing import Any
 
-from zoo.data.sound import open_split, sounds
 from zoo.experiment import launch
-from zoo.instruments import learn
 from zoo.models import VariationalVocoder
-from zoo.sound_figures import figures, ranked
+from zoo.sound_figures import Heard
 from zoo.sounding import Audio, sounding
 from zoo.train.loop import Options
 from zoo.train.optim import Adam
-from zoo.trained import Trained
 
 
 def vocoder_notes(
@@ -30,9 +27,7 @@ def vocoder_notes(
     audio: Audio = Audio(length=4096, batch=32),
     adam: Adam = Adam(rate=5e-4, last=0.01),
     options: Options = Options(save_every=1000, ema=0.999),
-    measured: int = 320,
-    judged: int = 3000,
-    music: str = "rendered:chorales",
+    heard: Heard = Heard(),
     samples: int = 12,
 ) -> dict[str, Any]:
     """Trains a VariationalVocoder of the small kind, and measures what it gives back.
@@ -50,25 +45,11 @@ def vocoder_notes(
         audio: what to train on.
         adam: the update rule.
         options: how the run is run.
-        measured: excerpts of the test split that are measured.
-        judged: batches from which the judge of instruments learns.
-        music: a dataset of sound that is measured besides, never trained on; "" for none.
+        heard: what is measured in the end.
         samples: of those trained on, held-out ones to listen to.
     """
     fields = {"width": width, "latent": latent, "factors": factors, "beta": beta, "warm": warm}
     family = lambda rate: VariationalVocoder(rate=rate, mel=mel, causal=causal, **fields)  # type: ignore[arg-type]
-    of = sounds(audio.corpus, audio.hertz, audio.seconds)
-
-    def finish(model: Trained, _: Any) -> dict[str, float]:
-        train, test = open_split(of, "train"), open_split(of, "test")
-        judge = learn(train, of.length, of.rate, steps=judged)
-        found = figures(model, test, measured, judge=judge) | ranked(model, train, test, measured)
-        if music:
-            played = open_split(sounds(music, audio.hertz, audio.seconds), "test")
-            every = figures(model, played, measured)
-            found |= {f"music_{name}": value for name, value in every.items()}
-        return found
-
     return sounding(
         family,
         name="vocoder_notes",
@@ -78,7 +59,7 @@ def vocoder_notes(
         adam=adam,
         options=options,
         samples=samples,
-        finish=finish,
+        finish=heard.finish(audio),
     )
 
 

@@ -37,7 +37,9 @@ SMALL = {  # what is added to a command to make it small
     "benchmark.py": "--families markov --rounds 1",
     "data build soundfont_notes": "--rate 8000 --seconds 0.5",
     "vocoder_notes.py": "--steps 2 --width 4 --latent 20 --factors 2 --hertz 8000 --seconds 0.5 "
-    "--length 1024 --batch 4 --judged 3 --measured 2 --music '' --samples 2",
+    "--length 1024 --batch 4 --judged 3 --measured 2 --besides '' --samples 2",
+    "vocoder_refined.py": "--steps 2 --hertz 8000 --seconds 0.5 --length 1024 --batch 4 --judged 3 "
+    "--measured 2 --besides '' --samples 1",
 }
 ELSEWHERE = {  # commands that need another machine, and the test that runs what they do
     "make": "tests/test_makefile.py",

@@ -47,14 +47,13 @@ def features(mel: Mel, audio: Any) -> Array:
 
 def learn(
     excerpts: Sequence[Any], length: int, rate: int, seed: int = 0, steps: int = STEPS
-) -> Judge:
-    """A judge that has heard all excerpts, of `length` samples at `rate`, with their labels.
-
-    Raises:
-      UsageError: they have fewer than two labels.
-    """
+) -> Judge | None:
+    """A judge that has heard all excerpts, of `length` samples at `rate`, with their labels; none
+    where there are no two of these to be told apart."""
     labels = [one.label for one in excerpts]
     styles = tuple(sorted(set(labels)))
+    if len(styles) < 2:
+        return None
     mel = Mel(rate)
     classifier = LatentClassifier(styles, vocab=0, latent=PARTS * mel.bands, width=256, layers=2)
     each = jax.jit(lambda audio: features(mel, audio))

@@ -4,6 +4,7 @@ Beside what Griffin & Lim's iteration makes of the true mel spectrum, which is w
 a model. Axes: b signal, s sample.
 """
 
+import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.data.excerpts import fitted
-from zoo.instruments import Judge
+from zoo.data.sound import open_split, sounds
+from zoo.instruments import Judge, learn
 from zoo.nn.mel import Mel
 from zoo.nn.spectral import distance
-from zoo.sounding import reconstructed
+from zoo.running import Finish
+from zoo.sounding import Audio, reconstructed
 from zoo.timbre import Ranking, latents
 from zoo.trained import Trained
 
@@ -26,6 +29,35 @@ STEPS = 60  # of Griffin & Lim
 FIDELITIES = (0.95, 0.99)
 NEAR = 50  # cents by which a note may be off its name, to count as one that has a pitch
 LOUD = 0.1  # of its loudest frame: where a pitch is sought
+
+
+@dataclasses.dataclass(frozen=True)
+class Heard:
+    """What is measured in the end, of what was not trained on."""
+
+    measured: int = 320
+    """Excerpts of the test split."""
+    judged: int = 3000
+    """Batches from which the judge of instruments learns."""
+    besides: str = "rendered:chorales"
+    """A dataset of sound that is measured besides, never trained on; "" for none."""
+
+    def finish(self, audio: Audio) -> Finish:
+        """Figures of a model that is trained on that."""
+        named = lambda spec: sounds(spec, audio.hertz, audio.seconds)
+        of = named(audio.corpus)
+
+        def finish(model: Trained, _: Any) -> dict[str, float]:
+            train, test = open_split(of, "train"), open_split(of, "test")
+            judge = learn(train, of.length, of.rate, steps=self.judged)
+            found = figures(model, test, self.measured, judge=judge)
+            found |= ranked(model, train, test, self.measured)
+            if self.besides:
+                every = figures(model, open_split(named(self.besides), "test"), self.measured)
+                found |= {f"music_{name}": value for name, value in every.items()}
+            return found
+
+        return finish
 
 
 def figures(

@@ -10,7 +10,7 @@ from typing import Any, cast
 import jax
 import numpy as np
 
-from zoo.core import Batch, Family
+from zoo.core import Batch, Family, Params
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.excerpts import SoundBatches, Sounding, beginnings
@@ -53,9 +53,10 @@ def sounding(
     options: loop.Options = loop.Options(),
     samples: int = 8,
     finish: Finish | None = None,
+    given: Params | None = None,
 ) -> dict[str, Any]:
     """Trains `family(rate)` on crops, measures it on excerpts of the test split, and writes some of
-    those beside what it makes of them.
+    those beside what it makes of them. Networks that are `given` come from elsewhere.
 
     Leaves in `workdir` what `zoo.experiment.events` does.
 
@@ -76,7 +77,9 @@ def sounding(
     codec = cast(Codec, Waveform(audio.hertz))
     listen = lambda *told: beside(excerpts["test"], name, *told)
     task = Task(name, codec, batches, over, [], audio, listen)
-    return run(family(audio.hertz), task, workdir, steps, adam, options, samples, finish, began)
+    return run(
+        family(audio.hertz), task, workdir, steps, adam, options, samples, finish, began, given
+    )
 
 
 def beside(
