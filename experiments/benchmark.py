@@ -50,10 +50,7 @@ from zoo.train.step import due, init, make_step
 
 SIDE = 2048  # of the matmul that a step is measured against
 ENOUGH = 60.0  # seconds for which the drawing of many rows is timed, whatever the rounds
-
-
-# or a peer's threads go on spinning, on the cores that ours are timed on next
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or a peer's threads spin while ours are timed
 
 
 class Case(NamedTuple):
@@ -295,7 +292,6 @@ def record(
     figures = provenance(time.perf_counter() - began)
     if peer:
         figures["versions"][peer] = importlib.metadata.version(peer)
-    # a busy machine slows a peer's spinning threads most
     figures["load"] = os.getloadavg()[0]
     write(out, {"experiment": name, "metrics": metrics, "peer": peer, **figures})
 
