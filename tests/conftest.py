@@ -1,6 +1,7 @@
 """Fake devices, strict broadcasting, and compiled programs shared between workers."""
 
 import functools
+import gc
 import os
 import pathlib
 import random
@@ -16,6 +17,8 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 )
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(pathlib.Path(tempfile.gettempdir(), "zoo-xla"))
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"  # most programs are one operation
 
 import jax
 import numpy as np
@@ -24,8 +27,9 @@ import pytest
 from zoo.train import shard
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_compilation_cache_dir", str(pathlib.Path(tempfile.gettempdir(), "zoo-xla")))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+# what tracing makes is mostly kept: to look through it each time costs a twentieth of all
+gc.set_threshold(200_000, 20, 50)
 
 MESH = shard.mesh
 
@@ -105,8 +109,13 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """The longest test goes first, or one worker waits for it at the end."""
-    items.sort(key=lambda item: "test_readme.py" not in item.nodeid)
+    """What shares programs goes together, and the longest test first, or one worker waits for it
+    at the end."""
+    first: dict[str, int] = {}
+    for at, item in enumerate(items):
+        first.setdefault(share(item.nodeid), at)
+    order = lambda item: ("test_readme.py" not in item.nodeid, first[share(item.nodeid)])
+    items.sort(key=order)
 
 
 def pytest_runtest_teardown(item, nextitem):
