@@ -98,3 +98,5 @@ def test_what_the_lower_rate_cannot_hold_is_silent():
     assert same(tone) is tone
     with pytest.raises(UsageError, match="0 Hz to 16000 Hz"):
         Resample(0, 16000)
+    with pytest.raises(UsageError, match="44100 Hz and 22051 Hz have only 1 in common"):
+        Resample(44100, 22051)

@@ -14,6 +14,8 @@ from zoo.core import Array
 from zoo.errors import UsageError
 from zoo.nn.stft import frames, last
 
+MOST = 1 << 26  # numbers of a kernel, a quarter of a gigabyte
+
 
 @dataclasses.dataclass(frozen=True)
 class Resample:
@@ -21,7 +23,7 @@ class Resample:
     by a sinc of `zeros` crossings to a side, under a Kaiser window.
 
     Raises:
-      UsageError: a rate, or a number of crossings, below 1.
+      UsageError: a rate, or a number of crossings, below 1, or rates with too little in common.
     """
 
     old: int
@@ -36,34 +38,48 @@ class Resample:
                 f"{self.old} Hz to {self.new} Hz by {self.zeros} crossings is asked for: choose 1 "
                 "or more of each, and a rolloff of at most 1."
             )
+        width, down, up = self.frame
+        if (down + 2 * width) * up > MOST:
+            raise UsageError(
+                f"{self.old} Hz and {self.new} Hz have only {math.gcd(self.old, self.new)} in "
+                "common: choose rates with more, or go by a library that keeps no table."
+            )
 
-    @functools.cached_property
-    def kernel(self) -> tuple[int, int, int, np.ndarray]:
-        """Samples a frame reaches back, samples between frames, samples made of each, and by what:
-        float32 [n, i]. A frame is mostly of samples that are its own, or most would be read often.
-        """
-        band = self.rolloff * min(1, self.new / self.old)
-        width = math.ceil(self.zeros / band)
+    @property
+    def band(self) -> float:
+        """What is kept of the old rate's half."""
+        return self.rolloff * min(1, self.new / self.old)
+
+    @property
+    def frame(self) -> tuple[int, int, int]:
+        """Samples a frame reaches back, samples between frames, and samples made of each. A frame
+        is mostly of samples that are its own, or most would be read often."""
+        width = math.ceil(self.zeros / self.band)
         common = math.gcd(self.old, self.new)
         often = -(-2 * width * common // self.old)
-        down, up = often * self.old // common, often * self.new // common
+        return width, often * self.old // common, often * self.new // common
+
+    @functools.cached_property
+    def kernel(self) -> np.ndarray:
+        """What each sample that is made has of those of its frame, float32 [n, i]."""
+        width, down, up = self.frame
         n = np.arange(-width, down + width)[:, None]
-        t = (n - np.arange(up) * down / up) * band
+        t = (n - np.arange(up) * down / up) * self.band
         window = np.i0(self.beta * np.sqrt(np.maximum(0, 1 - (t / self.zeros) ** 2)))
-        kernel = band * np.sinc(t) * window / np.i0(self.beta) * (np.abs(t) < self.zeros)
-        return width, down, up, kernel.astype(np.float32)
+        kernel = self.band * np.sinc(t) * window / np.i0(self.beta) * (np.abs(t) < self.zeros)
+        return kernel.astype(np.float32)
 
     def length(self, samples: int) -> int:
         """How many samples become of so many."""
-        _, down, up, _ = self.kernel
+        _, down, up = self.frame
         return -(-samples * up // down)
 
     def __call__(self, x: Array) -> Array:
         """Signals [.., s] -> [.., length(s)]."""
         if self.old == self.new:
             return x
-        width, down, _, kernel = self.kernel
+        width, down, _ = self.frame
         rest = -x.shape[-1] % down
         padded = jnp.pad(x, last(x, (width, width + rest)))
-        made = frames(padded, len(kernel), down) @ kernel
+        made = frames(padded, len(self.kernel), down) @ self.kernel
         return made.reshape(*x.shape[:-1], -1)[..., : self.length(x.shape[-1])]
