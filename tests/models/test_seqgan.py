@@ -1,6 +1,7 @@
 """What is peculiar to SeqGAN: rows of several values, roll-outs, and a reward that is descended."""
 
 import dataclasses
+import functools
 import itertools
 
 import jax
@@ -14,8 +15,10 @@ from zoo.nn.rollout import values
 
 KEY = jax.random.key(0)
 WORDS = SeqGAN((3,), length=3, embed=3, width=4, filters=((2, 5),), rollouts=2, ends=False)
+of_family = functools.partial(jax.jit, static_argnums=0)
 
 
+@of_family
 def bold(family):
     """Parameters larger than at birth, so that what is learned shows."""
     params = family.init(KEY, family.example(2))
@@ -27,16 +30,17 @@ def everything(family):
     rows = list(itertools.product(*(range(1, size) for size in family.sizes)))
     if not family.ends:
         rows = list(itertools.product(*map(range, family.sizes)))
-        return jnp.array(list(itertools.product(rows, repeat=family.length)))
+        return np.array(list(itertools.product(rows, repeat=family.length)))
     end = ((0,) * len(family.sizes),)
     cut = [
         (*some, *end * (family.length - n))
         for n in range(family.length + 1)
         for some in itertools.product(rows, repeat=n)
     ]
-    return jnp.array(cut)
+    return np.array(cut)
 
 
+@of_family
 def likely(family, params, rows, style=None):
     log_p, _ = family.rated(params, rows, style)
     before = jnp.pad(rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=1)
@@ -60,11 +64,11 @@ def test_it_draws_what_it_says_is_likely(family):
 
 def test_the_worth_of_a_prefix_is_the_mean_over_what_may_follow():
     params, rows = bold(WORDS), everything(WORDS)
-    p = likely(WORDS, params, rows)
-    verdicts = WORDS.score(params, rows)
-    some = rows[jnp.array([0, 11, 26])]
+    p = np.asarray(likely(WORDS, params, rows))
+    verdicts = np.asarray(jax.jit(WORDS.score)(params, rows))
+    some = rows[[0, 11, 26]]
     family = dataclasses.replace(WORDS, rollouts=20_000)
-    worth = jax.jit(family.worth)(params, some, None, KEY)
+    worth = np.asarray(jax.jit(family.worth)(params, some, None, KEY))
     near = 4 * verdicts.std() / np.sqrt(family.rollouts)
     for row, found in zip(some, worth, strict=True):
         for kept in (1, 2, 3):
@@ -74,19 +78,20 @@ def test_the_worth_of_a_prefix_is_the_mean_over_what_may_follow():
 
 
 def test_a_prefix_stays_as_it_is():
-    params, rows = bold(TINY), TINY.example(2)["tokens"]
-    style = jax.nn.one_hot(jnp.arange(2), 2)
-    go = TINY.writer.stepper(params["policy"], jnp.repeat(style, 3, axis=0))
-    states = jax.tree.map(lambda x: jnp.stack([x] * TINY.length), TINY.writer.start(2))
+    params = bold(TINY)
+    rows = np.asarray(jax.jit(TINY.example, static_argnums=0)(2)["tokens"])
+    style = np.repeat(np.eye(2, dtype=np.float32), 3, axis=0)
 
     @jax.jit
     def worth(i):
+        go = TINY.writer.stepper(params["policy"], style)
+        states = jax.tree.map(lambda x: jnp.stack([x] * TINY.length), TINY.writer.start(2))
         judge = lambda whole: whole[:, i, 0].astype(jnp.float32)
-        return values(go, states, rows, judge, KEY, 3)
+        return values(go, states, jnp.array(rows), judge, KEY, 3)
 
     for i in range(TINY.length):
-        found = worth(i)
-        known = jnp.broadcast_to(rows[:, i, :1], (2, TINY.length - i))
+        found = np.asarray(worth(i))
+        known = np.broadcast_to(rows[:, i, :1], (2, TINY.length - i))
         np.testing.assert_array_equal(found[:, i:], known)
         assert i == 0 or (found[:, 0] != rows[:, i, 0]).any()
 
@@ -94,12 +99,14 @@ def test_a_prefix_stays_as_it_is():
 def test_reinforce_climbs_the_expected_verdict():
     """Against the gradient of sum p(x) D(x), worked out over all sequences."""
     params, rows = bold(WORDS), everything(WORDS)
-    verdicts = WORDS.score(params, rows)
+    verdicts = jax.jit(WORDS.score)(params, rows)
 
-    def expected(generator):
+    @jax.jit
+    @jax.grad
+    def slope(generator):
         return (likely(WORDS, {**params, "generator": generator}, rows) * verdicts).sum()
 
-    exact, found = flat(jax.grad(expected)(params["generator"])), climbed(WORDS, params)
+    exact, found = flat(slope(params["generator"])), climbed(WORDS, params)
     assert alike(exact, WORDS.length * found) > 0.98
     assert 0.9 < WORDS.length * np.linalg.norm(found) / np.linalg.norm(exact) < 1.1
 
@@ -109,10 +116,10 @@ def test_relaxed_draws_climb_it_too():
     family = dataclasses.replace(
         WORDS, game="wasserstein", estimator="relax", perturbations=4, heat=0.5
     )
-    params, rows = bold(family), everything(family)
-    verdicts = family.score(params, rows)
+    params, rows = bold(WORDS), everything(WORDS)
+    verdicts = jax.jit(family.score)(params, rows)
     p = lambda net: likely(family, {**params, "generator": net}, rows)
-    exact = jax.grad(lambda net: (p(net) * verdicts).sum())(params["generator"])
+    exact = jax.jit(jax.grad(lambda net: (p(net) * verdicts).sum()))(params["generator"])
     assert alike(flat(exact), climbed(family, params)) > 0.9
 
 
@@ -128,13 +135,14 @@ def test_lessons_go_on_in_the_game():
 def test_what_was_not_drawn_passes_no_gradient():
     family = dataclasses.replace(TINY, styles=(), estimator="relax")
     params = bold(family)
-    rows = jnp.array([[[2, 3], [0, 0], [0, 0], [0, 0], [0, 0]]])
+    rows = np.array([[[2, 3], [0, 0], [0, 0], [0, 0], [0, 0]]])
+    relaxed = lambda net: family.writer.apply(
+        {"params": net}, rows, None, KEY, 1.0, 1, method="relaxed"
+    )
+    of = lambda net: [shares[0, :, 1] for shares in relaxed(net)]
+    jacobian = jax.jit(jax.jacobian(of))(params["generator"])
     for place, alive in ((0, 2), (1, 1)):
-        of = lambda net, place=place: family.writer.apply(
-            {"params": net}, rows, None, KEY, 1.0, 1, method="relaxed"
-        )[place][0, :, 1]
-        jacobian = jax.jacobian(of)(params["generator"])["head_0" if not place else "head_1"]
-        moved = np.abs(jacobian["bias"]).sum(axis=1) > 0
+        moved = np.abs(jacobian[place][f"head_{place}"]["bias"]).sum(axis=1) > 0
         assert moved.tolist() == [True] * alive + [False] * (5 - alive)
 
 
@@ -150,7 +158,7 @@ def alike(a, b):
 def climbed(family, params):
     """Where the generator's move goes, the mean over many draws."""
     move = family.objectives()[family.estimator].loss
-    batch = {"tokens": jnp.ones((4096, 3, 1), int)}
+    batch = {"tokens": np.ones((4096, 3, 1), int)}
     loss = lambda net, key: move({**params, "generator": net}, batch, key, None)[0]
     one = jax.jit(jax.grad(loss))
     found = [flat(one(params["generator"], key)) for key in jax.random.split(KEY, 8)]
@@ -160,26 +168,24 @@ def climbed(family, params):
 def test_the_policy_goes_a_fifth_of_the_way():
     family = dataclasses.replace(TINY, trail=0.2)
     params = bold(family)
-    params["policy"] = jax.tree.map(jnp.zeros_like, params["policy"])
+    params["policy"] = jax.tree.map(np.zeros_like, params["policy"])
     loss = lambda policy: family.follow({**params, "policy": policy}, {}, KEY, None)[0]
-    grads = jax.grad(loss)(params["policy"])
-    updates, _ = family.objectives()["trail"].tx.update(grads, family_state(family, params))
+    grads = jax.jit(jax.grad(loss))(params["policy"])
+    tx = family.objectives()["trail"].tx
+    updates, _ = jax.jit(tx.update)(grads, tx.init(params["policy"]))
     for moved, goal in zip(
         jax.tree.leaves(updates), jax.tree.leaves(params["generator"]), strict=True
     ):
-        np.testing.assert_allclose(moved, 0.2 * goal, rtol=1e-6)
-
-
-def family_state(family, params):
-    return family.objectives()["trail"].tx.init(params["policy"])
+        np.testing.assert_allclose(moved, 0.2 * np.asarray(goal), rtol=1e-6)
 
 
 def test_what_is_fixed_or_given_stays():
     params = bold(TINY)
-    fixed, primer = jnp.array([0, 3]), jnp.array([[2, 1], [1, 4]])
-    rows = TINY.sample(params, KEY, 30, fixed=fixed, primer=primer, style=jnp.zeros(30, int))
-    np.testing.assert_array_equal(rows[:, :2], jnp.broadcast_to(primer, (30, 2, 2)))
-    drawn = np.asarray(rows[:, 2:]).reshape(-1, 2)
+    given = {"fixed": np.array([0, 3]), "primer": np.array([[2, 1], [1, 4]])}
+    sample = jax.jit(TINY.sample, static_argnums=2)
+    rows = np.asarray(sample(params, KEY, 30, **given, style=np.zeros(30, int)))
+    np.testing.assert_array_equal(rows[:, :2], np.broadcast_to(given["primer"], (30, 2, 2)))
+    drawn = rows[:, 2:].reshape(-1, 2)
     assert set(drawn[drawn[:, 0] > 0, 1]) == {3}
     assert not drawn[drawn[:, 0] == 0].any()
     assert len(set(drawn[:, 0])) > 2
@@ -205,6 +211,6 @@ def test_what_cannot_be_is_refused(changes, says):
 
 def test_a_style_is_wanted_or_not():
     with pytest.raises(UsageError, match="jig, reel"):
-        TINY.likelihood({}, {"tokens": TINY.example(1)["tokens"]}, KEY, None)
+        TINY.likelihood({}, {"tokens": np.ones((1, 5, 2), int)}, KEY, None)
     with pytest.raises(UsageError, match="knows no styles"):
-        WORDS.score({}, jnp.zeros((1, 3, 1), int), jnp.zeros(1, int))
+        WORDS.score({}, np.zeros((1, 3, 1), int), np.zeros(1, int))
