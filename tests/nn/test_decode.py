@@ -1,5 +1,8 @@
 """Draws against exact probabilities; generation against its promises."""
 
+import functools
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,14 +17,16 @@ from zoo.nn.decode import Draw, bucket, generate, invert, uniforms
 from zoo.nn.grammar import Grammar
 
 V = 6
-LOGITS = jnp.log(jnp.array([0.05, 0.4, 0.1, 0.25, 0.0, 0.2]))
+LOGITS = np.array([math.log(p) if p else -math.inf for p in (0.05, 0.4, 0.1, 0.25, 0.0, 0.2)])
 POINTS = 6000
+jit = functools.cache(jax.jit)
+kept = jax.jit(Draw.filter, static_argnums=0)
 
 
 def shares(draw, logits=LOGITS):
     """How often each token comes when u runs evenly from 0 to 1: its probability, to 1 / POINTS."""
-    u = (jnp.arange(POINTS) + 0.5) / POINTS
-    tokens = draw(jnp.broadcast_to(logits, (POINTS, logits.shape[-1])), u)
+    u = (np.arange(POINTS) + 0.5) / POINTS
+    tokens = jit(draw)(np.broadcast_to(logits, (POINTS, logits.shape[-1])), u)
     return np.bincount(tokens, minlength=logits.shape[-1]) / POINTS
 
 
@@ -53,10 +58,12 @@ def test_shares_are_probabilities(draw, expected):
 @settings(max_examples=30, deadline=None)
 def test_filters_keep_what_sorting_keeps(logits, k):
     mass = np.exp(np.array(logits, np.float32) - np.float32(max(logits)))
-    falling = np.sort(mass)[::-1]
-    top_k = np.asarray(Draw(top_k=k).filter(jnp.array(mass))) > 0
+    falling, row = np.sort(mass)[::-1], np.pad(mass, (0, 40 - len(mass)))
+    top_k, top_p = (np.asarray(kept(x, row)) > 0 for x in (Draw(top_k=k), Draw(top_p=0.8)))
+    assert not top_k[len(mass) :].any()
+    assert not top_p[len(mass) :].any()
+    top_k, top_p = top_k[: len(mass)], top_p[: len(mass)]
     np.testing.assert_array_equal(top_k, mass >= falling[min(k, len(mass)) - 1])
-    top_p = np.asarray(Draw(top_p=0.8).filter(jnp.array(mass))) > 0
     assert mass[top_p].sum() >= (0.8 - 1e-5) * mass.sum()
     without_last = mass[mass > mass[top_p].min()].sum()
     assert without_last < (0.8 + 1e-5) * mass.sum()
@@ -71,25 +78,27 @@ def test_filters_keep_what_sorting_keeps(logits, k):
 )
 @settings(max_examples=60, deadline=None)
 def test_never_draws_what_has_no_mass(mass, u, random):
+    mass = np.pad(np.array(mass, np.float32), (0, 71 - len(mass)))
     random.shuffle(mass)
-    assert mass[int(invert(jnp.array(mass), jnp.array(u)))] > 0
+    assert mass[jit(invert)(mass, np.float32(u))] > 0
 
 
 def test_a_wide_vocabulary_is_drawn_from_as_a_narrow_one():
     rng = np.random.default_rng(0)
     mass = rng.exponential(size=(50, 1501)) * (rng.random((50, 1501)) < 0.1)
     u = np.append(rng.random(48), [0.0, 1.0])
-    found = invert(jnp.array(mass, jnp.float32), jnp.array(u, jnp.float32))
-    assert (np.take_along_axis(mass, np.asarray(found)[:, None], 1) > 0).all()
+    found = np.asarray(jit(invert)(mass, u))
+    assert (np.take_along_axis(mass, found[:, None], 1) > 0).all()
     share = mass.cumsum(axis=1) / mass.sum(axis=1, keepdims=True)
     exact = (share > np.minimum(u, 1 - 1e-9)[:, None]).argmax(axis=1)
     assert (found == exact).mean() > 0.95  # the others are a rounding apart
 
 
 def test_ties_and_one_token():
-    assert Draw(temperature=0)(jnp.zeros((2, 3)), jnp.array([0.1, 0.9])).tolist() == [0, 0]
-    assert Draw(top_k=1)(jnp.zeros((2, 3)), jnp.array([0.1, 0.9])).tolist() == [0, 0]
-    assert Draw()(jnp.zeros((1, 1)), jnp.array([0.7])).tolist() == [0]
+    same, u = np.zeros((2, 3), np.float32), np.array([0.1, 0.9])
+    assert jit(Draw(temperature=0))(same, u).tolist() == [0, 0]
+    assert jit(Draw(top_k=1))(same, u).tolist() == [0, 0]
+    assert jit(Draw())(same[:1, :1], u[1:]).tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -110,15 +119,15 @@ def test_is_a_value():
 
 
 def test_uniforms_belong_to_row_and_step():
-    key = jax.random.key(3)
-    many = uniforms(key, 16, 40)
-    np.testing.assert_array_equal(uniforms(key, 1, 40)[:, 0], many[:, 0])
-    np.testing.assert_array_equal(uniforms(key, 16, 8), many[:8])
+    draw = jax.jit(functools.partial(uniforms, jax.random.key(3)), static_argnums=(0, 1))
+    many, one, few = (np.asarray(draw(*size)) for size in ((16, 40), (1, 40), (16, 8)))
+    np.testing.assert_array_equal(one[:, 0], many[:, 0])
+    np.testing.assert_array_equal(few, many[:8])
     assert len(np.unique(many)) == many.size
     assert stats.kstest(np.ravel(many), "uniform").pvalue > 0.001
 
 
-CHAIN = jnp.array(
+CHAIN = np.array(
     [[0.0, 0.5, 0.3, 0.2], [0.1, 0.2, 0.3, 0.4], [0.05, 0.6, 0.3, 0.05], [0.2, 0, 0, 0.8]]
 )
 
@@ -127,8 +136,13 @@ def chain(state, token):
     return state + 1, jnp.log(CHAIN)[token]
 
 
+@functools.partial(jax.jit, static_argnames=("n", "length", "draw"))
+def rolled(key, n, length, **kwargs):
+    return generate(chain, jnp.zeros(n), key, n, length, **kwargs)
+
+
 def roll(n, length, seed=0, **kwargs):
-    return np.asarray(generate(chain, jnp.zeros(n), jax.random.key(seed), n, length, **kwargs))
+    return np.asarray(rolled(jax.random.key(seed), n, length, **kwargs))
 
 
 def test_generates_the_chain():
@@ -138,9 +152,9 @@ def test_generates_the_chain():
         live = before == state
         live[:, 1:] &= before[:, 1:] != BOUNDARY
         seen = np.bincount(rows[live], minlength=4)
-        possible = np.asarray(CHAIN[state]) > 0
+        possible = CHAIN[state] > 0
         assert not seen[~possible].any()
-        expected = seen.sum() * np.asarray(CHAIN[state])[possible]
+        expected = seen.sum() * CHAIN[state][possible]
         assert stats.chisquare(seen[possible], expected, sum_check=False).pvalue > 0.001
 
 
@@ -160,19 +174,19 @@ def test_music_does_not_depend_on_the_batch_or_the_length():
 
 
 def test_primers_of_any_length_are_forced():
-    primer = jnp.array([[1, 2, 3], [3, 0, 0], [0, 0, 0]])
+    primer = np.array([[1, 2, 3], [3, 0, 0], [0, 0, 0]])
     rows = roll(3, 20, primer=primer)
     assert rows[0, :3].tolist() == [1, 2, 3]
     assert rows[1, 0] == 3
     np.testing.assert_array_equal(rows[2], roll(3, 20)[2])
-    assert (roll(5, 20, primer=jnp.array([2, 2]))[:, :2] == 2).all()
-    assert roll(2, 2, primer=jnp.array([1, 2, 3])).tolist() == [[1, 2], [1, 2]]
+    assert (roll(5, 20, primer=np.array([2, 2]))[:, :2] == 2).all()
+    assert roll(2, 2, primer=np.array([1, 2, 3])).tolist() == [[1, 2], [1, 2]]
 
 
 def test_forbidden_tokens_never_come():
-    follow, none, no = jnp.array([[-1, 0, -1, 0]]), jnp.full(4, -1), jnp.zeros(4, bool)
-    needs = jnp.where(follow < 0, 99, 0)
-    rows = roll(50, 40, grammar=Grammar(follow, needs, none, none, no, no, jnp.int32(40), 0))
+    follow, none, no = np.array([[-1, 0, -1, 0]]), np.full(4, -1), np.zeros(4, bool)
+    needs = np.where(follow < 0, 99, 0)
+    rows = roll(50, 40, grammar=Grammar(follow, needs, none, none, no, no, np.int32(40), 0))
     assert set(np.unique(rows)) == {1, 3}
 
 
@@ -183,12 +197,11 @@ def runs(row, size):
 
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_no_run_comes_twice(size):
-    bound = jnp.array([-1e9, 0.0, 0.0, 0.0])  # never ends by itself
+    bound = np.array([-1e9, 0.0, 0.0, 0.0])  # never ends by itself
     endless = lambda state, token: (state, jnp.log(CHAIN)[token] + bound[None])
-    sample = lambda draw: np.asarray(
-        generate(endless, (), jax.random.key(0), 40, 8 + size, draw=draw)
-    )
-    free, fresh = sample(Draw()), sample(Draw(no_repeat=size))
+    sample = lambda draw: generate(endless, (), jax.random.key(0), 40, 8 + size, draw=draw)
+    draws = Draw(), Draw(no_repeat=size)
+    free, fresh = map(np.asarray, jax.jit(lambda: tuple(map(sample, draws)))())
     again = [len(set(runs(row, size))) < len(runs(row, size)) for row in free]
     assert any(again)
     for before, after, repeated in zip(free, fresh, again, strict=True):
@@ -198,9 +211,9 @@ def test_no_run_comes_twice(size):
 
 def test_where_only_a_repeat_is_legal_it_comes():
     """One token is legal: every run comes again."""
-    follow, none, no = jnp.array([[-1, 0, -1, -1]]), jnp.full(4, -1), jnp.zeros(4, bool)
-    needs = jnp.where(follow < 0, 99, 0)
-    grammar = Grammar(follow, needs, none, none, no, no, jnp.int32(9), 0)
+    follow, none, no = np.array([[-1, 0, -1, -1]]), np.full(4, -1), np.zeros(4, bool)
+    needs = np.where(follow < 0, 99, 0)
+    grammar = Grammar(follow, needs, none, none, no, no, np.int32(9), 0)
     rows = roll(3, 9, grammar=grammar, draw=Draw(no_repeat=2))
     assert (rows == 1).all()
 
