@@ -22,7 +22,6 @@ def vocoder_notes(
     latent: int = 192,
     factors: tuple[int, ...] = (4, 4),
     beta: float = 4e-3,
-    mel: int = 0,
     causal: bool = True,
     audio: Audio = Audio(length=4096, batch=32),
     adam: Adam = Adam(rate=5e-4, last=0.01),
@@ -40,7 +39,6 @@ def vocoder_notes(
         latent: numbers in a frame of latents.
         factors: frames of bands to a frame of latents, by stage.
         beta: what a nat of a frame costs.
-        mel: bands of a mel spectrum that takes the encoder's place; 0 for none.
         causal: whether it can go on in blocks.
         audio: what to train on.
         adam: the update rule.
@@ -49,7 +47,7 @@ def vocoder_notes(
         samples: of those trained on, held-out ones to listen to.
     """
     fields = {"width": width, "latent": latent, "factors": factors, "beta": beta, "warm": warm}
-    family = lambda rate: VariationalVocoder(rate=rate, mel=mel, causal=causal, **fields)  # type: ignore[arg-type]
+    family = lambda rate: VariationalVocoder(rate=rate, causal=causal, **fields)  # type: ignore[arg-type]
     return sounding(
         family,
         name="vocoder_notes",

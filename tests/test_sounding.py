@@ -120,6 +120,18 @@ def test_a_decoder_goes_on_against_a_critic(run, tmp_path, monkeypatch):
     assert not all(jax.tree.leaves(same["decoder"]))
 
 
+def test_a_mel_spectrum_takes_the_place_of_the_encoder(run, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(pathlib.Path(__file__).parents[1] / "experiments"))
+    train = importlib.import_module("vocoder_mel").vocoder_mel
+    told = zoo.load(run[0]).about["music"]
+    audio = Audio(told["corpus"], RATE, 2.0, length=1024, batch=4)
+    small = {"mel": 4, "width": 4, "factors": (2, 2), "heard": Heard(2, 2, ""), "samples": 1}
+    result = train(tmp_path, 2, audio=audio, options=Options(quiet=True), **small)
+    assert {"distance", "log_mel", "griffin_lim_log_mel"} <= set(result["metrics"])
+    assert zoo.load(tmp_path).params.keys() == {"decoder", "critic"}
+    assert (tmp_path / "samples" / "01-reconstruction.wav").exists()
+
+
 def test_latents_take_on_the_statistics_of_another_sound(run, tmp_path):
     model, rng = zoo.load(run[0]), np.random.default_rng(0)
     own, its = (rng.normal(size=1600) * np.sin(np.arange(1600) * f) for f in (0.02, 0.03))

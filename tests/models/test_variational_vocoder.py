@@ -105,6 +105,17 @@ def test_of_a_mel_spectrum_it_is_the_way_back():
         MEL.begin(params, KEY, 1)
 
 
+def test_a_mel_spectrum_sounds_like_itself_before_anything_is_learnt():
+    family = dataclasses.replace(MEL, rate=1600, mel=16)
+    t = np.arange(40 * family.hop) / family.rate
+    tones = np.stack([np.sin(2 * np.pi * 200 * t), np.sin(2 * np.pi * 333 * t)])
+    x = (0.5 * tones * np.minimum(1, 4 * t)).astype(np.float32)
+    y = back(family, born(family), x)[:, : len(t)]
+    one, other = (np.asarray(family.spectrum(z))[:, 2:-4] for z in (x, y))
+    assert np.abs(one - other).mean() < 0.1 * one.mean()
+    assert (one.argmax(-1) == other.argmax(-1)).all()
+
+
 def test_a_nat_is_counted_by_the_second():
     """An encoder of silence whose latents are N(1, 1): each is half a nat from the prior, and that
     of loudness, which is where silence is, as far as that is."""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.nn.mel import Mel, griffin_lim, hertz, mels
+from zoo.nn.mel import Mel, hertz, mels
+from zoo.nn.phases import coherent, griffin_lim
 from zoo.nn.stft import STFT
 
 RATE = 8000
@@ -55,13 +56,17 @@ def test_phases_are_found_that_fit():
     stft = STFT(512, 128)
     x = jnp.asarray(tones())
     spectrum = jnp.abs(stft(x))
-    find = functools.partial(griffin_lim, stft, spectrum, len(x), jax.random.key(0))
+    phases = jax.random.uniform(jax.random.key(0), spectrum.shape, maxval=2 * np.pi)
+    sines = jax.jit(functools.partial(coherent, stft))(spectrum)
+    find = functools.partial(griffin_lim, stft, spectrum, len(x))
     far = lambda x: float(
         20 * jnp.log10(jnp.linalg.norm(jnp.abs(stft(x)) - spectrum) / jnp.linalg.norm(spectrum))
     )
-    slow, fast = (jax.jit(functools.partial(find, momentum=m))() for m in (0.0, 0.99))
+    slow, fast = (jax.jit(functools.partial(find, phases, momentum=m))() for m in (0.0, 0.99))
     assert far(fast) < far(slow) < -12
     assert far(fast) < -20
+    some, near = (jax.jit(functools.partial(find, y, steps=2))() for y in (phases, sines))
+    assert far(near) < -20 < far(some)
 
 
 def test_bands_without_a_frequency_are_refused():

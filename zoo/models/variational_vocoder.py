@@ -9,11 +9,11 @@ is, and the decoder plays against a critic. Axes: b signal, s sample, f frame of
 t frame of bands, k band.
 
 Deviations. The bank is exact. What looks back only is causal, and is no later for it than the bank
-is. Noise is as loud in each band as the decoder says: the bank is the filter. There is no batch
-normalisation, which would be another thing in blocks. The networks stand beside a straight way
-(`zoo.nn.waveform`): the wave is kept, and its error descended, and that of the log-mel spectrum.
-What no one hears, and 16 bits do not hold, is not: its gradients were the largest. Of magnitudes
-the norm of the error is relative, not its square, to no less than a hush: silence was all of it.
+is. Noise is shaped by the bank, and there is no batch normalisation, which would be another thing
+in blocks. The networks stand beside a straight way (`zoo.nn.waveform`): the wave is kept, and its
+error descended, and that of the log-mel spectrum. What no one hears, and 16 bits do not hold, is
+not: its gradients were the largest. Of magnitudes the norm of the error is relative, not its
+square, to no less than a hush: silence was all of it.
 """
 
 import dataclasses
@@ -26,6 +26,7 @@ import jax.numpy as jnp
 from zoo.core import FOREVER, WEIGHT, Array, Batch, Key, Metrics, Objective, Params, Tree
 from zoo.errors import UsageError
 from zoo.nn.adversarial import Game
+from zoo.nn.drafted import Drafted
 from zoo.nn.hearing import Listener, Mean, heard, matching, rows
 from zoo.nn.mel import Mel
 from zoo.nn.numbered import numbered
@@ -44,10 +45,8 @@ AUDIBLE = 1e-3  # of a spectrum, what is descended: 114 dB below a full sine in 
 class VariationalVocoder:
     """Sound at `rate`, in `bands`, each latent's frame of as many samples as bands times `factors`.
 
-    With `mel` bands its latents are a log-mel spectrum: the vocoder of whatever makes those.
-
-    Raises:
-      UsageError: an odd number of bands, a factor below 2, or too few latents or too many.
+    With `mel` bands its latents are a log-mel spectrum: the vocoder of whatever makes those. Raises
+    UsageError of an odd number of bands, a factor below 2, or too few latents or too many.
     """
 
     rate: int = 48_000
@@ -118,9 +117,9 @@ class VariationalVocoder:
         return Encoder(self.latent, self.width, self.factors, self.causal)
 
     @property
-    def decoder(self) -> Decoder:
-        widths = self.bands, self.width, self.factors, self.dilations
-        return Decoder(*widths, self.causal, straight=not self.mel)
+    def decoder(self) -> Decoder | Drafted:
+        decoder = Decoder(self.bands, self.width, self.factors, self.dilations, self.causal)
+        return Drafted(self.spectrum, self.bank, decoder) if self.mel else decoder
 
     @property
     def listener(self) -> Listener:
@@ -137,9 +136,9 @@ class VariationalVocoder:
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two, three = jax.random.split(rng, 3)
         bands = jnp.zeros((1, math.prod(self.factors), self.bands))
-        z = jnp.zeros((1, 1, self.mel or self.latent))
+        z, loud = (jnp.zeros((1, 1, k)) for k in (self.mel or self.latent, self.bands))
         nets: dict[str, Tree] = {
-            "decoder": self.decoder.init(two, z, z[..., :1], bands)["params"],
+            "decoder": self.decoder.init(two, z, loud, bands)["params"],
             "critic": self.listener.init(three, heard(batch["audio"][:1]))["params"],
         }
         return nets if self.mel else nets | {"encoder": self.encoder.init(one, bands)["params"]}
@@ -231,8 +230,8 @@ class VariationalVocoder:
     def decode(self, params: Params, z: Array, rng: Key) -> Array:
         """Signals [b, f hop - delay] of latents [b, f, z]."""
         white = self.white(rng, z, jnp.zeros((), jnp.int32))
-        of = {"params": params["decoder"]}
-        return self.bank.inverse(self.decoder.apply(of, z, self.loud(z), white))
+        bands = self.decoder.apply({"params": params["decoder"]}, z, self.loud(z), white)
+        return self.bank.inverse(bands)
 
     def loud(self, z: Array) -> Array:
         """How loud latents [b, f, z] are, [b, f, k], or of a mel spectrum [b, f, 1]."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.core import Array, Key
 from zoo.errors import UsageError
+from zoo.nn.phases import griffin_lim
 from zoo.nn.stft import STFT, magnitude
 
 FLOOR = 1e-5  # of what logarithms are taken of
@@ -105,26 +106,7 @@ class Mel:
         return jax.lax.fori_loop(0, steps, step, (first, first))[0]
 
     def inverse(self, mel: Array, length: int, rng: Key, steps: int = 60) -> Array:
-        """Signals [.., length] of about these mel spectra [.., f, m]."""
-        return griffin_lim(self.stft, self.spectrum(mel), length, rng, steps)
-
-
-def griffin_lim(
-    stft: STFT, spectrum: Array, length: int, rng: Key, steps: int = 60, momentum: float = 0.99
-) -> Array:
-    """Signals [.., length] of about these magnitudes [.., f, k], from random phases.
-
-    Griffin & Lim 1984, section III, in the fast variant of Perraudin, Balazs & Sondergaard 2013
-    (algorithm 2); without momentum, as it was.
-    """
-    unit = lambda y: y / jnp.maximum(jnp.abs(y), 1e-12)
-    phases = jax.random.uniform(rng, spectrum.shape, maxval=2 * np.pi)
-    start = jnp.exp(1j * phases)
-
-    def step(_, both):
-        angles, last = both
-        back = stft(stft.inverse(spectrum * angles, length))
-        return unit(back + momentum * (back - last)), back
-
-    angles, _ = jax.lax.fori_loop(0, steps, step, (start, jnp.zeros_like(start)))
-    return stft.inverse(spectrum * angles, length)
+        """Signals [.., length] of about these mel spectra [.., f, m], from random phases."""
+        spectrum = self.spectrum(mel)
+        phases = jax.random.uniform(rng, spectrum.shape, maxval=2 * np.pi)
+        return griffin_lim(self.stft, spectrum, length, phases, steps)

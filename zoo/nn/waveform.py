@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         bands = x.shape[-1]
         rest = self.latent - bands
         frames = x.reshape(len(x), -1, math.prod(self.factors), bands)
-        loud = jnp.sqrt((frames**2).mean(axis=2) + SILENCE**2)
+        loud = level(x, math.prod(self.factors))
         told = (jnp.log(loud) - MIDDLE) / SPREAD
         frames = (frames / loud[:, :, None]).reshape(*loud.shape[:2], -1)
         x = Conv(self.width, 7, causal=self.causal, name="first")(frames.reshape(x.shape))
@@ -72,31 +72,40 @@ class Decoder(nn.Module):
     factors: tuple[int, ...]
     dilations: tuple[int, ...]
     causal: bool
-    straight: bool = True
 
     @nn.compact
-    def __call__(self, z: Array, loud: Array, white: Array) -> Array:
-        """Latents [b, f, z], how loud they are [b, f, k or 1] and white noise [b, t, k] -> bands
-        [b, t, k]."""
+    def __call__(self, z: Array, loud: Array, white: Array, draft: Array | None = None) -> Array:
+        """Latents [b, f, z], how loud bands are [b, f, k] and white noise [b, t, k] -> bands
+        [b, t, k], beside what latents hold of them or, where there is one, a draft [b, t, k]."""
+        hop, rest = math.prod(self.factors), z.shape[-1] - self.bands
+        loud = jnp.repeat(loud, hop, axis=1)
+        draft = None if draft is None else draft / loud
         x = Conv(self.width << len(self.factors), 3, causal=self.causal, name="first")(z)
         for i, factor in reversed([*enumerate(self.factors)]):
             up = Finer(self.width << i, factor, causal=self.causal, name=f"up_{i}")
             x = up(nn.leaky_relu(x, SLOPE))
+            if draft is not None and not i:
+                x += Conv(self.width, 7, causal=self.causal, name="draft")(draft)
             for j, dilation in enumerate(self.dilations):
                 x = Residual(dilation, causal=self.causal, name=f"residual_{i}_{j}")(x)
-        heads = Conv(2 * self.bands + 1, 7, causal=self.causal, still=self.straight, name="heads")
+        heads = Conv(2 * self.bands + 1, 7, causal=self.causal, still=True, name="heads")
         x = heads(nn.leaky_relu(x, SLOPE)).astype(jnp.float32)
         wave, hiss, swell = jnp.split(x, (self.bands, 2 * self.bands), axis=-1)
-        hop, rest = math.prod(self.factors), z.shape[-1] - self.bands
-        if self.straight:
+        if draft is None:
             frames = z[..., :rest] @ cosines(hop * self.bands, rest, self.bands).T * SCALE
-            first = like(hop * np.arange(self.bands), wave)  # of a band's coefficients
-            wave = jnp.where(first + hop <= rest, LITTLE, 1.0) * wave + frames.reshape(wave.shape)
-            hiss += jnp.where(first < rest, QUIET, FULL)
+            draft, first = frames.reshape(wave.shape), like(hop * np.arange(self.bands), wave)
+            wave = jnp.where(first + hop <= rest, LITTLE, 1.0) * wave
+            hiss += jnp.where(first < rest, QUIET, FULL)  # `first` of a band's coefficients
         else:
-            hiss += QUIET
-        both = wave * nn.sigmoid(swell) + white * nn.sigmoid(hiss)
-        return 2 * both * jnp.repeat(loud, hop, axis=1)
+            wave, hiss = LITTLE * wave, hiss + QUIET
+        both = (draft + wave) * nn.sigmoid(swell) + white * nn.sigmoid(hiss)
+        return 2 * both * loud
+
+
+def level(x: Array, hop: int) -> Array:
+    """How loud bands [b, t, k] are in each frame of `hop`, [b, f, k]."""
+    frames = x.reshape(len(x), -1, hop, x.shape[-1])
+    return jnp.sqrt((frames**2).mean(axis=2) + SILENCE**2)
 
 
 def loudness(z: Array, bands: int) -> Array:
