@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: music test tables clean
 
 music: $(VENV)/.music
-	$(BIN)/python experiments/music.py --workdir $(WORKDIR)
+	$(BIN)/python experiments/melody/music.py --workdir $(WORKDIR)
 
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -18,7 +18,7 @@ test: $(VENV)/.dev
 	$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest -n 2 -rs && wait $$types
 
 tables: $(VENV)/.music
-	$(BIN)/python experiments/tables.py
+	$(BIN)/python docs/tables/write.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -17,21 +17,30 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 )
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["JAX_COMPILATION_CACHE_DIR"] = str(pathlib.Path(tempfile.gettempdir(), "zoo-xla"))
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"  # most programs are one operation
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
+    pathlib.Path(tempfile.gettempdir(), "zoo-xla")
+)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = (
+    "0"  # most programs are one operation
+)
 
-import jax
-import numpy as np
-import pytest
+from jaxtyping import install_import_hook
 
-from zoo.train import shard
+# before anything of the zoo is imported
+install_import_hook(["zoo.nn", "zoo.models"], "shapes.check")
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from zoo.train import sharding  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # what tracing makes is mostly kept: to look through it each time costs a twentieth of all
 gc.set_threshold(200_000, 20, 50)
 
-MESH = shard.mesh
+MESH = sharding.mesh
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,15 +48,17 @@ def one():
     """Runs take one device, as most have: to compile for eight takes half as long again."""
     with pytest.MonkeyPatch.context() as patch:
         alone = functools.partial(MESH, devices=jax.devices()[:1])
-        patch.setattr(shard, "mesh", alone)
-        patch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"].replace("count=8", "count=1", 1))
+        patch.setattr(sharding, "mesh", alone)
+        patch.setenv(
+            "XLA_FLAGS", os.environ["XLA_FLAGS"].replace("count=8", "count=1", 1)
+        )
         yield
 
 
 @pytest.fixture
 def eight(monkeypatch):
     """Runs take eight devices, and can split what they hold."""
-    monkeypatch.setattr(shard, "mesh", MESH)
+    monkeypatch.setattr(sharding, "mesh", MESH)
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +69,13 @@ def abc_folder(tmp_path_factory) -> pathlib.Path:
     for style, metre, eighths in (("reels", "4/4", 8), ("jigs", "6/8", 6)):
         (folder / style).mkdir()
         for number in range(20):
-            bars = ("".join(rng.choice("DEFGABcdefg") for _ in range(eighths)) for _ in range(8))
-            text = f"X:1\nT:{style} {number}\nM:{metre}\nL:1/8\nK:D\n{'|'.join(bars)}|]\n"
+            bars = (
+                "".join(rng.choice("DEFGABcdefg") for _ in range(eighths))
+                for _ in range(8)
+            )
+            text = (
+                f"X:1\nT:{style} {number}\nM:{metre}\nL:1/8\nK:D\n{'|'.join(bars)}|]\n"
+            )
             (folder / style / f"{number}.abc").write_text(text)
     return folder
 
@@ -70,20 +86,26 @@ def judge():
     import optax
 
     from zoo.data.codecs import Phrase
+    from zoo.inference.model import Trained
+    from zoo.inference.style_classifier import Judge
     from zoo.models import LatentClassifier
-    from zoo.styles import Judge
     from zoo.train.optim import optimizers
     from zoo.train.step import init, make_step
-    from zoo.trained import Trained
 
     codec = Phrase(bars=1)
     styles = ("dull", "bright")
-    family = LatentClassifier(styles, codec.vocab, codec.length, width=8, layers=0, dropout=0.0)
+    family = LatentClassifier(
+        styles, codec.vocab, codec.length, width=8, layers=0, dropout=0.0
+    )
     rules = optimizers(family, optax.adam(3e-2))
     step = jax.jit(make_step(family, rules), static_argnames="due")
     rng, of = np.random.default_rng(0), np.arange(32) % 2
     draw = lambda: 3 + 30 * of[:, None] + rng.integers(0, 30, (32, codec.length))
-    batch = lambda: {"tokens": draw(), "style": of, "mask": np.ones((32, codec.length), bool)}
+    batch = lambda: {
+        "tokens": draw(),
+        "style": of,
+        "mask": np.ones((32, codec.length), bool),
+    }
     state = init(family, rules, jax.random.key(0), batch())
     for _ in range(40):
         state, _ = step(state, batch(), due=("entropy",))
@@ -114,7 +136,10 @@ def pytest_collection_modifyitems(items):
     first: dict[str, int] = {}
     for at, item in enumerate(items):
         first.setdefault(share(item.nodeid), at)
-    order = lambda item: ("test_readme.py" not in item.nodeid, first[share(item.nodeid)])
+    order = lambda item: (
+        "test_readme.py" not in item.nodeid,
+        first[share(item.nodeid)],
+    )
     items.sort(key=order)
 
 

@@ -11,16 +11,16 @@ ROOT = pathlib.Path(__file__).parents[1]
 SIBLINGS = {  # room: what it may import from the house
     "errors": set(),
     "core": set(),
-    "record": {"errors"},
+    "config": {"errors"},
     "nn": {"core", "errors", "nn"},
     "models": {"core", "errors", "nn", "models"},
     "train": {"core", "errors", "train"},
     "soundfont": {"errors", "soundfont"},
     "data": {"errors", "data", "soundfont"},
     "listen": {"errors", "data", "listen", "soundfont"},
-    "measure": {"errors", "data", "measure"},
+    "metrics": {"errors", "data", "metrics"},
 }
-KNOW_PROTOS = {"data", "listen", "measure", "soundfont"}
+KNOW_PROTOS = {"data", "listen", "metrics", "soundfont"}
 HEAVY = (
     "note_seq",
     "tensorflow",
@@ -52,15 +52,18 @@ def test_imports_flow_one_way(path):
         if room in SIBLINGS:
             if root == "zoo" and rest:
                 assert rest[0] in SIBLINGS[room], f"{path.name} imports {name}"
-            assert root != "note_seq" or room in KNOW_PROTOS, f"{path.name} knows about protos"
+            assert root != "note_seq" or room in KNOW_PROTOS, (
+                f"{path.name} knows about protos"
+            )
         assert root not in ("tensorflow", "music21"), f"{path.name} imports {root}"
         if room in KNOW_PROTOS:
             assert root != "jax", f"{path.name} is numpy's, and imports jax"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_file_is_at_most_300_lines(path):
-    assert len(path.read_text().splitlines()) <= 300
+def test_a_file_is_at_most_450_lines(path):
+    """From 300 on it is worth a thought whether there are two things in it."""
+    assert len(path.read_text().splitlines()) <= 450
 
 
 def run(code: str) -> str:
@@ -103,5 +106,7 @@ print(time.process_time() - began)
 
 
 def test_importing_data_does_not_start_jax():
-    out = run("import sys, zoo.data.corpora, zoo.data.codecs; print('jax' in sys.modules)")
+    out = run(
+        "import sys, zoo.data.corpora.registry, zoo.data.codecs; print('jax' in sys.modules)"
+    )
     assert out.strip() == "False"

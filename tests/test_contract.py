@@ -15,9 +15,9 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import zoo.models
+from zoo.config import record, restore
 from zoo.core import Family
-from zoo.record import record, restore
-from zoo.train import precision, shard
+from zoo.train import precision, sharding
 from zoo.train.checkpoint import Checkpoints
 from zoo.train.evaluate import evaluate
 from zoo.train.optim import optimizers
@@ -45,7 +45,9 @@ def birth(family):
 @functools.cache
 def start(family):
     """A state at birth, on a device as a restored one is, and a batch of eight."""
-    return jax.device_put(birth(family)(jax.random.key(0)), jax.devices()[0]), family.example(8)
+    return jax.device_put(
+        birth(family)(jax.random.key(0)), jax.devices()[0]
+    ), family.example(8)
 
 
 @functools.cache
@@ -68,7 +70,8 @@ def jitted(family, **options):
 def same(a, b) -> bool:
     a, b = (jax.tree.map(raw, tree) for tree in (a, b))
     return all(
-        np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+        np.array_equal(x, y)
+        for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     )
 
 
@@ -123,9 +126,13 @@ def test_a_cadence_compiles_once(family):
 
 def test_metrics_are_finite_scalars(family):
     state, batch = start(family)
-    each = [jitted(family)(state, batch, due=(name,))[1] for name in family.objectives()]
+    each = [
+        jitted(family)(state, batch, due=(name,))[1] for name in family.objectives()
+    ]
     metrics = collections.ChainMap(*each)
-    metrics |= jax.jit(lambda p: evaluate(family, p, batch, jax.random.key(0)))(state.params)
+    metrics |= jax.jit(lambda p: evaluate(family, p, batch, jax.random.key(0)))(
+        state.params
+    )
     for name, value in metrics.items():
         assert value.shape == (), name
         assert jnp.isfinite(value), name
@@ -134,14 +141,18 @@ def test_metrics_are_finite_scalars(family):
 @pytest.mark.usefixtures("eight")
 def test_eight_devices_give_the_result_of_one(family):
     """Every way to split parameters is some families': to compile all for each takes minutes."""
-    mesh, ways = shard.mesh(model=2), [*shard.RULES]
+    mesh, ways = sharding.mesh(model=2), [*sharding.RULES]
     placement = ways[[*FAMILIES.values()].index(family) % len(ways)]
     assert mesh.size == 8
     state, batch = start(family)
-    where = shard.place(mesh, jax.eval_shape(lambda: state), shard.RULES[placement])
+    where = sharding.place(
+        mesh, jax.eval_shape(lambda: state), sharding.RULES[placement]
+    )
     step, one = make_step(family, rules(family), ema=0.9), jitted(family)
-    many = jax.jit(step, static_argnames="due", out_shardings=(where, NamedSharding(mesh, P())))
-    apart, apart_batch = jax.device_put(state, where), shard.spread(mesh, batch)
+    many = jax.jit(
+        step, static_argnames="due", out_shardings=(where, NamedSharding(mesh, P()))
+    )
+    apart, apart_batch = jax.device_put(state, where), sharding.spread(mesh, batch)
     for i in range(3):
         state, _ = one(state, batch, due=due(family, i))
         apart, _ = many(apart, apart_batch, due=due(family, i))
@@ -180,7 +191,9 @@ def test_bf16_matmuls_keep_f32_masters_and_stay_near(family):
     names = due(family, 0)
     full, a = jitted(family)(state, batch, due=names)
     half, b = jitted(family, context=precision.context(True))(state, batch, due=names)
-    assert [x.dtype for x in jax.tree.leaves(full)] == [x.dtype for x in jax.tree.leaves(half)]
+    assert [x.dtype for x in jax.tree.leaves(full)] == [
+        x.dtype for x in jax.tree.leaves(half)
+    ]
     for name in a:
         np.testing.assert_allclose(a[name], b[name], rtol=0.1, atol=0.1)
 
@@ -209,9 +222,14 @@ def test_resuming_changes_nothing(family, tmp_path):
 
 def given(family, batch):
     """What sampling is conditioned on: the keywords it requires, as the batch names them."""
-    wants, there = inspect.signature(family.sample).parameters.values(), {"batch": batch, **batch}
+    wants, there = (
+        inspect.signature(family.sample).parameters.values(),
+        {"batch": batch, **batch},
+    )
     return {
-        p.name: there[p.name] for p in wants if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+        p.name: there[p.name]
+        for p in wants
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty
     }
 
 

@@ -10,11 +10,16 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 @pytest.mark.parametrize(
     ("target", "runs"),
-    [("music", "experiments/music.py --workdir runs/music"), ("test", "-m pytest")],
+    [
+        ("music", "experiments/melody/music.py --workdir runs/music"),
+        ("test", "-m pytest"),
+    ],
 )
 def test_make(target, runs):
     dry = ["make", "--dry-run", "--always-make", target]
-    said = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        dry, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert "-m venv" in said
     assert "pip install" in said
     assert runs in said

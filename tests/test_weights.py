@@ -7,7 +7,7 @@ import runpy
 import pytest
 
 import zoo
-from zoo.trained import WEIGHTS, weights
+from zoo.inference.model import WEIGHTS, weights
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHIP = runpy.run_path(str(ROOT / "experiments" / "ship.py"))
@@ -27,7 +27,9 @@ def test_the_card_describes_the_files(name):
     assert SHIP["weigh"](WEIGHTS / name).items() <= card.items()
     assert card["bytes"] < 2 * 2**20
     assert card["licences"]
-    assert not any("non-commercial" in text.lower() for text in card["licences"].values())
+    assert not any(
+        "non-commercial" in text.lower() for text in card["licences"].values()
+    )
     assert card["result"]["metrics"]["test_nll"] < 2
 
 

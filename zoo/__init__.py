@@ -13,7 +13,7 @@ __all__ = ["load"]
 def __getattr__(name: str) -> Any:
     """`zoo.load`, on first use: it needs Orbax and the codecs, `import zoo.models` neither."""
     if name == "load":
-        from zoo.trained import load
+        from zoo.inference.model import load
 
         return load
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")

@@ -1,63 +1,184 @@
-"""The contract between a model family and everything that trains, shards, saves or samples it.
+"""The contract between a model family and all that trains, shards, saves or samples it.
 
-A family is a game: its networks are the named subtrees of one `params`, its objectives are the
-moves, taken in order. A likelihood model is a game with one move.
+A family is a game. Its networks are the named subtrees of one `params`; its objectives
+are the moves, taken in order. A likelihood model is a game with one move.
+
+Shapes are annotated in one alphabet: b batch, t step, v vocabulary, d width, h heads,
+p pitch, k track or voice, z latent, y style, s sample, f frame, m mel band.
 """
 
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import jax
+import numpy as np
 import optax
 
 Array = jax.Array
 Key = jax.Array
 Tree = Any
-Params = Mapping[str, Tree]  # one subtree per network: {"net": ...} or {"gen": ..., "critic": ...}
+Params = Mapping[str, Tree]  # one subtree per network: {"net": ...}
 Batch = Mapping[str, Any]  # of arrays, on the host or a device
 Metrics = Mapping[str, Array]  # scalars, ready to log
 Loss = Callable[[Params, Batch, Key, Array | None], tuple[Array, Metrics]]
 
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Num
+elif "jaxtyping" in sys.modules:  # the tests import it, and check shapes
+    from jaxtyping import Bool, Float, Int, Num
+
+    Array = jax.Array | np.ndarray  # functions take either
+else:  # annotations are free at run time: `Float[Array, "b t v"]` is `Array`
+
+    class _Shaped:
+        def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
+            return item[0]
+
+    Bool = Float = Int = Num = _Shaped
+
 BOUNDARY = 0  # the token that ends a piece, begins the next, and fills what is masked
-WEIGHT = "events"  # the metric that counts what a loss is a mean over: means are pooled by it
+WEIGHT = "events"  # the metric that counts what a loss is a mean over
 FOREVER = sys.maxsize
 ALWAYS = range(FOREVER)
 
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """Descend `loss` by moving the networks named in `wrt`, holding every other one still.
+    """Descends `loss` by moving the networks named in `wrt`, holding all others still.
 
-    `loss(params, batch, rng, step)` returns a scalar and its metrics; `step` is None when the model
-    is evaluated rather than trained. `when` holds the steps that take it: `range(n)` is a warm-up,
-    `range(n, FOREVER)` all that follows, `range(0, FOREVER, 5)` every fifth step. `tx` is given
-    only where the update rule is part of the algorithm; otherwise the experiment chooses it, and
-    `then` is what the algorithm makes of its updates. `measured`: whether it says anything of
-    held-out data, which it does not where it asks nothing of the batch but its size.
+    Attributes:
+      loss: `(params, batch, rng, step) -> (scalar, metrics)`; `step` is None when the
+        model is evaluated rather than trained.
+      wrt: names of the networks that are moved.
+      when: the steps that take it: `range(n)` is a warm-up, `range(n, FOREVER)` all that
+        follows, `range(0, FOREVER, 5)` every fifth step.
+      tx: the update rule, only where it is part of the algorithm; otherwise the
+        experiment chooses it.
+      post_update: a transformation applied after the update rule, e.g. weight clipping.
+      evaluated: whether the loss is reported on held-out data; False for a loss that
+        ignores the contents of the batch.
     """
 
     loss: Loss
     wrt: tuple[str, ...] = ("net",)
     when: range = ALWAYS
     tx: optax.GradientTransformation | None = None
-    then: optax.GradientTransformation | None = None
-    measured: bool = True
+    post_update: optax.GradientTransformation | None = None
+    evaluated: bool = True
 
 
 @runtime_checkable
 class Family(Protocol):
-    """A generative model: a frozen dataclass of hyperparameters whose methods are pure."""
+    """A generative model: a frozen dataclass of hyperparameters with pure methods."""
 
     def example(self, n: int) -> Batch:
-        """A legal batch of `n`: its shapes and dtypes, documented by construction."""
+        """Returns a legal batch of `n` rows: it documents shapes and dtypes."""
 
-    def init(self, rng: Key, batch: Batch) -> Params: ...
+    def init(self, rng: Key, batch: Batch) -> Params:
+        """Returns the initial parameters of every network."""
 
     def objectives(self) -> Mapping[str, Objective]:
-        """What one training step descends, in order."""
+        """Returns what one training step descends, in order."""
 
     @property
     def sample(self) -> Callable[..., Array]:
-        """`(params, rng, n)`, and by keyword what it needs or may be told besides."""
+        """Draws: `(params, rng, n)`, and by keyword what it is conditioned on."""
+
+
+# What a family may be able to do besides. `supports` asks, and nothing else does.
+
+
+@runtime_checkable
+class Autoregressive(Protocol):
+    """Writes one event at a time from an explicit state."""
+
+    def start(self, n: int) -> Any:
+        """Returns the state of `n` rows before their first event."""
+
+    def stepper(self, params: Params) -> Callable[[Any, Array], tuple[Any, Array]]:
+        """Returns `(state, token [n]) -> (state, logits of the next event [n, v])`."""
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """Has a log-likelihood, or a bound on one."""
+
+    @property
+    def log_prob(self) -> Callable[..., Array]:
+        """`(params, tokens [b, t, ..], mask [b, t])` -> nats [b]."""
+
+
+@runtime_checkable
+class Adversarial(Protocol):
+    """Has a critic."""
+
+    @property
+    def verdict(self) -> Callable[..., Array]:
+        """`(params, rows [b, ..])` -> how real the critic holds each row [b]."""
+
+
+@runtime_checkable
+class Styled(Protocol):
+    """Is conditioned on one of several styles, or tells them apart."""
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Their names; none if the model was trained without."""
+
+
+@runtime_checkable
+class Classifier(Styled, Protocol):
+    """Tells styles apart."""
+
+    @property
+    def predict(self) -> Callable[..., Array]:
+        """`(params, tokens [b, t])` -> log-probabilities [b, y]."""
+
+
+@runtime_checkable
+class PhraseAutoencoder(Styled, Protocol):
+    """Encodes phrases of `bars` bars as `latent` latents, and decodes them."""
+
+    @property
+    def bars(self) -> int: ...
+
+    @property
+    def latent(self) -> int: ...
+
+    @property
+    def encode(self) -> Callable[..., Any]:
+        """`(params, tokens [b, t])` -> the posterior, a Gaussian over [b, z]."""
+
+    @property
+    def decode(self) -> Callable[..., Array]:
+        """`(params, rng, z [b, z])` -> tokens [b, t]."""
+
+
+@runtime_checkable
+class LatentSequenceModel(Styled, Protocol):
+    """Writes pieces of `parts` phrases as the latents of an autoencoder, `vae`."""
+
+    @property
+    def vae(self) -> Any: ...
+
+    @property
+    def parts(self) -> int: ...
+
+
+@runtime_checkable
+class AudioAutoencoder(Protocol):
+    """Encodes audio as latents, and decodes them."""
+
+    @property
+    def reconstructed(self) -> Callable[..., Array]:
+        """`(params, audio [b, s], rng)` -> audio [b, s]."""
+
+
+T = TypeVar("T")
+
+
+def supports(value: Any, protocol: type[T]) -> bool:
+    """Says whether `value` has all that `protocol` asks for."""
+    return isinstance(value, protocol)

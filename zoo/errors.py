@@ -27,5 +27,8 @@ def exit_on_error(run: Callable[[], T]) -> T:
         print(error, file=sys.stderr)
         raise SystemExit(error.code) from error
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on from the last checkpoint.", file=sys.stderr)
+        print(
+            "interrupted: the same command goes on from the last checkpoint.",
+            file=sys.stderr,
+        )
         raise SystemExit(130) from None

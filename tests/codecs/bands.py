@@ -23,7 +23,12 @@ def score(parts, length=0, metre=(4, 4)):
             times = {"start_time": onset * STEP, "end_time": offset * STEP}
             drum = program is None
             piece.notes.add(
-                pitch=pitch, velocity=90, instrument=i, program=program or 0, is_drum=drum, **times
+                pitch=pitch,
+                velocity=90,
+                instrument=i,
+                program=program or 0,
+                is_drum=drum,
+                **times,
             )
             piece.total_time = max(piece.total_time, offset * STEP)
     return piece

@@ -41,13 +41,17 @@ def sequence(tune: Tune) -> NoteSequence:
         signatures.append((tune.pickup + 2 * tune.bar, tune.later))
     for at, (numerator, denominator) in signatures:
         time = float(clock(np.array(at / 4)))
-        score.time_signatures.add(time=time, numerator=numerator, denominator=denominator)
+        score.time_signatures.add(
+            time=time, numerator=numerator, denominator=denominator
+        )
     at = 0
     for pitch, length in tune.notes:
         onset, at = at, at + length
         if pitch is not None:
             times = clock(np.array([onset, at]) / 4).tolist()
-            score.notes.add(start_time=times[0], end_time=times[1], pitch=pitch, velocity=80)
+            score.notes.add(
+                start_time=times[0], end_time=times[1], pitch=pitch, velocity=80
+            )
     score.total_time = float(clock(np.array(at / 4)))
     return score
 
@@ -55,7 +59,9 @@ def sequence(tune: Tune) -> NoteSequence:
 def played(score: NoteSequence) -> list[tuple[int, int, int]]:
     """(pitch, onset, offset) in 16ths, sorted."""
     clock = quarters(score)
-    times = clock(np.array([[x.start_time, x.end_time] for x in score.notes]).reshape(-1, 2))
+    times = clock(
+        np.array([[x.start_time, x.end_time] for x in score.notes]).reshape(-1, 2)
+    )
     grid = np.rint(4 * times).astype(int).tolist()
     return sorted((x.pitch, *row) for x, row in zip(score.notes, grid, strict=True))
 
@@ -81,7 +87,9 @@ def tunes(draw) -> Tune:
 def textures(draw) -> NoteSequence:
     """Chords and overlaps on the 10 ms grid, no two notes of one pitch at once."""
     score = NoteSequence()
-    for pitch in draw(st.lists(st.integers(21, 108), min_size=1, max_size=6, unique=True)):
+    for pitch in draw(
+        st.lists(st.integers(21, 108), min_size=1, max_size=6, unique=True)
+    ):
         times = draw(st.lists(st.integers(0, 700), min_size=2, max_size=8, unique=True))
         times = sorted(times)
         for onset, offset in zip(times[::2], times[1::2], strict=False):

@@ -31,7 +31,9 @@ def choir(columns, metre=(4, 4), pickup=0, order=(0, 1, 2, 3)):
     return score
 
 
-lines = st.lists(st.tuples(st.one_of(st.integers(0, 5), st.none()), st.integers(1, 9)), max_size=12)
+lines = st.lists(
+    st.tuples(st.one_of(st.integers(0, 5), st.none()), st.integers(1, 9)), max_size=12
+)
 
 
 @given(
@@ -70,8 +72,12 @@ def test_rows_hold_one_16th_of_every_voice():
 
 
 def test_the_soprano_decides_what_a_row_is():
-    rows = np.array([[60, 40, 4, 30], [1, 0, 1, 1], [5, 1, 60, 7], [60, 1, 0, 1], [0, 60, 60, 60]])
-    pitches = [sum(x.instrument == i for x in CHORALE.decode(rows).notes) for i in range(4)]
+    rows = np.array(
+        [[60, 40, 4, 30], [1, 0, 1, 1], [5, 1, 60, 7], [60, 1, 0, 1], [0, 60, 60, 60]]
+    )
+    pitches = [
+        sum(x.instrument == i for x in CHORALE.decode(rows).notes) for i in range(4)
+    ]
     assert pitches == [2, 1, 0, 1]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scores import played, textures
 
+from zoo.config import record, restore
 from zoo.data.codecs import (
     CODECS,
     Chorale,
@@ -26,7 +27,6 @@ from zoo.data.codecs import (
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
-from zoo.record import record, restore
 
 KINDS = [
     Melody(),
@@ -61,7 +61,9 @@ def arrays(codec):
 @given(st.data())
 def test_decode_is_total_and_sound(codec, data):
     score = codec.decode(data.draw(arrays(codec)))
-    assert all(0 <= x.start_time < x.end_time <= score.total_time + 1e-9 for x in score.notes)
+    assert all(
+        0 <= x.start_time < x.end_time <= score.total_time + 1e-9 for x in score.notes
+    )
     assert all(0 <= x.pitch < 128 and 0 < x.velocity < 128 for x in score.notes)
     assert all(x.denominator > 0 and x.numerator > 0 for x in score.time_signatures)
     by_key = {}
@@ -70,7 +72,9 @@ def test_decode_is_total_and_sound(codec, data):
         by_key[x.instrument, x.pitch] = x.end_time
 
 
-@pytest.mark.parametrize("codec", [Melody(fewest=1), *KINDS[6:]], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "codec", [Melody(fewest=1), *KINDS[6:]], ids=lambda x: type(x).__name__
+)
 @given(st.data())
 def test_what_has_been_decoded_and_encoded_stays(codec, data):
     try:
@@ -90,7 +94,9 @@ def test_transposing_moves_every_pitch_and_nothing_else(codec, data):
     reach = codec.reach(array)
     assert 0 in reach
     semitones = data.draw(st.sampled_from(reach))
-    before, after = (played(codec.decode(x)) for x in (array, codec.transpose(array, semitones)))
+    before, after = (
+        played(codec.decode(x)) for x in (array, codec.transpose(array, semitones))
+    )
     assert after == [(pitch + semitones, *times) for pitch, *times in before]
     if len(before) and len(reach) < 100:
         for outside in (reach.start - 1, reach.stop):
@@ -156,14 +162,18 @@ def test_what_is_no_music_is_refused(codec, notes, reason):
         if isinstance(codec, Compound | Multitrack) and "other" in note:
             continue  # they read all there is
         times = {key: value for key, value in note.items() if key != "other"}
-        drum = isinstance(codec, Drums) != ("other" in note)  # to each codec, what it reads not
+        drum = isinstance(codec, Drums) != (
+            "other" in note
+        )  # to each codec, what it reads not
         score.notes.add(velocity=80, is_drum=drum, **times)
     with pytest.raises(Refused) as refused:
         codec.encode(score)
     assert refused.value.reason == reason
 
 
-@pytest.mark.parametrize("codec", [Pianoroll(), Performance()], ids=["pianoroll", "performance"])
+@pytest.mark.parametrize(
+    "codec", [Pianoroll(), Performance()], ids=["pianoroll", "performance"]
+)
 @given(textures())
 def test_chords_come_back_as_they_were_encoded(codec, score):
     try:

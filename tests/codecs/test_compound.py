@@ -23,12 +23,19 @@ def score(*notes, metres=((0, 4, 4),)):
     """(pitch, onset, offset, program) in 16ths, program None for drums; metres (16th, n, d)."""
     piece = NoteSequence()
     for at, numerator, denominator in metres:
-        piece.time_signatures.add(time=at / 8, numerator=numerator, denominator=denominator)
+        piece.time_signatures.add(
+            time=at / 8, numerator=numerator, denominator=denominator
+        )
     for i, (pitch, onset, offset, program) in enumerate(notes):
         times = {"start_time": onset / 8, "end_time": offset / 8}
         drum = program is None
         piece.notes.add(
-            pitch=pitch, velocity=64, instrument=i, program=program or 0, is_drum=drum, **times
+            pitch=pitch,
+            velocity=64,
+            instrument=i,
+            program=program or 0,
+            is_drum=drum,
+            **times,
         )
         piece.total_time = max(piece.total_time, offset / 8)
     return piece
@@ -38,7 +45,9 @@ def arrays(codec):
     """Rows of any legal values, BOUNDARY seldom among them."""
     columns = [st.integers(1, size - 1) for size in codec.sizes]
     row = st.one_of(*[st.tuples(*columns)] * 9, st.just((0,) * 7))
-    return st.lists(row, max_size=12).map(lambda rows: np.array(rows, np.int32).reshape(-1, 7))
+    return st.lists(row, max_size=12).map(
+        lambda rows: np.array(rows, np.int32).reshape(-1, 7)
+    )
 
 
 def heard(piece):
@@ -62,7 +71,8 @@ def test_rows_as_written_by_hand():
         [0] * 7,
     ]
     assert (
-        CODEC.describe_row(fit.array[2]) == "3/4, bar +1, step 4, Flute, C5, length 4, velocity 56"
+        CODEC.describe_row(fit.array[2])
+        == "3/4, bar +1, step 4, Flute, C5, length 4, velocity 56"
     )
     assert fit.notes == ("tracks: 4 joined by program into 3",)
 
@@ -70,7 +80,12 @@ def test_rows_as_written_by_hand():
 def test_the_music_comes_back():
     notes = [(36, 0, 1, None), (48, 0, 12, 0), (72, 16, 20, 73), (74, 38, 40, 73)]
     back = CODEC.decode(CODEC.encode(score(*notes)))
-    assert heard(back) == [(0, 0, 48, 12), (0, None, 36, 1), (16, 73, 72, 4), (38, 73, 74, 2)]
+    assert heard(back) == [
+        (0, 0, 48, 12),
+        (0, None, 36, 1),
+        (16, 73, 72, 4),
+        (38, 73, 74, 2),
+    ]
     assert {x.instrument for x in back.notes if x.program == 73} == {1}
     assert [(x.instrument, x.name) for x in back.instrument_infos] == [
         *((0, "Acoustic Grand Piano"), (1, "Flute"), (2, "Drums")),
@@ -86,14 +101,18 @@ def test_a_pickup_stands_at_the_end_of_its_bar():
     assert "pickup: rests fill the first bar" in fit.notes
     back = CODEC.decode(fit.array)
     assert barred(back) == [(0, 3, 4)]
-    assert played(back) == [(p, on + 8, off + 8) for p, on, off in played(sequence(tune))]
+    assert played(back) == [
+        (p, on + 8, off + 8) for p, on, off in played(sequence(tune))
+    ]
     np.testing.assert_array_equal(CODEC.encode(back), fit.array)
 
 
 def test_a_short_bar_has_a_metre_of_its_own_or_is_filled():
     """4/4, then half a bar, a bar, one beat, and two bars."""
     metres = [(0, 4, 4), (32, 2, 4), (40, 4, 4), (56, 1, 4), (60, 4, 4)]
-    notes = [(60 + i, at, at + 2, 0) for i, at in enumerate((0, 16, 32, 40, 56, 60, 76))]
+    notes = [
+        (60 + i, at, at + 2, 0) for i, at in enumerate((0, 16, 32, 40, 56, 60, 76))
+    ]
     fit = CODEC.fit(score(*notes, metres=metres))
     names = [CODEC.describe_row(row).split(",")[0] for row in fit.array]
     assert names == ["4/4", "4/4", "2/4", "4/4", "4/4", "4/4", "4/4", "boundary"]
@@ -106,7 +125,12 @@ def test_a_short_bar_has_a_metre_of_its_own_or_is_filled():
 
 
 def test_what_is_lost_is_said():
-    notes = [(60, 0, 100, 0), (60, 0, 4, 0), (64, 0.2, 2, 0), (62, 40 * 16, 40 * 16 + 1, 0)]
+    notes = [
+        (60, 0, 100, 0),
+        (60, 0, 4, 0),
+        (64, 0.2, 2, 0),
+        (62, 40 * 16, 40 * 16 + 1, 0),
+    ]
     piece = score(*notes)
     piece.tempos.add(qpm=90, time=900)
     said = {note.split(":")[0]: note for note in CODEC.fit(piece).notes}
@@ -114,7 +138,11 @@ def test_what_is_lost_is_said():
     assert "1 of 4" in said["merged"]
     assert said["cut"] == "cut: 1 notes longer than 64 steps"
     assert said["rests"] == "rests: 1 of more than 16 bars shortened"
-    assert [row[[1, 5]].tolist() for row in CODEC.encode(piece)[:-1]] == [[1, 64], [1, 2], [17, 1]]
+    assert [row[[1, 5]].tolist() for row in CODEC.encode(piece)[:-1]] == [
+        [1, 64],
+        [1, 2],
+        [17, 1],
+    ]
 
 
 def test_order_and_tracks_do_not_matter():
@@ -164,8 +192,13 @@ def test_tunes_come_back_bar_by_bar(tune):
 def test_transposing_moves_what_is_not_drums(codec, data):
     rows = data.draw(arrays(codec))
     semitones = data.draw(st.sampled_from(codec.reach(rows)))
-    before, after = (heard(codec.decode(x)) for x in (rows, codec.transpose(rows, semitones)))
-    moved = [(at, who, pitch + semitones * (who is not None), n) for at, who, pitch, n in before]
+    before, after = (
+        heard(codec.decode(x)) for x in (rows, codec.transpose(rows, semitones))
+    )
+    moved = [
+        (at, who, pitch + semitones * (who is not None), n)
+        for at, who, pitch, n in before
+    ]
     assert after == moved
     reach = codec.reach(rows)
     if any(who is not None for _, who, *_ in before):
@@ -226,8 +259,16 @@ def test_what_a_user_cannot_say(column, name, said):
         (score((60, 2, 1, 0)), "malformed", "impossible times"),
         (score((60, 0, 1, 128)), "malformed", "Program 128"),
         (score((60, 1e9, 1e9 + 1, 0)), "long", "cut it first"),
-        (score(*((60, i * 4 / 3, i * 4 / 3 + 1, 0) for i in range(9))), "off-grid", "6 of 9"),
-        (score((60, 0, 40, 0), (62, 40, 41, 0), metres=[(0, 11, 8)]), "metre", "in 11/8; add"),
+        (
+            score(*((60, i * 4 / 3, i * 4 / 3 + 1, 0) for i in range(9))),
+            "off-grid",
+            "6 of 9",
+        ),
+        (
+            score((60, 0, 40, 0), (62, 40, 41, 0), metres=[(0, 11, 8)]),
+            "metre",
+            "in 11/8; add",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_and_told_why(piece, reason, says):

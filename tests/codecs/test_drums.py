@@ -10,13 +10,13 @@ from hypothesis.extra import numpy as hnp
 from note_seq import midi_io
 from scores import barred
 
+from zoo.data.batching.encoded import corpus_pieces
+from zoo.data.batching.phrases import cut
 from zoo.data.codecs import Drums
 from zoo.data.codecs.drums import BAR, KIT, SILENT
-from zoo.data.grammar import BOUNDARY
-from zoo.data.pieces import corpus_pieces
+from zoo.data.codecs.grammar import BOUNDARY
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.data.windows import cut
 
 DRUMS = Drums()
 GRAMMAR = DRUMS.grammar()
@@ -51,7 +51,8 @@ def test_a_phrase_is_the_drums_of_each_step_and_no_more():
     assert len(tokens) == DRUMS.length == 32
     assert tokens[[0, 4, 8]].tolist() == [1 + 1 + 4, 1 + 2 + 4, 1 + 1]
     assert (
-        spelt(tokens[:9]) == "kick+closed-hat rest rest rest snare+closed-hat rest rest rest kick"
+        spelt(tokens[:9])
+        == "kick+closed-hat rest rest rest snare+closed-hat rest rest rest kick"
     )
     played = DRUMS.decode(tokens)
     assert [(x.start_time / STEP, x.pitch) for x in played.notes][:6] == [
@@ -98,7 +99,9 @@ def test_whole_parts_come_back_as_they_were_encoded(tokens):
 def test_every_pitch_of_general_midi_is_a_drum():
     for pitch in (22, 26, *range(27, 88)):
         (hit,) = DRUMS.decode(DRUMS.encode(score([(0, pitch)], 32))).notes
-        assert pitch in next(pitches for pitches in KIT.values() if pitches[0] == hit.pitch)
+        assert pitch in next(
+            pitches for pitches in KIT.values() if pitches[0] == hit.pitch
+        )
     listed = [pitch for pitches in KIT.values() for pitch in pitches]
     assert len(listed) == len(set(listed))
     assert len(KIT) == 9
@@ -106,7 +109,19 @@ def test_every_pitch_of_general_midi_is_a_drum():
 
 def test_the_drums_of_the_groove_recordings_are_told_apart_as_their_paper_does():
     pads = {36: 0, 38: 1, 40: 1, 37: 1, 42: 2, 22: 2, 44: 2, 46: 3, 26: 3, 43: 4, 58: 4}
-    pads |= {47: 5, 45: 5, 50: 6, 48: 6, 49: 7, 55: 7, 57: 7, 52: 7, 51: 8, 59: 8, 53: 8}
+    pads |= {
+        47: 5,
+        45: 5,
+        50: 6,
+        48: 6,
+        49: 7,
+        55: 7,
+        57: 7,
+        52: 7,
+        51: 8,
+        59: 8,
+        53: 8,
+    }
     for pitch, drum in pads.items():
         assert DRUMS.encode(score([(5, pitch)], 32))[5] == SILENT + 2**drum
 
@@ -121,7 +136,9 @@ def test_hits_of_a_hand_are_moved_to_the_nearest_step():
         note.end_time = note.start_time + 0.01
     fit = DRUMS.fit(piece)
     np.testing.assert_array_equal(fit.array, tokens)
-    assert any(note.startswith("quantised: hits moved by up to 0.1") for note in fit.notes)
+    assert any(
+        note.startswith("quantised: hits moved by up to 0.1") for note in fit.notes
+    )
 
 
 def test_what_is_left_out_is_said():
@@ -149,8 +166,16 @@ def test_pitched_notes_are_no_drums():
         (score([], 32), "empty", "no drums"),
         (score([(0, 12), (1, 99)], 32), "empty", "None of its 2 hits"),
         (score([(0, 36), (4, 38)], 23), "short", "no 2 full bars of 4/4 in a row"),
-        (score([(0, 36), (12, 38)], 48, (3, 4)), "metre", "is in 3/4. Drums are read in 4/4 or 2"),
-        (score([(0, 36), (1, 36), (2, 36)], 48, (7, 32)), "metre", "steps, 4 to a quarter. Drums"),
+        (
+            score([(0, 36), (12, 38)], 48, (3, 4)),
+            "metre",
+            "is in 3/4. Drums are read in 4/4 or 2",
+        ),
+        (
+            score([(0, 36), (1, 36), (2, 36)], 48, (7, 32)),
+            "metre",
+            "steps, 4 to a quarter. Drums",
+        ),
         (score([(i * 4 / 3, 36) for i in range(24)], 32), "off-grid", "16 of 24 hits"),
         (score([(1e9, 36)], 32), "long", "cut it first"),
     ],
@@ -163,7 +188,9 @@ def test_what_is_no_phrase_is_refused_and_told_why(piece, reason, says):
 
 def test_a_tolerant_codec_takes_triplets_and_a_short_piece_can_be_filled():
     triplets = score([(i * 4 / 3, 36) for i in range(24)], 32)
-    assert (dataclasses.replace(DRUMS, off_grid=1.0).encode(triplets) != SILENT).sum() == 24
+    assert (
+        dataclasses.replace(DRUMS, off_grid=1.0).encode(triplets) != SILENT
+    ).sum() == 24
     short = score([(0, 36), (4, 38)], 6)
     with pytest.raises(Refused, match="no 2 full bars"):
         DRUMS.encode(short)
@@ -175,7 +202,12 @@ def test_a_tolerant_codec_takes_triplets_and_a_short_piece_can_be_filled():
 
 def test_crops_begin_on_bars_and_are_never_silent():
     stream = np.array([BAR, *bars(2, 3, 4, 1, 1, 5), BOUNDARY, *bars(6, 7)])
-    assert [[x[0], x[-1]] for x in DRUMS.crops(stream)] == [[2, 3], [3, 4], [4, 1], [1, 5]]
+    assert [[x[0], x[-1]] for x in DRUMS.crops(stream)] == [
+        [2, 3],
+        [3, 4],
+        [4, 1],
+        [1, 5],
+    ]
     assert all(x.dtype == np.int32 and len(x) == 32 for x in DRUMS.crops(stream))
 
 
@@ -197,7 +229,9 @@ def test_a_change_of_name_alone_begins_nothing_anew():
 
 
 def test_two_short_bars_are_one_and_an_odd_one_is_cut():
-    piece = score([(8 * half, 36 if half % 2 else 38) for half in range(13)], 104, (4, 4))
+    piece = score(
+        [(8 * half, 36 if half % 2 else 38) for half in range(13)], 104, (4, 4)
+    )
     for at, numerator in ((32, 2), (72, 4)):
         piece.time_signatures.add(time=at * STEP, numerator=numerator, denominator=4)
     stream = DRUMS.whole.encode(piece)
@@ -213,11 +247,17 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
         tokens = np.append(rng.choice([SILENT, 2, 6, 7], 63), 3)
         midi = midi_io.note_sequence_to_pretty_midi(DRUMS.decode(tokens))
         midi.write(str(folder / f"{i}.mid"))
-    pieces = corpus_pieces(f"folder:{tmp_path}/kits", "train", DRUMS.whole, tmp_path / "built")
+    pieces = corpus_pieces(
+        f"folder:{tmp_path}/kits", "train", DRUMS.whole, tmp_path / "built"
+    )
     rows = cut(pieces, DRUMS, 1, ("funk", "rock"), pieces.labels("style"))
     assert len(rows) == 3 * len(pieces) > 3
     assert rows.labels["style"].tolist() == [
-        ("funk", "rock").index(style) for style in pieces.labels("style") for _ in range(3)
+        ("funk", "rock").index(style)
+        for style in pieces.labels("style")
+        for _ in range(3)
     ]
-    assert all(GRAMMAR.wrong(row) is None and len(row) == DRUMS.length for row in rows[:])
+    assert all(
+        GRAMMAR.wrong(row) is None and len(row) == DRUMS.length for row in rows[:]
+    )
     assert pieces.refused == {}

@@ -10,12 +10,14 @@ from hypothesis.extra import numpy as hnp
 from scores import sequence, textures, tunes
 
 from zoo.data.codecs import Chorale, Melody, Performance, Pianoroll, Voices
-from zoo.data.grammar import BOUNDARY, both, explore
+from zoo.data.codecs.grammar import BOUNDARY, both, explore
 from zoo.data.refusal import Refused
 
 MELODY, PERFORMANCE = Melody(), Performance(velocity_bins=8, max_shift=20)
 TWO = Melody(low=60, high=60, metres=("1/4", "3/8"), steps_per_quarter=2, fewest=1)
-MANY = Melody(low=60, high=62, metres=("3/8", "7/8", "2/4", "4/4", "1/8", "9/16"), fewest=3)
+MANY = Melody(
+    low=60, high=62, metres=("3/8", "7/8", "2/4", "4/4", "1/8", "9/16"), fewest=3
+)
 CODECS = (MELODY, PERFORMANCE, Melody(bars=2), Melody(fewest=0), TWO, MANY)
 GRAMMARS = {codec: codec.grammar() for codec in CODECS}
 
@@ -43,7 +45,11 @@ def test_every_texture_that_is_written_is_legal(score):
     assert GRAMMARS[PERFORMANCE].wrong(PERFORMANCE.encode(score)) is None
 
 
-@given(hnp.arrays(np.int32, st.integers(0, 80), elements=st.integers(1, PERFORMANCE.vocab - 1)))
+@given(
+    hnp.arrays(
+        np.int32, st.integers(0, 80), elements=st.integers(1, PERFORMANCE.vocab - 1)
+    )
+)
 def test_whatever_a_performance_codec_makes_of_noise_is_legal(array):
     try:
         array = PERFORMANCE.encode(PERFORMANCE.decode(array))
@@ -142,7 +148,10 @@ SHIFT, LONG = "shift 0.05 s", "shift 0.2 s"
     ("words", "wrong"),
     [
         (f"velocity 49, on 60, {SHIFT}, off 60, boundary", None),
-        (f"{LONG}*3, {SHIFT}, velocity 49, on 60, on 64, {LONG}*2, off 60, off 64, boundary", None),
+        (
+            f"{LONG}*3, {SHIFT}, velocity 49, on 60, on 64, {LONG}*2, off 60, off 64, boundary",
+            None,
+        ),
         (f"velocity 49, on 60, velocity 33, on 64, {SHIFT}, off 60, on 60", None),
         (f"on 60, {SHIFT}", 0),  # at no velocity
         ("velocity 49, velocity 33", 1),
@@ -152,7 +161,10 @@ SHIFT, LONG = "shift 0.05 s", "shift 0.2 s"
         ("velocity 49, on 60, on 60", 2),
         ("velocity 49, on 64, on 60", 2),  # from below
         (f"velocity 49, on 60, {SHIFT}, on 60", 3),
-        (f"velocity 49, on 60, on 64, {SHIFT}, off 64, off 60", 5),  # the earlier one first
+        (
+            f"velocity 49, on 60, on 64, {SHIFT}, off 64, off 60",
+            5,
+        ),  # the earlier one first
         (f"velocity 49, on 60, {SHIFT}, on 64, off 60", 4),
         (f"velocity 49, on 60, {SHIFT}, {SHIFT}", 3),  # in one
         (f"velocity 49, on 60, {LONG}, boundary", 3),  # one still sounds
@@ -192,7 +204,9 @@ def test_both_is_where_the_two_agree():
     """Multiples of two and of three in unary, over every stream of up to 12 events."""
 
     def count(n):
-        rules = lambda at: {} if at is None else {1: (at + 1) % n, **({} if at else {0: None})}
+        rules = lambda at: (
+            {} if at is None else {1: (at + 1) % n, **({} if at else {0: None})}
+        )
         return explore(0, rules, lambda at: not at, np.arange(2))
 
     two, three = count(2), count(3)

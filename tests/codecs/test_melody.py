@@ -51,7 +51,10 @@ def test_a_tune_comes_back_with_its_metre_and_pickup(tune):
             Tune((3, 8), 0, [(60, 3), (62, 3), (64, 6)], qpms=(60, 90, 200)),
             "3/8 C4 | | D4 | | E4 | | | | | .",
         ),
-        (Tune((3, 8), 0, [(60, 4), (60, 4), (None, 4)]), "3/8 C4 | | | C4 | | | - - - - ."),
+        (
+            Tune((3, 8), 0, [(60, 4), (60, 4), (None, 4)]),
+            "3/8 C4 | | | C4 | | | - - - - .",
+        ),
     ],
 )
 def test_streams_read_as_written(tune, expected):
@@ -92,7 +95,11 @@ def tracks(*parts):
     for i, notes in enumerate(parts):
         for pitch, onset, offset in notes:
             score.notes.add(
-                pitch=pitch, start_time=onset / 8, end_time=offset / 8, velocity=80, instrument=i
+                pitch=pitch,
+                start_time=onset / 8,
+                end_time=offset / 8,
+                velocity=80,
+                instrument=i,
             )
             score.total_time = max(score.total_time, offset / 8)
     return score
@@ -104,7 +111,9 @@ CHORDS = [(pitch, 8 * i, 8 * i + 8) for i in range(10) for pitch in (72, 76, 79)
 BELLS = [(90, 0, 4), (91, 8, 12)]
 
 
-@pytest.mark.parametrize("parts", [[LINE, CHORDS], [CHORDS, BASS, LINE], [BELLS, LINE, BASS]])
+@pytest.mark.parametrize(
+    "parts", [[LINE, CHORDS], [CHORDS, BASS, LINE], [BELLS, LINE, BASS]]
+)
 def test_the_melody_is_the_highest_busy_line(parts):
     fit = MELODY.fit(tracks(*parts))
     assert played(MELODY.decode(fit.array)) == sorted(LINE)
@@ -130,20 +139,31 @@ def test_chords_are_refused_unless_the_skyline_is_asked_for():
 
 def test_an_inner_note_under_a_longer_one_is_no_melody():
     score = tracks([(72, 0, 8), (60, 2, 4), (60, 4, 6), (74, 8, 16)])
-    assert played(MELODY.decode(Melody(chords=1.0).encode(score))) == [(72, 0, 8), (74, 8, 16)]
+    assert played(MELODY.decode(Melody(chords=1.0).encode(score))) == [
+        (72, 0, 8),
+        (74, 8, 16),
+    ]
 
 
 def test_triplets_are_quantised_and_said():
     thirds = [(72, 40, 41.33), (74, 41.33, 42.67), (76, 42.67, 44)]
     fit = MELODY.fit(tracks(LINE + thirds))
-    assert played(MELODY.decode(fit.array))[-3:] == [(72, 40, 41), (74, 41, 43), (76, 43, 44)]
+    assert played(MELODY.decode(fit.array))[-3:] == [
+        (72, 40, 41),
+        (74, 41, 43),
+        (76, 43, 44),
+    ]
     assert fit.notes == ("quantised: times moved by up to 0.08 quarters",)
 
 
 @pytest.mark.parametrize(
     ("parts", "reason", "said"),
     [
-        ([[(60, i * 1.33, i * 1.33 + 1.33) for i in range(30)]], "off-grid", "Performance"),
+        (
+            [[(60, i * 1.33, i * 1.33 + 1.33) for i in range(30)]],
+            "off-grid",
+            "Performance",
+        ),
         ([[(60, 0, 4)]], "short", "fewer than 2"),
         ([[(30, 0, 4), (40, 4, 8)]], "range", r"\+6 it would fit"),
         ([[(90, 0, 4), (100, 4, 8)]], "range", "-4 it would fit"),
@@ -171,7 +191,11 @@ def test_windows_are_full_bars_and_strike_what_was_held():
     tune = Tune((3, 8), 2, [(60, 2), (62, 6), (64, 8), (65, 4), (None, 30)])
     codec = Melody(bars=1)
     windows = [words(x) for x in codec.windows(sequence(tune))]
-    assert windows == ["3/8 D4 | | | | | .", "3/8 E4 | | | | | .", "3/8 E4 | F4 | | | ."]
+    assert windows == [
+        "3/8 D4 | | | | | .",
+        "3/8 E4 | | | | | .",
+        "3/8 E4 | F4 | | | .",
+    ]
     assert words(codec.encode(sequence(tune))) == windows[0]
     two = [words(x) for x in Melody(bars=2).windows(sequence(tune))]
     assert two[0] == "3/8 D4 | | | | | E4 | | | | | ."
@@ -184,8 +208,13 @@ def test_windows_keep_a_change_of_metre_and_skip_cut_bars():
     tune = Tune((3, 8), 0, [(60, 12), (62, 16)], later=(2, 4))
     windows = [words(x) for x in Melody(bars=2).windows(sequence(tune))]
     assert windows[1] == "3/8 C4 | | | | | 2/4 D4 | | | | | | | ."
-    cut = np.array([5, *[58] * 16, *[60] * 4, 5, *[62] * 16, 0])  # 4/4, a bar, a beat, a bar
-    assert [set(x.tolist()) for x in Melody(bars=1).crops(cut)] == [{5, 58, 0}, {5, 62, 0}]
+    cut = np.array(
+        [5, *[58] * 16, *[60] * 4, 5, *[62] * 16, 0]
+    )  # 4/4, a bar, a beat, a bar
+    assert [set(x.tolist()) for x in Melody(bars=1).crops(cut)] == [
+        {5, 58, 0},
+        {5, 62, 0},
+    ]
     assert Melody(bars=2).crops(cut) == []
 
 

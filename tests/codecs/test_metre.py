@@ -30,7 +30,9 @@ def layouts(draw, metres=KNOWN):
     for metre in draw(st.lists(st.sampled_from(metres), min_size=1, max_size=6)):
         found.append(Span(at, metre))
         bar = max(1, 16 * metre[0] // metre[1])
-        at += bar * draw(st.integers(0, 3)) + draw(st.sampled_from([0, 0, 2, 4, bar // 2, bar - 4]))
+        at += bar * draw(st.integers(0, 3)) + draw(
+            st.sampled_from([0, 0, 2, 4, bar // 2, bar - 4])
+        )
         at = max(at, found[-1].start + 1)
     return found, at
 
@@ -56,7 +58,9 @@ def test_the_normal_form_is_a_fixed_point_that_adds_no_barline(layout):
     assert all(span.metre in KNOWN for span in once)
     assert spans(restated(signatures(once, end, 4)), end, KNOWN, 4) == once
     first = next((x.start for x in stated[1:]), end)
-    if first % bar_steps(stated[0].metre, 4) == 0:  # or else the piece begins with a pickup
+    if (
+        first % bar_steps(stated[0].metre, 4) == 0
+    ):  # or else the piece begins with a pickup
         assert set(barlines(once, end)) <= set(barlines(stated, end))
 
 
@@ -65,12 +69,24 @@ def test_the_normal_form_is_a_fixed_point_that_adds_no_barline(layout):
     [
         ([(0, 3, 4)], 120, [(0, (3, 4))]),
         ([(0, 1, 8), (2, 6, 8)], 98, [(0, (6, 8)), (2, (6, 8))]),  # a pickup
-        ([(0, 4, 4), (36, 3, 4)], 72, [(0, (4, 4)), (4, (4, 4)), (36, (3, 4))]),  # one unsaid
-        ([(0, 4, 4), (16, 3, 4), (28, 1, 4), (32, 4, 4)], 64, [(0, (4, 4))]),  # split by a repeat
+        (
+            [(0, 4, 4), (36, 3, 4)],
+            72,
+            [(0, (4, 4)), (4, (4, 4)), (36, (3, 4))],
+        ),  # one unsaid
+        (
+            [(0, 4, 4), (16, 3, 4), (28, 1, 4), (32, 4, 4)],
+            64,
+            [(0, (4, 4))],
+        ),  # split by a repeat
         ([(0, 4, 4), (32, 3, 4)], 44, [(0, (4, 4))]),  # the last bar is short
         ([(0, 4, 4), (32, 6, 8)], 44, [(0, (4, 4)), (32, (6, 8))]),  # no cut bar of 4/4
         ([(0, 4, 4), (32, 3, 4)], 56, [(0, (4, 4)), (32, (3, 4))]),
-        ([(0, 4, 4), (32, 3, 4), (44, 4, 4)], 76, [(0, (4, 4)), (44, (4, 4))]),  # a cut bar
+        (
+            [(0, 4, 4), (32, 3, 4), (44, 4, 4)],
+            76,
+            [(0, (4, 4)), (44, (4, 4))],
+        ),  # a cut bar
         ([(0, 1, 2), (32, 4, 4)], 64, [(0, (2, 4)), (32, (4, 4))]),  # an odd name
         ([(0, 4, 4), (16, 4, 4)], 64, [(0, (4, 4))]),  # said twice
     ],

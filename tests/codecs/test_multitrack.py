@@ -12,14 +12,14 @@ from hypothesis.extra import numpy as hnp
 from note_seq import midi_io
 from scores import barred
 
+from zoo.config import record, restore
+from zoo.data.batching.encoded import corpus_pieces
+from zoo.data.batching.phrases import cut
 from zoo.data.codecs import Multitrack, Voices, make
 from zoo.data.codecs.chorale import VOICES
 from zoo.data.codecs.rolls import BAR
-from zoo.data.pieces import corpus_pieces
 from zoo.data.refusal import Refused
-from zoo.data.windows import cut
 from zoo.errors import UsageError
-from zoo.record import record, restore
 
 BAND = Multitrack(bars=2)
 SMALL = Multitrack(tracks=("drums", "piano"), low=60, high=62, bars=1, metres=("2/4",))
@@ -29,17 +29,27 @@ CHOIR = Multitrack(tracks=VOICES, bars=1)
 def tracks_of(codec, piece):
     rolls = codec.whole.encode(piece)[1:]
     return {
-        name: sorted({pitch for pitch, _ in cells}) for name, cells in lit(codec, rolls).items()
+        name: sorted({pitch for pitch, _ in cells})
+        for name, cells in lit(codec, rolls).items()
     }
 
 
 def rolls_of(codec, most, length=None):
-    shape = st.integers(0, 40).map(lambda t: (t if length is None else length, *codec.shape))
+    shape = st.integers(0, 40).map(
+        lambda t: (t if length is None else length, *codec.shape)
+    )
     return hnp.arrays(np.uint8, shape, elements=st.integers(0, most), fill=st.just(0))
 
 
 def test_parts_go_to_the_tracks_of_their_programs():
-    parts = [(0, CHORDS), (33, LOW), (27, CHORDS), (19, CHORDS), (61, CHORDS), (None, HITS)]
+    parts = [
+        (0, CHORDS),
+        (33, LOW),
+        (27, CHORDS),
+        (19, CHORDS),
+        (61, CHORDS),
+        (None, HITS),
+    ]
     found = tracks_of(BAND, score(parts))
     assert list(found) == ["drums", "bass", "guitar", "piano", "strings"]
     assert found["drums"] == [36, 42]
@@ -49,13 +59,17 @@ def test_parts_go_to_the_tracks_of_their_programs():
 def test_the_melody_is_the_highest_line_that_is_busy_or_the_part_of_that_name():
     high = [(p + 12, on, off) for p, on, off in TUNE]
     rare = [(100, 0, 16)]
-    assert tracks_of(BAND, score([(0, TUNE), (4, high), (9, rare), (2, CHORDS), (32, LOW)])) == {
+    assert tracks_of(
+        BAND, score([(0, TUNE), (4, high), (9, rare), (2, CHORDS), (32, LOW)])
+    ) == {
         "melody": [84, 85, 86, 87, 88],
         "bass": [36, 37],
         "piano": [60, 64, 67, 72, 73, 74, 75, 76],
         "strings": [100],
     }
-    named = score([(0, TUNE, " Melody "), (4, high), (40, LOW, "Bass"), (None, HITS, "melody")])
+    named = score(
+        [(0, TUNE, " Melody "), (4, high), (40, LOW, "Bass"), (None, HITS, "melody")]
+    )
     assert tracks_of(BAND, named) == {
         "melody": [72, 73, 74, 75, 76],
         "drums": [36, 42],
@@ -68,7 +82,10 @@ def test_the_melody_is_the_highest_line_that_is_busy_or_the_part_of_that_name():
 
 def test_rolls_as_drawn():
     """A held note is on at every step, a hit at its own alone; hits in a row stay apart."""
-    parts = [(0, [(60, 0, 3), (61, 0, 8)]), (None, [(62, 0, 5), (62, 1, 2), (60, 7, 8)])]
+    parts = [
+        (0, [(60, 0, 3), (61, 0, 8)]),
+        (None, [(62, 0, 5), (62, 1, 2), (60, 7, 8)]),
+    ]
     fit = SMALL.fit(score(parts, metre=(2, 4)))
     assert fit.array.dtype == np.uint8
     assert fit.array.shape == (8, 2, 3)
@@ -78,7 +95,9 @@ def test_rolls_as_drawn():
     }
     assert fit.notes == ("cropped: the first of 1 windows of 1 bars",)
     back = SMALL.decode(fit.array)
-    assert sorted((x.pitch, x.start_time, x.end_time, x.is_drum) for x in back.notes) == [
+    assert sorted(
+        (x.pitch, x.start_time, x.end_time, x.is_drum) for x in back.notes
+    ) == [
         (60, 0, 3 * STEP, False),
         (60, 7 * STEP, 1, True),
         (61, 0, 1, False),
@@ -89,15 +108,23 @@ def test_rolls_as_drawn():
 
 
 def test_a_repeated_note_is_held_and_that_is_said():
-    fit = SMALL.fit(score([(0, [(60, 0, 2), (60, 2, 4), (61, 0, 1), (61, 2, 8)])], metre=(2, 4)))
+    fit = SMALL.fit(
+        score([(0, [(60, 0, 2), (60, 2, 4), (61, 0, 1), (61, 2, 8)])], metre=(2, 4))
+    )
     assert "repeated: 1 notes run on from the one before them" in fit.notes
-    assert [(x.pitch, x.start_time, x.end_time) for x in SMALL.decode(fit.array).notes] == [
+    assert [
+        (x.pitch, x.start_time, x.end_time) for x in SMALL.decode(fit.array).notes
+    ] == [
         *((60, 0, 4 * STEP), (61, 0, STEP), (61, 2 * STEP, 1)),
     ]
 
 
 def test_what_is_left_out_is_said():
-    parts = [(0, [(60, 0, 8), (62, 0.2, 5)]), (40, [(90, 0, 1), (91, 1, 2)]), (None, [(36, 0, 1)])]
+    parts = [
+        (0, [(60, 0, 8), (62, 0.2, 5)]),
+        (40, [(90, 0, 1), (91, 1, 2)]),
+        (None, [(36, 0, 1)]),
+    ]
     fit = SMALL.fit(score(parts, metre=(2, 4)))
     assert "tracks: 3 notes left out that no track has" in fit.notes
     assert any(note.startswith("quantised") for note in fit.notes)
@@ -130,7 +157,9 @@ def test_decoding_agrees_with_a_walk_along_each_key(codec, data):
             at = end
     back = codec.decode(rolls)
     times = lambda x: (round(x.start_time / STEP), round(x.end_time / STEP))
-    assert sorted((x.instrument, x.pitch, *times(x)) for x in back.notes) == sorted(expected)
+    assert sorted((x.instrument, x.pitch, *times(x)) for x in back.notes) == sorted(
+        expected
+    )
     assert round(back.total_time / STEP) == len(rolls)
 
 
@@ -154,7 +183,9 @@ def test_whole_pieces_come_back_as_they_were_encoded(rolls, starts):
     np.testing.assert_array_equal(whole.encode(whole.decode(once)), once)
 
 
-@pytest.mark.parametrize("codec", [BAND, SMALL.whole, CHOIR], ids=["band", "whole", "choir"])
+@pytest.mark.parametrize(
+    "codec", [BAND, SMALL.whole, CHOIR], ids=["band", "whole", "choir"]
+)
 @given(st.data())
 def test_transposing_moves_what_is_not_drums(codec, data):
     rolls = data.draw(rolls_of(codec, codec.vocab - 1))
@@ -163,7 +194,9 @@ def test_transposing_moves_what_is_not_drums(codec, data):
     semitones = data.draw(st.sampled_from(reach))
     heard = lambda rolls: sorted(
         (x.instrument, x.pitch - by * (not x.is_drum), x.start_time, x.end_time)
-        for by, x in ((semitones * (rolls is moved), x) for x in codec.decode(rolls).notes)
+        for by, x in (
+            (semitones * (rolls is moved), x) for x in codec.decode(rolls).notes
+        )
     )
     moved = codec.transpose(rolls, semitones)
     assert moved.dtype == rolls.dtype
@@ -183,11 +216,16 @@ def test_drums_alone_are_not_transposed():
 
 
 def test_voices_stand_in_order_of_height_as_those_of_16ths_do():
-    lines = [(52, [(40 + 7 * i + j % 3, 4 * j, 4 * j + 3) for j in range(4)]) for i in (1, 3, 0, 2)]
+    lines = [
+        (52, [(40 + 7 * i + j % 3, 4 * j, 4 * j + 3) for j in range(4)])
+        for i in (1, 3, 0, 2)
+    ]
     rolls = CHOIR.encode(score(lines))
     pitches = np.where(rolls.any(axis=2), CHOIR.low + rolls.argmax(axis=2), -1)
     codec = Voices()
-    np.testing.assert_array_equal(pitches[:15], codec.pitches(codec.encode(score(lines))))
+    np.testing.assert_array_equal(
+        pitches[:15], codec.pitches(codec.encode(score(lines)))
+    )
     np.testing.assert_array_equal(CHOIR.encode(CHOIR.decode(rolls)), rolls)
 
 
@@ -231,14 +269,34 @@ def test_a_short_piece_can_be_filled():
     ("codec", "piece", "reason", "says"),
     [
         (BAND, score([]), "empty", "no notes"),
-        (SMALL, score([(40, TUNE)]), "empty", "None of its 16 notes is for drums or piano"),
+        (
+            SMALL,
+            score([(40, TUNE)]),
+            "empty",
+            "None of its 16 notes is for drums or piano",
+        ),
         (BAND, score([(0, [(60, 2, 1)])]), "malformed", "impossible"),
         (BAND, score([(0, [(60, 1e9, 1e9 + 1)])]), "long", "cut it first"),
         (BAND, score([(0, [(20, 0, 32)])]), "range", r"transposed by \+4 it would fit"),
-        (BAND, score([(0, [(60, i * 4 / 3, i * 4 / 3 + 1) for i in range(24)])]), "off-grid", "16"),
-        (BAND, score([(0, CHORDS)], metre=(3, 4)), "metre", "in 3/4. Rolls are of 4/4 or 2/2 or"),
+        (
+            BAND,
+            score([(0, [(60, i * 4 / 3, i * 4 / 3 + 1) for i in range(24)])]),
+            "off-grid",
+            "16",
+        ),
+        (
+            BAND,
+            score([(0, CHORDS)], metre=(3, 4)),
+            "metre",
+            "in 3/4. Rolls are of 4/4 or 2/2 or",
+        ),
         (BAND, score([(0, [(60, 0, 20)])]), "short", "no 2 full bars"),
-        (CHOIR, score([(0, TUNE), (0, LOW)]), "voices", "2 voices, where a chorale has four"),
+        (
+            CHOIR,
+            score([(0, TUNE), (0, LOW)]),
+            "voices",
+            "2 voices, where a chorale has four",
+        ),
         (CHOIR, score([(0, CHORDS)] * 4), "polyphonic", "of a line sound together"),
     ],
 )
@@ -250,7 +308,9 @@ def test_what_is_no_phrase_is_refused_and_told_why(codec, piece, reason, says):
 
 def test_a_piece_without_a_wanted_track_is_refused_and_told_which():
     codec = dataclasses.replace(BAND, wanted=("piano", "bass", "drums"))
-    with pytest.raises(Refused, match="no bass, but melody, drums, piano; choose") as refused:
+    with pytest.raises(
+        Refused, match="no bass, but melody, drums, piano; choose"
+    ) as refused:
         codec.encode(score([(0, CHORDS), (73, TUNE), (None, HITS)]))
     assert refused.value.reason == "track"
     assert codec.encode(score([(0, CHORDS), (33, LOW), (None, HITS)])).any()
@@ -263,7 +323,10 @@ def test_a_piece_without_a_wanted_track_is_refused_and_told_which():
         ({"tracks": ()}, "tracks are some of melody, drums, .* not none"),
         ({"tracks": ("piano", "piano")}, "each once"),
         ({"tracks": ("piano", "alto")}, "or soprano, alto, tenor, bass"),
-        ({"tracks": ("piano",), "wanted": ("bass",)}, "bass is wanted, but is no track"),
+        (
+            {"tracks": ("piano",), "wanted": ("bass",)},
+            "bass is wanted, but is no track",
+        ),
         ({"metres": ("4/4", "3/4")}, "do not make up bars of 4/4"),
         ({"low": 90, "high": 80}, "no range"),
     ],
@@ -273,7 +336,9 @@ def test_impossible_codecs_are_usage_errors(fields, said):
         make("multitrack", **fields)
 
 
-@pytest.mark.parametrize("codec", [BAND, CHOIR, BAND.whole], ids=["band", "choir", "whole"])
+@pytest.mark.parametrize(
+    "codec", [BAND, CHOIR, BAND.whole], ids=["band", "choir", "whole"]
+)
 def test_a_codec_is_a_value_that_survives_json(codec):
     assert restore(json.loads(json.dumps(record(codec)))) == codec
     assert len({codec.describe(token) for token in range(codec.vocab)}) == codec.vocab
@@ -289,7 +354,9 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
         midi = midi_io.note_sequence_to_pretty_midi(BAND.decode(rolls))
         (tmp_path / "band").mkdir(exist_ok=True)
         midi.write(str(tmp_path / "band" / f"{i}.mid"))
-    pieces = corpus_pieces(f"folder:{tmp_path}/band", "train", BAND.whole, tmp_path / "built")
+    pieces = corpus_pieces(
+        f"folder:{tmp_path}/band", "train", BAND.whole, tmp_path / "built"
+    )
     assert pieces.refused == {}
     rows = cut(pieces, BAND)
     assert len(rows) == 2 * len(pieces) > 2

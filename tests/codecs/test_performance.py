@@ -17,8 +17,12 @@ PERFORMANCE = Performance()
 
 def theirs(score, bins, shift):
     """note_seq's events as our tokens."""
-    quantised = sequences_lib.quantize_note_sequence_absolute(score, steps_per_second=100)
-    events = performance_lib.Performance(quantised, num_velocity_bins=bins, max_shift_steps=shift)
+    quantised = sequences_lib.quantize_note_sequence_absolute(
+        score, steps_per_second=100
+    )
+    events = performance_lib.Performance(
+        quantised, num_velocity_bins=bins, max_shift_steps=shift
+    )
     first = {
         PerformanceEvent.NOTE_ON: 1,
         PerformanceEvent.NOTE_OFF: 129,

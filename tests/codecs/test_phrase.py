@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scores import Tune, played, sequence, tunes
 
 from zoo.data.codecs import Melody, Phrase
-from zoo.data.grammar import NONE
+from zoo.data.codecs.grammar import NONE
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 
@@ -56,7 +56,9 @@ def test_whatever_the_grammar_lets_through_is_a_phrase(seed):
         left = PHRASE.length - len(tokens)
         legal = np.flatnonzero(GRAMMAR.needs[node] < left)
         quiet = legal[legal < 3]
-        tokens.append(int(rng.choice(quiet if quiet.size and rng.random() < 0.9 else legal)))
+        tokens.append(
+            int(rng.choice(quiet if quiet.size and rng.random() < 0.9 else legal))
+        )
         node = GRAMMAR.follow[node, tokens[-1]]
         assert node != NONE
     score = PHRASE.decode(np.array(tokens))
@@ -67,7 +69,10 @@ def test_whatever_the_grammar_lets_through_is_a_phrase(seed):
 @pytest.mark.parametrize(
     ("tune", "says"),
     [
-        (Tune((6, 8), 0, [(60, 48)]), "A bar is in 6/8.* Phrases are of 4/4 or 2/2 or 2/4"),
+        (
+            Tune((6, 8), 0, [(60, 48)]),
+            "A bar is in 6/8.* Phrases are of 4/4 or 2/2 or 2/4",
+        ),
         (Tune((4, 4), 0, [(60, 20)]), "no 2 full bars of 4/4 in a row"),
         (Tune((4, 4), 0, [(30, 32)]), r"transposed by \+6 it would fit"),
     ],
@@ -87,13 +92,21 @@ def test_bars_of_several_lengths_are_no_phrases():
 def test_two_short_bars_are_one():
     polka = Tune((2, 4), 0, [(60 + i, 4) for i in range(14)])  # seven bars
     phrases = PHRASE.crops(PHRASE.whole.encode(sequence(polka)))
-    assert [played(PHRASE.decode(phrase))[0] for phrase in phrases] == [(60, 0, 4), (64, 0, 4)]
-    assert PHRASE.fit(sequence(polka)).notes[-1] == "cropped: the first of 2 windows of 2 bars"
+    assert [played(PHRASE.decode(phrase))[0] for phrase in phrases] == [
+        (60, 0, 4),
+        (64, 0, 4),
+    ]
+    assert (
+        PHRASE.fit(sequence(polka)).notes[-1]
+        == "cropped: the first of 2 windows of 2 bars"
+    )
 
 
 def test_a_piece_is_cut_where_its_bars_are_whatever_is_silent():
     """Seven bars, the third and fourth silent: two phrases, the second from the fifth bar on."""
-    tune = Tune((4, 4), 0, [(60, 16), (62, 16), (None, 32), (64, 16), (65, 16), (67, 16)])
+    tune = Tune(
+        (4, 4), 0, [(60, 16), (62, 16), (None, 32), (64, 16), (65, 16), (67, 16)]
+    )
     rows = PHRASE.phrases(sequence(tune))
     assert [[PHRASE.describe(row[0]), PHRASE.describe(row[16])] for row in rows] == [
         ["C4", "D4"],

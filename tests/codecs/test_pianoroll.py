@@ -17,7 +17,9 @@ def score(*notes):
     """(pitch, onset, offset) in 16ths."""
     sequence = NoteSequence()
     for pitch, onset, offset in notes:
-        sequence.notes.add(pitch=pitch, start_time=onset / 8, end_time=offset / 8, velocity=80)
+        sequence.notes.add(
+            pitch=pitch, start_time=onset / 8, end_time=offset / 8, velocity=80
+        )
         sequence.total_time = max(sequence.total_time, offset / 8)
     return sequence
 
@@ -34,12 +36,18 @@ def test_a_roll_as_drawn():
 
 
 def test_without_onsets_repeated_notes_run_together_and_that_is_said():
-    fit = Pianoroll(low=60, high=63, onsets=False).fit(score((62, 1, 3), (62, 3, 5), (60, 0, 6)))
+    fit = Pianoroll(low=60, high=63, onsets=False).fit(
+        score((62, 1, 3), (62, 3, 5), (60, 0, 6))
+    )
     assert picture(fit.array) == ["......", ".----.", "......", "------"]
     assert fit.notes == ("repeated: 1 notes run on from the one before them",)
 
 
-@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.just(4)), elements=st.integers(0, 2)))
+@given(
+    hnp.arrays(
+        np.uint8, st.tuples(st.integers(1, 12), st.just(4)), elements=st.integers(0, 2)
+    )
+)
 def test_decoding_agrees_with_a_walk_along_each_key(roll):
     expected = []
     for key, column in enumerate(roll.T):
@@ -50,7 +58,9 @@ def test_decoding_agrees_with_a_walk_along_each_key(roll):
                 held = next((i for i, x in enumerate(rest) if x != 1), len(rest))
                 expected.append((60 + key, at, at + 1 + held))
     back = SMALL.decode(roll)
-    got = [(x.pitch, round(8 * x.start_time), round(8 * x.end_time)) for x in back.notes]
+    got = [
+        (x.pitch, round(8 * x.start_time), round(8 * x.end_time)) for x in back.notes
+    ]
     assert sorted(got) == sorted(expected)
     assert round(8 * back.total_time) == len(roll)
 

@@ -48,7 +48,9 @@ def test_metres_are_placed_in_quarters():
     score = with_tempos((0, 60))
     assert metres(score) == [(0, 4, 4)]
     for time, numerator, denominator in [(3, 6, 8), (0, 1, 8), (0.5, 3, 4), (1, 0, 4)]:
-        score.time_signatures.add(time=time, numerator=numerator, denominator=denominator)
+        score.time_signatures.add(
+            time=time, numerator=numerator, denominator=denominator
+        )
     assert metres(score) == [(0, 1, 8), (0.5, 3, 4), (3, 6, 8)]
     assert [m.bar for m in metres(score)] == [0.5, 3, 3]
 

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from scores import Tune, played, sequence
 
+from zoo.data.batching.phrases import cut
 from zoo.data.codecs import Phrase, Quartet
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.data.windows import cut
 from zoo.errors import UsageError
-from zoo.latent import Space
+from zoo.inference.attribute_steering import Steering
+from zoo.inference.latent_space import Space
+from zoo.inference.model import Trained
 from zoo.models import MusicVAE
-from zoo.steer import Steering
-from zoo.trained import Trained
 
 QUARTET = Quartet(metres=("4/4",))
 LINES = [  # soprano to bass, in 16ths: 4 of pickup, then four bars
@@ -38,7 +38,9 @@ def score(lines=LINES, metre=(4, 4)) -> NoteSequence:
 def test_each_column_is_the_phrase_of_its_voice():
     stream = QUARTET.whole.encode(score())
     one = Phrase(metres=("4/4",), high=84)
-    columns = [one.crops(one.whole.encode(sequence(Tune((4, 4), 4, line)))) for line in LINES]
+    columns = [
+        one.crops(one.whole.encode(sequence(Tune((4, 4), 4, line)))) for line in LINES
+    ]
     found = QUARTET.crops(stream)
     assert len(found) == 3
     for phrase, lines in zip(found, zip(*columns, strict=True), strict=True):
@@ -53,7 +55,9 @@ def test_the_music_comes_back():
     """A tenor held from before is struck anew; all else is as it was, two bars from the pickup."""
     back = QUARTET.decode(QUARTET.encode(score()))
     cut_off = [
-        (p, max(a, 4) - 4, min(b, 36) - 4) for p, a, b in played(score()) if a < 36 and b > 4
+        (p, max(a, 4) - 4, min(b, 36) - 4)
+        for p, a, b in played(score())
+        if a < 36 and b > 4
     ]
     assert played(back) == sorted(cut_off)
     assert {x.program for x in back.notes} == {52}

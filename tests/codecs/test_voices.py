@@ -23,7 +23,11 @@ def score(*notes, length=0):
     sequence = NoteSequence(total_time=length / 8)
     for voice, pitch, onset, offset in notes:
         sequence.notes.add(
-            instrument=voice, pitch=pitch, start_time=onset / 8, end_time=offset / 8, velocity=80
+            instrument=voice,
+            pitch=pitch,
+            start_time=onset / 8,
+            end_time=offset / 8,
+            velocity=80,
         )
         sequence.total_time = max(sequence.total_time, offset / 8)
     return sequence
@@ -57,7 +61,11 @@ def test_voices_stand_in_order_of_height_and_trailing_silence_is_kept():
     assert VOICES.pitches(rows).tolist() == [[70, 60, 50, 40]] * 4 + [[-1] * 4] * 2
 
 
-@given(hnp.arrays(np.int32, st.tuples(st.integers(0, 12), st.just(4)), elements=st.integers(0, 49)))
+@given(
+    hnp.arrays(
+        np.int32, st.tuples(st.integers(0, 12), st.just(4)), elements=st.integers(0, 49)
+    )
+)
 def test_decoding_agrees_with_a_walk_along_each_voice(rows):
     expected = []
     for column in rows.T:
@@ -74,7 +82,11 @@ def test_decoding_agrees_with_a_walk_along_each_voice(rows):
     assert round(8 * back.total_time) == len(rows)
 
 
-@given(hnp.arrays(np.int64, st.tuples(st.integers(0, 9), st.just(4)), elements=st.integers(35, 84)))
+@given(
+    hnp.arrays(
+        np.int64, st.tuples(st.integers(0, 9), st.just(4)), elements=st.integers(35, 84)
+    )
+)
 def test_raw_arrays_come_back(pitches):
     pitches = np.where(pitches == 35, -1, pitches)
     tokens = VOICES.tokens(pitches)
@@ -94,7 +106,10 @@ def test_raw_arrays_out_of_range_are_refused():
         ([(0, 70, 0, 4), (1, 60, 0, 4)], "voices"),
         ([(i, 70 - 9 * i, 0, 4) for i in range(4)] + [(0, 90, 4, 8)], "range"),
         ([(i, 70 - 9 * i + j, 0, 4) for i in range(4) for j in (0, 3)], "polyphonic"),
-        ([(i, 70 - 9 * i, j + 0.4, j + 1) for i in range(4) for j in range(8)], "off-grid"),
+        (
+            [(i, 70 - 9 * i, j + 0.4, j + 1) for i in range(4) for j in range(8)],
+            "off-grid",
+        ),
     ],
 )
 def test_refusals(notes, reason):

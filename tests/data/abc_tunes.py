@@ -1,7 +1,7 @@
 """Tunes in ABC, read, and what they come to."""
 
 from zoo.data.proto import NoteSequence, quarters
-from zoo.data.read import Piece, read_bytes
+from zoo.data.scores.read import Piece, read_bytes
 
 HEADER = "X:1\nT:A Tune\nM:4/4\nL:1/4\nK:C\n"
 

@@ -51,11 +51,15 @@ def note(pitch: str | None, eighths: int, *extra: str) -> str:
     inside = "<rest/>"
     if pitch:
         alter = {"": "", "b": "<alter>-1</alter>", "#": "<alter>1</alter>"}[pitch[1:-1]]
-        inside = f"<pitch><step>{pitch[0]}</step>{alter}<octave>{pitch[-1]}</octave></pitch>"
+        inside = (
+            f"<pitch><step>{pitch[0]}</step>{alter}<octave>{pitch[-1]}</octave></pitch>"
+        )
     if "grace" in extra:
         return f"<note><grace/>{inside}<voice>1</voice></note>"
     ties = "".join(f'<tie type="{x}"/>' for x in extra)
-    chosen = f"<duration>{4 * eighths}</duration>{ties}<voice>1</voice><type>eighth</type>"
+    chosen = (
+        f"<duration>{4 * eighths}</duration>{ties}<voice>1</voice><type>eighth</type>"
+    )
     return f"<note>{inside}{chosen}</note>"
 
 
@@ -98,7 +102,11 @@ def midi() -> bytes:
     sequence.tempos.add(qpm=90, time=1.5)
     for index, pitch in enumerate((60, 64, 67, 72)):
         sequence.notes.add(
-            pitch=pitch, velocity=80, start_time=index / 2, end_time=index / 2 + 0.5, program=4
+            pitch=pitch,
+            velocity=80,
+            start_time=index / 2,
+            end_time=index / 2 + 0.5,
+            program=4,
         )
         sequence.notes.add(
             pitch=35, velocity=99, start_time=index / 2, end_time=index / 2 + 0.1,

@@ -47,14 +47,20 @@ from zoo.data.proto import quarters
     ],
 )  # fmt: skip
 def test_rhythm_and_pitch(music, expected):
-    assert sorted(notes(sequence(music))) == [pytest.approx(x, abs=1e-5) for x in sorted(expected)]
+    assert sorted(notes(sequence(music))) == [
+        pytest.approx(x, abs=1e-5) for x in sorted(expected)
+    ]
 
 
 @pytest.mark.parametrize(
     ("key", "music", "expected"),
     [
         ("C", "^F F|F", [66, 66, 65]),  # to the bar line
-        ("C", "^F f _B, B", [66, 78, 58, 70]),  # in every octave: the standard's default
+        (
+            "C",
+            "^F f _B, B",
+            [66, 78, 58, 70],
+        ),  # in every octave: the standard's default
         ("G", "F =F F|F", [66, 65, 65, 66]),
         ("C", "^^F __B", [67, 69]),
         ("C", "^F-|F F", [66, 65]),  # a tie carries the accidental over the bar line
@@ -87,7 +93,9 @@ def test_every_key_agrees_with_note_seq(name):
         return
     got = sequence("CDEFGAB", HEADER.replace("K:C", f"K:{name}"))
     plain = (60, 62, 64, 65, 67, 69, 71)
-    assert pitches(got) == [p + accidentals[x] for p, x in zip(plain, "CDEFGAB", strict=True)]
+    assert pitches(got) == [
+        p + accidentals[x] for p, x in zip(plain, "CDEFGAB", strict=True)
+    ]
     assert [(x.key, x.mode) for x in got.key_signatures] == [(tonic, mode)]
 
 
@@ -152,7 +160,9 @@ def test_metre_and_its_unit_length(metre, expected, length):
 def test_time_signatures_follow_the_bar_lines(music, expected):
     got = sequence(music)
     at = quarters(got)
-    found = [(float(at(x.time)), x.numerator, x.denominator) for x in got.time_signatures]
+    found = [
+        (float(at(x.time)), x.numerator, x.denominator) for x in got.time_signatures
+    ]
     assert found == expected
 
 

@@ -10,7 +10,7 @@ from abc_tunes import HEADER, notes, pitches, sequence, tune
 from note_seq import abc_parser
 from note_seq.sequences_lib import expand_section_groups
 
-from zoo.data.read import Limits, read, read_bytes
+from zoo.data.scores.read import Limits, read, read_bytes
 
 
 def test_parts_play_in_the_order_of_the_header():
@@ -77,8 +77,18 @@ def test_what_is_not_understood_is_refused_with_its_place(music, reason, where):
 def test_a_hostile_tune_drops_only_itself():
     book = b"L:1/4\n\nX:1\nK:C\nC\n\nX:2\nK:C\n@\n\nX:3\nK:C\nE\n\nX:3\nK:C\nF"
     pieces = read_bytes(book, "abc", "book.abc")
-    assert [p.name for p in pieces] == ["book.abc#1", "book.abc#2", "book.abc#3", "book.abc#3.2"]
-    assert [p.refused and p.refused.reason for p in pieces] == [None, "abc-syntax", None, None]
+    assert [p.name for p in pieces] == [
+        "book.abc#1",
+        "book.abc#2",
+        "book.abc#3",
+        "book.abc#3.2",
+    ]
+    assert [p.refused and p.refused.reason for p in pieces] == [
+        None,
+        "abc-syntax",
+        None,
+        None,
+    ]
     assert notes(pieces[3].sequence) == [(0, 1, 65)]  # the file's header holds for each
 
 
@@ -86,7 +96,9 @@ def test_blank_lines_comments_and_encodings():
     text = "X:1\nT:Für\n% a comment\n%%directive\nL:1/4\nK:C\nC D\n% between\nE\n\nnot music\n"
     for encoding in ("utf-8", "latin-1", "utf-8-sig"):
         for newline in ("\n", "\r\n", "\r"):
-            (piece,) = read_bytes(text.replace("\n", newline).encode(encoding), "abc", "a.abc")
+            (piece,) = read_bytes(
+                text.replace("\n", newline).encode(encoding), "abc", "a.abc"
+            )
             assert pitches(piece.sequence) == [60, 62, 64]
             assert piece.sequence.sequence_metadata.title == "Für"
             assert piece.remarks == {"stray-lines": 1}

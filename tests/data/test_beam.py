@@ -5,8 +5,8 @@ import importlib.util
 import pytest
 import tunes
 
-from zoo.data import beam, stage
-from zoo.data.build import build, open_split
+from zoo.data.corpora import beam, ingest
+from zoo.data.corpora.build import build, open_split
 from zoo.errors import ZooError
 
 INSTALLED = importlib.util.find_spec("apache_beam") is not None
@@ -17,13 +17,15 @@ needs_beam = pytest.mark.skipif(not INSTALLED, reason="apache-beam is not instal
 @pytest.mark.filterwarnings("ignore")  # Beam's own
 def test_the_direct_runner_makes_the_same_dataset(tmp_path, monkeypatch):
     spec = f"folder:{tunes.folder(tmp_path / 'scores')}"
-    monkeypatch.setattr(stage, "CHUNK_FILES", 5)
+    monkeypatch.setattr(ingest, "CHUNK_FILES", 5)
     here = build(spec, tmp_path / "here")
     there = build(spec, tmp_path / "there", beam_flags=["--runner=DirectRunner"])
     there.build_seconds = here.build_seconds
     assert there == here
     for split in here.splits:
-        ours, theirs = (open_split(spec, split, tmp_path / name) for name in ("here", "there"))
+        ours, theirs = (
+            open_split(spec, split, tmp_path / name) for name in ("here", "there")
+        )
         assert list(ours) == list(theirs)
 
 

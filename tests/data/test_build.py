@@ -12,10 +12,10 @@ import pytest
 import tensorflow_datasets as tfds
 import tunes
 
-from zoo.data import build as module
-from zoo.data.build import build, data_root, open_split, progress_bar
-from zoo.data.limits import Limits
-from zoo.data.read import read
+from zoo.data.corpora import build as module
+from zoo.data.corpora.build import build, data_root, open_split, progress_bar
+from zoo.data.scores.limits import Limits
+from zoo.data.scores.read import read
 from zoo.errors import UsageError, ZooError
 
 SPLITS = ("train", "validation", "test")
@@ -28,7 +28,9 @@ def built(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     calls: list[tuple[int, int]] = []
     report = build(
-        f"folder:{folder}", root, progress=lambda done, total: calls.append((done, total))
+        f"folder:{folder}",
+        root,
+        progress=lambda done, total: calls.append((done, total)),
     )
     assert calls == [(done, 13) for done in range(14)]
     return folder, root, report
@@ -36,7 +38,9 @@ def built(tmp_path_factory):
 
 def test_records_are_what_the_readers_give(built):
     folder, root, _ = built
-    records = [r for split in SPLITS for r in open_split(f"folder:{folder}", split, root)]
+    records = [
+        r for split in SPLITS for r in open_split(f"folder:{folder}", split, root)
+    ]
     assert len(records) == 12
     for record in records:
         path = folder / record.id.removeprefix("mine/")
@@ -87,12 +91,17 @@ def test_variants_share_a_split(tmp_path):
     for seed in range(8):
         notes = tunes.melody(seed)
         fifth_up = [(degree + 4, eighths) for degree, eighths in notes]
-        high = [(degree + 7 if degree < 7 else degree, eighths) for degree, eighths in notes]
+        high = [
+            (degree + 7 if degree < 7 else degree, eighths) for degree, eighths in notes
+        ]
         book = [tunes.abc(notes, 1), tunes.abc(fifth_up, 2, "G", 2), tunes.abc(high, 3)]
         (tmp_path / "scores" / f"{seed}.abc").write_text("\n".join(book))
     spec = f"folder:{tmp_path}/scores"
     files = [
-        {record.id.partition("#")[0] for record in open_split(spec, split, tmp_path / "data")}
+        {
+            record.id.partition("#")[0]
+            for record in open_split(spec, split, tmp_path / "data")
+        }
         for split in SPLITS
     ]
     assert sum(map(len, files)) == len(set.union(*files)) == 8
@@ -101,7 +110,9 @@ def test_variants_share_a_split(tmp_path):
 def test_limits_other_than_before_build_again(built):
     folder, root, _ = built
     spec, small = f"folder:{folder}", Limits(notes=47)
-    with pytest.raises(ZooError, match="12 of 13 pieces were dropped as too-many-notes"):
+    with pytest.raises(
+        ZooError, match="12 of 13 pieces were dropped as too-many-notes"
+    ):
         build(spec, root, limits=small)
     assert len(open_split(spec, "train", root)) > 0  # the old one is still there
     report = build(spec, root, limits=Limits(notes=48))
@@ -127,7 +138,9 @@ def test_a_single_piece_is_for_training(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "tune.abc").write_text(tunes.abc(tunes.melody(0)))
     spec = f"folder:{tmp_path}/one"
-    assert [record.id for record in open_split(spec, "train", tmp_path)] == ["one/tune.abc"]
+    assert [record.id for record in open_split(spec, "train", tmp_path)] == [
+        "one/tune.abc"
+    ]
     with pytest.raises(ZooError, match="too small for a test split"):
         open_split(spec, "test", tmp_path)
 
@@ -150,9 +163,9 @@ def test_the_default_root(monkeypatch):
 
 CHILD = """
 import sys
-from zoo.data import stage
-from zoo.data.build import build
-stage.CHUNK_FILES = 4
+from zoo.data.corpora import ingest
+from zoo.data.corpora.build import build
+ingest.CHUNK_FILES = 4
 build(sys.argv[1], sys.argv[2], workers=1, progress=lambda done, total: print(done, flush=True))
 assert not {"tensorflow", "music21", "jax"} & set(sys.modules)
 """
@@ -176,7 +189,9 @@ def test_a_killed_build_goes_on_where_it_was(tmp_path):
         child.send_signal(signal.SIGKILL)
     assert len(list(root.glob("*/staging-*/*.json"))) >= 2
     assert not list(root.glob("*/music/*"))
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.split()
     assert int(done[0]) >= 8
     assert int(done[-1]) == 41
     fresh = build(spec, tmp_path / "fresh")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from zoo.data.batching.batches import Crops, rounded, whole_frames
 from zoo.data.codecs import make
-from zoo.data.pipeline import Crops, rounded, whole_frames
-from zoo.data.polyphonic import Arrays
+from zoo.data.corpora.benchmark_files import Arrays
 from zoo.errors import UsageError
 
 LENGTHS = (5, 16, 17, 70)
@@ -41,7 +41,9 @@ def test_a_row_is_an_excerpt_of_one_piece(pieces):
         (number,) = np.unique(np.argmax(frames[:, 10:20], axis=1))
         at = int(np.argmax(frames[0, 20:]))
         where = [
-            s for s in (at, at + 50) if np.array_equal(pieces[number][s:][: len(frames)], frames)
+            s
+            for s in (at, at + 50)
+            if np.array_equal(pieces[number][s:][: len(frames)], frames)
         ]
         assert where
         lead = 0 if where[0] == 0 else 2
@@ -65,7 +67,9 @@ def test_batches_are_a_function_of_their_step_and_seed(pieces):
 
 
 def test_processes_share_a_batch(pieces):
-    halves = [Crops(pieces, CODEC, 4, 16, process=(i, 2))[3]["tokens"] for i in range(2)]
+    halves = [
+        Crops(pieces, CODEC, 4, 16, process=(i, 2))[3]["tokens"] for i in range(2)
+    ]
     assert [len(half) for half in halves] == [2, 2]
     with pytest.raises(UsageError, match="does not divide over 3"):
         Crops(pieces, CODEC, 4, 16, process=(0, 3))

@@ -16,16 +16,20 @@ import time
 import pytest
 import specimens
 
-from zoo.data.limits import Limits
 from zoo.data.proto import NoteSequence
-from zoo.data.read import read_bytes
+from zoo.data.scores.limits import Limits
+from zoo.data.scores.read import read_bytes
 
 LIMITS = Limits(bytes=1 << 20, ticks=1_000_000, notes=10_000)
 SECONDS = 5.0  # that reading a small file may take at the very most
 WORDS = {
     "midi": [
         *(b"\xff", b"\x7f", b"\x80", b"\x00", b"\xf0", b"MTrk", b"\x90\x3c\x40"),
-        *(b"\xff\xff\xff\x7f", b"\xff\x51\x03\x00\x00\x01", b"\xff\x51\x03\x00\x00\x00"),
+        *(
+            b"\xff\xff\xff\x7f",
+            b"\xff\x51\x03\x00\x00\x01",
+            b"\xff\x51\x03\x00\x00\x00",
+        ),
         *(
             b"\xff\x58\x04\x00\x00\x00\x00",
             b"\xff\x58\x04\x04\xff\x00\x00",
@@ -33,14 +37,65 @@ WORDS = {
         ),
     ],
     "abc": [
-        *(b"|:", b":|", b"::", b"||", b"|1", b"[2", b"(3", b"(9:0:0", b"-", b">>>", b"<", b"/////"),
-        *(b"999", b"{", b"}", b'"', b"[", b"]", b"!", b"&", b"^^", b"", b",,,,,", b"Z999"),
-        *(b"\nK:", b"\nM:1/64", b"[L:64/1]", b"\nQ:1/4=9999", b"\nV:3\n", b"\nP:", b"\nX:9\n"),
+        *(
+            b"|:",
+            b":|",
+            b"::",
+            b"||",
+            b"|1",
+            b"[2",
+            b"(3",
+            b"(9:0:0",
+            b"-",
+            b">>>",
+            b"<",
+            b"/////",
+        ),
+        *(
+            b"999",
+            b"{",
+            b"}",
+            b'"',
+            b"[",
+            b"]",
+            b"!",
+            b"&",
+            b"^^",
+            b"",
+            b",,,,,",
+            b"Z999",
+        ),
+        *(
+            b"\nK:",
+            b"\nM:1/64",
+            b"[L:64/1]",
+            b"\nQ:1/4=9999",
+            b"\nV:3\n",
+            b"\nP:",
+            b"\nX:9\n",
+        ),
         *(b"\n\n", b"\\\n", b"=\n", b"\xff", b"\x00"),
     ],
     "musicxml": [
-        *(b"<", b">", b"&amp;", b"&#0;", b"<note>", b"</measure>", b"-1", b"0", b"1e9", b"nan"),
-        *(b"<chord/>", b"<grace/>", b"<rest/>", b"<divisions>0</divisions>", b"99999999999"),
+        *(
+            b"<",
+            b">",
+            b"&amp;",
+            b"&#0;",
+            b"<note>",
+            b"</measure>",
+            b"-1",
+            b"0",
+            b"1e9",
+            b"nan",
+        ),
+        *(
+            b"<chord/>",
+            b"<grace/>",
+            b"<rest/>",
+            b"<divisions>0</divisions>",
+            b"99999999999",
+        ),
         *(b"<backup><duration>9</duration></backup>", b"<sound tempo='0'/>"),
         b"<attributes><time><beats>3+2</beats><beat-type>8</beat-type></time></attributes>",
     ],
@@ -108,7 +163,9 @@ def mend(data: bytes) -> bytes:
     """MIDI whose track lengths are again those of its tracks."""
     head, *tracks = data.split(b"MTrk")
     head = head[:10] + struct.pack(">H", len(tracks)) + head[12:]
-    return head + b"".join(b"MTrk" + struct.pack(">I", len(x[4:])) + x[4:] for x in tracks)
+    return head + b"".join(
+        b"MTrk" + struct.pack(">I", len(x[4:])) + x[4:] for x in tracks
+    )
 
 
 EDITS = [flip, insert, insert, number, span, cut]
@@ -163,14 +220,18 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    counts: dict[str, collections.Counter[str]] = collections.defaultdict(
+        collections.Counter
+    )
     failures = 0
     for index, (kind, data) in enumerate(inputs(arguments.n, arguments.seed)):
         try:
             counts[kind].update(outcomes(kind, data))
         except Exception as error:
             failures += 1
-            print(f"input {index} ({kind}): {type(error).__name__}: {error}\n{data[:2000]!r}")
+            print(
+                f"input {index} ({kind}): {type(error).__name__}: {error}\n{data[:2000]!r}"
+            )
     for kind, found in counts.items():
         print(kind, *(f"{reason}={count}" for reason, count in found.most_common()))
     print(f"{arguments.n} inputs, {failures} failures")

@@ -10,12 +10,12 @@ import tensorflow_datasets as tfds
 import tunes
 from note_seq import midi_io
 
-from zoo.data import groove
-from zoo.data.build import build, open_split
 from zoo.data.codecs import Drums
-from zoo.data.corpora import corpus
-from zoo.data.fingerprint import assign, sketch
-from zoo.data.read import read_bytes
+from zoo.data.corpora import groove
+from zoo.data.corpora.build import build, open_split
+from zoo.data.corpora.dedup import assign, sketch
+from zoo.data.corpora.registry import corpus
+from zoo.data.scores.read import read_bytes
 from zoo.errors import ZooError
 
 SPLITS = ("train", "validation", "test", "train", "train", "test")
@@ -78,7 +78,9 @@ def test_a_build_keeps_to_them(unpacked, tmp_path, monkeypatch):
 
 def test_the_archives_own_table_is_read(tmp_path):
     head = "drummer,session,id,style,bpm,beat_type,time_signature,midi_filename,audio_filename,"
-    row = "drummer1,drummer1/s,drummer1/s/1,funk/groove1,138,beat,4-4,drummer1/s/1.mid,,"
+    row = (
+        "drummer1,drummer1/s,drummer1/s/1,funk/groove1,138,beat,4-4,drummer1/s/1.mid,,"
+    )
     (tmp_path / groove.INFO).write_text(f"{head}duration,split\n{row}27.8,test\n")
     assert groove.table(tmp_path) == {"drummer1/s/1.mid": ("funk", "test")}
     (tmp_path / groove.INFO).write_text("name,year\nsomething else,1999\n")
@@ -100,9 +102,13 @@ def test_what_is_not_all_there_is_not_there(tmp_path):
 def test_without_tensorflow_it_says_what_to_do(tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "tensorflow" else find(name)
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "tensorflow" else find(name),
     )
-    with pytest.raises(ZooError, match=r"pip install 'music-zoo\[tfds-catalog\]', or unpack"):
+    with pytest.raises(
+        ZooError, match=r"pip install 'music-zoo\[tfds-catalog\]', or unpack"
+    ):
         groove.files(tmp_path)
 
 
@@ -110,4 +116,7 @@ def test_a_given_split_is_kept_and_variants_follow_it():
     (piece,) = read_bytes(tunes.abc(tunes.melody(3)).encode(), "abc", "a.abc")
     sketches = [sketch(piece.sequence)] * 3
     assert assign(["a", "b", "c"], sketches, ["", "test", ""]) == ["test"] * 3
-    assert assign(["a", "b", "c"], sketches, ["train", "test", ""])[:2] == ["train", "test"]
+    assert assign(["a", "b", "c"], sketches, ["train", "test", ""])[:2] == [
+        "train",
+        "test",
+    ]

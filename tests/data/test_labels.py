@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.data.labels import metre, mode
+from zoo.data.corpora.labels import metre, mode
 from zoo.data.proto import NoteSequence
 
 

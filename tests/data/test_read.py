@@ -10,8 +10,8 @@ import specimens
 from note_seq import midi_io
 
 from zoo.data.proto import NoteSequence, quarters
-from zoo.data.read import SUFFIXES, Limits, check, read, read_bytes
 from zoo.data.refusal import Refused
+from zoo.data.scores.read import SUFFIXES, Limits, check, read, read_bytes
 
 
 def reason(data: bytes, kind: str, limits: Limits = Limits()) -> str:
@@ -48,7 +48,11 @@ def test_every_suffix_reads(suffix, tmp_path):
         "abc": specimens.ABC.encode(),
         "musicxml": specimens.musicxml(),
     }
-    data = specimens.mxl(plain["musicxml"]) if suffix == ".mxl" else plain[SUFFIXES[suffix]]
+    data = (
+        specimens.mxl(plain["musicxml"])
+        if suffix == ".mxl"
+        else plain[SUFFIXES[suffix]]
+    )
     path = tmp_path / f"A File{suffix.upper()}"
     path.write_bytes(data)
     pieces = read(path)
@@ -105,7 +109,14 @@ def test_corrupt_midi_is_refused_before_it_costs_memory(data, why):
 
 
 def test_running_status_and_sysex_pass():
-    events = ON, b"\x60\x3c\x00", b"\x00\xf0\x03ab\xf7", b"\x00\x90\x40\x40", b"\x60\x40\x00", END
+    events = (
+        ON,
+        b"\x60\x3c\x00",
+        b"\x00\xf0\x03ab\xf7",
+        b"\x00\x90\x40\x40",
+        b"\x60\x40\x00",
+        END,
+    )
     assert [x.pitch for x in sequence(smf(track(*events)), "midi").notes] == [60, 64]
 
 
@@ -126,7 +137,10 @@ def test_musicxml_ties_pickup_spelling_tempo_and_grace_notes():
     (piece,) = read_bytes(specimens.musicxml(), "musicxml", "x")
     got = piece.sequence
     at = quarters(got)
-    found = [(x.part, float(at(x.start_time)), float(at(x.end_time)), x.pitch) for x in got.notes]
+    found = [
+        (x.part, float(at(x.start_time)), float(at(x.end_time)), x.pitch)
+        for x in got.notes
+    ]
     assert found == [
         (0, 0, 1, 62),
         (0, 1, 3, 71),  # C flat 5
@@ -168,12 +182,17 @@ def test_compressed_musicxml_is_the_same():
 
 def test_bombs_are_refused():
     lol = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 9))
-    entities = f'<!DOCTYPE a [<!ENTITY a0 "lol">{lol}]><score-partwise>&a8;</score-partwise>'
+    entities = (
+        f'<!DOCTYPE a [<!ENTITY a0 "lol">{lol}]><score-partwise>&a8;</score-partwise>'
+    )
     assert reason(entities.encode(), "musicxml") == "xml-entities"
     assert reason(entities.encode("utf-16"), "musicxml") == "xml-entities"
     deep = b"<a>" * 100_000 + b"</a>" * 100_000
     assert reason(deep, "musicxml") == "xml-depth"
-    assert reason(specimens.mxl(bytes(1 << 22)), "musicxml", Limits(bytes=1 << 20)) == "too-large"
+    assert (
+        reason(specimens.mxl(bytes(1 << 22)), "musicxml", Limits(bytes=1 << 20))
+        == "too-large"
+    )
 
 
 def test_a_member_that_lies_about_its_size_is_refused():
@@ -193,15 +212,23 @@ def test_a_member_that_lies_about_its_size_is_refused():
         (b"<score-partwise/>", "no-notes"),
         (specimens.musicxml()[:900], "xml-syntax"),
         (specimens.musicxml().replace(b"<step>G", b"<step>Q"), "musicxml-syntax"),
-        (specimens.musicxml().replace(b"<duration>", b"<duration>x"), "musicxml-syntax"),
-        (specimens.musicxml().replace(b'tempo="60"', b'tempo="fast"'), "musicxml-syntax"),
+        (
+            specimens.musicxml().replace(b"<duration>", b"<duration>x"),
+            "musicxml-syntax",
+        ),
+        (
+            specimens.musicxml().replace(b'tempo="60"', b'tempo="fast"'),
+            "musicxml-syntax",
+        ),
         (specimens.musicxml().replace(b"<octave>4", b"<octave>44"), "pitch-range"),
         (b"PK\x03\x04" + bytes(50), "mxl-zip"),
         (specimens.mxl(specimens.musicxml())[:-40], "mxl-zip"),
         (specimens.mxl(b"<a>"), "xml-syntax"),
         (gzip.compress(b"<score-partwise/>", mtime=0), "xml-syntax"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "bytes",  # some hold the time
+    ids=lambda value: (
+        value if isinstance(value, str) else "bytes"
+    ),  # some hold the time
 )
 def test_broken_musicxml_is_refused(data, why):
     assert reason(data, "musicxml") == why

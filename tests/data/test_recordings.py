@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from zoo.data.recordings import BLOCK, Recording
+from zoo.data.audio.recordings import BLOCK, Recording
 from zoo.data.refusal import Refused
 
 RATE = 16000
@@ -32,7 +32,9 @@ def read(path, length=RATE):
         ("a.mp3", 44100, 2, "MPEG_LAYER_III", 0.05),
     ],
 )
-def test_a_tone_is_the_same_tone_in_any_file(tmp_path, name, rate, channels, subtype, apart):
+def test_a_tone_is_the_same_tone_in_any_file(
+    tmp_path, name, rate, channels, subtype, apart
+):
     x = np.repeat(tone(rate)[:, None], channels, axis=1)
     soundfile.write(tmp_path / name, x, rate, subtype=subtype)
     found = np.concatenate(read(tmp_path / name)[0]) / 32767
@@ -50,7 +52,9 @@ def test_excerpts_follow_each_other_and_silence_is_left_out(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.concatenate(parts), RATE)
     found, remarks = read(tmp_path / "a.wav")
     assert [len(x) for x in found] == [RATE, RATE, RATE // 2]
-    np.testing.assert_allclose(np.concatenate(found) / 32767, np.concatenate(parts[::2]), atol=1e-4)
+    np.testing.assert_allclose(
+        np.concatenate(found) / 32767, np.concatenate(parts[::2]), atol=1e-4
+    )
     assert remarks == {"silent": 1, "clipped": 0}
     soundfile.write(tmp_path / "b.wav", np.clip(5 * tone(RATE), -1, 1), RATE)
     assert read(tmp_path / "b.wav")[1]["clipped"] == 1
@@ -83,7 +87,10 @@ def test_what_cannot_be_heard_is_refused_in_a_sentence(tmp_path):
     broken = tone(RATE)
     broken[RATE // 2] = np.nan
     soundfile.write(tmp_path / "nan.wav", broken, RATE, subtype="FLOAT")
-    found = {name: refused(f"{name}.wav") for name in ("text", "zero", "silent", "nan", "none")}
+    found = {
+        name: refused(f"{name}.wav")
+        for name in ("text", "zero", "silent", "nan", "none")
+    }
     assert found == {
         "text": "unreadable",
         "zero": "empty",

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tunes
 
-from zoo.data.build import build as build_scores
+from zoo.data.audio.datasets import build, open_split, sounds
+from zoo.data.audio.rendered import Rendered, within
+from zoo.data.corpora.build import build as build_scores
 from zoo.data.proto import NoteSequence
-from zoo.data.rendered import Rendered, within
-from zoo.data.sound import build, open_split, sounds
 from zoo.errors import UsageError, ZooError
 
 RATE, SECONDS = 8000, 2.0
@@ -44,12 +44,16 @@ def test_what_is_heard_is_what_is_written(built):
         for note in notes:
             if note.end_time - note.start_time < 0.2:
                 continue
-            begin, end = (round(t * RATE) for t in (note.start_time + 0.05, note.end_time))
+            begin, end = (
+                round(t * RATE) for t in (note.start_time + 0.05, note.end_time)
+            )
             part = one.audio[begin:end] * np.hanning(end - begin)
             hz = np.abs(np.fft.rfft(part, 1 << 16)).argmax() * RATE / (1 << 16)
             partial = hz / (440 * 2 ** ((note.pitch - 69) / 12))
             told += abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
-            told -= not (abs(partial - round(partial)) < 0.03 * partial and partial > 0.9)
+            told -= not (
+                abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
+            )
     assert told > 30
 
 

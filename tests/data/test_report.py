@@ -8,14 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from zoo.data.records import Record
+from zoo.data.corpora.records import Record
+from zoo.data.corpora.report import Report
 from zoo.data.refusal import Refused
-from zoo.data.report import Report
 from zoo.errors import ZooError
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from("ab"), st.sampled_from(["kept", "empty", "too-long"]), st.integers(40, 80)
+        st.sampled_from("ab"),
+        st.sampled_from(["kept", "empty", "too-long"]),
+        st.integers(40, 80),
     ),
     max_size=8,
 )
@@ -27,7 +29,9 @@ def made_of(events) -> Report:
         if fate == "kept":
             sequence = tunes.sequence([(pitch, 0.1), (pitch + 1, 0.2)])
             sequence.time_signatures.add(numerator=3, denominator=4)
-            report.keep(source, f"style {pitch % 3}", sequence, {"grace-notes": pitch % 2 + 1})
+            report.keep(
+                source, f"style {pitch % 3}", sequence, {"grace-notes": pitch % 2 + 1}
+            )
         else:
             report.drop(source, f"{source}/{pitch}", Refused(fate, f"It is {fate}."))
     return report
@@ -52,11 +56,21 @@ def test_a_saved_report_is_the_same_report(tmp_path_factory, events):
 
 
 def test_a_printed_report_has_the_figures():
-    report = made_of([("a", "kept", 60), ("a", "kept", 61), ("a", "empty", 62), ("b", "empty", 63)])
+    report = made_of(
+        [("a", "kept", 60), ("a", "kept", 61), ("a", "empty", 62), ("b", "empty", 63)]
+    )
     report.milliseconds = 5_400_000
     out = io.StringIO()
     report.print(Console(file=out, width=120))
-    for words in ("66.7", "1.5 hours", "60 to 62", "3/4 2", "empty", "a/62: It is empty.", "grace"):
+    for words in (
+        "66.7",
+        "1.5 hours",
+        "60 to 62",
+        "3/4 2",
+        "empty",
+        "a/62: It is empty.",
+        "grace",
+    ):
         assert words in out.getvalue()
 
 
@@ -71,7 +85,9 @@ def test_a_pickup_is_not_a_metre():
 
 def test_nothing_kept_names_the_commonest_reason():
     report = made_of([("a", "empty", 60), ("a", "too-long", 61), ("b", "too-long", 62)])
-    with pytest.raises(ZooError, match=r"2 of 3 pieces were dropped as too-long.*It is too-long\."):
+    with pytest.raises(
+        ZooError, match=r"2 of 3 pieces were dropped as too-long.*It is too-long\."
+    ):
         report.require_music()
     with pytest.raises(ZooError, match="holds no music"):
         Report(spec="some").require_music()
@@ -87,7 +103,9 @@ class High:
 
 
 def test_what_a_codec_would_refuse():
-    pieces = [Record(str(p), "", "", "", tunes.sequence([(p, 1.0)])) for p in (50, 55, 70)]
+    pieces = [
+        Record(str(p), "", "", "", tunes.sequence([(p, 1.0)])) for p in (50, 55, 70)
+    ]
     report = Report(spec="some").with_codec(High(), pieces)
     assert report.refusals["High"].counts == {"too-low": 2}
     assert report.refusals["High"].top == ("too-low", 2, "50: It goes below middle C.")

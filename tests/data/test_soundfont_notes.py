@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 
-from zoo.data.fingerprint import SPLITS
-from zoo.data.qualities import QUALITIES, qualities
-from zoo.data.sound import build, open_split
-from zoo.data.soundfont_notes import BY_PROGRAM, FAMILIES, SOURCES, Notes, family_of, source_of
+from zoo.data.audio.datasets import build, open_split
+from zoo.data.audio.nsynth_qualities import QUALITIES, qualities
+from zoo.data.audio.soundfont_notes import (
+    BY_PROGRAM,
+    FAMILIES,
+    SOURCES,
+    Notes,
+    family_of,
+    source_of,
+)
+from zoo.data.corpora.dedup import SPLITS
 from zoo.errors import UsageError
 
 FEW = Notes(programs=(0, 40, 56, 73), pitches=(48, 84), every=12, velocities=(60, 120))
@@ -16,19 +23,27 @@ FEW = Notes(programs=(0, 40, 56, 73), pitches=(48, 84), every=12, velocities=(60
 def built(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     report = build(FEW, root)
-    return report, [one for split in SPLITS for one in open_split(FEW, split, root)], root
+    return (
+        report,
+        [one for split in SPLITS for one in open_split(FEW, split, root)],
+        root,
+    )
 
 
 def test_every_note_is_there_once_under_its_name(built):
     report, notes, _ = built
-    assert report.kept.total() == len(notes) == len({one.id for one in notes}) == 4 * 4 * 2
+    assert (
+        report.kept.total() == len(notes) == len({one.id for one in notes}) == 4 * 4 * 2
+    )
     assert report.styles == {"keyboard": 8, "string": 8, "brass": 8, "flute": 8}
     for one in notes:
         about, (_, pitch, velocity) = one.about, one.id.split("-")
         assert (about["pitch"], about["velocity"]) == (int(pitch), int(velocity))
         of = about["instrument"]
         assert one.label == FAMILIES[of["family"]]
-        assert one.id.startswith(f"{one.label}_{SOURCES[of['source']]}_{of['label']:03d}-")
+        assert one.id.startswith(
+            f"{one.label}_{SOURCES[of['source']]}_{of['label']:03d}-"
+        )
         assert about["qualities"].keys() == set(QUALITIES)
         assert one.audio.shape == (64_000,)
         assert one.rate == 16_000
@@ -39,8 +54,15 @@ def test_notes_have_their_pitch_and_their_velocity(built):
     loud = {one.id: np.sqrt((one.audio / 32767.0) ** 2).mean() for one in notes}
     for one in notes:
         window = np.hanning(16_000)
-        strongest = np.abs(np.fft.rfft(one.audio[4000:20_000] * window, 1 << 18)).argmax()
-        partials = strongest * 16_000 / (1 << 18) / (440 * 2 ** ((one.about["pitch"] - 69) / 12))
+        strongest = np.abs(
+            np.fft.rfft(one.audio[4000:20_000] * window, 1 << 18)
+        ).argmax()
+        partials = (
+            strongest
+            * 16_000
+            / (1 << 18)
+            / (440 * 2 ** ((one.about["pitch"] - 69) / 12))
+        )
         assert abs(1200 * np.log2(partials / round(partials))) < 15, one.id
         assert round(partials) <= 8, one.id
         assert np.abs(one.audio).max() < 32767, one.id
@@ -77,13 +99,19 @@ def test_every_program_is_of_a_family():
 
 def test_qualities_are_measured():
     t = np.arange(64_000) / 16_000
-    of = lambda x: {k for k, v in qualities(x.astype(np.float32), 16_000, 0.75, False).items() if v}
+    of = lambda x: {
+        k for k, v in qualities(x.astype(np.float32), 16_000, 0.75, False).items() if v
+    }
     hum, hiss = 0.3 * np.sin(2 * np.pi * 200 * t), 0.3 * np.sin(2 * np.pi * 4000 * t)
     assert of(hum) == {"dark", "long_release"}
     assert of(hiss) == {"bright", "long_release"}
     assert of(hum * np.exp(-4 * t)) == {"dark", "fast_decay", "percussive"}
     assert of(np.where(t < 3, hum, 1e-6 * hum)) == {"dark"}
-    assert of(hum * (1.2 + np.sin(2 * np.pi * t))) == {"dark", "long_release", "nonlinear_env"}
+    assert of(hum * (1.2 + np.sin(2 * np.pi * t))) == {
+        "dark",
+        "long_release",
+        "nonlinear_env",
+    }
     assert qualities(hum, 16_000, 0.75, True)["distortion"]
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import specimens
 
-from zoo.data.limits import Limits, Piece
-from zoo.data.read import read
-from zoo.data.workers import AHEAD_FILES, read_all
+from zoo.data.corpora.workers import AHEAD_FILES, read_all
+from zoo.data.scores.limits import Limits, Piece
+from zoo.data.scores.read import read
 from zoo.errors import ZooError
 
 QUICK = Limits(seconds=1.0, memory=512 << 20)
@@ -54,7 +54,9 @@ def test_what_a_file_does_is_blamed_on_that_file_alone(folder, capfd):
     )  # fmt: skip
     found = dict(read_all(folder(*names), QUICK, workers=2, reader=misbehave))
     reasons = {
-        path.name: pieces[0].refused.reason for path, pieces in found.items() if pieces[0].refused
+        path.name: pieces[0].refused.reason
+        for path, pieces in found.items()
+        if pieces[0].refused
     }
     assert [path.name for path in found] == list(names)
     assert reasons == {

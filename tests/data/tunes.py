@@ -14,17 +14,25 @@ def melody(seed: int, length: int = 48) -> list[tuple[int, int]]:
     rng = np.random.default_rng(seed)
     walk = np.cumsum(rng.choice([-3, -2, -1, 1, 2, 3], length)) + 5
     return list(
-        zip((walk % 14).tolist(), rng.choice([1, 1, 1, 2, 3], length).tolist(), strict=True)
+        zip(
+            (walk % 14).tolist(),
+            rng.choice([1, 1, 1, 2, 3], length).tolist(),
+            strict=True,
+        )
     )
 
 
-def abc(notes: list[tuple[int, int]], number: int = 1, key: str = "C", unit: int = 1) -> str:
+def abc(
+    notes: list[tuple[int, int]], number: int = 1, key: str = "C", unit: int = 1
+) -> str:
     """The melody as an ABC tune, written in units of an eighth divided by `unit`."""
     body = " ".join(f"{LETTERS[degree]}{unit * eighths}" for degree, eighths in notes)
     return f"X:{number}\nT:Tune {number}\nM:none\nL:1/{8 * unit}\nK:{key}\n{body}|]\n"
 
 
-def sequence(notes: list[tuple[int, float]], start: float = 0.0, rate: float = 1.0) -> NoteSequence:
+def sequence(
+    notes: list[tuple[int, float]], start: float = 0.0, rate: float = 1.0
+) -> NoteSequence:
     """(MIDI pitch, seconds) one after another, `rate` times as fast."""
     made = NoteSequence()
     for pitch, length in notes:

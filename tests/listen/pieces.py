@@ -28,5 +28,7 @@ def line(pitches, each=0.5, **how):
 def metre(sequence, *changes):
     """States metres as (seconds, numerator, denominator)."""
     for time, numerator, denominator in changes:
-        sequence.time_signatures.add(time=time, numerator=numerator, denominator=denominator)
+        sequence.time_signatures.add(
+            time=time, numerator=numerator, denominator=denominator
+        )
     return sequence

@@ -31,7 +31,9 @@ def test_all_that_is_looked_at_is_drawn(tmp_path):
     two = blue(tmp_path / "a.png", weights)
     assert none == 0
     assert 100 < one.sum() < two.sum()
-    assert one.any(axis=0).sum() > two.shape[1] / 2  # an arc from the first note to the last
+    assert (
+        one.any(axis=0).sum() > two.shape[1] / 2
+    )  # an arc from the first note to the last
 
 
 def test_less_weight_is_fainter(tmp_path):

@@ -11,10 +11,13 @@ from zoo.listen.page import Track, page
 from zoo.soundfont.score import TAIL
 
 sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="no Playwright: install the extra `dev` to test the page"
+    "playwright.sync_api",
+    reason="no Playwright: install the extra `dev` to test the page",
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = os.environ.get("ZOO_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+CHROMIUM = os.environ.get("ZOO_CHROMIUM") or next(
+    filter(None, map(shutil.which, NAMES)), None
+)
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None,
     reason="no Chromium, so the listening page goes untested: apt-get install -y chromium, "
@@ -28,9 +31,14 @@ NASTY = '</script><b>A "tune"</b>'
 def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "index.html"
     tune = line([60, 62, 64, 65, 67, 69, 71, 72, 71, 69, 67, 65])
-    duet = piece((0, 6, 48), instrument=1, program=40, into=line([72, 74, 76], each=2.0))
+    duet = piece(
+        (0, 6, 48), instrument=1, program=40, into=line([72, 74, 76], each=2.0)
+    )
     page(
-        [Track(NASTY, tune, caption="6/8, sampled at temperature 1"), Track("Two", tune)],
+        [
+            Track(NASTY, tune, caption="6/8, sampled at temperature 1"),
+            Track("Two", tune),
+        ],
         path,
         title="Tunes with averyveryverylongwordthatnophonecanshowononeline",
         intro="Listen.",
@@ -63,7 +71,9 @@ def opened(browser, address, request):
     yield tab
     context.close()
     assert said == []
-    assert [url for url in fetched if not url.startswith(("data:", "blob:"))] == [address]
+    assert [url for url in fetched if not url.startswith(("data:", "blob:"))] == [
+        address
+    ]
 
 
 def seconds(tab, track=0):
@@ -163,7 +173,9 @@ def test_the_keyboard_does_everything(opened):
     for key, expected in [("ArrowRight", 1), ("Shift+ArrowRight", 6), ("ArrowLeft", 5)]:
         opened.keyboard.press(key)
         assert seconds(opened) == pytest.approx(expected, abs=0.01)
-    assert opened.evaluate(f"{focused}.getAttribute('aria-valuetext')") == "0:05 of 0:06"
+    assert (
+        opened.evaluate(f"{focused}.getAttribute('aria-valuetext')") == "0:05 of 0:06"
+    )
     assert float(opened.evaluate(f"{focused}.getAttribute('aria-valuenow')")) == 5
     opened.keyboard.press("Space")
     assert is_playing(opened)
@@ -181,32 +193,48 @@ def test_names_are_shown_as_they_are(opened):
     assert opened.locator("b").count() == 0
 
 
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+PHONE = {
+    "viewport": {"width": 360, "height": 740},
+    "has_touch": True,
+    "is_mobile": True,
+}
 
 
 @pytest.mark.parametrize(
     "opened",
-    [PHONE, PHONE | {"color_scheme": "dark"}, {"viewport": {"width": 1280, "height": 800}}],
+    [
+        PHONE,
+        PHONE | {"color_scheme": "dark"},
+        {"viewport": {"width": 1280, "height": 800}},
+    ],
     indirect=True,
 )
 def test_it_fits(opened):
     width = opened.viewport_size["width"]
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    for box in (item.bounding_box() for item in opened.locator(".play, .midi, .roll").all()):
+    for box in (
+        item.bounding_box() for item in opened.locator(".play, .midi, .roll").all()
+    ):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
         assert box["height"] >= 26  # room for a finger
-    real, samples = (opened.locator(f".{name}").bounding_box() for name in ("real", "samples"))
+    real, samples = (
+        opened.locator(f".{name}").bounding_box() for name in ("real", "samples")
+    )
     assert (real["y"] == samples["y"]) == (width > 1000)  # beside, or below
 
 
-@pytest.mark.parametrize("opened", [{"color_scheme": s} for s in ("light", "dark")], indirect=True)
+@pytest.mark.parametrize(
+    "opened", [{"color_scheme": s} for s in ("light", "dark")], indirect=True
+)
 def test_text_stands_out(opened):
     """Contrast of at least 4.5 to 1 (WCAG AA)."""
 
     def luminance(colour):
         parts = [int(x) / 255 for x in colour[4:-1].split(",")]
-        linear = [x / 12.92 if x <= 0.04 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        linear = [
+            x / 12.92 if x <= 0.04 else ((x + 0.055) / 1.055) ** 2.4 for x in parts
+        ]
         return sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
     def contrast(*colours):
@@ -214,7 +242,9 @@ def test_text_stands_out(opened):
         return (light + 0.05) / (dark + 0.05)
 
     def style(selector, name):
-        return opened.evaluate(f"getComputedStyle(document.querySelector('{selector}')).{name}")
+        return opened.evaluate(
+            f"getComputedStyle(document.querySelector('{selector}')).{name}"
+        )
 
     card = style(".track", "backgroundColor")
     for selector in ("h3", ".name p", ".time", ".midi", ".real .midi"):

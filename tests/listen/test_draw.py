@@ -120,7 +120,9 @@ def test_nothing_to_draw(draw, tmp_path):
 
 @pytest.mark.parametrize("draw", [piano_roll, score])
 def test_odd_music_can_be_drawn(draw, tmp_path):
-    sequence = piece((0.013, 0.02, 0), (0.5, 0.5, 127), (0.7, 9.1, 64), (0.71, 0.9, 65), (1, 3, 61))
+    sequence = piece(
+        (0.013, 0.02, 0), (0.5, 0.5, 127), (0.7, 9.1, 64), (0.71, 0.9, 65), (1, 3, 61)
+    )
     metre(sequence, (0, 7, 16), (1.0, 5, 4), (1.3, 3, 8))
     piece((2, 3, 40), drum=True, instrument=9, into=sequence)
     draw(sequence, tmp_path / "a.png")

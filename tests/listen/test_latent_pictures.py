@@ -45,9 +45,14 @@ def test_a_map_lies_along_what_varies_most(tmp_path):
 
 def test_curves_go_where_their_points_are(tmp_path):
     curves = {"up": ([0, 1, 2], [0, 1, 2]), "down": ([0, 1, 2], [2, 1, 0])}
-    draw([Panel("x", "y", curves, ("a", "b", "c")), Panel("x", "y", curves)], tmp_path / "c.png")
+    draw(
+        [Panel("x", "y", curves, ("a", "b", "c")), Panel("x", "y", curves)],
+        tmp_path / "c.png",
+    )
     picture = imread(tmp_path / "c.png")
     picture = picture[:, picture.shape[1] // 2 :]  # the panel without words
     for more, less, rises in ((0, 1, True), (2, 0, False)):
         rows, columns = ink(picture, more, less).T
-        assert (np.corrcoef(rows, columns)[0, 1] < 0) == rises  # rows are counted from above
+        assert (
+            np.corrcoef(rows, columns)[0, 1] < 0
+        ) == rises  # rows are counted from above

@@ -38,7 +38,9 @@ def test_a_scale_in_its_key_needs_no_accidental(fifths):
     scale = line([tonic + step for step in MAJOR])
     assert key(scale) == fifths
     found = list(itertools.chain(*heads(scale)))
-    assert [step - found[0][0] for step, _ in found] == list(range(8))  # each letter in turn
+    assert [step - found[0][0] for step, _ in found] == list(
+        range(8)
+    )  # each letter in turn
     assert all(shown is None for _, shown in found)
 
 
@@ -54,7 +56,9 @@ def test_middle_c():
     assert pitch_name(60) == "C4"
 
 
-@pytest.mark.parametrize(("tonic", "mode", "fifths"), [(9, 1, 0), (2, 4, 0), (7, 3, 0), (4, 0, 4)])
+@pytest.mark.parametrize(
+    ("tonic", "mode", "fifths"), [(9, 1, 0), (2, 4, 0), (7, 3, 0), (4, 0, 4)]
+)
 def test_stated_keys(tonic, mode, fifths):
     sequence = line([60, 61])
     sequence.key_signatures.add(key=tonic, mode=mode)
@@ -78,7 +82,9 @@ def test_triplets():
 
 
 def test_notes_tie_over_the_bar():
-    bar, after = notate(metre(piece((0, 1.0, 60), (1.0, 2.5, 62)), (0, 3, 4)), 9).bars[:2]
+    bar, after = notate(metre(piece((0, 1.0, 60), (1.0, 2.5, 62)), (0, 3, 4)), 9).bars[
+        :2
+    ]
     assert [(e.value, e.tied) for e in bar.parts[0]] == [(24, False), (12, True)]
     assert [(e.value, e.tied) for e in after.parts[0]] == [(24, False), (12, False)]
 
@@ -117,7 +123,9 @@ rhythm = st.lists(
 ).filter(lambda notes: any(pitch for pitch, _ in notes))
 
 
-@given(rhythm, st.sampled_from([(2, 4), (3, 4), (4, 4), (6, 8), (9, 8), (5, 8), (2, 2)]))
+@given(
+    rhythm, st.sampled_from([(2, 4), (3, 4), (4, 4), (6, 8), (9, 8), (5, 8), (2, 2)])
+)
 def test_values_fill_every_bar_and_keep_every_note(notes, signature):
     sequence = metre(NoteSequence(), (0, *signature))
     edges = np.cumsum([0, *[length for _, length in notes]]) / 8  # sixteenths at 120
@@ -125,14 +133,18 @@ def test_values_fill_every_bar_and_keep_every_note(notes, signature):
         if pitch:
             piece((start, end, pitch), into=sequence)
     written = notate(sequence, 1000).bars
-    assert all(sum(e.value for e in bar.parts[0]) == bar.end - bar.start for bar in written)
+    assert all(
+        sum(e.value for e in bar.parts[0]) == bar.end - bar.start for bar in written
+    )
     events = [event for bar in written for event in bar.parts[0]]
     assert {event.value for event in events} <= set(VALUES)
     lengths, open_note = [], False
     for event in events:
         if event.heads:
             lengths = (
-                [*lengths[:-1], lengths[-1] + event.value] if open_note else [*lengths, event.value]
+                [*lengths[:-1], lengths[-1] + event.value]
+                if open_note
+                else [*lengths, event.value]
             )
         open_note = event.tied
     assert lengths == [3 * length for pitch, length in notes if pitch]

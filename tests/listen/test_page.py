@@ -21,21 +21,29 @@ def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "index.html"
     tune = metre(line([67, 60, 62, 64, 65, 67, 69]), (0, 1, 4), (0.5, 3, 4))
     tracks = [Track(NASTY, tune, caption=NASTY), Track("Plain", line([60, 64, 67]))]
-    page(tracks, path, title=NASTY, intro=NASTY, real=[Track("Real", piece((0, 1, 72)))])
+    page(
+        tracks, path, title=NASTY, intro=NASTY, real=[Track("Real", piece((0, 1, 72)))]
+    )
     return path.read_text("utf-8")
 
 
 def test_names_are_text(text):
-    assert text.count(html.escape(NASTY)) == 7  # title twice, intro, name thrice, caption
+    assert (
+        text.count(html.escape(NASTY)) == 7
+    )  # title twice, intro, name thrice, caption
     assert "<b>" not in text
     assert text.count("</script>") == 1
 
 
 def test_no_address_leads_outside(text):
-    assert not re.search(r"https?:|//\w|@import|url\(", re.sub(r"base64,[\w+/=]+", "", text))
+    assert not re.search(
+        r"https?:|//\w|@import|url\(", re.sub(r"base64,[\w+/=]+", "", text)
+    )
     addresses = re.findall(r'(?:src|href)="([^"]{0,40})', text)
     assert len(addresses) == 6
-    assert all(re.match("data:audio/(mpeg|ogg|midi);base64,", address) for address in addresses)
+    assert all(
+        re.match("data:audio/(mpeg|ogg|midi);base64,", address) for address in addresses
+    )
     assert "default-src 'none'" in text
     assert "unsafe" not in text
 

@@ -33,7 +33,9 @@ def test_length_level_and_shape(rate):
 @pytest.mark.parametrize("program", [0, 11, 24, 73, 75, 79])
 @pytest.mark.parametrize("pitch", [57, 69, 81])
 def test_pitch(program, pitch):
-    audio = render(piece((0, 2, pitch), program=program), RATE)[RATE // 4 : 2 * RATE].mean(1)
+    audio = render(piece((0, 2, pitch), program=program), RATE)[
+        RATE // 4 : 2 * RATE
+    ].mean(1)
     size = 1 << 18
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), size))
     found = spectrum.argmax() * RATE / size
@@ -45,7 +47,9 @@ def test_onsets_are_the_sequences_own_seconds():
     onsets = [0.3, 1.013, 1.75, 3.2]
     sequence = piece(*[(t, t + 0.1, 72) for t in onsets], program=115)
     sequence.tempos.add(qpm=60)
-    sequence.tempos.add(time=1.0, qpm=200)  # says how to count the seconds, not how long they are
+    sequence.tempos.add(
+        time=1.0, qpm=200
+    )  # says how to count the seconds, not how long they are
     audio = np.abs(render(sequence, RATE)).max(1)
     assert audio[: round(0.299 * RATE)].max() < 1e-6
     for onset in onsets:
@@ -93,7 +97,9 @@ def test_stereo():
 
 
 def test_same_sequence_same_samples():
-    np.testing.assert_array_equal(render(line([60, 62]), RATE), render(line([60, 62]), RATE))
+    np.testing.assert_array_equal(
+        render(line([60, 62]), RATE), render(line([60, 62]), RATE)
+    )
 
 
 def test_the_pedal_holds():
@@ -116,7 +122,9 @@ def test_too_long_to_render():
         render(piece((0, 1, 60), (5000, 5001, 60)))
 
 
-@pytest.mark.parametrize("content", [None, b"not a SoundFont at all", b"RIFF\4\0\0\0sfbk"])
+@pytest.mark.parametrize(
+    "content", [None, b"not a SoundFont at all", b"RIFF\4\0\0\0sfbk"]
+)
 def test_not_a_soundfont(content, tmp_path):
     path = tmp_path / "font.sf2"
     if content is not None:
@@ -155,7 +163,9 @@ def test_midi_reads_back(tmp_path):
     read = midi_io.midi_file_to_note_sequence(str(tmp_path / "a.mid"))
 
     def notes(score):
-        return sorted((n.is_drum, n.program * (not n.is_drum), n.pitch, n.velocity) for n in score)
+        return sorted(
+            (n.is_drum, n.program * (not n.is_drum), n.pitch, n.velocity) for n in score
+        )
 
     assert notes(read.notes) == notes(sequence.notes)
     found = sorted((n.pitch, n.start_time, n.end_time) for n in read.notes)

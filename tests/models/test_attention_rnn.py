@@ -10,7 +10,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.attention_rnn import TINY
-from zoo.nn.decode import Draw
+from zoo.nn.sequence.sampling import Draw
 
 KEY = jax.random.key(0)
 ROW = np.array([[3, 5, 0, 2, 7, 7, 0, 1, 4, 0], [1, 0, 6, 6, 6, 2, 0, 0, 0, 0]])
@@ -58,7 +58,7 @@ def test_streaming_is_the_forward_pass(changes):
         found.append(logits)
     log_p = np.asarray(jax.nn.log_softmax(np.stack(found, axis=1)))
     total = np.take_along_axis(log_p, rows[..., None], axis=2)[..., 0]
-    whole, _ = jit(family.score)(params, rows)
+    whole, _ = jit(family.token_log_probs)(params, rows)
     np.testing.assert_allclose(total, whole, atol=1e-5)
 
 
@@ -72,8 +72,12 @@ def test_packing_changes_no_piece(params):
 
 def test_probabilities_sum_to_one(params):
     """Over every triple, so that there is something to repeat: `bar` is 2."""
-    triples = np.stack(np.meshgrid(*3 * [np.arange(8)], indexing="ij"), -1).reshape(-1, 3)
-    total = np.exp(jit(TINY.log_prob)(params, triples, np.ones(triples.shape, bool))).sum()
+    triples = np.stack(np.meshgrid(*3 * [np.arange(8)], indexing="ij"), -1).reshape(
+        -1, 3
+    )
+    total = np.exp(
+        jit(TINY.log_prob)(params, triples, np.ones(triples.shape, bool))
+    ).sum()
     np.testing.assert_allclose(total, 1, atol=1e-5)
 
 
@@ -119,14 +123,18 @@ def test_lookback_reaches_beyond_the_attention():
     params = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), sizes)
     params["net"]["head"]["bias"][8] = 10
     row = np.array([[3, 5, 1, 2, 6, 7, 2, 4, 4, 4, 4, 4, 3, 5, 1]])
-    _, hit = jit(near.score)(params, row)
+    _, hit = jit(near.token_log_probs)(params, row)
     assert np.asarray(hit)[0, 12:].all()
 
 
 def test_dropout_is_for_training_alone(params):
     family = with_(dropout=0.5)
-    loss = lambda of, i, step: float(jit(of.loss)(params, BATCH, jax.random.key(i), step)[0])
-    evaluated, trained = [[loss(family, i, step) for i in range(2)] for step in (None, 3)]
+    loss = lambda of, i, step: float(
+        jit(of.loss)(params, BATCH, jax.random.key(i), step)[0]
+    )
+    evaluated, trained = [
+        [loss(family, i, step) for i in range(2)] for step in (None, 3)
+    ]
     assert evaluated[0] == evaluated[1] == loss(TINY, 0, None)
     assert trained[0] != trained[1]
 
@@ -152,7 +160,7 @@ def test_greedy_samples_are_the_likeliest_events(params):
     sample = functools.partial(TINY.sample, n=1, length=8, draw=Draw(temperature=0))
     rows = jax.jit(sample)(params, KEY, primer=np.array([3, 5]))
     assert rows.dtype == jnp.int32
-    row, (_, likeliest) = np.asarray(rows[0]), jit(TINY.score)(params, rows)
+    row, (_, likeliest) = np.asarray(rows[0]), jit(TINY.token_log_probs)(params, rows)
     assert row[:2].tolist() == [3, 5]
     ends = np.argmax(np.append(row == 0, True))
     assert np.asarray(likeliest)[0, 2 : ends + 1].all()

@@ -11,8 +11,8 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.coconet import TINY
-from zoo.nn import orderless
-from zoo.nn.decode import Draw
+from zoo.nn.sequence import orderless
+from zoo.nn.sequence.sampling import Draw
 
 KEY = jax.random.key(0)
 SMALL = dataclasses.replace(TINY, vocab=3, length=3)
@@ -41,7 +41,9 @@ def net(params):
 def test_along_one_order_all_pieces_share_a_probability_of_one(params):
     cells = np.array(list(itertools.product(range(3), repeat=6))).reshape(-1, 1, 3, 2)
     one = lambda grid: SMALL.log_prob(params, grid, MASK[:1], KEY)[0]
-    total = jax.jit(lambda cells: jnp.exp(jax.lax.map(one, cells, batch_size=81)).sum())(cells)
+    total = jax.jit(
+        lambda cells: jnp.exp(jax.lax.map(one, cells, batch_size=81)).sum()
+    )(cells)
     np.testing.assert_allclose(total, 1, atol=1e-5)
 
 
@@ -71,7 +73,9 @@ def test_estimates_average_to_the_mean_over_orders(params):
         return float(values.mean()), float(values.std() / 4000**0.5)
 
     full = mean(lambda key: -SMALL.framewise(params, *BATCH.values(), key)[0].mean())
-    some = mean(lambda key: -SMALL.framewise(params, *BATCH.values(), key, steps=2)[0].mean())
+    some = mean(
+        lambda key: -SMALL.framewise(params, *BATCH.values(), key, steps=2)[0].mean()
+    )
     loss = mean(lambda key: SMALL.loss(params, BATCH, key, None)[0])
     for value, error in (some, loss):
         assert abs(value - full[0]) < 4 * np.hypot(error, full[1])
@@ -86,9 +90,13 @@ def test_chosen_frames_are_the_same_in_every_order_and_of_the_mask(params):
 
 
 def test_padding_changes_nothing(params):
-    given = np.array([[True, False, True], [False, False, True]])[..., None] & (GRID >= 0)
+    given = np.array([[True, False, True], [False, False, True]])[..., None] & (
+        GRID >= 0
+    )
     order = np.broadcast_to(np.arange(2), GRID.shape)
-    apply = jax.jit(lambda *args: SMALL.net.apply({"params": params["net"]}, *args, True))
+    apply = jax.jit(
+        lambda *args: SMALL.net.apply({"params": params["net"]}, *args, True)
+    )
     wider = lambda x, fill: np.pad(x, ((0, 0), (0, 2), (0, 0)), constant_values=fill)
     mask = np.pad(MASK, ((0, 0), (0, 2)))
     padded = apply(wider(GRID, 1), wider(given, True), mask, wider(order, 0))
@@ -103,7 +111,11 @@ def test_what_is_hidden_is_not_seen(net, order):
     given = np.array([[[True, True], [False, False], [True, False]]])
     first, second = order
     order = np.broadcast_to(order, (1, 3, 2))
-    before, changed, said = net(GRID[:1], given, order), GRID[:1].copy(), GRID[:1].copy()
+    before, changed, said = (
+        net(GRID[:1], given, order),
+        GRID[:1].copy(),
+        GRID[:1].copy(),
+    )
     changed[0, 1, second], changed[0, 2, 1], said[0, 1, first] = 1, 0, 1
     other = net(changed, given, order)
     np.testing.assert_allclose(before[:, 1], other[:, 1], atol=1e-6)
@@ -129,7 +141,9 @@ def test_nearest_given_tokens_on_either_side():
 
 def test_any_number_of_frames_is_given_but_all():
     mask = np.tile(np.arange(8) < 5, (400, 1))
-    given = np.asarray(jax.jit(lambda: orderless.frames(KEY, mask, orderless.strata(KEY, 400)))())
+    given = np.asarray(
+        jax.jit(lambda: orderless.frames(KEY, mask, orderless.strata(KEY, 400)))()
+    )
     assert not given[:, 5:].any()
     assert np.bincount(given.sum(axis=1)).tolist() == [80] * 5
     np.testing.assert_allclose(given[:, :5].mean(axis=0), 0.4, atol=0.1)
@@ -153,7 +167,9 @@ def test_annealing_ends_where_rewriting_would_have_it():
         drawn = jax.vmap(lambda key: jax.random.bernoulli(key, 0.25, (2, 2)))(keys)
         return jnp.where(given, tokens, drawn.astype(int))
 
-    rows = np.asarray(jax.jit(lambda: orderless.anneal(rewrite, tokens, free, KEY, 12))())
+    rows = np.asarray(
+        jax.jit(lambda: orderless.anneal(rewrite, tokens, free, KEY, 12))()
+    )
     assert (rows[:, 0, 1] == 3).all()
     written = rows[:, [0, 1, 1], [0, 0, 1]]
     assert set(np.unique(written)) == {0, 1}
@@ -178,7 +194,9 @@ def test_at_temperature_0_a_cell_alone_is_the_likeliest(params, net):
     free = np.array([[False, False], [True, False], [False, False]])
     rows = sample(params, KEY, n=1, primer=GRID[0], free=free, draw=Draw(temperature=0))
     order = np.broadcast_to([0, 1], (1, 3, 2))
-    assert np.asarray(rows)[0, 1, 0] == net(GRID[:1], ~free[None], order)[0, 1, 0].argmax()
+    assert (
+        np.asarray(rows)[0, 1, 0] == net(GRID[:1], ~free[None], order)[0, 1, 0].argmax()
+    )
 
 
 @pytest.mark.parametrize(
@@ -198,7 +216,11 @@ def test_primers_that_do_not_fit_are_refused(params, given, said):
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"gibbs": 0}, "gibbs is 0"), ({"heads": 3}, "twice the heads"), ({"dropout": 1.0}, "choose")],
+    [
+        ({"gibbs": 0}, "gibbs is 0"),
+        ({"heads": 3}, "twice the heads"),
+        ({"dropout": 1.0}, "choose"),
+    ],
 )
 def test_refuses(wrong, said):
     with pytest.raises(UsageError, match=said):

@@ -26,8 +26,14 @@ def test_probabilities_are_those_of_a_logistic_model():
     z = jnp.array([[0.3, 5.0], [-2.0, 1.0]])
     log_p = LINEAR.predict(logistic(2.0), z)
     high = 1 / (1 + np.exp(-2 * z[:, 0]))
-    np.testing.assert_allclose(jnp.exp(log_p), np.stack([1 - high, high], axis=1), rtol=1e-5)
-    batch = {"latents": z, "style": jnp.array([1, 1]), "mask": jnp.array([[True], [False]])}
+    np.testing.assert_allclose(
+        jnp.exp(log_p), np.stack([1 - high, high], axis=1), rtol=1e-5
+    )
+    batch = {
+        "latents": z,
+        "style": jnp.array([1, 1]),
+        "mask": jnp.array([[True], [False]]),
+    }
     loss, metrics = LINEAR.loss(logistic(2.0), batch, jax.random.key(0), None)
     np.testing.assert_allclose(loss, -np.log(high[0]), rtol=1e-5)
     assert metrics["accuracy"] == 1
@@ -37,9 +43,13 @@ def test_probabilities_are_those_of_a_logistic_model():
 def test_toward_stops_where_the_way_is_worth_no_more():
     """At the optimum of log sigmoid(s z) - (z - a)^2 / 2 the slope is nought."""
     z, slope = jnp.array([[-1.0, 3.0]]), 2.0
-    move = jax.jit(lambda z: LINEAR.toward(logistic(slope), z, jnp.array([1]), steps=400))
+    move = jax.jit(
+        lambda z: LINEAR.toward(logistic(slope), z, jnp.array([1]), steps=400)
+    )
     moved = move(z)
-    np.testing.assert_allclose(moved[0, 1], 3.0, atol=1e-3)  # which says nothing of the style
+    np.testing.assert_allclose(
+        moved[0, 1], 3.0, atol=1e-3
+    )  # which says nothing of the style
     x = float(moved[0, 0])
     np.testing.assert_allclose(slope / (1 + np.exp(slope * x)), x + 1, atol=1e-2)
 

@@ -11,8 +11,8 @@ from scipy import stats
 from zoo.errors import UsageError
 from zoo.models.latent_diffusion import TINY, LatentDiffusion, reveal
 from zoo.models.music_vae import MusicVAE
-from zoo.nn.diffusion import MOST, cosine, density, even, linear, mix, solve
-from zoo.nn.latents import natural, principal, standard
+from zoo.nn.latent.diffusion import MOST, cosine, density, even, linear, mix, solve
+from zoo.nn.latent.latent_sequence import natural, principal, standard
 
 KEY = jax.random.key(0)
 MEAN, STD = 0.3, 0.7  # of normal data, of which the best denoiser is known
@@ -56,7 +56,9 @@ def birth():
     """The net's parameters at birth; the autoencoder's larger than that."""
     rng, shapes = np.random.default_rng(0), jax.eval_shape(TINY.init, KEY, example())
     net = jax.jit(lambda batch: TINY.init(KEY, batch)["net"])(example())
-    vae = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(x.dtype), shapes["vae"])
+    vae = jax.tree.map(
+        lambda x: rng.normal(size=x.shape).astype(x.dtype), shapes["vae"]
+    )
     return {"net": jax.device_get(net), "vae": vae, "norm": NORM}
 
 
@@ -77,7 +79,9 @@ def test_from_noise_comes_what_the_denoiser_knows():
     noise = stats.norm.ppf((np.arange(999) + 0.5) / 999).astype(np.float32)
     wanted = MEAN + STD * noise
     error = {
-        steps: np.abs(jax.jit(lambda x, steps=steps: solve(best, x, steps))(noise) - wanted).max()
+        steps: np.abs(
+            jax.jit(lambda x, steps=steps: solve(best, x, steps))(noise) - wanted
+        ).max()
         for steps in (10, 20, 40)
     }
     assert error[20] < 0.03
@@ -102,7 +106,9 @@ def test_what_is_known_of_normal_data_is_the_best_denoiser():
 
 def test_one_step_is_what_the_denoiser_says_of_noise():
     noise = np.random.default_rng(0).normal(size=5)
-    found, wanted = jax.jit(lambda noise: (solve(best, noise, 1), best(noise, -MOST)))(noise)
+    found, wanted = jax.jit(lambda noise: (solve(best, noise, 1), best(noise, -MOST)))(
+        noise
+    )
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
@@ -130,10 +136,15 @@ def test_the_axes_are_those_along_which_latents_vary_most():
 def test_at_the_optimum_the_loss_is_least_and_the_bound_tight(step):
     """E (v - v')^2 at level l is v's variance given y: STD^2 / (a^2 STD^2 + s^2)."""
     x = np.random.default_rng(0).normal(MEAN, STD, (80_000, 4, 2))
-    batch = {"latents": NORM["mean"] + 2 * x @ TURN.T, "mask": np.ones(x.shape[:2], bool)}
+    batch = {
+        "latents": NORM["mean"] + 2 * x @ TURN.T,
+        "mask": np.ones(x.shape[:2], bool),
+    }
     loss, metrics = jitted(BEST, "loss")({"norm": NORM}, batch, jax.random.key(2), step)
     level = np.linspace(-MOST, MOST, 4001)
-    a, s, often = jax.device_get(jax.jit(lambda level: (*mix(level), density(level)))(level))
+    a, s, often = jax.device_get(
+        jax.jit(lambda level: (*mix(level), density(level)))(level)
+    )
     least = np.trapezoid(often * STD**2 / (a**2 * STD**2 + s**2), level)
     np.testing.assert_allclose(loss, least, rtol=0.01)
     nats = 2 * stats.norm(0, 2 * STD).entropy()
@@ -144,9 +155,13 @@ def test_levels_are_as_dense_as_is_said():
     for draw in (cosine, even):
         level, chance = jax.device_get(jax.jit(draw, static_argnums=1)(KEY, 4000))
         assert abs(level).max() <= MOST + 1e-3
-        np.testing.assert_allclose((1 / chance).mean(), 2 * MOST, rtol=0.02)  # importance weights
+        np.testing.assert_allclose(
+            (1 / chance).mean(), 2 * MOST, rtol=0.02
+        )  # importance weights
     level = np.linspace(-MOST, MOST, 4001)
-    np.testing.assert_allclose(np.trapezoid(jax.jit(density)(level), level), 1, rtol=1e-4)
+    np.testing.assert_allclose(
+        np.trapezoid(jax.jit(density)(level), level), 1, rtol=1e-4
+    )
 
 
 def test_some_of_what_is_there_is_given_and_never_all():
@@ -157,8 +172,13 @@ def test_some_of_what_is_there_is_given_and_never_all():
     assert unknown.any(axis=1).all()
     whole = (unknown == there).all(axis=1)
     assert 0.5 < whole[there[:, 3]].mean() < 0.68  # a half, and some spans of all
-    assert (np.abs(np.diff(np.pad(unknown, ((0, 0), (1, 1))).astype(int))).sum(axis=1) == 2).all()
-    assert {tuple(row) for row in unknown[there[:, 5]][:, :3]} > {(True,) * 3, (False, True, True)}
+    assert (
+        np.abs(np.diff(np.pad(unknown, ((0, 0), (1, 1))).astype(int))).sum(axis=1) == 2
+    ).all()
+    assert {tuple(row) for row in unknown[there[:, 5]][:, :3]} > {
+        (True,) * 3,
+        (False, True, True),
+    }
 
 
 def test_padding_changes_nothing():
@@ -214,7 +234,9 @@ def test_pieces_are_the_phrases_of_the_latents_one_after_the_other():
 
 
 def test_an_autoencoder_may_have_the_styles_too():
-    family = dataclasses.replace(TINY, vae=dataclasses.replace(TINY.vae, styles=TINY.styles))
+    family = dataclasses.replace(
+        TINY, vae=dataclasses.replace(TINY.vae, styles=TINY.styles)
+    )
     params = jax.eval_shape(family.init, KEY, example())
     for style in (None, np.array([0, 1])):  # None: of any
         sample = lambda params, style=style: family.sample(params, KEY, 2, style=style)
@@ -233,13 +255,25 @@ OTHER = MusicVAE(styles=("waltz",))
     [
         (lambda: dataclasses.replace(TINY, parts=0), "parts is 0: choose 1 or more"),
         (lambda: dataclasses.replace(TINY, width=6), "width is 6 for 2 heads"),
-        (lambda: dataclasses.replace(TINY, axes=4), "axes is 4: the autoencoder has 3 latents"),
+        (
+            lambda: dataclasses.replace(TINY, axes=4),
+            "axes is 4: the autoencoder has 3 latents",
+        ),
         (lambda: dataclasses.replace(TINY, drop=1.0), "drop is 1.0"),
-        (lambda: dataclasses.replace(TINY, vae=OTHER), "styles are jig, reel, the autoencoder's w"),
+        (
+            lambda: dataclasses.replace(TINY, vae=OTHER),
+            "styles are jig, reel, the autoencoder's w",
+        ),
         (lambda: TINY.sample(born(), KEY, 1, length=9), "pieces have 16 steps, not 9"),
-        (lambda: refuse(style=np.array([0, 2])), "style 2 is none: 0 to 1 are jig, reel"),
+        (
+            lambda: refuse(style=np.array([0, 2])),
+            "style 2 is none: 0 to 1 are jig, reel",
+        ),
         (lambda: refuse(style=np.array(0)), r"give one for each of the 2 rows"),
-        (lambda: refuse(style=np.array([0, 1]), family=BEST), "the model knows no styles"),
+        (
+            lambda: refuse(style=np.array([0, 1]), family=BEST),
+            "the model knows no styles",
+        ),
         (lambda: refuse(known=np.zeros((2, 4, 3))), "give both or neither"),
         (lambda: TINY.latents(born(), KEY, 1, steps=0), "0 steps were asked for"),
         (

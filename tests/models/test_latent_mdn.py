@@ -11,19 +11,28 @@ from scipy import stats
 
 from zoo.errors import UsageError
 from zoo.models.latent_mdn import LEAST, TINY, Mixture
-from zoo.nn.variational import Gaussian
+from zoo.nn.latent.variational import Gaussian
 
 KEY = jax.random.key(0)
-SMALL = dataclasses.replace(TINY, vae=dataclasses.replace(TINY.vae, latent=1), parts=2, axes=1)
+SMALL = dataclasses.replace(
+    TINY, vae=dataclasses.replace(TINY.vae, latent=1), parts=2, axes=1
+)
 jit = functools.cache(jax.jit)
 
 
 @functools.cache
 def born(family=TINY):
-    init = jax.jit(lambda: {x: family.init(KEY, family.example(2))[x] for x in ("net", "norm")})
+    init = jax.jit(
+        lambda: {x: family.init(KEY, family.example(2))[x] for x in ("net", "norm")}
+    )
     params = jax.tree.map(np.array, init())
-    params["net"]["head"]["kernel"] *= 0.4  # so that all of the density is in the tests' grids
-    norm = {"mean": np.full(family.vae.latent, 0.5, np.float32), "unit": np.float32(1.5)}
+    params["net"]["head"]["kernel"] *= (
+        0.4  # so that all of the density is in the tests' grids
+    )
+    norm = {
+        "mean": np.full(family.vae.latent, 0.5, np.float32),
+        "unit": np.float32(1.5),
+    }
     return params | {"norm": params["norm"] | norm}
 
 
@@ -39,13 +48,16 @@ def drawn(family=TINY):
 
 @functools.cache
 def scored(family=TINY):
-    score = jax.jit(family.score)
+    score = jax.jit(family.log_density)
     return lambda *args: np.asarray(score(*args))
 
 
 def test_the_density_of_a_mixture_is_the_sum_of_its_parts():
     logits, x = np.log([[0.2, 0.8]]), np.array([[0.3, -1.0]])
-    mean, std = np.array([[[0.0, 1.0], [2.0, -1.0]]]), np.array([[[1.0, 0.5], [0.7, 2.0]]])
+    mean, std = (
+        np.array([[[0.0, 1.0], [2.0, -1.0]]]),
+        np.array([[[1.0, 0.5], [0.7, 2.0]]]),
+    )
     found = jit(Mixture.log_prob)(Mixture(logits, Gaussian(mean, np.log(std))), x)
     parts = stats.norm.pdf(x[:, None], mean, std).prod(axis=-1)
     np.testing.assert_allclose(found, np.log(parts @ [0.2, 0.8]), rtol=1e-5)
@@ -57,7 +69,9 @@ def test_the_density_of_pieces_integrates_to_one():
     z = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2, 1)
     log_p = scored(SMALL)(params, z).sum(axis=1)
     mass = np.exp(log_p).reshape(len(side), len(side))
-    np.testing.assert_allclose(np.trapezoid(np.trapezoid(mass, side), side), 1, atol=2e-3)
+    np.testing.assert_allclose(
+        np.trapezoid(np.trapezoid(mass, side), side), 1, atol=2e-3
+    )
 
 
 def test_samples_are_as_likely_as_their_density_says():
@@ -70,7 +84,9 @@ def test_samples_are_as_likely_as_their_density_says():
     mean = mass @ grid
     cov = (mass[:, None] * (grid - mean)).T @ (grid - mean)
     spread = np.sqrt(np.diag(cov))
-    np.testing.assert_allclose(z.mean(axis=0), mean, atol=4 * spread.max() / np.sqrt(len(z)))
+    np.testing.assert_allclose(
+        z.mean(axis=0), mean, atol=4 * spread.max() / np.sqrt(len(z))
+    )
     np.testing.assert_allclose(np.cov(z.T), cov, atol=0.1 * spread.max() ** 2)
 
 
@@ -85,7 +101,9 @@ def test_one_position_at_a_time_says_what_all_at_once_say():
     def again(net):
         mixture = TINY.net.apply({"params": net}, x, style, None)
         rows = jax.vmap(jax.random.fold_in, (None, 0))(KEY, jnp.arange(n))
-        keys = jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (None, 0))(rows, jnp.arange(4))
+        keys = jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (None, 0))(
+            rows, jnp.arange(4)
+        )
         return jax.vmap(Mixture.sample, (1, 0), 1)(mixture, keys)
 
     np.testing.assert_allclose(again(params["net"]), x, atol=1e-4)
@@ -106,7 +124,9 @@ def test_the_loss_is_the_density_of_what_is_in_the_mask():
 def test_no_deviation_is_too_small_for_a_density():
     net = born()["net"]
     head = net["head"] | {"bias": net["head"]["bias"] - 1e3}
-    say = jax.jit(lambda net, x: TINY.net.apply({"params": net}, x, jnp.zeros(1, int), None))
+    say = jax.jit(
+        lambda net, x: TINY.net.apply({"params": net}, x, jnp.zeros(1, int), None)
+    )
     mixture = say(net | {"head": head}, np.zeros((1, 4, 2)))
     np.testing.assert_allclose(mixture.normals.log_std, LEAST, atol=1e-5)
 
@@ -141,13 +161,18 @@ def refuse(**given):
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: dataclasses.replace(TINY, mixtures=0), "mixtures is 0: choose 1 or more"),
+        (
+            lambda: dataclasses.replace(TINY, mixtures=0),
+            "mixtures is 0: choose 1 or more",
+        ),
         (lambda: dataclasses.replace(TINY, dropout=1.0), "dropout 1.0: choose from 0"),
         (lambda: TINY.sample(born(), KEY, 1, length=9), "pieces have 16 steps, not 9"),
         (lambda: refuse(style=np.array([0, 7])), "style 7 is none"),
         (lambda: refuse(given=np.ones((2, 4), bool)), "give both or neither"),
         (
-            lambda: refuse(known=np.zeros((2, 4, 3)), given=np.array([[True, False] * 2] * 2)),
+            lambda: refuse(
+                known=np.zeros((2, 4, 3)), given=np.array([[True, False] * 2] * 2)
+            ),
             "goes on from what comes first",
         ),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.lstm import LSTM, TINY
-from zoo.nn.decode import Draw
+from zoo.nn.sequence.sampling import Draw
 
 KEY = jax.random.key(0)
 ROW = np.array([[3, 5, 0, 2, 7, 7, 0, 1, 4, 0], [1, 0, 6, 6, 6, 2, 0, 0, 0, 0]])
@@ -54,7 +54,7 @@ def test_streaming_is_the_forward_pass(tie, layers):
         found.append(logits)
     log_p = np.asarray(jax.nn.log_softmax(np.stack(found, axis=1)))
     total = np.take_along_axis(log_p, ROW[..., None], axis=2)[..., 0]
-    whole, _ = jit(family.score)(params, ROW)
+    whole, _ = jit(family.token_log_probs)(params, ROW)
     np.testing.assert_allclose(total, whole, atol=1e-5)
 
 
@@ -100,7 +100,9 @@ def test_segments_stop_the_gradient(params):
         strict=True,
     ):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    differs = jax.tree.map(lambda a, b: np.abs(np.asarray(a) - b).max(), cut, grad(TINY))
+    differs = jax.tree.map(
+        lambda a, b: np.abs(np.asarray(a) - b).max(), cut, grad(TINY)
+    )
     assert max(jax.tree.leaves(differs)) > 1e-4
 
 
@@ -118,8 +120,12 @@ def test_memory_is_one_segments():
 
 def test_dropout_is_for_training_alone(params):
     family = with_(dropout=0.5)
-    loss = lambda of, i, step: float(jit(of.loss)(params, BATCH, jax.random.key(i), step)[0])
-    evaluated, trained = [[loss(family, i, step) for i in range(2)] for step in (None, 3)]
+    loss = lambda of, i, step: float(
+        jit(of.loss)(params, BATCH, jax.random.key(i), step)[0]
+    )
+    evaluated, trained = [
+        [loss(family, i, step) for i in range(2)] for step in (None, 3)
+    ]
     assert evaluated[0] == evaluated[1] == loss(TINY, 0, None)
     assert trained[0] != trained[1]
     assert trained[0] == loss(family, 0, 3)
@@ -128,7 +134,7 @@ def test_dropout_is_for_training_alone(params):
 def test_segments_drop_differently(params):
     family = with_(dropout=0.5, segment=5)
     repeated = np.tile(ROW[:, :5] * (np.arange(5) < 4), (1, 2))
-    log_p = np.asarray(jit(family.score)(params, repeated, KEY)[0])
+    log_p = np.asarray(jit(family.token_log_probs)(params, repeated, KEY)[0])
     assert not np.allclose(log_p[:, :5], log_p[:, 5:])
 
 
@@ -138,7 +144,9 @@ def test_tied_sizes_must_agree():
     assert "head" not in with_(tie=True, embed=8).init(KEY, BATCH)["net"]
 
 
-@pytest.mark.parametrize("wrong", [{"layers": 0}, {"dropout": 1.0}, {"segment": 0}], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [{"layers": 0}, {"dropout": 1.0}, {"segment": 0}], ids=repr
+)
 def test_refuses(wrong):
     with pytest.raises(UsageError, match="choose"):
         with_(**wrong)
@@ -148,7 +156,7 @@ def test_greedy_samples_are_the_likeliest_events(params):
     sample = functools.partial(TINY.sample, n=1, length=8, draw=Draw(temperature=0))
     rows = jax.jit(sample)(params, KEY, primer=np.array([3, 5]))
     assert rows.dtype == jnp.int32
-    row, (_, likeliest) = np.asarray(rows[0]), jit(TINY.score)(params, rows)
+    row, (_, likeliest) = np.asarray(rows[0]), jit(TINY.token_log_probs)(params, rows)
     assert row[:2].tolist() == [3, 5]
     ends = np.argmax(np.append(row == 0, True))
     assert np.asarray(likeliest)[0, 2 : ends + 1].all()

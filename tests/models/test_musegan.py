@@ -11,9 +11,9 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.musegan import TINY, voiced
-from zoo.nn.adversarial import GAMES
-from zoo.nn.decode import Draw
-from zoo.nn.rolls import octaves
+from zoo.nn.adversarial.losses import GAMES
+from zoo.nn.adversarial.pianoroll_gan import octaves
+from zoo.nn.sequence.sampling import Draw
 from zoo.train.optim import optimizers
 from zoo.train.step import due, init, make_step
 
@@ -63,7 +63,9 @@ def test_a_latent_moves_the_tracks_it_is_of(latent, moves):
     z = np.random.default_rng(0).normal(size=(1, 6, TINY.latent))
     moved = z + np.eye(6)[None, latent, :, None]
     changed = (np.asarray(write(params, z)) != write(params, moved)).any(axis=(0, 1, 3))
-    assert {name for name, moved in zip(TINY.tracks, changed, strict=True) if moved} == moves
+    assert {
+        name for name, moved in zip(TINY.tracks, changed, strict=True) if moved
+    } == moves
 
 
 def test_what_goes_on_differs_from_bar_to_bar_and_what_stays_does_not():
@@ -92,7 +94,9 @@ def test_tracks_that_are_given_stay_and_are_heard():
 def test_an_accompanist_hears_what_is_in_another_octave():
     family = with_(given=("melody",))
     params, tracks = born(family), np.zeros((1, family.length, 2, 14), np.uint8)
-    logits = lambda: jitted(family, "logits")(params, KEY, np.arange(1), tracks, TOLD[:1])[0]
+    logits = lambda: jitted(family, "logits")(
+        params, KEY, np.arange(1), tracks, TOLD[:1]
+    )[0]
     quiet = logits()
     tracks[:, :, 0, 13] = 1  # in the upper octave of two
     assert np.abs(logits() - quiet)[..., :12].max() > 1e-3
@@ -113,16 +117,22 @@ def test_neurons_decide_and_pass_the_gradient_straight_through(neurons):
     weights = np.random.default_rng(0).normal(size=real.shape)
 
     def decided(generator):
-        return (family.neural({"generator": generator}, KEY, real, TOLD) * weights).sum()
+        return (
+            family.neural({"generator": generator}, KEY, real, TOLD) * weights
+        ).sum()
 
     def likely(generator):
-        logits, _ = family.logits({"generator": generator}, KEY, jnp.arange(6), None, TOLD)
+        logits, _ = family.logits(
+            {"generator": generator}, KEY, jnp.arange(6), None, TOLD
+        )
         likely = voiced if neurons == "single" else jax.nn.sigmoid
         return (likely(logits) * weights).sum()
 
     rolls = jitted(family, "neural")(params, KEY, real, TOLD)
     assert set(np.unique(np.round(rolls, 6))) == {0.0, 1.0}
-    both = jax.jit(lambda generator: [jax.grad(f)(generator) for f in (decided, likely)])
+    both = jax.jit(
+        lambda generator: [jax.grad(f)(generator) for f in (decided, likely)]
+    )
     one, two = both(params["generator"])
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
@@ -134,12 +144,18 @@ def test_a_voice_has_one_key_down_or_none():
     style = np.zeros(40, int)
     rolls = jitted(family, "sample")(params, KEY, 40, style=style)
     assert set(np.unique(rolls.sum(axis=-1))) == {0, 1}
-    logits, _ = jitted(TINY, "logits")(params, KEY, np.arange(40), None, np.eye(2)[style])
+    logits, _ = jitted(TINY, "logits")(
+        params, KEY, np.arange(40), None, np.eye(2)[style]
+    )
     down = rolls.any(axis=-1)
     np.testing.assert_array_equal(down, logits.max(axis=-1) > 0)
-    np.testing.assert_array_equal(rolls.argmax(axis=-1)[down], logits.argmax(axis=-1)[down])
+    np.testing.assert_array_equal(
+        rolls.argmax(axis=-1)[down], logits.argmax(axis=-1)[down]
+    )
     np.testing.assert_allclose(
-        jax.jit(voiced)(logits).sum(axis=-1), 1 - 1 / (1 + np.exp(logits).sum(axis=-1)), atol=1e-5
+        jax.jit(voiced)(logits).sum(axis=-1),
+        1 - 1 / (1 + np.exp(logits).sum(axis=-1)),
+        atol=1e-5,
     )
 
 
@@ -148,7 +164,9 @@ def test_chords_have_as_many_keys_down_as_are_likely():
     params = born(family, bias=-1.5)
     style = np.zeros(40, int)
     rolls = jitted(family, "sample")(params, KEY, 40, style=style)
-    logits, _ = jitted(TINY, "logits")(params, KEY, np.arange(40), None, np.eye(2)[style])
+    logits, _ = jitted(TINY, "logits")(
+        params, KEY, np.arange(40), None, np.eye(2)[style]
+    )
     np.testing.assert_array_equal(rolls[:, :, 1] > 0, logits[:, :, 1] > 0)
     assert rolls[:, :, 1].sum(axis=-1).max() > 1 == rolls[:, :, 0].sum(axis=-1).max()
     with pytest.raises(UsageError, match="no track is called 'organ'"):
@@ -161,7 +179,9 @@ def test_stochastic_neurons_are_on_as_often_as_they_say():
     style = np.eye(2)[np.zeros(n, int)]
     logits, _ = jitted(TINY, "logits")(params, KEY, np.arange(n), None, style)
     drawn = jitted(family, "neural")(params, KEY, np.zeros((n, 8, 2, 14)), style)
-    np.testing.assert_allclose(drawn.mean(), (1 / (1 + np.exp(-logits))).mean(), atol=0.005)
+    np.testing.assert_allclose(
+        drawn.mean(), (1 / (1 + np.exp(-logits))).mean(), atol=0.005
+    )
 
 
 def test_the_coldest_samples_are_what_is_likelier_than_not():
@@ -173,7 +193,9 @@ def test_the_coldest_samples_are_what_is_likelier_than_not():
 
 def test_the_critic_knows_the_style():
     params, rolls = born(TINY), jitted(TINY, "example")(6)["tokens"]
-    one, two = (jitted(TINY, "score")(params, rolls, np.full(6, style)) for style in (0, 1))
+    one, two = (
+        jitted(TINY, "verdict")(params, rolls, np.full(6, style)) for style in (0, 1)
+    )
     assert np.abs(one - two).max() > 1e-3
 
 
@@ -187,11 +209,15 @@ def test_games_of_every_kind_can_be_played(game):
     batch = jitted(TINY, "example")(4)
 
     def graded(params, descended, net):
-        loss = lambda moving: descended({**params, net: moving}, batch, KEY, jnp.array(0))[0]
+        loss = lambda moving: descended(
+            {**params, net: moving}, batch, KEY, jnp.array(0)
+        )[0]
         return jax.value_and_grad(loss)(params[net])
 
     both = (family.judge, "critic"), (family.write, "generator")
-    found = jax.jit(lambda params: [graded(params, *each) for each in both])(born(family))
+    found = jax.jit(lambda params: [graded(params, *each) for each in both])(
+        born(family)
+    )
     for value, grads in jax.device_get(found):
         assert np.isfinite(value)
         assert any(np.abs(x).max() > 0 for x in jax.tree.leaves(grads))
@@ -205,8 +231,13 @@ def test_wasserstein_keeps_the_critic_small_whatever_the_rule():
     step = jax.jit(make_step(family, rules), static_argnames="due")
     for i in range(2):
         state, _ = step(state, batch, due=due(family, i))
-    assert max(np.abs(x).max() for x in jax.tree.leaves(state.params["critic"])) <= 0.01 + 1e-6
-    assert max(np.abs(x).max() for x in jax.tree.leaves(state.params["generator"])) > 0.1
+    assert (
+        max(np.abs(x).max() for x in jax.tree.leaves(state.params["critic"]))
+        <= 0.01 + 1e-6
+    )
+    assert (
+        max(np.abs(x).max() for x in jax.tree.leaves(state.params["generator"])) > 0.1
+    )
 
 
 def test_octaves_are_twelve_semitones_and_the_last_is_filled():

@@ -11,7 +11,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.music_vae import TINY
-from zoo.nn.decode import Draw
+from zoo.nn.sequence.sampling import Draw
 
 KEY = jax.random.key(0)
 FLAT = dataclasses.replace(TINY, conductor=0, summary=0, styles=())
@@ -38,7 +38,10 @@ def example(family):
 
 def born(family):
     """Larger than at birth, so that what is read shows; BOUNDARY never likeliest."""
-    rng, shapes = np.random.default_rng(0), jax.eval_shape(family.init, KEY, example(family))
+    rng, shapes = (
+        np.random.default_rng(0),
+        jax.eval_shape(family.init, KEY, example(family)),
+    )
     drawn = lambda x: rng.normal(0, x.ndim > 1, x.shape).astype(x.dtype)
     params = jax.tree.map(drawn, shapes)
     params["decoder"]["head"]["bias"].reshape(family.voices, -1)[:, 0] -= 1e3
@@ -64,7 +67,7 @@ def test_what_is_drawn_likeliest_is_scored_likeliest(name):
     params, z = born(family), latents(family)
     phrases = jitted(family, "decode")(params, KEY, z, draw=Draw(temperature=0))
     assert phrases.shape == example(family)["tokens"].shape
-    _, hit = jitted(family, "score")(params, z, phrases)
+    _, hit = jitted(family, "token_log_probs")(params, z, phrases)
     assert (hit == 1).all()
     assert len(np.unique(phrases.reshape(3, -1), axis=0)) > 1  # z says something
 
@@ -86,7 +89,7 @@ def test_probabilities_of_all_phrases_sum_to_one():
     params = born(family)
     params["decoder"]["head"]["bias"][0] = 0.0  # BOUNDARY is as likely as any
     z = np.repeat(latents(family)[:1], len(phrases), axis=0)
-    log_p, _ = jitted(family, "score")(params, z, phrases)
+    log_p, _ = jitted(family, "token_log_probs")(params, z, phrases)
     np.testing.assert_allclose(np.exp(log_p.sum(axis=1)).sum(), 1, rtol=1e-5)
 
 
@@ -94,7 +97,9 @@ def test_each_bar_starts_from_its_conductor():
     """What was written in the bar before matters by its last step alone; flat, by all of it."""
     tokens = example(FLAT)["tokens"]
     for family, same in ((FORMS["in bars"], True), (FLAT, False)):
-        score = functools.partial(jitted(family, "score"), born(family), latents(family))
+        score = functools.partial(
+            jitted(family, "token_log_probs"), born(family), latents(family)
+        )
         one, two = (score(x)[0][0, family.steps :] for x in (tokens, other(tokens, 1)))
         assert np.allclose(one, two, atol=1e-6) == same
 
@@ -122,7 +127,9 @@ def test_the_loss_is_the_bound():
     batch["mask"] = batch["mask"] & (np.arange(4) < 3)[:, None]
     loss, metrics = jitted(family, "loss")(params, batch, KEY, None)
     assert metrics["events"] == 3
-    np.testing.assert_allclose(metrics["nll"], metrics["reconstruction"] + metrics["kl"], rtol=1e-5)
+    np.testing.assert_allclose(
+        metrics["nll"], metrics["reconstruction"] + metrics["kl"], rtol=1e-5
+    )
     np.testing.assert_allclose(loss, metrics["nll"] - 0.5 * metrics["kl"], rtol=1e-5)
     q = jitted(FLAT, "encode")(params, batch["tokens"][:3])
     expected = 0.5 * (q.mean**2 + np.exp(2 * q.log_std) - 1) - q.log_std
@@ -138,22 +145,31 @@ def test_likelihood_is_exact_where_z_says_nothing():
     decoder["lstm_0"]["v"] = np.zeros_like(decoder["lstm_0"]["v"])
     decoder["enter"] = jax.tree.map(np.zeros_like, decoder["enter"])
     found = jitted(FLAT, "log_prob")(params, batch["tokens"], batch["mask"])
-    log_p, _ = jitted(FLAT, "score")(params, np.zeros((3, FLAT.latent)), batch["tokens"])
+    log_p, _ = jitted(FLAT, "token_log_probs")(
+        params, np.zeros((3, FLAT.latent)), batch["tokens"]
+    )
     np.testing.assert_allclose(found, log_p.sum(axis=1), rtol=1e-5)
 
 
 def test_likelihood_without_a_style_is_that_of_all_alike():
     family = dataclasses.replace(TINY, conductor=0, particles=2)
     params, batch = born(family), example(family)
-    score = functools.partial(jitted(family, "log_prob"), params, batch["tokens"], batch["mask"])
+    score = functools.partial(
+        jitted(family, "log_prob"), params, batch["tokens"], batch["mask"]
+    )
     each = np.stack([score(np.full(3, y)) for y in range(2)])
-    np.testing.assert_allclose(score(None), np.log(np.exp(each).mean(axis=0)), rtol=1e-5)
+    np.testing.assert_allclose(
+        score(None), np.log(np.exp(each).mean(axis=0)), rtol=1e-5
+    )
 
 
 def test_more_particles_come_closer():
     few, many = (dataclasses.replace(FLAT, particles=n) for n in (1, 256))
     params, batch = born(FLAT), jitted(FLAT, "example")(8)
-    one, most = (jitted(f, "log_prob")(params, batch["tokens"], batch["mask"]) for f in (few, many))
+    one, most = (
+        jitted(f, "log_prob")(params, batch["tokens"], batch["mask"])
+        for f in (few, many)
+    )
     assert most.mean() > one.mean()
 
 
@@ -169,18 +185,22 @@ def test_beta_is_annealed_in_training_alone():
 def test_scheduled_sampling_gives_way_to_the_networks_own_tokens():
     family = dataclasses.replace(FLAT, schedule=10.0)
     asked = born(FLAT), np.zeros((3, family.latent)), example(FLAT)["tokens"]
-    forced, _ = jitted(FLAT, "score")(*asked)
-    late, _ = jitted(family, "score")(*asked, None, KEY, np.array(1000))
-    np.testing.assert_allclose(late[:, 0], forced[:, 0], rtol=1e-5)  # nothing comes before
+    forced, _ = jitted(FLAT, "token_log_probs")(*asked)
+    late, _ = jitted(family, "token_log_probs")(*asked, None, KEY, np.array(1000))
+    np.testing.assert_allclose(
+        late[:, 0], forced[:, 0], rtol=1e-5
+    )  # nothing comes before
     assert not np.allclose(late, forced, atol=1e-3)
-    own, _ = jitted(family, "score")(*asked, None, KEY, None)
+    own, _ = jitted(family, "token_log_probs")(*asked, None, KEY, None)
     np.testing.assert_allclose(own, forced)
 
 
 def test_a_style_is_heard_and_may_be_mixed():
     family = dataclasses.replace(TINY, styles=("a", "b", "c"))
     asked = born(family), latents(family), example(family)["tokens"]
-    score = lambda style: jitted(family, "score")(*asked, np.array([style] * 3))[0]
+    score = lambda style: jitted(family, "token_log_probs")(
+        *asked, np.array([style] * 3)
+    )[0]
     assert not np.allclose(score(0), score(2), atol=1e-3)
     np.testing.assert_allclose(score([1.0, 0, 0]), score(0), rtol=1e-5)
     assert not np.allclose(score([0.5, 0, 0.5]), score(0), atol=1e-3)
@@ -189,12 +209,27 @@ def test_a_style_is_heard_and_may_be_mixed():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: dataclasses.replace(TINY, latent=5), "latent is 5 and bars are 2.*a multiple"),
-        (lambda: dataclasses.replace(TINY, decoder=()), "decoder is 0: choose 1 or more"),
-        (lambda: dataclasses.replace(TINY, free=-1.0), "free is -1.0: choose 0 or more"),
-        (lambda: dataclasses.replace(TINY, beta=float("nan")), "beta is nan: choose 0 or more"),
+        (
+            lambda: dataclasses.replace(TINY, latent=5),
+            "latent is 5 and bars are 2.*a multiple",
+        ),
+        (
+            lambda: dataclasses.replace(TINY, decoder=()),
+            "decoder is 0: choose 1 or more",
+        ),
+        (
+            lambda: dataclasses.replace(TINY, free=-1.0),
+            "free is -1.0: choose 0 or more",
+        ),
+        (
+            lambda: dataclasses.replace(TINY, beta=float("nan")),
+            "beta is nan: choose 0 or more",
+        ),
         (lambda: dataclasses.replace(TINY, anneal=1.0), "anneal is 1.0"),
-        (lambda: TINY.sample(born(TINY), KEY, 1, length=9), "phrases have 8 steps, not 9"),
+        (
+            lambda: TINY.sample(born(TINY), KEY, 1, length=9),
+            "phrases have 8 steps, not 9",
+        ),
         (lambda: TINY.encode(born(TINY), example(TINY)["tokens"]), "a style is needed"),
         (
             lambda: FLAT.encode(born(FLAT), example(FLAT)["tokens"], np.zeros(3, int)),

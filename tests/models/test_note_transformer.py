@@ -11,12 +11,18 @@ import pytest
 from zoo.errors import UsageError
 from zoo.models import note_transformer
 from zoo.models.note_transformer import TINY
-from zoo.nn.decode import Draw
+from zoo.nn.sequence.sampling import Draw
 
 KEY = jax.random.key(0)
 VOICES = dataclasses.replace(TINY, roll=False)
-ROLL = np.array([[[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 1]]], np.uint8)
-FAMILIES = {"rolls": TINY, "voices": VOICES, "members": dataclasses.replace(TINY, members=3)}
+ROLL = np.array(
+    [[[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 1]]], np.uint8
+)
+FAMILIES = {
+    "rolls": TINY,
+    "voices": VOICES,
+    "members": dataclasses.replace(TINY, members=3),
+}
 
 
 def music(family):
@@ -46,7 +52,7 @@ def score_notes(family, *args):
 
 
 def score(family, *args):
-    return jitted(family, "score")(*args)
+    return jitted(family, "token_log_probs")(*args)
 
 
 def sample(family, params, n, **options):
@@ -62,11 +68,15 @@ def family(request):
 def test_probabilities_of_all_music_sum_to_one(family):
     """Over every pair of frames that a tiny keyboard has."""
     if family.roll:
-        frames = [f for f in itertools.product((0, 1), repeat=4) if sum(f) <= family.slots]
+        frames = [
+            f for f in itertools.product((0, 1), repeat=4) if sum(f) <= family.slots
+        ]
     else:
         frames = list(itertools.product(range(5), repeat=2))
     pairs = np.array(list(itertools.product(frames, repeat=2)))
-    log_p = jitted(family, "log_prob")(born(family), pairs, np.ones(pairs.shape[:2], bool))
+    log_p = jitted(family, "log_prob")(
+        born(family), pairs, np.ones(pairs.shape[:2], bool)
+    )
     np.testing.assert_allclose(np.exp(log_p).sum(), 1, atol=1e-5)
 
 
@@ -83,7 +93,11 @@ def test_streaming_is_the_forward_pass(family):
     params, tokens = born(family), music(family)
     notes = jitted(family, "notes")(tokens)
     whole, _ = score_notes(family, params, tokens)
-    step, ask, state = jitted(family, "step"), jitted(family, "ask"), jitted(family, "start")(2, 5)
+    step, ask, state = (
+        jitted(family, "step"),
+        jitted(family, "ask"),
+        jitted(family, "start")(2, 5),
+    )
     last = np.zeros((2, 2), np.int32)
     for t in range(5):
         state = step(params, state, last)
@@ -98,7 +112,9 @@ def test_chunks_change_nothing(family, monkeypatch):
     params, tokens = born(family), music(family)
     whole = score_notes(family, params, tokens)
     monkeypatch.setattr(note_transformer, "CHUNK", 2)
-    for a, b in zip(whole, jax.jit(lambda *x: family.score_notes(*x))(params, tokens), strict=True):
+    for a, b in zip(
+        whole, jax.jit(lambda *x: family.score_notes(*x))(params, tokens), strict=True
+    ):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
@@ -130,7 +146,9 @@ def test_a_mixture_is_the_mean_of_its_members():
 def test_loss_counts_frames_of_rolls_and_notes_of_voices(family):
     params, tokens = born(family), music(family)
     mask = np.arange(5)[None] < np.array([[5], [2]])
-    loss, metrics = jitted(family, "loss")(params, {"tokens": tokens, "mask": mask}, KEY, None)
+    loss, metrics = jitted(family, "loss")(
+        params, {"tokens": tokens, "mask": mask}, KEY, None
+    )
     assert metrics["events"] == 7 * (1 if family.roll else 2)
     total = jitted(family, "log_prob")(params, tokens, mask).sum()
     np.testing.assert_allclose(loss, -total / metrics["events"], rtol=1e-5)
@@ -141,7 +159,9 @@ def test_dropout_is_for_training_alone():
     params, batch = born(family), {"tokens": music(TINY), "mask": np.ones((2, 5), bool)}
     still = jitted(TINY, "loss")(params, batch, KEY, None)[0]
     loss = jitted(family, "loss")
-    trained = [loss(params, batch, jax.random.key(i), np.array(3))[0] for i in (0, 0, 1)]
+    trained = [
+        loss(params, batch, jax.random.key(i), np.array(3))[0] for i in (0, 0, 1)
+    ]
     assert loss(params, batch, KEY, None)[0] == still
     assert trained[0] == trained[1] != trained[2]
 
@@ -152,7 +172,9 @@ def test_samples_go_on_from_a_primer(family):
     rows = sample(family, params, 2, length=5, primer=primer)
     assert rows.shape == (2, 5, 4 if family.roll else 2)
     assert rows.dtype == (np.uint8 if family.roll else np.int32)
-    np.testing.assert_array_equal(rows[:, :2], np.broadcast_to(primer, rows[:, :2].shape))
+    np.testing.assert_array_equal(
+        rows[:, :2], np.broadcast_to(primer, rows[:, :2].shape)
+    )
     assert np.isfinite(score(family, params, rows)[0]).all()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.polyphonic_rnn import PolyphonicRNN
-from zoo.nn.decode import Draw
+from zoo.nn.sequence.sampling import Draw
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
@@ -27,9 +27,14 @@ def made(output):
 
     @jax.jit
     def parameters():
-        leaves, tree = jax.tree.flatten(family.init(jax.random.key(0), family.example(1)))
+        leaves, tree = jax.tree.flatten(
+            family.init(jax.random.key(0), family.example(1))
+        )
         keys = jax.random.split(jax.random.key(1), len(leaves))
-        noise = [x + jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)]
+        noise = [
+            x + jax.random.normal(key, x.shape)
+            for x, key in zip(leaves, keys, strict=True)
+        ]
         return jax.tree.unflatten(tree, noise)
 
     return family, parameters()
@@ -63,7 +68,10 @@ def test_steps_agree_with_the_whole(output):
             log_p += jax.nn.log_sigmoid(jnp.where(now[:, key] > 0, logit, -logit))
         found.append(log_p)
     np.testing.assert_allclose(
-        jnp.stack(found, axis=1), family.score(params, tokens)[0], rtol=1e-4, atol=1e-5
+        jnp.stack(found, axis=1),
+        family.token_log_probs(params, tokens)[0],
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
@@ -83,8 +91,12 @@ def test_samples_come_as_often_as_they_are_likely(output):
     tokens = np.asarray(family.sample(params, jax.random.key(3), n))
     assert tokens.dtype == np.uint8
     every = rolls()
-    chances = np.exp(jax.jit(family.log_prob)(params, every, jnp.ones(every.shape[:2], bool)))
-    found = np.bincount(tokens.reshape(n, -1) @ 2 ** np.arange(8)[::-1], minlength=256) / n
+    chances = np.exp(
+        jax.jit(family.log_prob)(params, every, jnp.ones(every.shape[:2], bool))
+    )
+    found = (
+        np.bincount(tokens.reshape(n, -1) @ 2 ** np.arange(8)[::-1], minlength=256) / n
+    )
     # in total variation, as near as samples of the right distribution come
     exact = np.random.default_rng(0).multinomial(n, chances / chances.sum()) / n
     assert np.abs(found - chances).sum() < 1.3 * np.abs(exact - chances).sum()
@@ -92,9 +104,11 @@ def test_samples_come_as_often_as_they_are_likely(output):
 
 def test_without_temperature_every_key_does_what_is_likelier():
     family, params = made("nade")
-    tokens = family.sample(params, jax.random.key(0), 2, length=6, draw=Draw(temperature=0))
+    tokens = family.sample(
+        params, jax.random.key(0), 2, length=6, draw=Draw(temperature=0)
+    )
     np.testing.assert_array_equal(tokens[0], tokens[1])
-    assert family.score(params, tokens)[1].all()
+    assert family.token_log_probs(params, tokens)[1].all()
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -109,7 +123,9 @@ def test_a_primer_is_gone_on_from(output):
 
 def test_a_nade_learns_that_keys_exclude_each_other():
     """One of two keys, either as likely: log 2 for a NADE, and twice that for single keys."""
-    tokens = jax.nn.one_hot(jax.random.bernoulli(jax.random.key(0), 0.5, (32, 4)).astype(int), 2)
+    tokens = jax.nn.one_hot(
+        jax.random.bernoulli(jax.random.key(0), 0.5, (32, 4)).astype(int), 2
+    )
     batch = {"tokens": tokens.astype(jnp.uint8), "mask": jnp.ones((32, 4), bool)}
 
     def fitted(output):

@@ -11,10 +11,12 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.seqgan import TINY, SeqGAN
-from zoo.nn.rollout import values
+from zoo.nn.adversarial.rollout import values
 
 KEY = jax.random.key(0)
-WORDS = SeqGAN((3,), length=3, embed=3, width=4, filters=((2, 5),), rollouts=2, ends=False)
+WORDS = SeqGAN(
+    (3,), length=3, embed=3, width=4, filters=((2, 5),), rollouts=2, ends=False
+)
 of_family = functools.partial(jax.jit, static_argnums=0)
 
 
@@ -65,7 +67,7 @@ def test_it_draws_what_it_says_is_likely(family):
 def test_the_worth_of_a_prefix_is_the_mean_over_what_may_follow():
     params, rows = bold(WORDS), everything(WORDS)
     p = np.asarray(likely(WORDS, params, rows))
-    verdicts = np.asarray(jax.jit(WORDS.score)(params, rows))
+    verdicts = np.asarray(jax.jit(WORDS.verdict)(params, rows))
     some = rows[[0, 11, 26]]
     family = dataclasses.replace(WORDS, rollouts=20_000)
     worth = np.asarray(jax.jit(family.worth)(params, some, None, KEY))
@@ -85,7 +87,9 @@ def test_a_prefix_stays_as_it_is():
     @jax.jit
     def worth(i):
         go = TINY.writer.stepper(params["policy"], style)
-        states = jax.tree.map(lambda x: jnp.stack([x] * TINY.length), TINY.writer.start(2))
+        states = jax.tree.map(
+            lambda x: jnp.stack([x] * TINY.length), TINY.writer.start(2)
+        )
         judge = lambda whole: whole[:, i, 0].astype(jnp.float32)
         return values(go, states, jnp.array(rows), judge, KEY, 3)
 
@@ -99,12 +103,14 @@ def test_a_prefix_stays_as_it_is():
 def test_reinforce_climbs_the_expected_verdict():
     """Against the gradient of sum p(x) D(x), worked out over all sequences."""
     params, rows = bold(WORDS), everything(WORDS)
-    verdicts = jax.jit(WORDS.score)(params, rows)
+    verdicts = jax.jit(WORDS.verdict)(params, rows)
 
     @jax.jit
     @jax.grad
     def slope(generator):
-        return (likely(WORDS, {**params, "generator": generator}, rows) * verdicts).sum()
+        return (
+            likely(WORDS, {**params, "generator": generator}, rows) * verdicts
+        ).sum()
 
     exact, found = flat(slope(params["generator"])), climbed(WORDS, params)
     assert alike(exact, WORDS.length * found) > 0.98
@@ -117,9 +123,11 @@ def test_relaxed_draws_climb_it_too():
         WORDS, game="wasserstein", estimator="relax", perturbations=4, heat=0.5
     )
     params, rows = bold(WORDS), everything(WORDS)
-    verdicts = jax.jit(family.score)(params, rows)
+    verdicts = jax.jit(family.verdict)(params, rows)
     p = lambda net: likely(family, {**params, "generator": net}, rows)
-    exact = jax.jit(jax.grad(lambda net: (p(net) * verdicts).sum()))(params["generator"])
+    exact = jax.jit(jax.grad(lambda net: (p(net) * verdicts).sum()))(
+        params["generator"]
+    )
     assert alike(flat(exact), climbed(family, params)) > 0.9
 
 
@@ -184,7 +192,9 @@ def test_what_is_fixed_or_given_stays():
     given = {"fixed": np.array([0, 3]), "primer": np.array([[2, 1], [1, 4]])}
     sample = jax.jit(TINY.sample, static_argnums=2)
     rows = np.asarray(sample(params, KEY, 30, **given, style=np.zeros(30, int)))
-    np.testing.assert_array_equal(rows[:, :2], np.broadcast_to(given["primer"], (30, 2, 2)))
+    np.testing.assert_array_equal(
+        rows[:, :2], np.broadcast_to(given["primer"], (30, 2, 2))
+    )
     drawn = rows[:, 2:].reshape(-1, 2)
     assert set(drawn[drawn[:, 0] > 0, 1]) == {3}
     assert not drawn[drawn[:, 0] == 0].any()
@@ -213,4 +223,4 @@ def test_a_style_is_wanted_or_not():
     with pytest.raises(UsageError, match="jig, reel"):
         TINY.likelihood({}, {"tokens": np.ones((1, 5, 2), int)}, KEY, None)
     with pytest.raises(UsageError, match="knows no styles"):
-        WORDS.score({}, np.zeros((1, 3, 1), int), np.zeros(1, int))
+        WORDS.verdict({}, np.zeros((1, 3, 1), int), np.zeros(1, int))

@@ -9,16 +9,20 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.transformer import TINY, Transformer
-from zoo.nn.decode import Draw
+from zoo.nn.sequence.sampling import Draw
 
 KEY = jax.random.key(0)
 ROW = jnp.array([[3, 5, 0, 2, 7, 7, 0, 1, 4, 0], [1, 0, 6, 6, 6, 2, 0, 0, 0, 0]])
 MASK = jnp.ones(ROW.shape, bool).at[1, 7:].set(False)
 BATCH = {"tokens": ROW, "mask": MASK}
-LONG = 1 + jax.random.randint(KEY, (2, 20), 0, 7)  # one piece, more than three contexts long
+LONG = 1 + jax.random.randint(
+    KEY, (2, 20), 0, 7
+)  # one piece, more than three contexts long
 POSITIONS = ("rotary", "relative")
 
-score = jax.jit(lambda family, params, rows: family.score(params, rows), static_argnums=0)
+score = jax.jit(
+    lambda family, params, rows: family.token_log_probs(params, rows), static_argnums=0
+)
 init = jax.jit(lambda family: family.init(KEY, BATCH), static_argnums=0)
 
 
@@ -75,9 +79,15 @@ def test_past_the_context_a_window_slides(position):
     """
     family = with_(position=position, layers=1)
     params, n = larger(family), family.length
-    windows = jnp.stack([LONG[0, t - n + 1 : t + 1] for t in range(n - 1, LONG.shape[1])])
-    afresh = jax.jit(family.net.apply, static_argnums=2)(params_of(params), windows, True)[:, -1]
-    np.testing.assert_allclose(stream(family, params, LONG[:1])[0, n - 1 :], afresh, atol=1e-5)
+    windows = jnp.stack(
+        [LONG[0, t - n + 1 : t + 1] for t in range(n - 1, LONG.shape[1])]
+    )
+    afresh = jax.jit(family.net.apply, static_argnums=2)(
+        params_of(params), windows, True
+    )[:, -1]
+    np.testing.assert_allclose(
+        stream(family, params, LONG[:1])[0, n - 1 :], afresh, atol=1e-5
+    )
 
 
 def params_of(params):
@@ -113,7 +123,9 @@ def test_loss_is_the_mean_over_the_mask():
     params = larger(TINY)
     loss, metrics = jax.jit(TINY.loss)(params, BATCH, KEY, None)
     total = (score(TINY, params, ROW)[0] * MASK).sum(axis=1)
-    np.testing.assert_allclose(jax.jit(TINY.log_prob)(params, ROW, MASK), total, rtol=1e-6)
+    np.testing.assert_allclose(
+        jax.jit(TINY.log_prob)(params, ROW, MASK), total, rtol=1e-6
+    )
     assert metrics["events"] == MASK.sum()
     np.testing.assert_allclose(loss, -total.sum() / MASK.sum(), rtol=1e-6)
     np.testing.assert_allclose(metrics["nll"], loss)
@@ -121,14 +133,18 @@ def test_loss_is_the_mean_over_the_mask():
 
 def test_probabilities_sum_to_one(family, params):
     pairs = jnp.stack(jnp.meshgrid(jnp.arange(8), jnp.arange(8)), -1).reshape(-1, 2)
-    np.testing.assert_allclose(jnp.exp(score(family, params, pairs)[0].sum(axis=1)).sum(), 1, 1e-5)
+    np.testing.assert_allclose(
+        jnp.exp(score(family, params, pairs)[0].sum(axis=1)).sum(), 1, 1e-5
+    )
 
 
 def test_dropout_is_for_training_alone():
     family, params = with_(dropout=0.5), larger(TINY)
     loss = jax.jit(family.loss)
     evaluated = loss(params, BATCH, jax.random.key(1), None)[0]
-    trained = [loss(params, BATCH, jax.random.key(i), jnp.array(3))[0] for i in (0, 1, 1)]
+    trained = [
+        loss(params, BATCH, jax.random.key(i), jnp.array(3))[0] for i in (0, 1, 1)
+    ]
     expected = -(score(TINY, params, ROW)[0] * MASK).sum() / MASK.sum()
     np.testing.assert_allclose(evaluated, expected, rtol=1e-5)
     assert trained[0] != trained[1] == trained[2]
@@ -142,7 +158,9 @@ def test_trains_at_2048_events_and_remat_saves_memory_alone():
 
     def slopes(remat):
         loss = dataclasses.replace(family, remat=remat).loss
-        train = jax.jit(jax.value_and_grad(lambda p: loss(p, batch, KEY, jnp.array(0))[0]))
+        train = jax.jit(
+            jax.value_and_grad(lambda p: loss(p, batch, KEY, jnp.array(0))[0])
+        )
         program = train.lower(params).compile()
         return program(params), program.memory_analysis().temp_size_in_bytes
 
@@ -157,15 +175,21 @@ def test_trains_at_2048_events_and_remat_saves_memory_alone():
 def test_an_event_costs_the_same_however_many_came_before(family, params):
     """The state never grows, and its size is the context's."""
     state = jax.eval_shape(lambda: family.start(2))
-    after, _ = jax.eval_shape(family.step, params, state, jax.ShapeDtypeStruct((2,), jnp.int32))
+    after, _ = jax.eval_shape(
+        family.step, params, state, jax.ShapeDtypeStruct((2,), jnp.int32)
+    )
     describe = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype), tree)
     assert describe(state) == describe(after)
-    assert sum(x.size for x in jax.tree.leaves(state.rings)) == 2 * 2 * 2 * 8 * TINY.length
+    assert (
+        sum(x.size for x in jax.tree.leaves(state.rings)) == 2 * 2 * 2 * 8 * TINY.length
+    )
 
 
 def test_greedy_samples_past_the_context_are_the_likeliest_events(family, params):
     primer = LONG[:, :3]
-    sample = jax.jit(lambda p: family.sample(p, KEY, 2, length=20, draw=Draw(0), primer=primer))
+    sample = jax.jit(
+        lambda p: family.sample(p, KEY, 2, length=20, draw=Draw(0), primer=primer)
+    )
     rows = sample(params)
     assert rows.dtype == jnp.int32
     np.testing.assert_array_equal(rows[:, :3], primer)

@@ -11,7 +11,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.variational_vocoder import TINY
-from zoo.nn.waveform import LITTLE, SURE
+from zoo.nn.audio.subband_autoencoder import LITTLE, SURE
 from zoo.train.optim import optimizers
 from zoo.train.step import due, init, make_step
 
@@ -45,7 +45,10 @@ def back(family, params, x):
 def test_blocks_are_the_whole_delayed(size):
     params, x = grown(TINY), noise(12)
     whole = back(TINY, params, x)
-    step, state = jax.jit(TINY.step, donate_argnums=1), TINY.begin(params, jax.random.clone(KEY), 2)
+    step, state = (
+        jax.jit(TINY.step, donate_argnums=1),
+        TINY.begin(params, jax.random.clone(KEY), 2),
+    )
     parts = []
     for block in np.split(x, 12 // size, axis=1):
         state, part = step(params, state, block)
@@ -79,7 +82,9 @@ def test_signals_come_back_as_long_as_they_were():
 
 
 def test_noise_is_that_of_a_row_and_a_frame():
-    white = lambda n, first, count: TINY.white(KEY, jnp.zeros((n, count, 6)), jnp.array(first))
+    white = lambda n, first, count: TINY.white(
+        KEY, jnp.zeros((n, count, 6)), jnp.array(first)
+    )
     whole = white(3, 0, 6)
     assert whole.shape == (3, 24, 4)
     assert np.array_equal(white(2, 2, 3), whole[:2, 8:20])
@@ -122,7 +127,10 @@ def test_a_nat_is_counted_by_the_second():
     params = grown(TINY)
     last = params["encoder"]["last"]["taps"]
     bias = jnp.array(2 * [1 / LITTLE] + 6 * [-SURE])
-    params["encoder"]["last"]["taps"] = {"kernel": jnp.zeros_like(last["kernel"]), "bias": bias}
+    params["encoder"]["last"]["taps"] = {
+        "kernel": jnp.zeros_like(last["kernel"]),
+        "bias": bias,
+    }
     measure = jax.jit(lambda batch: TINY.reconstruct(params, batch, KEY, None))
     loss, metrics = measure({"audio": jnp.zeros((2, 256))})
     nats = 1 + 4 * 0.5 * ((math.log(1e-6) + 7) / 3) ** 2
@@ -172,12 +180,16 @@ def test_it_learns_what_it_hears():
 
 def test_rows_that_fill_up_a_batch_count_for_nothing():
     params, x = grown(TINY), noise(16)
-    measure = lambda name: jax.jit(lambda b: getattr(TINY, name)(params, b, KEY, None)[1])
+    measure = lambda name: jax.jit(
+        lambda b: getattr(TINY, name)(params, b, KEY, None)[1]
+    )
     for name in ("reconstruct", "discriminate", "refine"):
         alone = measure(name)({"audio": x[:1]})
         filled = measure(name)({"audio": x, "mask": np.array([True, False])})
         for key, value in alone.items():
-            np.testing.assert_allclose(filled[key], value, rtol=2e-3, atol=1e-5, err_msg=key)
+            np.testing.assert_allclose(
+                filled[key], value, rtol=2e-3, atol=1e-5, err_msg=key
+            )
 
 
 def test_bad_requests_say_so():

@@ -9,9 +9,9 @@ import pytest
 
 from zoo.core import BOUNDARY
 from zoo.models import LSTM
-from zoo.nn.beam import beam
-from zoo.nn.decode import Draw, generate
-from zoo.nn.grammar import Grammar
+from zoo.nn.sequence.beam_search import beam
+from zoo.nn.sequence.grammar import Grammar
+from zoo.nn.sequence.sampling import Draw, generate
 
 V, LENGTH = 4, 5
 TABLE = np.log(np.random.default_rng(0).dirichlet(np.ones(V), (V, V)))
@@ -51,7 +51,9 @@ def padded(piece):
 def test_a_beam_as_wide_as_all_there_is_finds_all_there_is():
     pieces = ranked(every())
     tokens, log_prob = search(V**LENGTH)
-    np.testing.assert_allclose(log_prob[: len(pieces)], [likelihood(x) for x in pieces], atol=1e-4)
+    np.testing.assert_allclose(
+        log_prob[: len(pieces)], [likelihood(x) for x in pieces], atol=1e-4
+    )
     assert np.isneginf(log_prob[len(pieces) :]).all()
     np.testing.assert_array_equal(tokens[:20], [padded(x) for x in pieces[:20]])
 
@@ -70,7 +72,12 @@ def pruned(width):
     kept = [np.array([], int)]
     for _ in range(LENGTH):
         ended = [x for x in kept if len(x) and x[-1] == BOUNDARY]
-        longer = [np.append(x, v) for x in kept for v in range(V) if not (len(x) and not x[-1])]
+        longer = [
+            np.append(x, v)
+            for x in kept
+            for v in range(V)
+            if not (len(x) and not x[-1])
+        ]
         kept = ranked(ended + longer)[:width]
     return kept
 
@@ -85,7 +92,12 @@ def test_a_narrow_beam_keeps_the_best_of_what_it_kept(width):
 
 def test_a_beam_of_one_is_greedy():
     greedy = generate(
-        chain, jnp.zeros(1, jnp.int32), jax.random.key(0), 1, LENGTH, draw=Draw(temperature=0)
+        chain,
+        jnp.zeros(1, jnp.int32),
+        jax.random.key(0),
+        1,
+        LENGTH,
+        draw=Draw(temperature=0),
     )
     np.testing.assert_array_equal(search(1)[0], greedy)
 
@@ -100,11 +112,15 @@ def test_every_beam_begins_with_the_primer():
 
 def test_a_grammar_is_kept():
     """Tokens rise, and a piece may stop only after a 3."""
-    follow = np.array([[-1, 1, 2, 3], [-1, -1, 2, 3], [-1, -1, -1, 3], [4, -1, -1, -1], [-1] * 4])
+    follow = np.array(
+        [[-1, 1, 2, 3], [-1, -1, 2, 3], [-1, -1, -1, 3], [4, -1, -1, -1], [-1] * 4]
+    )
     after = np.array([2, 1, 1, 0, 0])  # events until a 3
     needs = np.where(follow < 0, 99, after[follow])
     none, no = jnp.full(V, -1), jnp.zeros(V, bool)
-    grammar = Grammar(jnp.array(follow), jnp.array(needs), none, none, no, no, jnp.int32(99), 0)
+    grammar = Grammar(
+        jnp.array(follow), jnp.array(needs), none, none, no, no, jnp.int32(99), 0
+    )
     legal = [[1, 2, 3, 0], [1, 3, 0], [2, 3, 0], [3, 0]]
     pieces = ranked(np.array(x) for x in legal)
     tokens, log_prob = search(16, grammar=grammar)
@@ -132,6 +148,8 @@ def test_a_model_s_own_state_follows_its_beams():
     params = jax.tree.map(lambda x: 3 * x, params)
     tokens, log_prob = beam(model.stepper(params), model.start(1), 6, 8)
     mask = jnp.cumsum(tokens == BOUNDARY, axis=1) - (tokens == BOUNDARY) == 0
-    np.testing.assert_allclose(model.log_prob(params, tokens, mask), log_prob, atol=1e-4)
+    np.testing.assert_allclose(
+        model.log_prob(params, tokens, mask), log_prob, atol=1e-4
+    )
     assert (np.diff(log_prob) <= 0).all()
     assert len({tuple(row) for row in tokens.tolist()}) == 6

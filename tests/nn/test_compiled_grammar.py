@@ -9,10 +9,10 @@ import pytest
 
 from zoo.core import BOUNDARY
 from zoo.data.codecs import Melody, Performance
-from zoo.data.grammar import explore
+from zoo.data.codecs.grammar import explore
 from zoo.models import LSTM
-from zoo.nn.decode import Draw, generate
-from zoo.nn.grammar import Grammar
+from zoo.nn.sequence.grammar import Grammar
+from zoo.nn.sequence.sampling import Draw, generate
 
 CODECS = (Melody(), Performance())
 TABLES = {codec: codec.grammar() for codec in CODECS}
@@ -34,10 +34,14 @@ def untrained(codec, length):
 def samples(codec, n, limit, *, length=32, seed=0, **kwargs):
     params, sample = untrained(codec, length)
     grammar = Grammar.of(TABLES[codec]).within(limit)
-    return np.asarray(sample(params, jax.random.key(seed), n, grammar=grammar, **kwargs))
+    return np.asarray(
+        sample(params, jax.random.key(seed), n, grammar=grammar, **kwargs)
+    )
 
 
-@pytest.mark.parametrize(("codec", "length"), [*zip(CODECS, (32, 12), strict=True)], ids=["m", "p"])
+@pytest.mark.parametrize(
+    ("codec", "length"), [*zip(CODECS, (32, 12), strict=True)], ids=["m", "p"]
+)
 def test_ten_thousand_samples_of_an_untrained_model_are_music(codec, length):
     """Rows are short, and one in ten is written again, for the sake of time."""
     rows = samples(codec, 10_000, length, length=length)
@@ -63,8 +67,13 @@ def test_a_performance_that_ends_comes_back_event_by_event():
     likes = np.ones(codec.vocab, np.float32)
     likes[129:257], likes[BOUNDARY] = 300, 3e4
     grammar = Grammar.of(TABLES[codec])
-    step = lambda state, token: (state, jnp.broadcast_to(jnp.log(likes), (500, codec.vocab)))
-    draw = jax.jit(lambda: generate(step, (), jax.random.key(1), 500, 64, grammar=grammar))
+    step = lambda state, token: (
+        state,
+        jnp.broadcast_to(jnp.log(likes), (500, codec.vocab)),
+    )
+    draw = jax.jit(
+        lambda: generate(step, (), jax.random.key(1), 500, 64, grammar=grammar)
+    )
     rows = np.asarray(draw())
     ended = [np.append(piece(row), BOUNDARY) for row in rows if BOUNDARY in row]
     assert len(ended) > 100
@@ -105,12 +114,18 @@ def test_it_allows_what_the_tables_allow():
                 continue
             for token in range(vocab):
                 longer = np.array([*stream, token])
-                possible = tables.wrong(longer) is None and tables.room(longer) <= length
+                possible = (
+                    tables.wrong(longer) is None and tables.room(longer) <= length
+                )
                 if token == 8 and possible:  # a key must be left to strike
-                    possible = any(tables.wrong(np.append(longer, x)) is None for x in (1, 2, 3))
+                    possible = any(
+                        tables.wrong(np.append(longer, x)) is None for x in (1, 2, 3)
+                    )
                 assert legal[token] == possible, (stream, token)
             seen += 1
-            tokens.append(int(rng.choice(np.flatnonzero(legal))) if legal.any() else BOUNDARY)
+            tokens.append(
+                int(rng.choice(np.flatnonzero(legal))) if legal.any() else BOUNDARY
+            )
             stream.append(tokens[-1])
         place = advance(place, np.array(tokens))
     assert seen > 300
@@ -122,7 +137,9 @@ def test_rows_forced_out_of_the_grammar_are_free():
     primer = np.array([1, 1, 1])  # holds nothing, in no metre
     rows = samples(codec, 64, 32, primer=primer)
     assert (rows[:, :3] == 1).all()
-    assert any(TABLES[codec].wrong(np.append([3], row)) is not None for row in rows[:, 3:])
+    assert any(
+        TABLES[codec].wrong(np.append([3], row)) is not None for row in rows[:, 3:]
+    )
 
 
 def test_a_primer_is_gone_on_from_as_the_grammar_has_it():
@@ -136,6 +153,8 @@ def test_a_primer_is_gone_on_from_as_the_grammar_has_it():
 def test_the_limit_changes_little_and_compiles_nothing():
     """Rows within 24 events are those within 32, up to where room runs out."""
     codec = CODECS[0]
-    long, short = (samples(codec, 64, limit, draw=Draw(top_p=0.95)) for limit in (32, 24))
+    long, short = (
+        samples(codec, 64, limit, draw=Draw(top_p=0.95)) for limit in (32, 24)
+    )
     np.testing.assert_array_equal(long[:, :20], short[:, :20])
     assert not short[:, 24:].any()

@@ -33,7 +33,9 @@ def same(ours, plain, *given):
 
 
 @pytest.mark.parametrize("e", [3, 8, 20])
-@pytest.mark.parametrize(("ours", "plain"), [(product, jnp.matmul), (gelu_product, gelu_matmul)])
+@pytest.mark.parametrize(
+    ("ours", "plain"), [(product, jnp.matmul), (gelu_product, gelu_matmul)]
+)
 def test_products(ours, plain, e):
     """To fewer, as many and more columns; the gradient is written two ways."""
     same(ours, plain, normal(0, 2, 5, 8), normal(1, 8, e))
@@ -49,7 +51,9 @@ def test_gelu():
 
 
 @pytest.mark.parametrize("wrong", [jnp.nan, jnp.inf, -jnp.inf])
-@pytest.mark.parametrize(("ours", "plain"), [(product, jnp.matmul), (gelu_product, gelu_matmul)])
+@pytest.mark.parametrize(
+    ("ours", "plain"), [(product, jnp.matmul), (gelu_product, gelu_matmul)]
+)
 def test_what_is_not_finite_stays_so_and_stays_apart(ours, plain, wrong):
     """The shared step finds bad gradients by looking, so none may be hidden, nor made."""
     x, w, g = normal(0, 4, 8), normal(1, 8, 3), normal(2, 4, 3).at[1, 0].set(wrong)

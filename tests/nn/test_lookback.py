@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.nn.lookback import Features, Lookback
+from zoo.nn.sequence.lookback import Features, Lookback
 
 ANNOUNCED = (0, 0, 0, 3, 2, 0, 0, 0)  # tokens 3 and 4 announce bars of 3 and 2 steps
 
@@ -14,13 +14,17 @@ ANNOUNCED = (0, 0, 0, 3, 2, 0, 0, 0)  # tokens 3 and 4 announce bars of 3 and 2 
 def rows():
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, 8, (4, 50))
-    tokens = np.where(rng.random(tokens.shape) < 0.6, rng.integers(5, 7, tokens.shape), tokens)
+    tokens = np.where(
+        rng.random(tokens.shape) < 0.6, rng.integers(5, 7, tokens.shape), tokens
+    )
     return np.pad(tokens, ((0, 0), (1, 0)))
 
 
 def aloud(look: Lookback, heard: list[int]) -> Features:
     """What is known after the events `heard`."""
-    piece = heard[max([i for i, event in enumerate(heard) if event == 0], default=-1) + 1 :]
+    piece = heard[
+        max([i for i, event in enumerate(heard) if event == 0], default=-1) + 1 :
+    ]
     steps, bar, since = [], look.bar, 0
     for event in piece:
         if look.bars and look.bars[event]:
@@ -35,11 +39,18 @@ def aloud(look: Lookback, heard: list[int]) -> Features:
 
 
 @pytest.mark.parametrize(
-    "look", [Lookback((1, 2), 4, ANNOUNCED), Lookback((1, 3, 4), 3), Lookback((), 16)], ids=repr
+    "look",
+    [Lookback((1, 2), 4, ANNOUNCED), Lookback((1, 3, 4), 3), Lookback((), 16)],
+    ids=repr,
 )
 def test_rows_and_streams_find_what_the_definition_says(look, rows):
-    said = [[aloud(look, row[: t + 1].tolist()) for t in range(len(row))] for row in rows]
-    said = [np.array([[f[i] for f in row] for row in said]) for i in range(len(Features._fields))]
+    said = [
+        [aloud(look, row[: t + 1].tolist()) for t in range(len(row))] for row in rows
+    ]
+    said = [
+        np.array([[f[i] for f in row] for row in said])
+        for i in range(len(Features._fields))
+    ]
     heard, streamed, step = look.start(len(rows)), [], jax.jit(look.step)
     for token in jnp.asarray(rows).T:
         heard, found = step(heard, token)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.nn.mel import Mel, hertz, mels
-from zoo.nn.phases import coherent, griffin_lim
-from zoo.nn.stft import STFT
+from zoo.nn.audio.mel import Mel, hertz, mels
+from zoo.nn.audio.phase_retrieval import coherent, griffin_lim
+from zoo.nn.audio.stft import STFT
 
 RATE = 8000
 
@@ -32,7 +32,13 @@ def test_filters_are_librosas(rate, size, bands, low, htk):
     ours = Mel(rate, bands, low, htk=htk, stft=STFT(size, 256)).filters
     norm = None if htk else "slaney"
     theirs = librosa.filters.mel(
-        sr=rate, n_fft=size, n_mels=bands, fmin=low, htk=htk, norm=norm, dtype=np.float64
+        sr=rate,
+        n_fft=size,
+        n_mels=bands,
+        fmin=low,
+        htk=htk,
+        norm=norm,
+        dtype=np.float64,
     )
     np.testing.assert_allclose(ours, theirs.T, atol=1e-5 * theirs.max())
 
@@ -60,12 +66,19 @@ def test_phases_are_found_that_fit():
     sines = jax.jit(functools.partial(coherent, stft))(spectrum)
     find = functools.partial(griffin_lim, stft, spectrum, len(x))
     far = lambda x: float(
-        20 * jnp.log10(jnp.linalg.norm(jnp.abs(stft(x)) - spectrum) / jnp.linalg.norm(spectrum))
+        20
+        * jnp.log10(
+            jnp.linalg.norm(jnp.abs(stft(x)) - spectrum) / jnp.linalg.norm(spectrum)
+        )
     )
-    slow, fast = (jax.jit(functools.partial(find, phases, momentum=m))() for m in (0.0, 0.99))
+    slow, fast = (
+        jax.jit(functools.partial(find, phases, momentum=m))() for m in (0.0, 0.99)
+    )
     assert far(fast) < far(slow) < -12
     assert far(fast) < -20
-    some, near = (jax.jit(functools.partial(find, y, steps=2))() for y in (phases, sines))
+    some, near = (
+        jax.jit(functools.partial(find, y, steps=2))() for y in (phases, sines)
+    )
     assert far(near) < -20 < far(some)
 
 

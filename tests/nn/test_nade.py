@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.nn import nade
+from zoo.nn.sequence import nade
 
 N, K, D = 7, 9, 5
 
@@ -32,7 +32,9 @@ def by_key(w, v, b, c, x):
 
 
 def test_logits_are_those_of_the_definition():
-    np.testing.assert_allclose(nade.logits(*numbers()), by_key(*numbers()), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        nade.logits(*numbers()), by_key(*numbers()), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_gradients_are_those_of_the_definition():
@@ -71,5 +73,9 @@ def test_matmuls_in_bfloat16_stay_near_and_keep_float32_weights():
     layer = nade.NADE(K, D, dtype=jnp.bfloat16)
     params = layer.init(jax.random.key(0), b, c, x)
     near = layer.apply(params, b, c, x)
-    assert {p.dtype for p in jax.tree.leaves(params)} == {near.dtype} == {jnp.dtype(jnp.float32)}
+    assert (
+        {p.dtype for p in jax.tree.leaves(params)}
+        == {near.dtype}
+        == {jnp.dtype(jnp.float32)}
+    )
     np.testing.assert_allclose(near, nade.NADE(K, D).apply(params, b, c, x), atol=0.05)

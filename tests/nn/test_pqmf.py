@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.nn.pqmf import PQMF, prototype
+from zoo.nn.audio.pqmf import PQMF, prototype
 
 
 @pytest.mark.parametrize(("bands", "overlap"), [(16, 16), (4, 8)])
@@ -26,7 +26,9 @@ def test_a_bank_is_its_filters():
     padded = np.pad(x, 20)
     for k in range(4):
         turn = (2 * k + 1) * np.pi / 8 * (n - 23 / 2) + (-1) ** k * np.pi / 4
-        expected = [padded[f * 4 :][:24] @ (2 * low * np.cos(turn)) for f in range(8 + 5)]
+        expected = [
+            padded[f * 4 :][:24] @ (2 * low * np.cos(turn)) for f in range(8 + 5)
+        ]
         np.testing.assert_allclose(bank(x)[:, k], expected, atol=1e-5)
 
 

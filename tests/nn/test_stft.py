@@ -7,7 +7,7 @@ import pytest
 from jax.test_util import check_grads
 
 from zoo.errors import UsageError
-from zoo.nn.stft import STFT, frames, hann, magnitude, overlap_add
+from zoo.nn.audio.stft import STFT, frames, hann, magnitude, overlap_add
 
 
 def noise(*shape, seed=0):
@@ -31,7 +31,9 @@ def test_it_is_librosas(size, hop, length):
     np.testing.assert_allclose(ours, theirs.swapaxes(1, 2), atol=2e-4)
 
 
-@pytest.mark.parametrize(("size", "hop", "length"), [(512, 128, 4000), (600, 250, 3001)])
+@pytest.mark.parametrize(
+    ("size", "hop", "length"), [(512, 128, 4000), (600, 250, 3001)]
+)
 def test_the_way_back_ends_where_it_began(size, hop, length):
     x, stft = noise(3, length), STFT(size, hop)
     back = jax.jit(lambda x: stft.inverse(stft(x), length))(x)
@@ -53,7 +55,9 @@ def test_frames_and_their_sum_are_adjoint():
         )
 
 
-@pytest.mark.parametrize("hop", [16, 24])  # by products of matrices, and by a fast transform
+@pytest.mark.parametrize(
+    "hop", [16, 24]
+)  # by products of matrices, and by a fast transform
 def test_slopes_are_differences(hop):
     power = jax.jit(lambda x: (magnitude(STFT(64, hop)(x)) ** 2).mean())
     check_grads(power, (noise(2, 150),), order=2, rtol=2e-2, atol=2e-2)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.integrate import quad
 
-from zoo.nn.variational import (
+from zoo.nn.latent.variational import (
     Gaussian,
     active,
     annealed,
@@ -36,7 +36,9 @@ def test_samples_have_the_mean_and_deviation():
     assert abs(z.std() - 0.5) < 0.01
 
 
-@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (1.5, 1.0), (-0.3, 0.2), (0.0, 3.0)])
+@pytest.mark.parametrize(
+    ("mean", "std"), [(0.0, 1.0), (1.5, 1.0), (-0.3, 0.2), (0.0, 3.0)]
+)
 def test_divergence_is_its_integral(mean, std):
     q, p = stats.norm(mean, std), stats.norm()
     density = lambda z: q.pdf(z) * (q.logpdf(z) - p.logpdf(z))
@@ -71,7 +73,9 @@ def test_free_nats_cost_nothing_and_pull_nowhere():
 
 def test_beta_grows_to_its_end():
     assert annealed(jnp.array(0), 0.9, 0.5) == 0
-    np.testing.assert_allclose(annealed(jnp.array(2), 0.9, 0.5), 0.5 * (1 - 0.81), rtol=1e-6)
+    np.testing.assert_allclose(
+        annealed(jnp.array(2), 0.9, 0.5), 0.5 * (1 - 0.81), rtol=1e-6
+    )
     assert annealed(None, 0.9, 0.5) == 0.5
 
 
@@ -103,7 +107,9 @@ def test_importance_weights_make_up_for_a_wrong_posterior():
     q, _, _ = linear(x, w, noise, 1)
     wrong = Gaussian(q.mean + 0.3, q.log_std + 0.3)
     z = jax.vmap(wrong.sample)(jax.random.split(jax.random.key(1), 50_000))
-    log_p = jnp.asarray(stats.norm.logpdf(x[None], np.asarray(z) * w, noise).sum(axis=-1))
+    log_p = jnp.asarray(
+        stats.norm.logpdf(x[None], np.asarray(z) * w, noise).sum(axis=-1)
+    )
     np.testing.assert_allclose(marginal(log_p, wrong, z), exact, atol=0.02)
     tens = log_p.reshape(5_000, 10, 5), z.reshape(5_000, 10, 5, 1)
     few = jax.vmap(lambda log_p, z: marginal(log_p, wrong, z))(*tens)
@@ -111,7 +117,9 @@ def test_importance_weights_make_up_for_a_wrong_posterior():
 
 
 def test_a_latent_that_says_nothing_is_not_active():
-    means = jnp.stack([normal(0, 100), 0.05 * normal(1, 100), jnp.full(100, 3.0)], axis=-1)
+    means = jnp.stack(
+        [normal(0, 100), 0.05 * normal(1, 100), jnp.full(100, 3.0)], axis=-1
+    )
     np.testing.assert_array_equal(active(means), [True, False, False])
 
 
@@ -122,7 +130,9 @@ def test_a_path_keeps_to_the_sphere_and_meets_both_ends():
     np.testing.assert_allclose(path[-1], b, atol=1e-5)
     radius = jnp.linalg.norm(path, axis=-1)
     np.testing.assert_allclose(radius, np.linspace(radius[0], radius[-1], 5), rtol=1e-5)
-    to = lambda end: jnp.arccos((path[2] * end).sum(-1) / radius[2] / jnp.linalg.norm(end, axis=-1))
+    to = lambda end: jnp.arccos(
+        (path[2] * end).sum(-1) / radius[2] / jnp.linalg.norm(end, axis=-1)
+    )
     np.testing.assert_allclose(to(a), to(b), atol=1e-4)
 
 

@@ -90,12 +90,14 @@ def main():
     from quadratic import Points, Quadratic
 
     from zoo.errors import ZooError
-    from zoo.train import hosts, loop
+    from zoo.train import distributed, loop
 
-    hosts.connect(args.coordinator, args.processes, args.process)
+    distributed.connect(args.coordinator, args.processes, args.process)
     if args.largest_file is not None:  # a write beyond it fails, as on a full disk
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (args.largest_file, resource.RLIM_INFINITY))
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (args.largest_file, resource.RLIM_INFINITY)
+        )
     share = slice(jax.process_index(), None, jax.process_count())
     told = lambda index: print("batch", index)
     try:
@@ -106,9 +108,14 @@ def main():
             steps=args.steps,
             workdir=args.workdir,
             options=loop.Options(
-                save_every=args.save_every, log_every=1, ema=0.9, placement=args.placement
+                save_every=args.save_every,
+                log_every=1,
+                ema=0.9,
+                placement=args.placement,
             ),
-            validate=lambda params: {"valid": float(params["net"]["w"].addressable_data(0)[0])},
+            validate=lambda params: {
+                "valid": float(params["net"]["w"].addressable_data(0)[0])
+            },
         )
     except ZooError as error:
         print(error, file=sys.stderr)

@@ -39,11 +39,23 @@ class Quadratic:
 class Points:
     """Rows drawn by the step's number; not a number at the steps in `bad`."""
 
-    def __init__(self, rows=8, bad=(), delay=0.0, told=lambda index: None, share=slice(None)):
-        self.rows, self.bad, self.delay, self.told, self.share = rows, bad, delay, told, share
+    def __init__(
+        self, rows=8, bad=(), delay=0.0, told=lambda index: None, share=slice(None)
+    ):
+        self.rows, self.bad, self.delay, self.told, self.share = (
+            rows,
+            bad,
+            delay,
+            told,
+            share,
+        )
 
     def __getitem__(self, index):
         self.told(index)
         time.sleep(self.delay)
-        x = np.random.default_rng(index).normal(1.0, 0.1, (self.rows, 1)).astype(np.float32)
+        x = (
+            np.random.default_rng(index)
+            .normal(1.0, 0.1, (self.rows, 1))
+            .astype(np.float32)
+        )
         return {"x": (np.full_like(x, np.nan) if index in self.bad else x)[self.share]}

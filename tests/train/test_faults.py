@@ -63,7 +63,9 @@ def remove(path):
 def test_a_damaged_checkpoint_offers_the_one_before(run, file, damage):
     (damaged,) = (run / "checkpoints" / "6").glob(file)
     damage(damaged)
-    with pytest.raises(ZooError, match=r"^checkpoint 6 in \S+ cannot be read \(.*--restore-step 4"):
+    with pytest.raises(
+        ZooError, match=r"^checkpoint 6 in \S+ cannot be read \(.*--restore-step 4"
+    ):
         fit(run, 8)
     assert steps(run) == [4, 6]
 
@@ -93,13 +95,18 @@ def test_a_damaged_record_of_the_best_hides_nothing(tmp_path):
 
 
 def test_another_family_is_refused_by_both_names(run):
-    with pytest.raises(UsageError, match=r"class=zoo\.models\.lstm\.LSTM.*class=zoo\.models\.vae"):
+    with pytest.raises(
+        UsageError, match=r"class=zoo\.models\.lstm\.LSTM.*class=zoo\.models\.vae"
+    ):
         fit(run, meta={"family": {"class": "zoo.models.vae.MusicVAE", "width": 64}})
 
 
 @pytest.mark.parametrize(
     ("other", "named"),
-    [({"family": Quadratic(400)}, r"\[300\].*\[400\]"), ({"tx": optax.sgd(1.0)}, "opt/fit")],
+    [
+        ({"family": Quadratic(400)}, r"\[300\].*\[400\]"),
+        ({"tx": optax.sgd(1.0)}, "opt/fit"),
+    ],
 )
 def test_tensors_that_do_not_fit_are_named(run, other, named):
     with pytest.raises(UsageError, match=named):
@@ -123,7 +130,9 @@ def test_a_checkpoint_of_another_program_is_refused(tmp_path):
 
 def test_a_newer_format_asks_for_an_upgrade(run):
     about = run / "checkpoints" / "6" / "meta" / "metadata"
-    about.write_text(about.read_text().replace('"format":1', '"format":2').replace(": 1,", ": 2,"))
+    about.write_text(
+        about.read_text().replace('"format":1', '"format":2').replace(": 1,", ": 2,")
+    )
     with pytest.raises(ZooError, match="upgrade music-zoo"):
         fit(run)
 
@@ -137,9 +146,13 @@ def test_a_place_that_cannot_be_written(tmp_path):
 def test_a_full_disk_costs_the_steps_since_the_last_save(tmp_path):
     wide = ("--width", 50_000, "--save-every", 2)
     fit(tmp_path / "run", 4, family=Quadratic(50_000, noise=0.1), ema=0.9)
-    code, _, err = finish(spawn(tmp_path / "run", "--steps", 8, *wide, "--largest-file", 50_000))
+    code, _, err = finish(
+        spawn(tmp_path / "run", "--steps", 8, *wide, "--largest-file", 50_000)
+    )
     assert code == 1
-    (said,) = [line for line in err.splitlines() if "step 4 is safe: free space" in line]
+    (said,) = [
+        line for line in err.splitlines() if "step 4 is safe: free space" in line
+    ]
     assert "too large" in said
     assert steps(tmp_path / "run") == [2, 4]
     code, _, err = finish(spawn(tmp_path / "run", "--steps", 8, *wide))
@@ -148,8 +161,12 @@ def test_a_full_disk_costs_the_steps_since_the_last_save(tmp_path):
 
 
 def test_a_save_that_cannot_fit_is_not_begun(run, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 999))
-    with pytest.raises(ZooError, match=r"save step 8 .*0.0 are free\); step 6 is safe: free space"):
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 999)
+    )
+    with pytest.raises(
+        ZooError, match=r"save step 8 .*0.0 are free\); step 6 is safe: free space"
+    ):
         fit(run, 8)
     monkeypatch.undo()
     assert int(fit(run, 8).state.step) == 8
@@ -162,13 +179,19 @@ def test_bad_batches_are_skipped(tmp_path):
     )
     assert int(bad.step) == 8
     assert np.isfinite(bad.params["net"]["w"]).all()
-    before, after = (fit(tmp_path / f"{n}", n, batches=Points(bad=(2, 3, 4))) for n in (2, 5))
-    assert np.array_equal(before.state.params["net"]["w"], after.state.params["net"]["w"])
+    before, after = (
+        fit(tmp_path / f"{n}", n, batches=Points(bad=(2, 3, 4))) for n in (2, 5)
+    )
+    assert np.array_equal(
+        before.state.params["net"]["w"], after.state.params["net"]["w"]
+    )
     assert not np.array_equal(good.params["net"]["w"], bad.params["net"]["w"])
 
 
 def test_ten_bad_batches_in_a_row_stop_the_run(tmp_path):
-    with pytest.raises(ZooError, match="10 steps in a row, the last of them step 13, on batch 12;"):
+    with pytest.raises(
+        ZooError, match="10 steps in a row, the last of them step 13, on batch 12;"
+    ):
         fit(tmp_path, 40, batches=Points(bad=NAN_FOR_EVER))
     saved = steps(tmp_path)[-1]
     assert 13 <= saved <= 15

@@ -36,7 +36,10 @@ def logged(workdir):
 
 def survive(workdir, kills, seed, steps):
     """Trains in `workdir` through `kills` of SIGKILL; yields what each of them did."""
-    rng, options = random.Random(seed), ("--steps", steps, "--width", WIDTH, "--delay", 0.02)
+    rng, options = (
+        random.Random(seed),
+        ("--steps", steps, "--width", WIDTH, "--delay", 0.02),
+    )
     options += ("--save-every", SAVE_EVERY)
     safe = 0
     for _ in range(kills):
@@ -46,7 +49,9 @@ def survive(workdir, kills, seed, steps):
             for _ in range(rng.randrange(16)):
                 process.stdout.readline()
             time.sleep(rng.uniform(0, 0.2))
-            aim = rng.random() < 0.5  # half of the kills wait for a save to be under way
+            aim = (
+                rng.random() < 0.5
+            )  # half of the kills wait for a save to be under way
             while aim and process.poll() is None and not saving(workdir):
                 time.sleep(0.001)
             process.send_signal(signal.SIGKILL)
@@ -55,7 +60,12 @@ def survive(workdir, kills, seed, steps):
         reached = logged(workdir) if (workdir / "metrics.jsonl").exists() else 0
         # one save may have been under way, and the next was waiting for it
         assert reached - safe <= 2 * SAVE_EVERY + LAG
-        yield {"from": start, "reached": reached, "safe": safe, "saving": saving(workdir)}
+        yield {
+            "from": start,
+            "reached": reached,
+            "safe": safe,
+            "saving": saving(workdir),
+        }
     code, out, err = finish(spawn(workdir, *options))
     assert code == 0, err
     yield out.splitlines()[-1]
@@ -65,12 +75,22 @@ def check(root, kills, seed, steps):
     """Compares a run killed often with one never killed."""
     *accounts, end = survive(root / "killed", kills, seed, steps)
     code, out, err = finish(
-        spawn(root / "whole", "--steps", steps, "--width", WIDTH, "--save-every", SAVE_EVERY)
+        spawn(
+            root / "whole",
+            "--steps",
+            steps,
+            "--width",
+            WIDTH,
+            "--save-every",
+            SAVE_EVERY,
+        )
     )
     assert code == 0, err
     assert end.startswith("digest")
     assert end == out.splitlines()[-1], "bit for bit"
-    killed, uninterrupted = (root / name / "metrics.jsonl" for name in ("killed", "whole"))
+    killed, uninterrupted = (
+        root / name / "metrics.jsonl" for name in ("killed", "whole")
+    )
     assert killed.read_text() == uninterrupted.read_text()
     assert not list((root / "killed" / "checkpoints").glob("*tmp*"))
     return accounts
@@ -86,8 +106,13 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
-        accounts = check(pathlib.Path(root), args.kills, args.seed, steps=4 * args.kills)
+        accounts = check(
+            pathlib.Path(root), args.kills, args.seed, steps=4 * args.kills
+        )
         for account in accounts:
             print(account)
     during = sum(account["saving"] for account in accounts)
-    print(f"{args.kills} kills, {during} during a save: the same state and curve", file=sys.stderr)
+    print(
+        f"{args.kills} kills, {during} during a save: the same state and curve",
+        file=sys.stderr,
+    )

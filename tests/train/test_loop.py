@@ -16,23 +16,27 @@ from child import digest
 from quadratic import Points, Quadratic
 
 from zoo.errors import UsageError, ZooError
-from zoo.train import loop, shard
-from zoo.train.board import crc32c, scalar
+from zoo.train import loop, sharding
 from zoo.train.checkpoint import Checkpoints
-from zoo.train.feed import Feed
 from zoo.train.log import Log, rewind
+from zoo.train.prefetch import Feed
+from zoo.train.tensorboard import crc32c, scalar
 
 pytestmark = pytest.mark.usefixtures("eight")
 
 
-def fit(workdir, steps=6, *, batches=None, family=None, validate=None, given=None, **options):
+def fit(
+    workdir, steps=6, *, batches=None, family=None, validate=None, given=None, **options
+):
     return loop.fit(
         family or Quadratic(300, noise=0.1),
         batches or Points(),
         tx=optax.adam(1e-2),
         steps=steps,
         workdir=workdir,
-        options=loop.Options(**{"save_every": 2, "log_every": 1, "quiet": True, **options}),
+        options=loop.Options(
+            **{"save_every": 2, "log_every": 1, "quiet": True, **options}
+        ),
         validate=validate,
         given=given,
     )
@@ -50,15 +54,22 @@ def kept(workdir):
 
 
 def lines(workdir):
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)
+        for line in (workdir / "metrics.jsonl").read_text().splitlines()
+    ]
 
 
 def test_the_last_few_and_the_best_are_kept(tmp_path):
     fit(tmp_path, 10, keep=2, validate=losses(3.0, 1.0, float("nan"), 2.0, 4.0))
     assert kept(tmp_path) == ([4, 8, 10], 4)
-    fit(tmp_path, 14, keep=2, validate=losses(0.5, 9.0))  # a resumed run knows what was best
+    fit(
+        tmp_path, 14, keep=2, validate=losses(0.5, 9.0)
+    )  # a resumed run knows what was best
     assert kept(tmp_path) == ([12, 14], 12)
-    assert [p for p in (tmp_path / "checkpoints").iterdir() if not p.name.isdigit()] == []
+    assert [
+        p for p in (tmp_path / "checkpoints").iterdir() if not p.name.isdigit()
+    ] == []
 
 
 def test_without_validation_the_latest_is_the_best(tmp_path):
@@ -86,7 +97,12 @@ def test_a_run_goes_on_with_the_curve_of_one_that_never_stopped(tmp_path):
     parts = fit(tmp_path / "parts", 8, validate=losses(2, 1))
     assert digest(whole.state) == digest(parts.state)
     assert lines(tmp_path / "whole") == lines(tmp_path / "parts")
-    assert [line["step"] for line in lines(tmp_path / "whole") if "valid" in line] == [2, 4, 6, 8]
+    assert [line["step"] for line in lines(tmp_path / "whole") if "valid" in line] == [
+        2,
+        4,
+        6,
+        8,
+    ]
 
 
 def test_a_run_leaves_no_thread(tmp_path):
@@ -121,8 +137,12 @@ def test_a_run_starts_from_anothers_parameters(tmp_path, capsys):
             more = {"w": jnp.zeros(self.width), "old": jnp.zeros(4), "is": jnp.ones(2)}
             return {"net": more}
 
-    source = fit(tmp_path / "from", 6, family=Two(300), ema=0.5, validate=losses(3, 1, 2))
-    started = fit(tmp_path / "to", 1, family=Other(300), init_from=str(tmp_path / "from"))
+    source = fit(
+        tmp_path / "from", 6, family=Two(300), ema=0.5, validate=losses(3, 1, 2)
+    )
+    started = fit(
+        tmp_path / "to", 1, family=Other(300), init_from=str(tmp_path / "from")
+    )
     said = capsys.readouterr().err
     assert "1 tensors loaded" in said
     assert "new: net/is, net/old" in said
@@ -144,12 +164,14 @@ def test_given_networks_take_their_place_at_the_start_and_only_there(tmp_path):
     begun = fit(tmp_path, 1, family=Quadratic(4), given=given, ema=0.5)
     assert np.abs(begun.state.params["net"]["w"] - 5).max() <= 0.011
     assert given["net"]["w"][0] == 5  # still ours
-    again = fit(tmp_path, 2, family=Quadratic(4), given={"net": {"w": jnp.zeros(4)}}, ema=0.5)
+    again = fit(
+        tmp_path, 2, family=Quadratic(4), given={"net": {"w": jnp.zeros(4)}}, ema=0.5
+    )
     assert np.abs(again.state.params["net"]["w"] - 5).max() <= 0.021
 
 
 def test_the_feed_is_in_order_measures_waiting_and_raises_where_it_is_asked():
-    mesh = shard.mesh()
+    mesh = sharding.mesh()
     with Feed(Points(delay=0.05), mesh, 3, 9) as feed:
         batches = dict(feed)
     assert list(batches) == list(range(3, 9))
@@ -199,7 +221,9 @@ def test_a_live_bar_on_a_terminal(tmp_path, monkeypatch):
 
 def test_rewinding_keeps_what_the_checkpoint_knows(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 2, "valid": 1}\nnoise\n{"step": 3}\n{"st')
+    path.write_text(
+        '{"step": 1}\n{"step": 2}\n{"step": 2, "valid": 1}\nnoise\n{"step": 3}\n{"st'
+    )
     rewind(path, 2)
     assert path.read_text() == '{"step": 1}\n{"step": 2}\n{"step": 2, "valid": 1}\n'
 
@@ -208,13 +232,16 @@ def test_events_are_what_tensorboard_reads():
     assert crc32c(b"123456789") == 0xE3069283  # RFC 3720
     # as TensorFlow's own Event protocol buffer serializes it
     event = "09000000000000f83f10ac022a110a0f0a086669742f6c6f7373150000803e"
-    assert scalar(1.5, 300, "fit/loss", 0.25).hex() == f"1f00000000000000514b4418{event}4b5a217f"
+    assert (
+        scalar(1.5, 300, "fit/loss", 0.25).hex()
+        == f"1f00000000000000514b4418{event}4b5a217f"
+    )
 
 
 def test_the_first_release_still_loads(tmp_path, request):
     """`golden` was written by format 1 and is never written again; so was its loss."""
+    from zoo.config import restore
     from zoo.models import lstm
-    from zoo.record import restore
 
     golden = request.path.parent / "golden"
     shutil.copytree(golden, tmp_path / "run")

@@ -12,7 +12,9 @@ COMPILING, STEPPING = "while compiling", "between steps"
 
 
 def saved(workdir):
-    return sorted(int(p.name) for p in (workdir / "checkpoints").iterdir() if p.name.isdigit())
+    return sorted(
+        int(p.name) for p in (workdir / "checkpoints").iterdir() if p.name.isdigit()
+    )
 
 
 def logged(workdir):
@@ -32,7 +34,9 @@ def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, uninterrupted, mom
     with running(spawn(tmp_path, *OPTIONS)) as (process,):
         first_batch(process)
         if moment == STEPPING:
-            while not any((tmp_path / "checkpoints").glob("5*")):  # that save may be under way
+            while not any(
+                (tmp_path / "checkpoints").glob("5*")
+            ):  # that save may be under way
                 time.sleep(0.01)
         before = logged(tmp_path) if moment == STEPPING else 0
         process.send_signal(signal.SIGTERM)
@@ -45,4 +49,7 @@ def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, uninterrupted, mom
     assert logged(tmp_path) == stopped
     code, out, err = finish(spawn(tmp_path, *OPTIONS))
     assert code == 0, err
-    assert (out.splitlines()[-1], (tmp_path / "metrics.jsonl").read_text()) == uninterrupted
+    assert (
+        out.splitlines()[-1],
+        (tmp_path / "metrics.jsonl").read_text(),
+    ) == uninterrupted

@@ -43,7 +43,9 @@ class Pair(Quadratic):
         )
         return {
             "mine": Objective(bowl("a"), wrt=("a",), when=self.when[0]),
-            "own": Objective(bowl("b"), wrt=("b",), when=self.when[1], tx=optax.sgd(1.0)),
+            "own": Objective(
+                bowl("b"), wrt=("b",), when=self.when[1], tx=optax.sgd(1.0)
+            ),
         }
 
 
@@ -54,7 +56,9 @@ def test_descent_and_average_have_their_closed_form():
     for k in range(1, 6):
         state, metrics = step(state, rows(*[2.0] * 8), due=("fit",))
         np.testing.assert_allclose(metrics["fit/loss"], 1.5 * (w - 2) ** 2, rtol=1e-5)
-        np.testing.assert_allclose(metrics["fit/grad_norm"], 3**0.5 * (2 - w), rtol=1e-5)
+        np.testing.assert_allclose(
+            metrics["fit/grad_norm"], 3**0.5 * (2 - w), rtol=1e-5
+        )
         w = 2 * (1 - 0.9**k)
         average = 0.9 * average + 0.1 * w
         np.testing.assert_allclose(state.params["net"]["w"], w, rtol=1e-5)
@@ -72,7 +76,9 @@ def test_the_experiments_rule_is_clipped_and_an_algorithms_own_is_not():
     state, metrics = step(state, rows(*[30.0] * 8), due=("mine", "own"))
     np.testing.assert_allclose(np.linalg.norm(state.params["a"]["w"]), 0.5, rtol=1e-5)
     np.testing.assert_allclose(state.params["b"]["w"], 30.0, rtol=1e-5)
-    np.testing.assert_allclose(metrics["mine/grad_norm"], 30 * 2**0.5, rtol=1e-5)  # before clipping
+    np.testing.assert_allclose(
+        metrics["mine/grad_norm"], 30 * 2**0.5, rtol=1e-5
+    )  # before clipping
 
 
 def test_parts_are_pooled_by_their_events():
@@ -89,7 +95,10 @@ def test_parts_are_pooled_by_their_events():
     x = rows(1, 2, 3, -1, -1, -1, 4, -1)
     whole, step = stepper(Weighed(1), optax.sgd(0.5))
     parts, step_in_parts = stepper(Weighed(1), optax.sgd(0.5), accumulate=4)
-    (whole, a), (parts, b) = step(whole, x, due=("fit",)), step_in_parts(parts, x, due=("fit",))
+    (whole, a), (parts, b) = (
+        step(whole, x, due=("fit",)),
+        step_in_parts(parts, x, due=("fit",)),
+    )
     np.testing.assert_allclose(whole.params["net"]["w"], 0.5 * 2.5, rtol=1e-6)
     np.testing.assert_allclose(parts.params["net"]["w"], 0.5 * 2.5, rtol=1e-6)
     for name in a:
@@ -170,7 +179,7 @@ def dots(jaxpr):
 
 
 def test_bf16_reaches_every_matmul_of_a_recurrent_layer_and_no_master():
-    from zoo.nn.recurrent import LSTMLayer
+    from zoo.nn.sequence.lstm import LSTMLayer
 
     layer, x = LSTMLayer(8), jnp.ones((3, 2, 4))
     params = layer.init(jax.random.key(0), x)
@@ -180,7 +189,9 @@ def test_bf16_reaches_every_matmul_of_a_recurrent_layer_and_no_master():
             return layer.apply(params, x)[1].astype(jnp.float32).sum()
 
     half, full = (
-        jax.make_jaxpr(lambda p, c=precision.context(on): jax.grad(loss)(p, c))(params).jaxpr
+        jax.make_jaxpr(lambda p, c=precision.context(on): jax.grad(loss)(p, c))(
+            params
+        ).jaxpr
         for on in (True, False)
     )
     assert {dtype for pair in dots(half) for dtype in pair} == {"bfloat16"}
@@ -202,7 +213,7 @@ def test_what_says_nothing_of_held_out_data_is_not_measured():
     class Silent(Quadratic):
         def objectives(self):
             (fit,) = super().objectives().values()
-            return {"fit": fit, "play": dataclasses.replace(fit, measured=False)}
+            return {"fit": fit, "play": dataclasses.replace(fit, evaluated=False)}
 
     over = evaluator(Silent(1))({"net": {"w": jnp.zeros(1)}}, [rows(1)])
     assert {name.partition("/")[0] for name in over} == {"fit"}

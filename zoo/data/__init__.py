@@ -1,0 +1,1 @@
+"""From files to arrays: scores, recordings, corpora, codecs and batches."""

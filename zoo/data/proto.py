@@ -56,7 +56,9 @@ def metres(sequence: NoteSequence) -> list[Metre]:
     A pickup is a first metre that lasts one short bar. Impossible signatures (0/4) are passed over.
     """
     stated = {0.0: (4, 4)}
-    signatures = [x for x in sequence.time_signatures if x.numerator > 0 and x.denominator > 0]
+    signatures = [
+        x for x in sequence.time_signatures if x.numerator > 0 and x.denominator > 0
+    ]
     signatures.sort(key=lambda x: x.time)
     starts = quarters(sequence)(np.array([x.time for x in signatures])).tolist()
     for start, signature in zip(starts, signatures, strict=True):
@@ -75,6 +77,8 @@ def _tempo_map(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return times, beats, rates
 
 
-def _piecewise(x: np.ndarray, knots: np.ndarray, values: np.ndarray, slopes: np.ndarray):
+def _piecewise(
+    x: np.ndarray, knots: np.ndarray, values: np.ndarray, slopes: np.ndarray
+):
     at = np.maximum(np.searchsorted(knots, x, side="right") - 1, 0)
     return values[at] + (x - knots[at]) * slopes[at]

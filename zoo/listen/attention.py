@@ -40,7 +40,9 @@ def attention(
     weights, times = np.asarray(weights), np.asarray(times)
     low, high, lines = extent(sequence)
     height = np.clip((high - low) * 0.1, 2.2, 4.5)
-    figure = Figure((np.clip(len(lines) * 0.6, 7, 14), height + 2.2), DPI, layout="constrained")
+    figure = Figure(
+        (np.clip(len(lines) * 0.6, 7, 14), height + 2.2), DPI, layout="constrained"
+    )
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(height, 2.2))
     roll(above, sequence)
@@ -51,7 +53,9 @@ def attention(
     # by the root: attention spread over forty events is a fortieth each, and would not be seen
     colours = _faded(np.sqrt(weights[event, ago]))
     below.scatter(times[event], since, side**2, colours, marker="s", linewidth=0)
-    below.set(ylim=(0, 1.02 * since.max(initial=1)), xlabel="bar", ylabel="quarters ago")
+    below.set(
+        ylim=(0, 1.02 * since.max(initial=1)), xlabel="bar", ylabel="quarters ago"
+    )
     above.set(xlabel="", ylim=(low - 0.5, high + 2 + RISE))
     below.spines[["top", "right"]].set_visible(False)
     if title:
@@ -59,7 +63,9 @@ def attention(
     figure.savefig(path, format="png")
 
 
-def _past(weights: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _past(
+    weights: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Events, how many events ago less 1, and how many quarters ago, for every weight above 0."""
     event, ago = np.nonzero(weights > 0)
     inside = event - 1 - ago >= 0
@@ -67,7 +73,9 @@ def _past(weights: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return event, ago, times[event] - times[event - 1 - ago]
 
 
-def _glances(sequence: NoteSequence, weights: np.ndarray, times: np.ndarray) -> PathCollection:
+def _glances(
+    sequence: NoteSequence, weights: np.ndarray, times: np.ndarray
+) -> PathCollection:
     """An arc from each note back to each that sounded when the events it looked at came."""
     beats = quarters(sequence)
     notes = sorted(sequence.notes, key=lambda note: note.start_time)
@@ -76,7 +84,9 @@ def _glances(sequence: NoteSequence, weights: np.ndarray, times: np.ndarray) -> 
     event, ago, _ = _past(weights, times)
     struck = np.isin(np.round(times[event], 6), np.round(onsets, 6))
     event, ago = event[struck], ago[struck]
-    here, there = (np.searchsorted(onsets, times[e] + 1e-6) - 1 for e in (event, event - 1 - ago))
+    here, there = (
+        np.searchsorted(onsets, times[e] + 1e-6) - 1 for e in (event, event - 1 - ago)
+    )
     np.add.at(taken, (here, there), np.where(there >= 0, weights[event, ago], 0))
     paths, strengths = [], []
     for i, j in zip(*np.nonzero(taken > FAINT), strict=True):
@@ -86,7 +96,9 @@ def _glances(sequence: NoteSequence, weights: np.ndarray, times: np.ndarray) -> 
         paths.append(Path(arc, [Path.MOVETO, *3 * [Path.CURVE4]]))
         strengths.append(taken[i, j])
     colours = _faded(np.array(strengths))
-    return PathCollection(paths, facecolor="none", edgecolor=colours, linewidth=0.9, zorder=3)
+    return PathCollection(
+        paths, facecolor="none", edgecolor=colours, linewidth=0.9, zorder=3
+    )
 
 
 def _faded(weights: np.ndarray) -> np.ndarray:

@@ -33,7 +33,9 @@ class Chord:
         return {EIGHTH: 1, SIXTEENTH: 2}.get(self.written, 0)
 
 
-def draw_bar(ink: Ink, bar: Bar, chords: Sequence[Chord], middle: float, centre: float) -> None:
+def draw_bar(
+    ink: Ink, bar: Bar, chords: Sequence[Chord], middle: float, centre: float
+) -> None:
     """Draws one bar; `middle` is the y of the staff's middle line, `centre` the bar's x."""
     if not any(chord.heads for chord in chords):
         return ink.glyph("rest 48", centre, middle)
@@ -64,7 +66,11 @@ def _groups(bar: Bar, chords: Sequence[Chord]) -> list[list[Chord]]:
     groups: list[list[Chord]] = []
     previous = None
     for chord in chords:
-        place = (chord.event.start - bar.start) // beat if chord.heads and chord.hooks else None
+        place = (
+            (chord.event.start - bar.start) // beat
+            if chord.heads and chord.hooks
+            else None
+        )
         if chord.heads and place is not None and place == previous:
             groups[-1].append(chord)
         elif chord.heads:
@@ -91,7 +97,9 @@ def _stem_ends(group: Sequence[Chord], up: bool) -> list[float]:
     return [sign * (y + lift + 0.3 * (group[0].hooks == 2)) for y in line]
 
 
-def _stem(ink: Ink, chord: Chord, middle: float, end: float, up: bool, beamed: bool) -> None:
+def _stem(
+    ink: Ink, chord: Chord, middle: float, end: float, up: bool, beamed: bool
+) -> None:
     if chord.written > HALF:
         return
     x = _stem_x(chord, up)
@@ -100,9 +108,14 @@ def _stem(ink: Ink, chord: Chord, middle: float, end: float, up: bool, beamed: b
         ink.path(flags(chord.hooks, not up), x - THIN / 2, middle + end)
 
 
-def _beams(ink: Ink, group: Sequence[Chord], ends: list[float], middle: float, up: bool) -> None:
+def _beams(
+    ink: Ink, group: Sequence[Chord], ends: list[float], middle: float, up: bool
+) -> None:
     inward = -1 if up else 1
-    spots = [(_stem_x(c, up), middle + end, c.hooks) for c, end in zip(group, ends, strict=True)]
+    spots = [
+        (_stem_x(c, up), middle + end, c.hooks)
+        for c, end in zip(group, ends, strict=True)
+    ]
     slope = (spots[-1][1] - spots[0][1]) / (spots[-1][0] - spots[0][0])
 
     def bar(x0: float, x1: float, level: int) -> None:
@@ -123,7 +136,9 @@ def _beams(ink: Ink, group: Sequence[Chord], ends: list[float], middle: float, u
 def _heads(ink: Ink, chord: Chord, middle: float, up: bool) -> None:
     name = {48: "whole", HALF: "half"}.get(chord.written, "quarter")
     gaps = [b - a for a, b in itertools.pairwise(chord.heads)]
-    signs = HEAD if 0.5 in gaps and not up else 0.0  # accidentals clear a head moved to the left
+    signs = (
+        HEAD if 0.5 in gaps and not up else 0.0
+    )  # accidentals clear a head moved to the left
     order = list(zip(chord.heads, chord.event.heads, strict=True))
     moved, before = False, None
     for height, head in order if up else order[::-1]:
@@ -133,11 +148,15 @@ def _heads(ink: Ink, chord: Chord, middle: float, up: bool) -> None:
         ink.glyph(name, x, middle + height)
         _ledgers(ink, x, height, middle)
         if head.shown is not None:
-            drop = 0.35 if head.shown < 0 else 0.0  # a flat's bowl, not its middle, marks the line
+            drop = (
+                0.35 if head.shown < 0 else 0.0
+            )  # a flat's bowl, not its middle, marks the line
             ink.glyph(str(head.shown), chord.x - 1.45 - signs, middle + height + drop)
             signs += 1.05
         if chord.event.value in DOTTED:
-            ink.glyph("dot", chord.x + 1.25, middle + height + (0.5 if height % 1 == 0 else 0))
+            ink.glyph(
+                "dot", chord.x + 1.25, middle + height + (0.5 if height % 1 == 0 else 0)
+            )
 
 
 def _ledgers(ink: Ink, x: float, height: float, middle: float) -> None:
@@ -162,7 +181,14 @@ def _triplets(ink: Ink, chords: Sequence[Chord], middle: float) -> None:
         run.append(chord)
         if sum(c.event.value for c in run) % QUARTER == 0:
             top = max(
-                (c.heads[-1] + (STEM if points_up(c) else 0) for c in run if c.heads), default=0
+                (c.heads[-1] + (STEM if points_up(c) else 0) for c in run if c.heads),
+                default=0,
             )
-            ink.text((run[0].x + run[-1].x) / 2, middle + max(top, 2) + 1.5, "3", 1.6, "italic")
+            ink.text(
+                (run[0].x + run[-1].x) / 2,
+                middle + max(top, 2) + 1.5,
+                "3",
+                1.6,
+                "italic",
+            )
             run = []

@@ -48,7 +48,9 @@ def extent(sequence: NoteSequence) -> tuple[int, int, np.ndarray]:
     return min(pitches) - 1, max(pitches) + 1, bars(sequence)
 
 
-def roll(axes: Axes, sequence: NoteSequence, pitches: tuple[int, int] | None = None) -> None:
+def roll(
+    axes: Axes, sequence: NoteSequence, pitches: tuple[int, int] | None = None
+) -> None:
     """Draws pitch over quarters on `axes`, with bars numbered and voices named where several.
 
     From the first of `pitches` to the second; by default from the lowest note to the highest.
@@ -65,7 +67,11 @@ def roll(axes: Axes, sequence: NoteSequence, pitches: tuple[int, int] | None = N
     axes.spines[["top", "right"]].set_visible(False)
     if len(parts) > 1:
         axes.legend(
-            loc="lower right", bbox_to_anchor=(1, 1), ncols=len(parts), frameon=False, fontsize=8
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=len(parts),
+            frameon=False,
+            fontsize=8,
         )
 
 
@@ -91,8 +97,12 @@ def _notes(axes, sequence: NoteSequence, parts: list) -> None:
 
 
 def _ticks(axes, lines: np.ndarray, low: int, high: int, first: int) -> None:
-    every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 10**6) if len(lines) <= 20 * n)
-    shown = [i for i in range(len(lines) - 1) if every == 1 or (i + first - 1) % every == 0]
+    every = next(
+        n for n in (1, 2, 4, 8, 16, 32, 64, 128, 10**6) if len(lines) <= 20 * n
+    )
+    shown = [
+        i for i in range(len(lines) - 1) if every == 1 or (i + first - 1) % every == 0
+    ]
     axes.set_xticks(lines[shown], [str(i + first) for i in shown], fontsize=8)
     naturals = (0, 4, 7) if high - low < 20 else (0, 7) if high - low < 40 else (0,)
     named = [p for p in range(low, high + 1) if p % 12 in naturals]

@@ -16,7 +16,15 @@ INCH = 0.075  # one staff space
 DPI = 200
 MARGIN = 4.0
 THIN, THICK = 0.16, 0.5
-SHARPS = (8, 5, 9, 6, 3, 7, 4)  # of a treble key signature, in steps above the bottom line
+SHARPS = (
+    8,
+    5,
+    9,
+    6,
+    3,
+    7,
+    4,
+)  # of a treble key signature, in steps above the bottom line
 FLATS = (4, 7, 3, 6, 2, 5, 1)
 
 
@@ -52,7 +60,9 @@ def _system(ink: Ink, notation: Notation, system: System, y: float) -> float:
     """Draws one system below `y`; returns the y below it."""
     middles = []
     for voice in range(len(notation.bass)):
-        heights = [h for p in system.bars for c in _chords(notation, p, voice) for h in c.heads]
+        heights = [
+            h for p in system.bars for c in _chords(notation, p, voice) for h in c.heads
+        ]
         y -= max([*heights, 2.0]) + 2.4
         middles.append(y)
         y += min([*heights, -2.0]) - 2.4
@@ -68,7 +78,9 @@ def _system(ink: Ink, notation: Notation, system: System, y: float) -> float:
     return y - 1.2
 
 
-def _staff(ink: Ink, notation: Notation, system: System, voice: int, middle: float) -> None:
+def _staff(
+    ink: Ink, notation: Notation, system: System, voice: int, middle: float
+) -> None:
     for line in range(-2, 3):
         end = MARGIN + system.width + system.last
         ink.line(MARGIN, middle + line, end, middle + line, 0.1)
@@ -82,7 +94,9 @@ def _staff(ink: Ink, notation: Notation, system: System, voice: int, middle: flo
             for value, side in zip(placed.bar.metre, (1, -1), strict=True):
                 ink.number(str(value), x, middle + side)
         here = _chords(notation, placed, voice)
-        draw_bar(ink, placed.bar, here, middle, MARGIN + (placed.left + placed.right) / 2)
+        draw_bar(
+            ink, placed.bar, here, middle, MARGIN + (placed.left + placed.right) / 2
+        )
         chords += here
     _ties(ink, chords, middle, MARGIN + system.width)
 
@@ -90,7 +104,9 @@ def _staff(ink: Ink, notation: Notation, system: System, voice: int, middle: flo
 def _signature(ink: Ink, fifths: int, bass: bool, middle: float) -> None:
     steps, sign, shift = (SHARPS, "1", 0.0) if fifths > 0 else (FLATS, "-1", 0.35)
     for i, step in enumerate(steps[: abs(fifths)]):
-        ink.glyph(sign, MARGIN + 4.8 + 1.05 * i, middle - 2 + (step - 2 * bass) / 2 + shift)
+        ink.glyph(
+            sign, MARGIN + 4.8 + 1.05 * i, middle - 2 + (step - 2 * bass) / 2 + shift
+        )
 
 
 def _ties(ink: Ink, chords: list[Chord], middle: float, edge: float) -> None:
@@ -98,7 +114,9 @@ def _ties(ink: Ink, chords: list[Chord], middle: float, edge: float) -> None:
         if chord.event.tied and chord.heads:
             end = chords[i + 1].x - 0.8 if i + 1 < len(chords) else edge
             middle_head = (len(chord.heads) - 1) / 2
-            for j, height in enumerate(chord.heads):  # the outer ties of a chord bend outwards
+            for j, height in enumerate(
+                chord.heads
+            ):  # the outer ties of a chord bend outwards
                 below = j < middle_head or (j == middle_head and points_up(chord))
                 y = middle + height + (-0.65 if below else 0.65)
                 ink.tie(chord.x + 0.8, end, y, -0.9 if below else 0.9)

@@ -29,8 +29,12 @@ def gallery(
         write_wav(stem.with_suffix(".wav"), render(piece))
         piano_roll(piece, stem.with_suffix(".png"), title=f"{title}, {number}")
         score(piece, folder / f"{number:02d}-score.png")
-    tracks = [Track(f"Sample {number}", piece) for number, piece in enumerate(pieces, 1)]
-    excerpts = [Track(f"Real music {number}", piece) for number, piece in enumerate(real, 1)]
+    tracks = [
+        Track(f"Sample {number}", piece) for number, piece in enumerate(pieces, 1)
+    ]
+    excerpts = [
+        Track(f"Real music {number}", piece) for number, piece in enumerate(real, 1)
+    ]
     path = folder / "index.html"
     page(tracks, path, title=title, intro=intro, real=excerpts)
     return path

@@ -51,13 +51,17 @@ def stroke(points: list[tuple[float, float, float]]) -> Path:
     It runs anticlockwise, as circles do, so that where parts of a glyph overlap no hole opens.
     """
     knots = np.array(points)
-    length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(knots[:, :2], axis=0).T))])
+    length = np.concatenate(
+        [[0], np.cumsum(np.hypot(*np.diff(knots[:, :2], axis=0).T))]
+    )
     curve = CubicSpline(length, knots)
     at = np.linspace(0, length[-1], 12 * len(knots))
     x, y, width = curve(at).T
     dx, dy, _ = curve(at, 1).T
     normal = np.stack([dy, -dx]) / np.hypot(dx, dy) * width / 2
-    sides = np.concatenate([np.stack([x, y]) + normal, (np.stack([x, y]) - normal)[:, ::-1]], 1)
+    sides = np.concatenate(
+        [np.stack([x, y]) + normal, (np.stack([x, y]) - normal)[:, ::-1]], 1
+    )
     return Path(np.concatenate([sides.T, sides.T[:1]]), closed=True)
 
 
@@ -89,17 +93,23 @@ def flags(count: int, down: bool) -> Path:
 def _text(text: str, height: float, font: FontProperties) -> Path:
     path = TextPath((0, 0), text, size=10, prop=font)
     box = path.get_extents()
-    return Path((path.vertices - (box.p0 + box.p1) / 2) * height / box.height, path.codes)
+    return Path(
+        (path.vertices - (box.p0 + box.p1) / 2) * height / box.height, path.codes
+    )
 
 
 def _oval(width: float, height: float, tilt: float) -> Path:
     turn = np.deg2rad(tilt)
     path = Path.unit_circle()
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    return Path(np.asarray(path.vertices) * np.array([width, height]) / 2 @ rotation, path.codes)
+    return Path(
+        np.asarray(path.vertices) * np.array([width, height]) / 2 @ rotation, path.codes
+    )
 
 
-def _ring(width: float, height: float, tilt: float, hole: tuple[float, float, float]) -> Path:
+def _ring(
+    width: float, height: float, tilt: float, hole: tuple[float, float, float]
+) -> Path:
     inner = _oval(*hole)
     return Path.make_compound_path(
         _oval(width, height, tilt), Path(np.asarray(inner.vertices)[::-1], inner.codes)
@@ -117,7 +127,13 @@ def _rest(hooks: int) -> Path:
         x, y = -0.3 * i, -1.0 * i
         parts.append(circle(x - 0.32, y + 0.55, 0.25))
         parts.append(
-            stroke([(x - 0.35, y + 0.36, 0.1), (x, y + 0.32, 0.13), (x + 0.5, y + 0.72, 0.1)])
+            stroke(
+                [
+                    (x - 0.35, y + 0.36, 0.1),
+                    (x, y + 0.32, 0.13),
+                    (x + 0.5, y + 0.72, 0.1),
+                ]
+            )
         )
     foot = -0.1 - 0.32 * hooks, -1.0 * hooks
     parts.append(polygon(foot, (foot[0] + 0.16, foot[1]), (0.55, 0.76), (0.43, 0.76)))
@@ -129,7 +145,9 @@ def _sign(character: str, height: float) -> Path:
 
 
 _GLYPHS = {
-    "treble": lambda: Path.make_compound_path(stroke(_TREBLE), circle(-0.3, -2.2, 0.34)),
+    "treble": lambda: Path.make_compound_path(
+        stroke(_TREBLE), circle(-0.3, -2.2, 0.34)
+    ),
     "bass": _bass,
     "whole": lambda: _ring(1.65, 1.02, 0, (0.72, 0.9, 60)),
     "half": lambda: _ring(HEAD, 0.98, 22, (1.1, 0.5, 32)),

@@ -18,7 +18,9 @@ class Ink:
         self._texts: list[tuple[float, float, str, float, str]] = []
 
     def path(self, path: Path, x: float = 0.0, y: float = 0.0) -> None:
-        self._paths.append(Path(np.asarray(path.vertices) + np.array([x, y]), path.codes))
+        self._paths.append(
+            Path(np.asarray(path.vertices) + np.array([x, y]), path.codes)
+        )
 
     def glyph(self, name: str, x: float, y: float) -> None:
         self.path(glyph(name), x, y)
@@ -31,7 +33,12 @@ class Ink:
         along = np.array([x1 - x0, y1 - y0])
         dx, dy = np.array([-along[1], along[0]]) / np.hypot(*along) * width / 2
         self.path(
-            polygon((x0 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1 - dx, y1 - dy), (x0 - dx, y0 - dy))
+            polygon(
+                (x0 + dx, y0 + dy),
+                (x1 + dx, y1 + dy),
+                (x1 - dx, y1 - dy),
+                (x0 - dx, y0 - dy),
+            )
         )
 
     def beam(self, x0: float, y0: float, x1: float, y1: float, height: float) -> None:
@@ -45,7 +52,9 @@ class Ink:
         points += [(x1 - third, y + 0.72 * bow), (x0 + third, y + 0.72 * bow), (x0, y)]
         self.path(Path(points, [Path.MOVETO, *[Path.CURVE4] * 6]))
 
-    def text(self, x: float, y: float, text: str, size: float, style: str = "normal") -> None:
+    def text(
+        self, x: float, y: float, text: str, size: float, style: str = "normal"
+    ) -> None:
         self._texts.append((x, y, text, size, style))
 
     def draw(self, axes: Axes, points: float) -> None:

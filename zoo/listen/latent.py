@@ -25,7 +25,9 @@ def strip(pieces: Sequence[NoteSequence], path: str | os.PathLike[str]) -> None:
     size = 1.9 * len(pieces), np.clip((high - low) * 0.1, 2.2, 4.5)
     figure = Figure(size, DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, piece in zip(figure.subplots(1, len(pieces), squeeze=False)[0], pieces, strict=True):
+    for axes, piece in zip(
+        figure.subplots(1, len(pieces), squeeze=False)[0], pieces, strict=True
+    ):
         roll(axes, piece, (low, high))
         axes.set(xlabel="")
         if axes is not figure.axes[0]:
@@ -33,7 +35,9 @@ def strip(pieces: Sequence[NoteSequence], path: str | os.PathLike[str]) -> None:
     figure.savefig(path, format="png")
 
 
-def latent_map(z: np.ndarray, labels: Sequence[str], path: str | os.PathLike[str]) -> None:
+def latent_map(
+    z: np.ndarray, labels: Sequence[str], path: str | os.PathLike[str]
+) -> None:
     """Draws where points [n, z] lie, coloured by label, along the two ways in which they vary most.
 
     These are their principal components; the axes say how much of the variance each has.

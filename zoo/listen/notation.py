@@ -16,8 +16,27 @@ from zoo.listen.timeline import Voice, bars, voices
 
 QUARTER = 12
 PLACES = np.array([0, 3, 4, 6, 8, 9, 12])  # where in a quarter a note may begin or end
-VALUES = (48, 36, 24, 18, 16, 12, 9, 8, 6, 4, 3)  # whole ... sixteenth, dots and triplets between
-MODES = {1: -3, 3: -1, 4: -2, 5: -4, 6: 1, 7: -5}  # of the proto, by fifths away from major
+VALUES = (
+    48,
+    36,
+    24,
+    18,
+    16,
+    12,
+    9,
+    8,
+    6,
+    4,
+    3,
+)  # whole ... sixteenth, dots and triplets between
+MODES = {
+    1: -3,
+    3: -1,
+    4: -2,
+    5: -4,
+    6: 1,
+    7: -5,
+}  # of the proto, by fifths away from major
 LETTERS = "FCGDAEB"  # in the order of fifths
 
 
@@ -63,14 +82,18 @@ def notate(sequence: NoteSequence, most_bars: int) -> Notation:
     fifths = key(sequence)
     edges = [round(QUARTER * x) for x in bars(sequence)[: most_bars + 1]]
     lines = [_chords(part, beats) for part in parts]
-    signatures = {round(QUARTER * m.start): (m.numerator, m.denominator) for m in metres(sequence)}
+    signatures = {
+        round(QUARTER * m.start): (m.numerator, m.denominator) for m in metres(sequence)
+    }
     metre, written = (0, 0), []
     for start, end in itertools.pairwise(edges):
         before, metre = metre, signatures.get(start, metre)
         filled = tuple(_spell(_fill(line, start, end), fifths) for line in lines)
         written.append(Bar(start, end, metre, metre != before, filled))
     return Notation(
-        fifths, tuple(np.median([n.pitch for n in p]) < 59 for p in parts), tuple(written)
+        fifths,
+        tuple(np.median([n.pitch for n in p]) < 59 for p in parts),
+        tuple(written),
     )
 
 
@@ -79,7 +102,9 @@ def key(sequence: NoteSequence) -> int:
     if sequence.key_signatures:
         stated = sequence.key_signatures[0]
         return (7 * stated.key + MODES.get(stated.mode, 0) + 5) % 12 - 5
-    counts = np.bincount([n.pitch % 12 for n in sequence.notes if not n.is_drum], minlength=12)
+    counts = np.bincount(
+        [n.pitch % 12 for n in sequence.notes if not n.is_drum], minlength=12
+    )
     by_fifths = counts[np.arange(12) * 7 % 12]  # C, G, D, ...
 
     def inside(sharps: int) -> int:
@@ -114,7 +139,9 @@ def _chords(voice: Voice, beats) -> list[tuple[int, int, frozenset[int]]]:
     ]
 
 
-def _fill(line: list, start: int, end: int) -> list[tuple[int, int, frozenset[int], bool]]:
+def _fill(
+    line: list, start: int, end: int
+) -> list[tuple[int, int, frozenset[int], bool]]:
     """(start, value, pitches, tied) of one bar, rests in the gaps, long notes split and tied."""
     out: list[tuple[int, int, frozenset[int], bool]] = []
     at = start
@@ -145,7 +172,9 @@ def _values(start: int, end: int) -> list[tuple[int, int]]:
 def _spell(events: list, fifths: int) -> tuple[Event, ...]:
     """Adds the accidentals that the key signature and the bar so far leave to be said."""
     alters = {"CDEFGAB".index(letter): 0 for letter in LETTERS}
-    signature = LETTERS[:fifths] if fifths > 0 else LETTERS[7 + fifths :] if fifths else ""
+    signature = (
+        LETTERS[:fifths] if fifths > 0 else LETTERS[7 + fifths :] if fifths else ""
+    )
     alters |= {"CDEFGAB".index(letter): 1 if fifths > 0 else -1 for letter in signature}
     said: dict[int, int] = {}
     out = []

@@ -57,7 +57,11 @@ def page(
     with ThreadPoolExecutor() as pool:
         sounds = list(pool.map(lambda track: render(track.sequence, RATE), tracks))
         for quality in QUALITIES:
-            clips = list(pool.map(functools.partial(compress, rate=RATE, quality=quality), sounds))
+            clips = list(
+                pool.map(
+                    functools.partial(compress, rate=RATE, quality=quality), sounds
+                )
+            )
             text = _document(title, intro, tracks, clips, len(samples))
             if len(text) <= LIMIT:
                 break
@@ -65,10 +69,16 @@ def page(
 
 
 def _document(
-    title: str, intro: str, tracks: Sequence[Track], clips: list[tuple[str, bytes]], ours: int
+    title: str,
+    intro: str,
+    tracks: Sequence[Track],
+    clips: list[tuple[str, bytes]],
+    ours: int,
 ) -> bytes:
     style, script = asset("page.css"), asset("page.js")
-    pieces = [_track(i, *piece) for i, piece in enumerate(zip(tracks, clips, strict=True))]
+    pieces = [
+        _track(i, *piece) for i, piece in enumerate(zip(tracks, clips, strict=True))
+    ]
     parts = {
         "title": html.escape(title),
         "intro": html.escape(intro),
@@ -77,7 +87,9 @@ def _document(
         "style_hash": _hash(style),
         "script_hash": _hash(script),
         "samples": "".join(pieces[:ours]),
-        "real": _fill("real.html", {"tracks": "".join(pieces[ours:])}) if pieces[ours:] else "",
+        "real": _fill("real.html", {"tracks": "".join(pieces[ours:])})
+        if pieces[ours:]
+        else "",
     }
     return _fill("page.html", parts).encode()
 
@@ -105,7 +117,9 @@ def _roll(sequence: NoteSequence, end: float) -> tuple[str, str]:
     """SVG of the octaves' names and of the notes, in percent of a box that is free to stretch."""
     pitches = [note.pitch for note in sequence.notes]
     top, rows = max(pitches) + 2, max(pitches) - min(pitches) + 4
-    octaves = [100 * (top - c + 1) / rows for c in range(min(pitches), top) if c % 12 == 0]
+    octaves = [
+        100 * (top - c + 1) / rows for c in range(min(pitches), top) if c % 12 == 0
+    ]
     names = (f"C{c // 12 - 1}" for c in range(min(pitches), top) if c % 12 == 0)
     labels = [
         f'<text x="100%" y="{y:.2f}%" dx="-5" dy="-2">{name}</text>'
@@ -113,11 +127,15 @@ def _roll(sequence: NoteSequence, end: float) -> tuple[str, str]:
     ]
     lines = 100 * seconds(sequence)(bars(sequence)[1:-1]) / end
     notes = [f'<line x1="{x:.2f}%" x2="{x:.2f}%" y2="100%"/>' for x in lines]
-    notes += [f'<line class="octave" x2="100%" y1="{y:.2f}%" y2="{y:.2f}%"/>' for y in octaves]
+    notes += [
+        f'<line class="octave" x2="100%" y1="{y:.2f}%" y2="{y:.2f}%"/>' for y in octaves
+    ]
     height = max(100 / rows, 3.5)
     for number, voice in enumerate(voices(sequence)):
         for note in voice:
-            width = 93 * max(note.end_time - note.start_time, 0.02) / end  # a gap before the next
+            width = (
+                93 * max(note.end_time - note.start_time, 0.02) / end
+            )  # a gap before the next
             y = 100 * (top - note.pitch + 0.5) / rows - height / 2
             notes.append(
                 f'<rect class="v{number % COLOURS}" x="{100 * note.start_time / end:.2f}%" '

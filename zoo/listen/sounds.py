@@ -15,7 +15,17 @@ from zoo.listen.page import asset, data
 from zoo.listen.synth import compress, write_wav
 
 DPI = 110
-ENCODED = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # rates that MP3 has
+ENCODED = (
+    8000,
+    11025,
+    12000,
+    16000,
+    22050,
+    24000,
+    32000,
+    44100,
+    48000,
+)  # rates that MP3 has
 FRAME = 1024  # samples of a spectrum
 RANGE = 80  # decibels that are shown
 PAGE = """<!doctype html>
@@ -37,7 +47,12 @@ class Sound(NamedTuple):
 
 
 def sounds(
-    every: Sequence[Sound], folder: pathlib.Path, rate: int, *, title: str, intro: str = ""
+    every: Sequence[Sound],
+    folder: pathlib.Path,
+    rate: int,
+    *,
+    title: str,
+    intro: str = "",
 ) -> pathlib.Path:
     """Writes 01-VERSION.wav for each version of each, 01.png with their spectra, and index.html,
     which holds all of it. Returns the path of the page."""
@@ -72,13 +87,17 @@ def sounds(
 
 def spectra(sound: Sound, path: pathlib.Path, rate: int) -> None:
     """Draws the spectrum of each version over time, in decibels below the loudest, to a PNG."""
-    figure = Figure(figsize=(4 * len(sound.versions), 2.6), dpi=DPI, layout="constrained")
+    figure = Figure(
+        figsize=(4 * len(sound.versions), 2.6), dpi=DPI, layout="constrained"
+    )
     FigureCanvasAgg(figure)
     every = figure.subplots(1, len(sound.versions), sharey=True, squeeze=False)[0]
     found = {name: spectrum(x, rate) for name, x in sound.versions.items()}
     top = max(level.max() for *_, level in found.values())
     for axes, (name, (time, hz, level)) in zip(every, found.items(), strict=True):
-        axes.pcolormesh(time, hz / 1000, level, vmin=top - RANGE, vmax=top, cmap="magma")
+        axes.pcolormesh(
+            time, hz / 1000, level, vmin=top - RANGE, vmax=top, cmap="magma"
+        )
         axes.set_title(name, loc="left", fontsize=9)
         axes.set_xlabel("seconds")
     every[0].set_ylabel("kHz")
@@ -88,5 +107,7 @@ def spectra(sound: Sound, path: pathlib.Path, rate: int) -> None:
 def spectrum(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Seconds [t], hertz [k], and decibels [k, t]."""
     size = min(FRAME, len(audio))
-    hz, time, power = signal.spectrogram(audio, rate, "hann", size, size // 2, mode="psd")
+    hz, time, power = signal.spectrogram(
+        audio, rate, "hann", size, size // 2, mode="psd"
+    )
     return time, hz, 10 * np.log10(power + 1e-12)

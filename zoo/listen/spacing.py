@@ -49,7 +49,10 @@ def systems(notation: Notation) -> list[System]:
             used = 0.0
         lines[-1].append(bar)
         used += room
-    return [_justify(notation, line, i == 0, i + 1 == len(lines)) for i, line in enumerate(lines)]
+    return [
+        _justify(notation, line, i == 0, i + 1 == len(lines))
+        for i, line in enumerate(lines)
+    ]
 
 
 def _justify(notation: Notation, line: list[Bar], first: bool, last: bool) -> System:
@@ -85,4 +88,6 @@ def _crowd(event: Event) -> float:
     """Room on the left for accidentals, and for a head that a neighbour pushes aside."""
     steps = [head.step for head in event.heads]
     second = any(b - a == 1 for a, b in itertools.pairwise(steps))
-    return 1.2 * second + 1.1 * min(sum(head.shown is not None for head in event.heads), 3)
+    return 1.2 * second + 1.1 * min(
+        sum(head.shown is not None for head in event.heads), 3
+    )

@@ -12,16 +12,22 @@ if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
 
 
-def write_wav(path: str | os.PathLike[str], audio: np.ndarray, rate: int = 44100) -> None:
+def write_wav(
+    path: str | os.PathLike[str], audio: np.ndarray, rate: int = 44100
+) -> None:
     """Writes audio [samples, channels] in [-1, 1] as 16-bit PCM."""
     with wave.open(os.fspath(path), "wb") as file:
         file.setnchannels(audio.shape[1])
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes((np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes())
+        file.writeframes(
+            (np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes()
+        )
 
 
-def compress(audio: np.ndarray, rate: int = 44100, quality: float = 0.6) -> tuple[str, bytes]:
+def compress(
+    audio: np.ndarray, rate: int = 44100, quality: float = 0.6
+) -> tuple[str, bytes]:
     """Audio [samples, channels] as a browser plays it: (MIME type, bytes), MP3 or else Ogg Vorbis.
 
     Args:
@@ -41,7 +47,9 @@ def compress(audio: np.ndarray, rate: int = 44100, quality: float = 0.6) -> tupl
         compression_level=min(1 - quality, 0.99),  # libsndfile refuses 1
         bitrate_mode="VARIABLE" if mp3 else None,
     ) as file:
-        for start in range(0, len(audio), rate):  # libsndfile encodes long blocks on the C stack
+        for start in range(
+            0, len(audio), rate
+        ):  # libsndfile encodes long blocks on the C stack
             file.write(audio[start : start + rate])
     return ("audio/mpeg" if mp3 else "audio/ogg"), buffer.getvalue()
 

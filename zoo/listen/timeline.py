@@ -21,7 +21,9 @@ def voices(sequence: NoteSequence) -> list[Voice]:
         ZooError: there is no note to show.
     """
     if not sequence.notes:
-        raise ZooError("There is no note to draw in this score; sample or read a longer one.")
+        raise ZooError(
+            "There is no note to draw in this score; sample or read a longer one."
+        )
 
     def voice(note: NoteSequence.Note) -> tuple[int, int, bool]:
         return note.instrument, note.program, note.is_drum
@@ -39,16 +41,23 @@ def bars(sequence: NoteSequence) -> np.ndarray:
     end = float(quarters(sequence)(np.array(last)))
     changes = [m for m in metres(sequence) if m.start < end] or metres(sequence)[:1]
     lines: list[float] = []
-    for metre, stop in zip(changes, [m.start for m in changes[1:]] + [end], strict=True):
+    for metre, stop in zip(
+        changes, [m.start for m in changes[1:]] + [end], strict=True
+    ):
         count = math.ceil((stop - metre.start) / metre.bar - 1e-6)
-        lines += [metre.start + i * metre.bar for i in range(min(count, MOST_BARS - len(lines)))]
+        lines += [
+            metre.start + i * metre.bar
+            for i in range(min(count, MOST_BARS - len(lines)))
+        ]
     return np.array([*lines, max(end, lines[-1] + changes[-1].bar) if lines else end])
 
 
 def has_pickup(sequence: NoteSequence) -> bool:
     """Whether the first bar is an upbeat: a metre of one bar, shorter than the bars that follow."""
     first, *rest = metres(sequence)
-    return bool(rest) and first.bar < rest[0].bar and abs(rest[0].start - first.bar) < 1e-3
+    return (
+        bool(rest) and first.bar < rest[0].bar and abs(rest[0].start - first.bar) < 1e-3
+    )
 
 
 def pitch_name(pitch: int) -> str:

@@ -25,13 +25,13 @@ import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn import attend
-from zoo.nn.attend import Attending, AttendingLSTM, Weights
-from zoo.nn.decode import Draw, generate
-from zoo.nn.grammar import Grammar
-from zoo.nn.likelihood import mean_nll
-from zoo.nn.lookback import Features, Heard, Lookback
-from zoo.nn.recurrent import Carry, LSTMLayer, advance, keep, squash, zeros
+from zoo.nn.sequence import attentive_lstm
+from zoo.nn.sequence.attentive_lstm import Attending, AttendingLSTM, Weights
+from zoo.nn.sequence.grammar import Grammar
+from zoo.nn.sequence.likelihood import mean_nll
+from zoo.nn.sequence.lookback import Features, Heard, Lookback
+from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, keep, squash, zeros
+from zoo.nn.sequence.sampling import Draw, generate
 
 
 class State(NamedTuple):
@@ -94,7 +94,9 @@ class AttentionRNN:
     length: int = 256
 
     def __post_init__(self) -> None:
-        least = min(self.layers, self.bar, 1 + self.memory, 1 + self.counted, *self.lookback)
+        least = min(
+            self.layers, self.bar, 1 + self.memory, 1 + self.counted, *self.lookback
+        )
         if least < 1 or not 0 <= self.dropout < 1:
             raise UsageError(
                 f"layers is {self.layers}, memory {self.memory}, lookback {self.lookback}, bar "
@@ -118,7 +120,10 @@ class AttentionRNN:
 
     def example(self, n: int) -> Batch:
         tokens = jnp.arange(n * self.length).reshape(n, self.length) % self.vocab
-        return {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones((n, self.length), bool)}
+        return {
+            "tokens": tokens.astype(jnp.int32),
+            "mask": jnp.ones((n, self.length), bool),
+        }
 
     def init(self, rng: Key, batch: Batch) -> Params:
         inputs = batch["tokens"][:, :1].T
@@ -132,14 +137,18 @@ class AttentionRNN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Mean negative log-likelihood of the events in the mask, in nats."""
-        log_p, hit = self.score(params, batch["tokens"], None if step is None else rng)
+        log_p, hit = self.token_log_probs(
+            params, batch["tokens"], None if step is None else rng
+        )
         return mean_nll(log_p, hit, batch["mask"])
 
     def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
         """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
-        return (self.score(params, tokens)[0] * mask).sum(axis=1)
+        return (self.token_log_probs(params, tokens)[0] * mask).sum(axis=1)
 
-    def score(self, params: Params, tokens: Array, rng: Key | None = None) -> tuple[Array, Array]:
+    def token_log_probs(
+        self, params: Params, tokens: Array, rng: Key | None = None
+    ) -> tuple[Array, Array]:
         """For each event [b, t]: its log-likelihood, and whether it was the likeliest.
 
         Dropout is on where `rng` is given.
@@ -162,7 +171,9 @@ class AttentionRNN:
           UsageError: the model has no `memory`.
         """
         if not self.memory:
-            raise UsageError("there is no attention to look at: memory is 0; train with some.")
+            raise UsageError(
+                "there is no attention to look at: memory is 0; train with some."
+            )
         inputs, found = self.inputs(tokens)
         layer = params["net"]["lstm_0"]
         weights = Weights(*(layer[name] for name in Weights._fields))
@@ -170,20 +181,24 @@ class AttentionRNN:
         def one(
             state: Attending, now: tuple[Array, Array]
         ) -> tuple[Attending, tuple[Array, Array]]:
-            state, _, share = attend.step(weights, state, *now)
+            state, _, share = attentive_lstm.step(weights, state, *now)
             return state, (share, state.age)
 
         gates = self.encode(inputs, found) @ layer["w"]
-        start = attend.start(len(tokens), self.memory, self.width)
+        start = attentive_lstm.start(len(tokens), self.memory, self.width)
         _, (share, age) = jax.lax.scan(one, start, (gates, inputs == BOUNDARY))
         # this step's own output, the age'th, is not among those it attended over
-        latest = (age[..., None] - 2 - jnp.arange(self.memory)[None, None]) % self.memory
+        latest = (
+            age[..., None] - 2 - jnp.arange(self.memory)[None, None]
+        ) % self.memory
         return jnp.take_along_axis(share, latest, axis=-1).swapaxes(0, 1)
 
     def inputs(self, tokens: Array) -> tuple[Array, Features]:
         """Time-major, what comes before each event [b, t] and what it says of it: [t, b, ..]."""
         inputs = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=BOUNDARY)
-        return jax.tree.map(lambda x: x.swapaxes(0, 1), (inputs, self.looking.row(inputs)))
+        return jax.tree.map(
+            lambda x: x.swapaxes(0, 1), (inputs, self.looking.row(inputs))
+        )
 
     def encode(self, token: Array, found: Features) -> Array:
         """The network's input [.., d]: events one-hot, then `signs`; without lookback one event."""
@@ -198,15 +213,21 @@ class AttentionRNN:
         digits = (self.looking.longest - 1).bit_length()
         counts = [found.step >> i & 1 for i in range(digits)]
         counts += [found.bar >> i & 1 for i in range(self.counted)]
-        return jnp.concatenate([found.repeats, 2.0 * jnp.stack(counts, axis=-1) - 1], axis=-1)
+        return jnp.concatenate(
+            [found.repeats, 2.0 * jnp.stack(counts, axis=-1) - 1], axis=-1
+        )
 
     def say(self, logits: Array, events: Array) -> Array:
         """Logits [.., v] from those of the events and of the repeats [.., v + j] of `events`."""
         logits, repeats = logits[..., : self.vocab], logits[..., self.vocab :]
         for i in range(len(self.lookback)):
             event = events[..., i, None]
-            there = jax.nn.one_hot(event[..., 0], self.vocab, dtype=bool) & (event != BOUNDARY)
-            logits = jnp.where(there, jnp.logaddexp(logits, repeats[..., i, None]), logits)
+            there = jax.nn.one_hot(event[..., 0], self.vocab, dtype=bool) & (
+                event != BOUNDARY
+            )
+            logits = jnp.where(
+                there, jnp.logaddexp(logits, repeats[..., i, None]), logits
+            )
         return logits
 
     def start(self, n: int) -> State:
@@ -214,7 +235,7 @@ class AttentionRNN:
         plain = tuple(zeros(n, self.width) for _ in range(self.layers))
         if not self.memory:
             return State(self.looking.start(n), plain)
-        first = attend.start(n, self.memory, self.width)
+        first = attentive_lstm.start(n, self.memory, self.width)
         return State(self.looking.start(n), (first, *plain[1:]))
 
     def step(self, params: Params, state: State, token: Array) -> tuple[State, Array]:
@@ -240,10 +261,12 @@ class AttentionRNN:
                 gates = gates if y is None else y @ layer["w"]
                 if isinstance(now, Attending):
                     weights = Weights(*(layer[name] for name in Weights._fields))
-                    now, y, _ = attend.step(weights, now, gates, reset)
+                    now, y, _ = attentive_lstm.step(weights, now, gates, reset)
                 else:
                     now = keep(now, reset)
-                    now = advance(now, squash(gates + now.h @ layer["u"] + layer["b"][None]))
+                    now = advance(
+                        now, squash(gates + now.h @ layer["u"] + layer["b"][None])
+                    )
                     y = now.h
                 after.append(now)
             logits = y @ net["head"]["kernel"] + net["head"]["bias"][None]
@@ -264,7 +287,9 @@ class AttentionRNN:
     ) -> Array:
         """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
         step, start, length = self.stepper(params), self.start(n), length or self.length
-        return generate(step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar)
+        return generate(
+            step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar
+        )
 
 
 TINY = AttentionRNN(vocab=8, width=8, memory=3, bar=2, length=6)

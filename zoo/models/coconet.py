@@ -27,11 +27,11 @@ import jax.numpy as jnp
 
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn import orderless
-from zoo.nn.decode import Draw
 from zoo.nn.dense import Dense
-from zoo.nn.timewise import Dropout
-from zoo.nn.twoway import TwoWay, attend
+from zoo.nn.sequence import orderless
+from zoo.nn.sequence.encoder_block import TwoWay, attend
+from zoo.nn.sequence.frame_attention import Dropout
+from zoo.nn.sequence.sampling import Draw
 
 NEAR = 2  # semitones around a given pitch that it speaks for
 BAR = 16
@@ -61,7 +61,9 @@ class Net(nn.Module):
 
     def setup(self) -> None:
         self.enter, self.look = Dense(self.width), Dense(self.width)
-        self.stack = [TwoWay(self.width, self.heads, 5, self.dropout) for _ in range(self.layers)]
+        self.stack = [
+            TwoWay(self.width, self.heads, 5, self.dropout) for _ in range(self.layers)
+        ]
         self.norm, self.middle = nn.LayerNorm(), [nn.LayerNorm(), nn.LayerNorm()]
         wide, small = self.decide_width, nn.initializers.normal(0.3)
         self.heard = self.param("heard", small, (self.voices, self.vocab, wide))
@@ -71,10 +73,14 @@ class Net(nn.Module):
         self.head = Dense(self.vocab)
         self.drop = Dropout(self.dropout)
 
-    def __call__(self, tokens: Array, given: Array, mask: Array, order: Array, still: bool):
+    def __call__(
+        self, tokens: Array, given: Array, mask: Array, order: Array, still: bool
+    ):
         """Logits [b, t, j, v] of the voices int [b, t, j] in `order`, each given those before."""
         seen = given[:, :, None] | orderless.before(order)
-        return self.decide(self.read(tokens, given, mask, still), tokens, seen, order, still)
+        return self.decide(
+            self.read(tokens, given, mask, still), tokens, seen, order, still
+        )
 
     def read(self, tokens: Array, given: Array, mask: Array, still: bool) -> Evidence:
         """The large net: tokens int [b, t, k] where `given`, in the steps of `mask` [b, t]."""
@@ -85,7 +91,10 @@ class Net(nn.Module):
         away = jnp.where(away < 8, away, octaves.astype(int))
         spell = lambda x, size: jax.nn.one_hot(x, size).reshape(b, t, -1)
         beat = jnp.broadcast_to(jnp.arange(t)[:, None] % BAR, (b, t, 1))
-        seen = [spell(x, self.vocab) for x in (jnp.where(given, tokens, orderless.NONE), near)]
+        seen = [
+            spell(x, self.vocab)
+            for x in (jnp.where(given, tokens, orderless.NONE), near)
+        ]
         seen += [spell(jnp.minimum(away, FAR - 1), FAR), spell(beat, BAR)]
         x = self.enter(jnp.concatenate(seen, axis=-1))
         for layer in self.stack:
@@ -99,7 +108,9 @@ class Net(nn.Module):
         self, evidence: Evidence, tokens: Array, seen: Array, voice: Array, still: bool
     ) -> Array:
         """Logits [b, t, j, v] of the voices int [b, t, j], which know those `seen` [b, t, j, k]."""
-        heard = jnp.einsum("btkv,kvd->btkd", jax.nn.one_hot(tokens, self.vocab), self.heard)
+        heard = jnp.einsum(
+            "btkv,kvd->btkd", jax.nn.one_hot(tokens, self.vocab), self.heard
+        )
         heard = jnp.einsum("btjk,btkd->btjd", seen.astype(heard.dtype), heard)
         z = self.weigh(evidence.h)[:, :, None] + heard + self.which[voice]
         z = self.drop(nn.gelu(z), still)
@@ -107,7 +118,10 @@ class Net(nn.Module):
         z = self.middle[1](z)
         pick = lambda x: jnp.take_along_axis(x, voice[..., None], axis=2)
         gain, logits = self.gain(z), self.head(z).astype(jnp.float32)
-        pitch, near = jnp.arange(self.vocab)[None, None, None], pick(evidence.near)[..., None]
+        pitch, near = (
+            jnp.arange(self.vocab)[None, None, None],
+            pick(evidence.near)[..., None],
+        )
         for i in range(2 * (2 * NEAR + 1)):
             side, away = i % 2, i // 2 - NEAR
             said = near[..., side, :] + away == pitch
@@ -142,9 +156,20 @@ class Coconet:
     length: int = 128
 
     def __post_init__(self) -> None:
-        sizes = ("vocab", "voices", "width", "layers", "heads", "masks", "gibbs", "length")
+        sizes = (
+            "vocab",
+            "voices",
+            "width",
+            "layers",
+            "heads",
+            "masks",
+            "gibbs",
+            "length",
+        )
         if least := [name for name in sizes if getattr(self, name) < 1]:
-            raise UsageError(f"{least[0]} is {getattr(self, least[0])}: choose 1 or more.")
+            raise UsageError(
+                f"{least[0]} is {getattr(self, least[0])}: choose 1 or more."
+            )
         if self.width % (2 * self.heads) or not 0 <= self.dropout < 1:
             raise UsageError(
                 f"width is {self.width}, heads {self.heads} and dropout {self.dropout}: choose a "
@@ -164,7 +189,9 @@ class Coconet:
     def init(self, rng: Key, batch: Batch) -> Params:
         tokens, mask = batch["tokens"][:1, :8], batch["mask"][:1, :8]
         order = jnp.broadcast_to(jnp.arange(self.voices), tokens.shape)
-        return {"net": self.net.init(rng, tokens, tokens >= 0, mask, order, True)["params"]}
+        return {
+            "net": self.net.init(rng, tokens, tokens >= 0, mask, order, True)["params"]
+        }
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"fit": Objective(self.loss)}
@@ -183,22 +210,34 @@ class Coconet:
 
         def measure(i: Array) -> tuple[Array, Array]:
             which, order = jax.random.split(jax.random.fold_in(two, i))
-            given = orderless.frames(which, mask, (level + i / self.masks) % 1)[..., None]
+            given = orderless.frames(which, mask, (level + i / self.masks) % 1)[
+                ..., None
+            ]
             return self.complete(params, tokens, given, mask, order)
 
         if step is None:
-            log_p, hit = (x.mean(axis=0) for x in jax.lax.map(measure, jnp.arange(self.masks)))
+            log_p, hit = (
+                x.mean(axis=0) for x in jax.lax.map(measure, jnp.arange(self.masks))
+            )
         else:
             by_frame = jax.random.uniform(three, (len(mask), 1, 1)) < self.by_frames
             given = orderless.cells(two, mask, level, self.voices)
-            given = jnp.where(by_frame, orderless.frames(two, mask, level)[..., None], given)
+            given = jnp.where(
+                by_frame, orderless.frames(two, mask, level)[..., None], given
+            )
             log_p, hit = self.complete(params, tokens, given, mask, rng, still=False)
         share = mask.sum(axis=1) / jnp.maximum(mask.sum(), 1)
         nll = -(log_p * share).sum()
         return nll, {"nll": nll, "accuracy": (hit * share).sum(), "events": mask.sum()}
 
     def complete(
-        self, params: Params, tokens: Array, given: Array, mask: Array, rng: Key, still: bool = True
+        self,
+        params: Params,
+        tokens: Array,
+        given: Array,
+        mask: Array,
+        rng: Key,
+        still: bool = True,
     ) -> tuple[Array, Array]:
         """Each row's log-likelihood [b] of what is not `given`, in nats per frame, and its hits.
 
@@ -208,15 +247,24 @@ class Coconet:
         given = jnp.broadcast_to(given, tokens.shape)
         order = orderless.ranks(one, jnp.ones(tokens.shape, bool))
         net = {"params": params["net"]}
-        logits = self.net.apply(net, tokens, given, mask, order, still, rngs={"dropout": two})
+        logits = self.net.apply(
+            net, tokens, given, mask, order, still, rngs={"dropout": two}
+        )
         targets = jnp.take_along_axis(tokens, order, axis=-1)
         hidden = jnp.take_along_axis(~given & mask[..., None], order, axis=-1)
         share = hidden / jnp.maximum(hidden.sum(axis=(1, 2), keepdims=True), 1)
         log_p = (orderless.chosen(logits, targets) * share).sum(axis=(1, 2))
-        return self.voices * log_p, ((logits.argmax(-1) == targets) * share).sum(axis=(1, 2))
+        return self.voices * log_p, ((logits.argmax(-1) == targets) * share).sum(
+            axis=(1, 2)
+        )
 
     def log_prob(
-        self, params: Params, tokens: Array, mask: Array, rng: Key | None = None, orders: int = 1
+        self,
+        params: Params,
+        tokens: Array,
+        mask: Array,
+        rng: Key | None = None,
+        orders: int = 1,
     ) -> Array:
         """Log-likelihood [b] in nats of each row, the mean over random orders of its frames.
 
@@ -228,7 +276,13 @@ class Coconet:
         return (log_p.mean(axis=0) * valid).sum(axis=-1)
 
     def framewise(
-        self, params: Params, tokens: Array, mask: Array, rng: Key, orders: int = 1, steps: int = 0
+        self,
+        params: Params,
+        tokens: Array,
+        mask: Array,
+        rng: Key,
+        orders: int = 1,
+        steps: int = 0,
     ) -> tuple[Array, Array]:
         """Algorithm 1: frames in random order, given those before, voices in random order in each.
 
@@ -241,7 +295,9 @@ class Coconet:
 
         def frame(rng: Key, step: Array, given: Array) -> Array:
             given = jnp.broadcast_to(given[..., None], tokens.shape)
-            evidence = self.net.apply(net, tokens, given, mask, True, method="read").at(step)
+            evidence = self.net.apply(net, tokens, given, mask, True, method="read").at(
+                step
+            )
             now = tokens[jnp.arange(len(step)), step][:, None]
             order = orderless.ranks(rng, jnp.ones(now.shape, bool))
             known = now, orderless.before(order)
@@ -277,14 +333,22 @@ class Coconet:
         net = {"params": params["net"]}
 
         def rewrite(keys: Array, tokens: Array, given: Array) -> Array:
-            chance = jax.vmap(lambda key: jax.random.uniform(key, (2, *tokens.shape[1:])))(keys)
+            chance = jax.vmap(
+                lambda key: jax.random.uniform(key, (2, *tokens.shape[1:]))
+            )(keys)
             order, u = jnp.argsort(chance[:, 0], axis=-1), chance[:, 1]
             mask = jnp.ones(tokens.shape[:2], bool)
             evidence = self.net.apply(net, tokens, given, mask, True, method="read")
             for j in range(self.voices):
                 voice = order[..., j : j + 1]
                 logits = self.net.apply(
-                    net, evidence, tokens, given[:, :, None], voice, True, method="decide"
+                    net,
+                    evidence,
+                    tokens,
+                    given[:, :, None],
+                    voice,
+                    True,
+                    method="decide",
                 )
                 here = voice == jnp.arange(self.voices)[None, None]
                 drawn = draw(logits, u[..., j : j + 1])
@@ -296,5 +360,13 @@ class Coconet:
 
 
 TINY = Coconet(
-    vocab=5, voices=2, width=8, layers=1, heads=1, decide_width=8, masks=2, gibbs=3, length=6
+    vocab=5,
+    voices=2,
+    width=8,
+    layers=1,
+    heads=1,
+    decide_width=8,
+    masks=2,
+    gibbs=3,
+    length=6,
 )

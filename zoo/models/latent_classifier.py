@@ -21,7 +21,7 @@ import optax
 
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.phrase import both_ways, spell
+from zoo.nn.latent.hierarchical_lstm import both_ways, spell
 
 
 class Net(nn.Module):
@@ -39,7 +39,9 @@ class Net(nn.Module):
             ways = spell(x, self.vocab), spell(x[::-1], self.vocab)
             x = both_ways(ways, (self.width,), None, "")
         for _ in range(self.layers):
-            x = nn.gelu(nn.Dense(self.width)(nn.Dropout(self.dropout)(x, deterministic=still)))
+            x = nn.gelu(
+                nn.Dense(self.width)(nn.Dropout(self.dropout)(x, deterministic=still))
+            )
         x = nn.Dropout(self.dropout)(x, deterministic=still)
         return jax.nn.log_softmax(nn.Dense(self.styles)(x).astype(jnp.float32))
 
@@ -76,9 +78,13 @@ class LatentClassifier:
     def example(self, n: int) -> Batch:
         batch = {"style": jnp.arange(n) % len(self.styles)}
         if not self.vocab:
-            x = jnp.sin(jnp.arange(n * self.latent, dtype=jnp.float32)).reshape(n, self.latent)
+            x = jnp.sin(jnp.arange(n * self.latent, dtype=jnp.float32)).reshape(
+                n, self.latent
+            )
             return batch | {"latents": x, "mask": jnp.ones((n, 1), bool)}
-        tokens = 1 + jnp.arange(n * self.length).reshape(n, self.length) % (self.vocab - 1)
+        tokens = 1 + jnp.arange(n * self.length).reshape(n, self.length) % (
+            self.vocab - 1
+        )
         return batch | {"tokens": tokens, "mask": jnp.ones(tokens.shape, bool)}
 
     def read(self, batch: Batch) -> Array:
@@ -95,7 +101,9 @@ class LatentClassifier:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """The cross-entropy in nats, the mean over the rows in the mask."""
-        log_p = self.predict(params, self.read(batch), rng if step is not None else None)
+        log_p = self.predict(
+            params, self.read(batch), rng if step is not None else None
+        )
         hit = log_p.argmax(axis=-1) == batch["style"]
         counts = batch["mask"].any(axis=1)
         rows = counts.sum()
@@ -106,12 +114,16 @@ class LatentClassifier:
     def predict(self, params: Params, x: Array, rng: Key | None = None) -> Array:
         """log p(y|x), float32 [b, y]; in training, with an `rng`, under dropout."""
         rngs = {} if rng is None else {"dropout": rng}
-        return self.net.apply({"params": params["net"]}, x, still=rng is None, rngs=rngs)
+        return self.net.apply(
+            {"params": params["net"]}, x, still=rng is None, rngs=rngs
+        )
 
     def sample(self, params: Params, rng: Key, n: int, *, batch: Batch) -> Array:
         """Styles int32 [n] of the rows of a batch, drawn as probable as they are held."""
         keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
-        return jax.vmap(jax.random.categorical)(keys, self.predict(params, self.read(batch)))
+        return jax.vmap(jax.random.categorical)(
+            keys, self.predict(params, self.read(batch))
+        )
 
     def toward(
         self, params: Params, z: Array, style: Array, stay: float = 1.0, steps: int = 64
@@ -122,7 +134,9 @@ class LatentClassifier:
         """
 
         def cost(moved: Array) -> Array:
-            log_p = jnp.take_along_axis(self.predict(params, moved), style[:, None], axis=1)
+            log_p = jnp.take_along_axis(
+                self.predict(params, moved), style[:, None], axis=1
+            )
             return 0.5 * stay * ((moved - z) ** 2).sum() - log_p.sum()
 
         adam = optax.adam(0.05)

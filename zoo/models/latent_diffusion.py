@@ -8,10 +8,10 @@ b and n rows, u position (a phrase of the piece), z latent, c principal axis of 
 voice.
 
 Deviations, all towards later practice. Noise is continuous in level, on the cosine schedule, and v
-is predicted (`zoo.nn.diffusion`), where the paper has 1,000 levels and predicts the noise; a solver
+is predicted (`zoo.nn.latent.diffusion`), where the paper has 1,000 levels and predicts the noise; a solver
 of second order takes 25 steps for its 1,000. The net is told of noise and style by AdaLN-zero.
 Given latents are read as such, and the net is trained to; the paper puts them back, noised, at
-every step. Latents are read along their principal axes (`zoo.nn.latents`); the paper scales them
+every step. Latents are read along their principal axes (`zoo.nn.latent.latent_sequence`); the paper scales them
 into [-1, 1], and drops those that say nothing.
 """
 
@@ -24,10 +24,10 @@ import jax.numpy as jnp
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.models.music_vae import MusicVAE
-from zoo.nn import latents
-from zoo.nn.decode import Draw
-from zoo.nn.denoiser import Denoiser
-from zoo.nn.diffusion import bound, cosine, density, even, linear, mix, solve
+from zoo.nn.latent import latent_sequence
+from zoo.nn.latent.diffusion import bound, cosine, density, even, linear, mix, solve
+from zoo.nn.latent.dit import Denoiser
+from zoo.nn.sequence.sampling import Draw
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class LatentDiffusion:
     drop: float = 0.1
 
     def __post_init__(self) -> None:
-        latents.check(self, "parts", "width", "layers", "heads", "steps")
+        latent_sequence.check(self, "parts", "width", "layers", "heads", "steps")
         if not 0 <= self.drop < 1:
             raise UsageError(f"drop is {self.drop}: choose from 0 to below 1.")
 
@@ -69,17 +69,19 @@ class LatentDiffusion:
     @property
     def net(self) -> Denoiser:
         labels = len(self.styles) + 1 if self.styles else 0
-        return Denoiser(self.axes, self.parts, self.width, self.layers, self.heads, labels)
+        return Denoiser(
+            self.axes, self.parts, self.width, self.layers, self.heads, labels
+        )
 
     def example(self, n: int) -> Batch:
-        return latents.example(self, n)
+        return latent_sequence.example(self, n)
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
         x, there = jnp.zeros((1, self.parts, self.axes)), batch["mask"][:1]
-        style = latents.labels(self.styles, None, 1)
+        style = latent_sequence.labels(self.styles, None, 1)
         net = self.net.init(one, x, jnp.zeros(1), x, there, there, style)
-        return {"net": net["params"], **latents.frozen(self, two)}
+        return {"net": net["params"], **latent_sequence.frozen(self, two)}
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"denoise": Objective(self.loss)}
@@ -93,24 +95,28 @@ class LatentDiffusion:
         bound, on average, on -log p of a position's latents given those given, in nats.
         """
         keys = jax.random.split(rng, 4)
-        x, there = latents.standard(params, batch["latents"]), batch["mask"]
-        style = latents.labels(self.styles, batch.get("style"), len(x))
+        x, there = latent_sequence.standard(params, batch["latents"]), batch["mask"]
+        style = latent_sequence.labels(self.styles, batch.get("style"), len(x))
         given = jnp.zeros_like(there)
-        level, chance = even(keys[0], len(x)) if step is None else cosine(keys[0], len(x))
+        level, chance = (
+            even(keys[0], len(x)) if step is None else cosine(keys[0], len(x))
+        )
         if step is not None:
             given = reveal(keys[1], there)
-            style = latents.dropped(self.styles, style, keys[2], self.drop)
+            style = latent_sequence.dropped(self.styles, style, keys[2], self.drop)
         noise = jax.random.normal(keys[3], x.shape)
         a, s = (c[:, None, None] for c in mix(level))
         v = self.velocity(params, a * x + s * noise, level, x, given, there, style)
         square = jnp.square(v - (a * noise - s * x)).sum(axis=-1)
         asked = there & ~given
-        mean = lambda each: jnp.where(asked, each, 0.0).sum() / jnp.maximum(asked.sum(), 1)
+        mean = lambda each: (
+            jnp.where(asked, each, 0.0).sum() / jnp.maximum(asked.sum(), 1)
+        )
         loss = mean((density(level) / chance)[:, None] * square) / x.shape[-1]
         # the noise's own share of the error, which has a known mean, makes most of its variance
         luck = a[..., 0] ** 2 * (jnp.square(noise).sum(axis=-1) - x.shape[-1])
         nll = mean(bound(square - luck, x, level[:, None], chance[:, None]))
-        nll += latents.stretch(params) * (asked.sum() > 0)
+        nll += latent_sequence.stretch(params) * (asked.sum() > 0)
         return loss, {"nll": nll, "events": asked.sum()}
 
     def velocity(
@@ -154,11 +160,16 @@ class LatentDiffusion:
           steps: calls of the net; twice as many under guidance.
 
         Raises:
-          UsageError: `steps` below 1, or what `zoo.nn.latents.labels` and `pinned` raise.
+          UsageError: `steps` below 1, or what `zoo.nn.latent.latent_sequence.labels` and `pinned` raise.
         """
-        fixed, where = latents.pinned(params, known, given, (n, self.parts, self.vae.latent))
-        there, plain = jnp.ones_like(where), latents.labels(self.styles, None, n)
-        asked = latents.labels(self.styles, style, n)
+        fixed, where = latent_sequence.pinned(
+            params, known, given, (n, self.parts, self.vae.latent)
+        )
+        there, plain = (
+            jnp.ones_like(where),
+            latent_sequence.labels(self.styles, None, n),
+        )
+        asked = latent_sequence.labels(self.styles, style, n)
 
         def denoise(y: Array, level: Array) -> Array:
             a, s = mix(level)
@@ -171,9 +182,11 @@ class LatentDiffusion:
                 v = free + self.guidance * (v - free)
             return a * y - s * v
 
-        keys = latents.rows(rng, n)
+        keys = latent_sequence.rows(rng, n)
         noise = jax.vmap(lambda key: jax.random.normal(key, fixed.shape[1:]))(keys)
-        z = latents.natural(params, solve(denoise, noise, self.steps if steps is None else steps))
+        z = latent_sequence.natural(
+            params, solve(denoise, noise, self.steps if steps is None else steps)
+        )
         return z if known is None else jnp.where(where[..., None], known, z)
 
     def sample(
@@ -188,8 +201,10 @@ class LatentDiffusion:
         primer: Array | None = None,
         free: Array | None = None,
     ) -> Array:
-        """Pieces int32 [n, t] or [n, t, k]; see `zoo.nn.latents.perform`."""
-        return latents.perform(self, params, rng, n, length, draw, style, primer, free)
+        """Pieces int32 [n, t] or [n, t, k]; see `zoo.nn.latent.latent_sequence.perform`."""
+        return latent_sequence.perform(
+            self, params, rng, n, length, draw, style, primer, free
+        )
 
 
 def reveal(rng: Key, there: Array) -> Array:

@@ -6,7 +6,7 @@ distributions (Bishop 1994). Axes: b and n rows, u position (a phrase of the pie
 principal axis of latents, m part of the mixture, t step, k voice, d width.
 
 Deviations: normalisation comes first, positions are rotary, and latents are read along their
-principal axes (`zoo.nn.latents`). No standard deviation is below e^LEAST of their unit, so that no
+principal axes (`zoo.nn.latent.latent_sequence`). No standard deviation is below e^LEAST of their unit, so that no
 density is without bound.
 """
 
@@ -23,12 +23,12 @@ from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.models.music_vae import MusicVAE
 from zoo.models.transformer import Block
-from zoo.nn import latents
-from zoo.nn.attention import Clock, Ring, empty, tick
-from zoo.nn.blockwise import reach
-from zoo.nn.decode import Draw
 from zoo.nn.dense import Dense, normalise
-from zoo.nn.variational import Gaussian
+from zoo.nn.latent import latent_sequence
+from zoo.nn.latent.variational import Gaussian
+from zoo.nn.sequence.attention import Clock, Ring, empty, tick
+from zoo.nn.sequence.flash_attention import reach
+from zoo.nn.sequence.sampling import Draw
 
 LEAST = -5.0
 
@@ -91,7 +91,9 @@ class Net(nn.Module):
             said, (self.mixtures, self.mixtures * (1 + self.axes)), axis=-1
         )
         apart = lambda y: y.reshape(*y.shape[:-1], self.mixtures, self.axes)
-        return Mixture(logits, Gaussian(apart(mean), LEAST + nn.softplus(apart(log_std) - LEAST)))
+        return Mixture(
+            logits, Gaussian(apart(mean), LEAST + nn.softplus(apart(log_std) - LEAST))
+        )
 
     def __call__(self, x: Array, style: Array | None, rng: Key | None) -> Mixture:
         """Of each position of x [b, u, c], given those before it; dropout is on where `rng` is."""
@@ -139,7 +141,7 @@ class LatentMDN:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        latents.check(self, "parts", "width", "layers", "heads", "mixtures")
+        latent_sequence.check(self, "parts", "width", "layers", "heads", "mixtures")
         if not (0 <= self.drop < 1 and 0 <= self.dropout < 1):
             raise UsageError(
                 f"drop is {self.drop} and dropout {self.dropout}: choose from 0 to below 1."
@@ -153,17 +155,24 @@ class LatentMDN:
     @property
     def net(self) -> Net:
         labels = len(self.styles) + 1 if self.styles else 0
-        sizes = (self.axes, self.parts, self.width, self.layers, self.heads, self.mixtures)
+        sizes = (
+            self.axes,
+            self.parts,
+            self.width,
+            self.layers,
+            self.heads,
+            self.mixtures,
+        )
         return Net(*sizes, labels, self.dropout)
 
     def example(self, n: int) -> Batch:
-        return latents.example(self, n)
+        return latent_sequence.example(self, n)
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
-        style = latents.labels(self.styles, None, 1)
+        style = latent_sequence.labels(self.styles, None, 1)
         net = self.net.init(one, jnp.zeros((1, self.parts, self.axes)), style, None)
-        return {"net": net["params"], **latents.frozen(self, two)}
+        return {"net": net["params"], **latent_sequence.frozen(self, two)}
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"fit": Objective(self.loss)}
@@ -176,18 +185,26 @@ class LatentMDN:
         Padding comes last in a row, where nothing attends to it.
         """
         one, two = jax.random.split(rng)
-        style = latents.labels(self.styles, batch.get("style"), len(batch["mask"]))
+        style = latent_sequence.labels(
+            self.styles, batch.get("style"), len(batch["mask"])
+        )
         if step is None:
-            log_p = self.score(params, batch["latents"], style)
+            log_p = self.log_density(params, batch["latents"], style)
         else:
-            style = latents.dropped(self.styles, style, one, self.drop)
-            log_p = self.score(params, batch["latents"], style, two if self.dropout else None)
+            style = latent_sequence.dropped(self.styles, style, one, self.drop)
+            log_p = self.log_density(
+                params, batch["latents"], style, two if self.dropout else None
+            )
         asked = batch["mask"]
         nll = -jnp.where(asked, log_p, 0.0).sum() / jnp.maximum(asked.sum(), 1)
         return nll, {"nll": nll, "events": asked.sum()}
 
-    def score(
-        self, params: Params, z: Array, style: Array | None = None, rng: Key | None = None
+    def log_density(
+        self,
+        params: Params,
+        z: Array,
+        style: Array | None = None,
+        rng: Key | None = None,
     ) -> Array:
         """The log-density [b, u] in nats of each position of z [b, u, z], given those before it.
 
@@ -195,10 +212,10 @@ class LatentMDN:
         them for none. Dropout is on where `rng` is given.
         """
         if self.styles and style is None:
-            style = latents.labels(self.styles, None, len(z))
-        x = latents.standard(params, z)
+            style = latent_sequence.labels(self.styles, None, len(z))
+        x = latent_sequence.standard(params, z)
         mixture = self.net.apply({"params": params["net"]}, x, style, rng)
-        return mixture.log_prob(x) - latents.stretch(params)
+        return mixture.log_prob(x) - latent_sequence.stretch(params)
 
     def latents(
         self,
@@ -220,29 +237,39 @@ class LatentMDN:
 
         Raises:
           UsageError: what is given is not what comes first (of which a jitted function knows
-            nothing), or what `zoo.nn.latents.labels` and `pinned` raise.
+            nothing), or what `zoo.nn.latent.latent_sequence.labels` and `pinned` raise.
         """
-        fixed, where = latents.pinned(params, known, given, (n, self.parts, self.vae.latent))
-        label = latents.labels(self.styles, style, n)
-        if not isinstance(where, jax.core.Tracer) and (np.diff(where.astype(int)) > 0).any():
+        fixed, where = latent_sequence.pinned(
+            params, known, given, (n, self.parts, self.vae.latent)
+        )
+        label = latent_sequence.labels(self.styles, style, n)
+        if (
+            not isinstance(where, jax.core.Tracer)
+            and (np.diff(where.astype(int)) > 0).any()
+        ):
             raise UsageError(
                 "latents are given after some that are not, and this model goes on from what comes "
                 "first: give that alone, or fill gaps with a LatentDiffusion."
             )
-        net, keys = {"params": params["net"]}, latents.rows(rng, n)
+        net, keys = {"params": params["net"]}, latent_sequence.rows(rng, n)
 
-        def position(now: tuple, inputs: tuple[Array, Array, Array]) -> tuple[tuple, Array]:
+        def position(
+            now: tuple, inputs: tuple[Array, Array, Array]
+        ) -> tuple[tuple, Array]:
             (rings, clock, x), (u, fixed, where) = now, inputs
             rings, mixture = self.net.apply(net, rings, clock, x, label, method="step")
             drawn = mixture.sample(jax.vmap(jax.random.fold_in, (0, None))(keys, u))
             x = jnp.where(where[:, None], fixed, drawn)
             return (rings, tick(clock, self.parts), x), x
 
-        none, ring = jnp.zeros(n, jnp.int32), empty(n, self.heads, self.width, self.parts)
+        none, ring = (
+            jnp.zeros(n, jnp.int32),
+            empty(n, self.heads, self.width, self.parts),
+        )
         begin = ((ring,) * self.layers, Clock(none, none), fixed[:, 0])
         inputs = (jnp.arange(self.parts), fixed.swapaxes(0, 1), where.swapaxes(0, 1))
         _, x = jax.lax.scan(position, begin, inputs)
-        z = latents.natural(params, x.swapaxes(0, 1))
+        z = latent_sequence.natural(params, x.swapaxes(0, 1))
         return z if known is None else jnp.where(where[..., None], known, z)
 
     def sample(
@@ -257,7 +284,7 @@ class LatentMDN:
         primer: Array | None = None,
         free: Array | None = None,
     ) -> Array:
-        """Pieces int32 [n, t] or [n, t, k]; see `zoo.nn.latents.perform`.
+        """Pieces int32 [n, t] or [n, t, k]; see `zoo.nn.latent.latent_sequence.perform`.
 
         Raises:
           UsageError: something is `free`: it goes on, and fills no gaps.
@@ -267,7 +294,9 @@ class LatentMDN:
                 "LatentMDN goes on from what comes first: leave the span out, or fill gaps with a "
                 "LatentDiffusion."
             )
-        return latents.perform(self, params, rng, n, length, draw, style, primer)
+        return latent_sequence.perform(
+            self, params, rng, n, length, draw, style, primer
+        )
 
 
 TINY = LatentMDN(

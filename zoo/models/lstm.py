@@ -21,10 +21,10 @@ import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.decode import Draw, generate
-from zoo.nn.grammar import Grammar
-from zoo.nn.likelihood import mean_nll
-from zoo.nn.recurrent import Carry, LSTMLayer, advance, keep, squash, zeros
+from zoo.nn.sequence.grammar import Grammar
+from zoo.nn.sequence.likelihood import mean_nll
+from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, keep, squash, zeros
+from zoo.nn.sequence.sampling import Draw, generate
 
 State = tuple[Carry, ...]  # one per layer
 
@@ -86,15 +86,24 @@ class LSTM:
 
     @property
     def net(self) -> Net:
-        return Net(self.vocab, self.embed, self.width, self.layers, self.dropout, self.tie)
+        return Net(
+            self.vocab, self.embed, self.width, self.layers, self.dropout, self.tie
+        )
 
     def example(self, n: int) -> Batch:
         tokens = jnp.arange(n * self.length).reshape(n, self.length) % self.vocab
-        return {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones((n, self.length), bool)}
+        return {
+            "tokens": tokens.astype(jnp.int32),
+            "mask": jnp.ones((n, self.length), bool),
+        }
 
     def init(self, rng: Key, batch: Batch) -> Params:
         inputs = batch["tokens"][:, :1].T
-        return {"net": self.net.init(rng, self.start(inputs.shape[1]), inputs, True)["params"]}
+        return {
+            "net": self.net.init(rng, self.start(inputs.shape[1]), inputs, True)[
+                "params"
+            ]
+        }
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"fit": Objective(self.loss)}
@@ -103,14 +112,18 @@ class LSTM:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Mean negative log-likelihood of the events in the mask, in nats."""
-        log_p, hit = self.score(params, batch["tokens"], None if step is None else rng)
+        log_p, hit = self.token_log_probs(
+            params, batch["tokens"], None if step is None else rng
+        )
         return mean_nll(log_p, hit, batch["mask"])
 
     def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
         """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
-        return (self.score(params, tokens)[0] * mask).sum(axis=1)
+        return (self.token_log_probs(params, tokens)[0] * mask).sum(axis=1)
 
-    def score(self, params: Params, tokens: Array, rng: Key | None = None) -> tuple[Array, Array]:
+    def token_log_probs(
+        self, params: Params, tokens: Array, rng: Key | None = None
+    ) -> tuple[Array, Array]:
         """For each event [b, t]: its log-likelihood, and whether it was the likeliest.
 
         Dropout is on where `rng` is given.
@@ -121,15 +134,22 @@ class LSTM:
         n, t = tokens.shape
         size = t if self.segment is None else self.segment
         count = -(-t // size)
-        pairs = jnp.pad(pairs, ((0, 0), (0, count * size - t), (0, 0)), constant_values=BOUNDARY)
+        pairs = jnp.pad(
+            pairs, ((0, 0), (0, count * size - t), (0, 0)), constant_values=BOUNDARY
+        )
         segments = pairs.reshape(2, count, size, n).swapaxes(0, 1)
 
-        def segment(state: State, now: tuple[Array, Any]) -> tuple[State, tuple[Array, Array]]:
+        def segment(
+            state: State, now: tuple[Array, Any]
+        ) -> tuple[State, tuple[Array, Array]]:
             index, (inputs, targets) = now
             rngs = None if rng is None else {"dropout": jax.random.fold_in(rng, index)}
             state, logits = self.net.apply(net, state, inputs, rng is None, rngs=rngs)
             chosen = (logits * jax.nn.one_hot(targets, self.vocab)).sum(axis=-1)
-            found = chosen - jax.nn.logsumexp(logits, axis=-1), chosen >= logits.max(axis=-1)
+            found = (
+                chosen - jax.nn.logsumexp(logits, axis=-1),
+                chosen >= logits.max(axis=-1),
+            )
             return jax.lax.stop_gradient(state), found
 
         segment = segment if count == 1 else jax.checkpoint(segment)
@@ -178,7 +198,9 @@ class LSTM:
     ) -> Array:
         """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
         step, start, length = self.stepper(params), self.start(n), length or self.length
-        return generate(step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar)
+        return generate(
+            step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar
+        )
 
 
 TINY = LSTM(vocab=8, embed=4, width=8, layers=2, length=6)

@@ -22,9 +22,9 @@ import optax
 
 from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params, Tree
 from zoo.errors import UsageError
-from zoo.nn.decode import Draw, generate
-from zoo.nn.grammar import Grammar
-from zoo.nn.likelihood import mean_nll
+from zoo.nn.sequence.grammar import Grammar
+from zoo.nn.sequence.likelihood import mean_nll
+from zoo.nn.sequence.sampling import Draw, generate
 
 LARGEST = 2**28  # numbers in a table: one gibibyte of them
 NOTHING = -1  # in a context: what lies before the BOUNDARY that begins a piece
@@ -67,10 +67,15 @@ class Markov:
 
     def example(self, n: int) -> Batch:
         tokens = jnp.arange(n * self.length).reshape(n, self.length) % self.vocab
-        return {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones((n, self.length), bool)}
+        return {
+            "tokens": tokens.astype(jnp.int32),
+            "mask": jnp.ones((n, self.length), bool),
+        }
 
     def init(self, rng: Key, batch: Batch) -> Params:
-        return {"net": {"counts": jnp.zeros(self.slots), "owner": jnp.zeros(self.slots)}}
+        return {
+            "net": {"counts": jnp.zeros(self.slots), "owner": jnp.zeros(self.slots)}
+        }
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"fit": Objective(self.loss, tx=optax.sgd(1.0))}
@@ -83,7 +88,7 @@ class Markov:
         So <theta, what is added> is subtracted, and added again where no gradient sees it.
         """
         held = jax.lax.stop_gradient(params)
-        log_p, hit = self.score(held, batch["tokens"])
+        log_p, hit = self.token_log_probs(held, batch["tokens"])
         nll, metrics = mean_nll(log_p, hit, batch["mask"])
         if step is None:
             return nll, metrics
@@ -98,7 +103,9 @@ class Markov:
         _, context = jax.lax.scan(walk, self.start(len(tokens)), before.T)
         place, name = self.find(context)
         slot = place + tokens.T[..., None]
-        orders = jax.tree.map(lambda x: x.reshape(-1, self.order + 1).T[::-1], (slot, name))
+        orders = jax.tree.map(
+            lambda x: x.reshape(-1, self.order + 1).T[::-1], (slot, name)
+        )
         asked, rank = mask.T.reshape(-1), jnp.arange(mask.size)
 
         def count(now, inputs):
@@ -112,7 +119,11 @@ class Markov:
             owner = owner.at[slot].add(jnp.where(first, name, 0.0))
             held = counted & (owner[slot] == name)
             counts = counts.at[slot].add(held.astype(counts.dtype))
-            return ((counts, owner, claims), longest & (name < 0), counted & (first | ~held)), None
+            return (
+                (counts, owner, claims),
+                longest & (name < 0),
+                counted & (first | ~held),
+            ), None
 
         table = jnp.zeros(self.slots), net["owner"], jnp.full(self.slots, mask.size)
         start = table, jnp.ones_like(asked), jnp.zeros_like(asked)
@@ -130,7 +141,9 @@ class Markov:
         factors = (mix(jnp.arange(2 * k, dtype=jnp.uint32) + 1) | 1).reshape(2, 1, k)
         factors = factors * jnp.tri(k + 1, k, -1, dtype=jnp.uint32)[None]
         terms = (context - NOTHING).astype(jnp.uint32)
-        one, other = (mix(jnp.einsum("...k,jk->...j", terms, factor)) for factor in factors)
+        one, other = (
+            mix(jnp.einsum("...k,jk->...j", terms, factor)) for factor in factors
+        )
         place = (one % jnp.uint32(self.slots - self.vocab + 1)).astype(jnp.int32)
         name = ((other >> 8) | 1).astype(jnp.float32)
         reached = jnp.pad(context, [(0, 0)] * (context.ndim - 1) + [(1, 0)])
@@ -138,13 +151,17 @@ class Markov:
 
     def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
         """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
-        return (self.score(params, tokens)[0] * mask).sum(axis=1)
+        return (self.token_log_probs(params, tokens)[0] * mask).sum(axis=1)
 
-    def score(self, params: Params, tokens: Array, rng: Key | None = None) -> tuple[Array, Array]:
+    def token_log_probs(
+        self, params: Params, tokens: Array, rng: Key | None = None
+    ) -> tuple[Array, Array]:
         """For each event [b, t]: its log-likelihood, and whether it was the likeliest."""
         step = self.stepper(params)
 
-        def one(state: Array, now: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+        def one(
+            state: Array, now: tuple[Array, Array]
+        ) -> tuple[Array, tuple[Array, Array]]:
             token, target = now
             state, logits = step(state, token)
             chosen = jnp.take_along_axis(logits, target[:, None], axis=1)[:, 0]
@@ -164,11 +181,15 @@ class Markov:
         # slices of the table: four times as fast on a CPU as a gather of their elements
         cut = lambda table, at: jax.lax.dynamic_slice(table, (at,), (self.vocab,))
         cut = jax.vmap(jax.vmap(cut, (None, 0)), (None, 0))
-        n = jnp.where(cut(net["owner"], place) == name[..., None], cut(net["counts"], place), 0.0)
+        n = jnp.where(
+            cut(net["owner"], place) == name[..., None], cut(net["counts"], place), 0.0
+        )
         one, two, more = self.discounts
         d = jnp.select([n > 2, n > 1, n > 0], [more, two, one], 0.0)
         total = n.sum(axis=-1, keepdims=True)
-        passed = jnp.where(total > 0, d.sum(axis=-1, keepdims=True) / jnp.maximum(total, 1), 1.0)
+        passed = jnp.where(
+            total > 0, d.sum(axis=-1, keepdims=True) / jnp.maximum(total, 1), 1.0
+        )
         seen = (n - d) / jnp.maximum(total, 1)
         chances = jnp.full((context.shape[0], self.vocab), 1 / self.vocab)
         for j in range(self.order + 1):
@@ -193,7 +214,9 @@ class Markov:
 
         def step(state: Array, token: Array) -> tuple[Array, Array]:
             state = self.remember(state, token)
-            return state, jnp.log(jnp.maximum(self.predict(params["net"], state), TINIEST))
+            return state, jnp.log(
+                jnp.maximum(self.predict(params["net"], state), TINIEST)
+            )
 
         return step
 
@@ -210,7 +233,9 @@ class Markov:
     ) -> Array:
         """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
         step, start, length = self.stepper(params), self.start(n), length or self.length
-        return generate(step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar)
+        return generate(
+            step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar
+        )
 
 
 TINY = Markov(vocab=8, order=2, slots=512, length=6)

@@ -25,13 +25,15 @@ import jax.numpy as jnp
 
 from zoo.core import FOREVER, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.adversarial import GAMES, Critic, Game, collapse
-from zoo.nn.decode import Draw
-from zoo.nn.numbered import numbered
-from zoo.nn.rolls import Ear, Line, Reader, Writer
-from zoo.nn.styles import any_style, shares
+from zoo.nn.adversarial.losses import GAMES, Critic, Game, collapse
+from zoo.nn.adversarial.pianoroll_gan import Ear, Line, Reader, Writer
+from zoo.nn.conditioning import any_style, shares
+from zoo.nn.rng import numbered
+from zoo.nn.sequence.sampling import Draw
 
-NAMES = Game("relativistic")  # whatever the game: which of two names is likelier, in nats
+NAMES = Game(
+    "relativistic"
+)  # whatever the game: which of two names is likelier, in nats
 NEURONS = ("none", "deterministic", "stochastic", "single")
 
 
@@ -52,16 +54,23 @@ class Generator(nn.Module):
         shared = [z[:, :1], Line(self.bars, name="line")(z[:, 1])]
         if style is not None:  # no less to be heard than a latent
             born = nn.initializers.normal(1.0)
-            told = nn.Dense(z.shape[-1], use_bias=False, kernel_init=born, name="style")(style)
+            told = nn.Dense(
+                z.shape[-1], use_bias=False, kernel_init=born, name="style"
+            )(style)
             shared += [told[:, None]]
         heard: tuple[Array, ...] = ()
         if self.given and rolls is not None:
-            bars = jnp.asarray(rolls, jnp.float32)[:, :, jnp.array(self.given)].swapaxes(2, 3)
+            bars = jnp.asarray(rolls, jnp.float32)[
+                :, :, jnp.array(self.given)
+            ].swapaxes(2, 3)
             bars = bars.reshape(n * self.bars, self.steps, self.pitches, -1)
             heard = Ear(self.width // 4, name="ear")(bars)
         tracks = []
         for i, name in enumerate(self.free):
-            own = [z[:, 2 + i, None], Line(self.bars, name=f"line_{name}")(z[:, 2 + k + i])]
+            own = [
+                z[:, 2 + i, None],
+                Line(self.bars, name=f"line_{name}")(z[:, 2 + k + i]),
+            ]
             told = jnp.concatenate([every(x) for x in shared + own], axis=-1)
             writer = Writer(self.steps, self.pitches, self.width, name=f"writer_{name}")
             bars = writer(told.reshape(n * self.bars, -1), heard)
@@ -100,7 +109,9 @@ class MuseGAN:
     def __post_init__(self) -> None:
         names = ("bars", "pitches", "latent", "every")
         counts = {name: getattr(self, name) for name in names}
-        if small := [f"{name} is {count}" for name, count in counts.items() if count < 1]:
+        if small := [
+            f"{name} is {count}" for name, count in counts.items() if count < 1
+        ]:
             raise UsageError(f"{small[0]}: choose 1 or more.")
         if self.steps % 4 or self.steps < 4 or self.width < 16 or self.reader < 2:
             raise UsageError(
@@ -139,7 +150,9 @@ class MuseGAN:
     @property
     def writer(self) -> Generator:
         given = tuple(self.tracks.index(name) for name in self.given)
-        return Generator(self.bars, self.steps, self.free, given, self.pitches, self.width)
+        return Generator(
+            self.bars, self.steps, self.free, given, self.pitches, self.width
+        )
 
     @property
     def critic(self) -> Reader:
@@ -148,13 +161,17 @@ class MuseGAN:
     @property
     def rules(self) -> Game:
         game = GAMES[self.game]
-        return game if game.charges or game.clip else dataclasses.replace(game, r1=self.r1)
+        return (
+            game if game.charges or game.clip else dataclasses.replace(game, r1=self.r1)
+        )
 
     def example(self, n: int) -> Batch:
         shape = (n, self.length, len(self.tracks), self.pitches)
         sounds = jnp.arange(math.prod(shape)).reshape(shape) % 7 == 0
         batch = {"tokens": sounds.astype(jnp.uint8), "mask": jnp.ones(shape[:2], bool)}
-        return batch | ({"style": jnp.arange(n) % len(self.styles)} if self.styles else {})
+        return batch | (
+            {"style": jnp.arange(n) % len(self.styles)} if self.styles else {}
+        )
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
@@ -168,8 +185,10 @@ class MuseGAN:
 
     def objectives(self) -> Mapping[str, Objective]:
         return {
-            "judge": Objective(self.judge, ("critic",), then=self.rules.bounds),
-            "write": Objective(self.write, ("generator",), range(0, FOREVER, self.every)),
+            "judge": Objective(self.judge, ("critic",), post_update=self.rules.bounds),
+            "write": Objective(
+                self.write, ("generator",), range(0, FOREVER, self.every)
+            ),
         }
 
     def judge(
@@ -177,10 +196,15 @@ class MuseGAN:
     ) -> tuple[Array, Metrics]:
         """What the critic descends: to tell the batch from as many phrases of the generator, and,
         of styles, from itself under another name."""
-        style, real = shares(batch.get("style"), self.styles), batch["tokens"].astype(jnp.float32)
+        style, real = (
+            shares(batch.get("style"), self.styles),
+            batch["tokens"].astype(jnp.float32),
+        )
         fake = self.neural(params, rng, real, style)
         asked = self.asked(params, style)
-        value, metrics = self.rules.critic(asked, real, fake, jax.random.fold_in(rng, 1))
+        value, metrics = self.rules.critic(
+            asked, real, fake, jax.random.fold_in(rng, 1)
+        )
         if style is not None:
             amiss = self.asked(params, jnp.roll(style, 1, axis=1))
             unlike, told = NAMES.contest(asked(real), amiss(real))
@@ -192,7 +216,10 @@ class MuseGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """What the generator descends: that the critic does not believe it."""
-        style, real = shares(batch.get("style"), self.styles), batch["tokens"].astype(jnp.float32)
+        style, real = (
+            shares(batch.get("style"), self.styles),
+            batch["tokens"].astype(jnp.float32),
+        )
         fake = self.neural(params, rng, real, style)
         loss = self.rules.generator(self.asked(params, style), real, fake)
         return loss, {"sounding": fake.mean(), "really": real.mean()}
@@ -201,16 +228,22 @@ class MuseGAN:
         """The critic as the game has it: rolls [n, t, k, p] -> verdicts [n]."""
         return lambda rolls: self.read(params, rolls, style)[0]
 
-    def read(self, params: Params, rolls: Array, style: Array | None) -> tuple[Array, Array]:
+    def read(
+        self, params: Params, rolls: Array, style: Array | None
+    ) -> tuple[Array, Array]:
         """Verdicts [n] on rolls [n, t, k, p] and shares of styles [n, y], and the features that
         they rest on."""
         return self.critic.apply({"params": params["critic"]}, rolls, style)
 
-    def score(self, params: Params, samples: Array, style: Array | None = None) -> Array:
+    def verdict(
+        self, params: Params, samples: Array, style: Array | None = None
+    ) -> Array:
         """The critic's verdicts [n] on rolls [n, t, k, p]: the higher, the more real they look."""
         return self.read(params, samples, shares(style, self.styles))[0]
 
-    def neural(self, params: Params, rng: Key, rolls: Array, style: Array | None) -> Array:
+    def neural(
+        self, params: Params, rng: Key, rolls: Array, style: Array | None
+    ) -> Array:
         """Rolls [n, t, k, p] as the critic is shown them, from latents; `rolls` has those given."""
         logits, u = self.logits(params, rng, numbered(rolls), rolls, style)
         p = jnp.where(self.alone, voiced(logits), jax.nn.sigmoid(logits))
@@ -226,7 +259,12 @@ class MuseGAN:
         return (logits > 0) & (highest | ~self.alone)
 
     def logits(
-        self, params: Params, rng: Key, numbers: Array, rolls: Array | None, style: Array | None
+        self,
+        params: Params,
+        rng: Key,
+        numbers: Array,
+        rolls: Array | None,
+        style: Array | None,
     ) -> tuple[Array, Array]:
         """Logits [n, t, k, p] of the tracks that are written, and a uniform number for each: those
         of a row are a function of `rng` and its number."""
@@ -234,7 +272,9 @@ class MuseGAN:
         shape = 2 + 2 * len(self.free), self.latent
         z = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
         logits = self.writer.apply({"params": params["generator"]}, z, style, rolls)
-        draw = lambda key: jax.random.uniform(jax.random.fold_in(key, 1), logits.shape[1:])
+        draw = lambda key: jax.random.uniform(
+            jax.random.fold_in(key, 1), logits.shape[1:]
+        )
         return logits, jax.vmap(draw)(keys)
 
     def filled(self, written: Array, rolls: Array | None) -> Array:
@@ -265,14 +305,20 @@ class MuseGAN:
           UsageError: another length, or no tracks where some are given.
         """
         if length not in (None, self.length):
-            raise UsageError(f"phrases have {self.length} steps, not {length}: leave length out.")
+            raise UsageError(
+                f"phrases have {self.length} steps, not {length}: leave length out."
+            )
         if (tracks is None) == bool(self.given):
             names = ", ".join(self.given) or "none"
-            raise UsageError(f"tracks that are given: {names}; give the rolls of those, no others.")
+            raise UsageError(
+                f"tracks that are given: {names}; give the rolls of those, no others."
+            )
         if tracks is not None:
             tracks = jnp.broadcast_to(tracks, (n, *tracks.shape[-3:]))
         style = any_style(rng, n, self.styles) if style is None else style
-        logits, u = self.logits(params, rng, jnp.arange(n), tracks, shares(style, self.styles))
+        logits, u = self.logits(
+            params, rng, jnp.arange(n), tracks, shares(style, self.styles)
+        )
         if self.neurons in ("deterministic", "single") or draw.greedy:
             sounds = self.likeliest(logits)
         else:
@@ -282,7 +328,9 @@ class MuseGAN:
 
 def voiced(logits: Array) -> Array:
     """How likely each key [.., p] is, of which one is down or none is."""
-    return jax.nn.softmax(jnp.pad(logits, [(0, 0)] * (logits.ndim - 1) + [(0, 1)]))[..., :-1]
+    return jax.nn.softmax(jnp.pad(logits, [(0, 0)] * (logits.ndim - 1) + [(0, 1)]))[
+        ..., :-1
+    ]
 
 
 TINY = MuseGAN(

@@ -26,11 +26,11 @@ import jax.numpy as jnp
 
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.decode import Draw, uniforms
-from zoo.nn.grammar import Grammar
-from zoo.nn.phrase import Decoder, Encoder, recite
-from zoo.nn.styles import any_style, mixed, shares
-from zoo.nn.variational import Gaussian, annealed, bound, divergence, marginal
+from zoo.nn.conditioning import any_style, mixed, shares
+from zoo.nn.latent.hierarchical_lstm import Decoder, Encoder, recite
+from zoo.nn.latent.variational import Gaussian, annealed, bound, divergence, marginal
+from zoo.nn.sequence.grammar import Grammar
+from zoo.nn.sequence.sampling import Draw, uniforms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,20 +67,31 @@ class MusicVAE:
     particles: int = 16
 
     def __post_init__(self) -> None:
-        sizes = {name: getattr(self, name) for name in ("bars", "steps", "voices", "latent")}
-        sizes |= {"encoder": min(self.encoder, default=0), "decoder": min(self.decoder, default=0)}
+        sizes = {
+            name: getattr(self, name) for name in ("bars", "steps", "voices", "latent")
+        }
+        sizes |= {
+            "encoder": min(self.encoder, default=0),
+            "decoder": min(self.decoder, default=0),
+        }
         if small := [f"{name} is {size}" for name, size in sizes.items() if size < 1]:
             raise UsageError(f"{small[0]}: choose 1 or more, for every layer.")
-        costs = {name: getattr(self, name) for name in ("beta", "free", "each", "schedule")}
+        costs = {
+            name: getattr(self, name) for name in ("beta", "free", "each", "schedule")
+        }
         if self.latent % self.bars and (self.conductor or self.summary):
             raise UsageError(
                 f"latent is {self.latent} and bars are {self.bars}: each has its share of the "
                 "latents, so choose a multiple of them."
             )
-        if wrong := [f"{name} is {cost}" for name, cost in costs.items() if not cost >= 0]:
+        if wrong := [
+            f"{name} is {cost}" for name, cost in costs.items() if not cost >= 0
+        ]:
             raise UsageError(f"{wrong[0]}: choose 0 or more.")
         if not 0 <= self.anneal < 1:
-            raise UsageError(f"anneal is {self.anneal}: choose from 0 (at once) to below 1.")
+            raise UsageError(
+                f"anneal is {self.anneal}: choose from 0 (at once) to below 1."
+            )
 
     @property
     def length(self) -> int:
@@ -94,13 +105,20 @@ class MusicVAE:
     @property
     def write(self) -> Decoder:
         parts = self.bars if self.conductor else 1
-        return Decoder(self.vocab, self.voices, parts, self.decoder, self.conductor, self.latent)
+        return Decoder(
+            self.vocab, self.voices, parts, self.decoder, self.conductor, self.latent
+        )
 
     def example(self, n: int) -> Batch:
         shape = (n, self.length, *(self.voices,) * (self.voices > 1))
         tokens = 1 + jnp.arange(math.prod(shape)).reshape(shape) % (self.vocab - 1)
-        batch = {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones((n, self.length), bool)}
-        return batch | ({"style": jnp.arange(n) % len(self.styles)} if self.styles else {})
+        batch = {
+            "tokens": tokens.astype(jnp.int32),
+            "mask": jnp.ones((n, self.length), bool),
+        }
+        return batch | (
+            {"style": jnp.arange(n) % len(self.styles)} if self.styles else {}
+        )
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
@@ -122,10 +140,14 @@ class MusicVAE:
         one, two = jax.random.split(rng)
         style = shares(batch.get("style"), self.styles)
         q = self.encode(params, batch["tokens"], style)
-        log_p, hit = self.score(params, q.sample(one), batch["tokens"], style, two, step)
+        log_p, hit = self.token_log_probs(
+            params, q.sample(one), batch["tokens"], style, two, step
+        )
         mask = batch["mask"]
         beta = annealed(step, self.anneal, self.beta)
-        terms = bound((log_p * mask).sum(axis=1), divergence(q), beta, self.each, self.free)
+        terms = bound(
+            (log_p * mask).sum(axis=1), divergence(q), beta, self.each, self.free
+        )
         counts = mask.any(axis=1)
         rows = counts.sum()
         mean = lambda x: (x * counts).sum() / jnp.maximum(rows, 1)
@@ -139,13 +161,17 @@ class MusicVAE:
         }
         return mean(terms.loss), metrics
 
-    def encode(self, params: Params, tokens: Array, style: Array | None = None) -> Gaussian:
+    def encode(
+        self, params: Params, tokens: Array, style: Array | None = None
+    ) -> Gaussian:
         """q(z|x, y) of phrases [b, t] or [b, t, k]; `style` int [b], or shares [b, y]."""
         return self.read.apply(
-            {"params": params["encoder"]}, self.timed(tokens), shares(style, self.styles)
+            {"params": params["encoder"]},
+            self.timed(tokens),
+            shares(style, self.styles),
         )
 
-    def score(
+    def token_log_probs(
         self,
         params: Params,
         z: Array,
@@ -158,8 +184,13 @@ class MusicVAE:
 
         In training, at a `step`, scheduled sampling may put the network's own tokens before it.
         """
-        decoder, z = {"params": params["decoder"]}, self.joined(z, shares(style, self.styles))
-        before = jnp.pad(tokens[:, :-1], [(0, 0), (1, 0)] + [(0, 0)] * (tokens.ndim - 2))
+        decoder, z = (
+            {"params": params["decoder"]},
+            self.joined(z, shares(style, self.styles)),
+        )
+        before = jnp.pad(
+            tokens[:, :-1], [(0, 0), (1, 0)] + [(0, 0)] * (tokens.ndim - 2)
+        )
         if self.schedule and step is not None and rng is not None:
             one, two = jax.random.split(rng)
             logits = self.write.apply(decoder, z, self.timed(before)).swapaxes(0, 1)
@@ -167,7 +198,9 @@ class MusicVAE:
             own = jnp.pad(own[:, :-1], ((0, 0), (1, 0), (0, 0))).reshape(before.shape)
             truth = self.schedule / (self.schedule + jnp.exp(step / self.schedule))
             forced = jax.random.uniform(two, tokens.shape[:2]) < truth
-            before = jnp.where(forced.reshape(forced.shape + (1,) * (tokens.ndim - 2)), before, own)
+            before = jnp.where(
+                forced.reshape(forced.shape + (1,) * (tokens.ndim - 2)), before, own
+            )
         logits = self.write.apply(decoder, z, self.timed(before)).swapaxes(0, 1)
         targets = tokens.reshape(*tokens.shape[:2], self.voices)
         chosen = (logits * jax.nn.one_hot(targets, self.vocab)).sum(axis=-1)
@@ -182,11 +215,15 @@ class MusicVAE:
         Without a `style`, that of the mixture of all, equally likely.
         """
         if self.styles and style is None:
-            each = lambda y: self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
+            each = lambda y: self.log_prob(
+                params, tokens, mask, jnp.full(len(tokens), y)
+            )
             return mixed(each, self.styles)
         q = self.encode(params, tokens, style)
         z = jax.vmap(q.sample)(jax.random.split(jax.random.key(0), self.particles))
-        log_p = jax.lax.map(lambda z: self.score(params, z, tokens, style)[0], z)
+        log_p = jax.lax.map(
+            lambda z: self.token_log_probs(params, z, tokens, style)[0], z
+        )
         return marginal((log_p * mask[None]).sum(axis=-1), q, z)
 
     def decode(
@@ -200,7 +237,10 @@ class MusicVAE:
         grammar: Grammar | None = None,
     ) -> Array:
         """The phrases int32 [n, t] or [n, t, k] of z [n, z]; row i is drawn by `rng` and i."""
-        decoder, z = {"params": params["decoder"]}, self.joined(z, shares(style, self.styles))
+        decoder, z = (
+            {"params": params["decoder"]},
+            self.joined(z, shares(style, self.styles)),
+        )
         told = self.write.apply(decoder, z, method="tell")
         begin = self.write.apply(decoder, told, method="begin")
         rows = uniforms(rng, len(z) * self.voices, self.length)
@@ -225,7 +265,9 @@ class MusicVAE:
           UsageError: `length` is not that of a phrase.
         """
         if length not in (None, self.length):
-            raise UsageError(f"phrases have {self.length} steps, not {length}: leave length out.")
+            raise UsageError(
+                f"phrases have {self.length} steps, not {length}: leave length out."
+            )
         keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
         z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,)))(keys)
         style = any_style(rng, n, self.styles) if style is None else style

@@ -26,9 +26,9 @@ import jax.numpy as jnp
 
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.decode import Draw, uniforms
-from zoo.nn.frames import SPAN, Net, State, rolls, slots
-from zoo.nn.timewise import Keys
+from zoo.nn.sequence.frame_attention import Keys
+from zoo.nn.sequence.note_transformer import SPAN, Net, State, rolls, slots
+from zoo.nn.sequence.sampling import Draw, uniforms
 
 CHUNK = 128  # frames scored at a time
 
@@ -62,7 +62,11 @@ class NoteTransformer:
 
     def __post_init__(self) -> None:
         sizes = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        whole = {name: size for name, size in sizes.items() if name not in ("roll", "dropout")}
+        whole = {
+            name: size
+            for name, size in sizes.items()
+            if name not in ("roll", "dropout")
+        }
         for name, size in whole.items():
             if size < 1:
                 raise UsageError(f"{name} is {size}: choose 1 or more.")
@@ -102,7 +106,9 @@ class NoteTransformer:
 
         In training the mean of the members' own, at evaluation that of their mixture.
         """
-        log_p, hit = self.score(params, batch["tokens"], None if step is None else rng)
+        log_p, hit = self.token_log_probs(
+            params, batch["tokens"], None if step is None else rng
+        )
         mask = batch["mask"]
         events = mask.sum() * (1 if self.roll else self.slots)
         nll = -jnp.where(mask, log_p, 0.0).sum() / jnp.maximum(events, 1)
@@ -111,9 +117,11 @@ class NoteTransformer:
 
     def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
         """Log-likelihood [b] in nats of each row's frames in the mask [b, t]."""
-        return jnp.where(mask, self.score(params, tokens)[0], 0.0).sum(axis=1)
+        return jnp.where(mask, self.token_log_probs(params, tokens)[0], 0.0).sum(axis=1)
 
-    def score(self, params: Params, tokens: Array, rng: Key | None = None) -> tuple[Array, Array]:
+    def token_log_probs(
+        self, params: Params, tokens: Array, rng: Key | None = None
+    ) -> tuple[Array, Array]:
         """For each frame [b, t]: its log-likelihood, and the share of its notes held likeliest.
 
         Dropout is on where `rng` is given, and log-likelihoods are means over the members.
@@ -138,7 +146,9 @@ class NoteTransformer:
             rngs = None if rng is None else {"dropout": jax.random.fold_in(rng, index)}
 
             def chunk(state: State, now: Array) -> tuple[State, tuple[Array, Array]]:
-                state, logits = self.net.apply({"params": net}, state, *now, rng is None, rngs=rngs)
+                state, logits = self.net.apply(
+                    {"params": net}, state, *now, rng is None, rngs=rngs
+                )
                 return state, self.chosen(logits, now[1])
 
             start = self.blank(n, count * size)
@@ -156,7 +166,9 @@ class NoteTransformer:
 
     def chosen(self, logits: Array, notes: Array) -> tuple[Array, Array]:
         """Log-likelihoods of notes [b, t, k], and whether they were the likeliest."""
-        above = jnp.pad(notes[..., :-1], ((0, 0), (0, 0), (1, 0)), constant_values=self.keys + 1)
+        above = jnp.pad(
+            notes[..., :-1], ((0, 0), (0, 0), (1, 0)), constant_values=self.keys + 1
+        )
         log_p = self.normal(logits, above)
         chosen = jnp.take_along_axis(log_p, notes[..., None], axis=-1)[..., 0]
         return chosen, (chosen >= log_p.max(axis=-1)).astype(jnp.float32)
@@ -165,7 +177,9 @@ class NoteTransformer:
         """Log-probabilities [.., v], where in a roll a note lies below the one `above` it [..]."""
         if self.roll:
             notes = jnp.arange(self.keys + 1).reshape((1,) * above.ndim + (-1,))
-            logits = jnp.where((notes < above[..., None]) | (notes == 0), logits, -jnp.inf)
+            logits = jnp.where(
+                (notes < above[..., None]) | (notes == 0), logits, -jnp.inf
+            )
         return jax.nn.log_softmax(logits)
 
     def notes(self, tokens: Array) -> Array:
@@ -187,14 +201,18 @@ class NoteTransformer:
     def start(self, n: int, room: int | None = None) -> State:
         """The state of `n` rows before the first of `room` frames, `length` unless given."""
         one = self.blank(n, room or self.length)
-        return jax.tree.map(lambda x: jnp.broadcast_to(x, (self.members, *x.shape)), one)
+        return jax.tree.map(
+            lambda x: jnp.broadcast_to(x, (self.members, *x.shape)), one
+        )
 
     def step(self, params: Params, state: State, notes: Array) -> State:
         """One streaming step: takes in a frame's notes int [n, k]; before the first, zeros."""
 
         def one(net: Params, state: State) -> State:
             method = self.net.listen
-            return self.net.apply({"params": net}, state, notes[:, None], True, method=method)[0]
+            return self.net.apply(
+                {"params": net}, state, notes[:, None], True, method=method
+            )[0]
 
         return jax.vmap(one)(params["net"], state)
 
@@ -207,8 +225,12 @@ class NoteTransformer:
         def one(net: Params, state: State) -> Array:
             frame = state.recent[:, -1:], notes[:, None]
             asked = (state, state.memory, *frame, True, slot)
-            logits = self.net.apply({"params": net}, *asked, method=self.net.ask)[:, 0, 0]
-            above = jnp.where(slot == 0, self.keys + 1, jnp.roll(notes, 1, axis=1)[:, slot])
+            logits = self.net.apply({"params": net}, *asked, method=self.net.ask)[
+                :, 0, 0
+            ]
+            above = jnp.where(
+                slot == 0, self.keys + 1, jnp.roll(notes, 1, axis=1)[:, slot]
+            )
             return self.normal(logits, above)
 
         return mixture(jax.vmap(one)(params["net"], state))

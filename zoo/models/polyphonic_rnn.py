@@ -20,13 +20,15 @@ import jax.numpy as jnp
 
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.decode import Draw, uniforms
-from zoo.nn.likelihood import mean_nll
-from zoo.nn.nade import NADE, draw_keys
-from zoo.nn.recurrent import Carry, LSTMLayer, advance, squash, zeros
+from zoo.nn.sequence.likelihood import mean_nll
+from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, squash, zeros
+from zoo.nn.sequence.nade import NADE, draw_keys
+from zoo.nn.sequence.sampling import Draw, uniforms
 
 State = tuple[Carry, ...]  # one per layer
-Biases = tuple[Array, ...]  # of the keys [n, k], and with a NADE of its hidden units [n, d]
+Biases = tuple[
+    Array, ...
+]  # of the keys [n, k], and with a NADE of its hidden units [n, d]
 
 
 class Net(nn.Module):
@@ -92,7 +94,11 @@ class PolyphonicRNN:
         return {"tokens": sounds.astype(jnp.uint8), "mask": jnp.ones(shape[:2], bool)}
 
     def init(self, rng: Key, batch: Batch) -> Params:
-        return {"net": self.net.init(rng, batch["tokens"][:, :1].swapaxes(0, 1), True)["params"]}
+        return {
+            "net": self.net.init(rng, batch["tokens"][:, :1].swapaxes(0, 1), True)[
+                "params"
+            ]
+        }
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"fit": Objective(self.loss)}
@@ -101,14 +107,18 @@ class PolyphonicRNN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Mean negative log-likelihood of the frames in the mask, in nats per frame."""
-        log_p, hit = self.score(params, batch["tokens"], None if step is None else rng)
+        log_p, hit = self.token_log_probs(
+            params, batch["tokens"], None if step is None else rng
+        )
         return mean_nll(log_p, hit, batch["mask"])
 
     def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
         """Log-likelihood [b] in nats of the frames [b, t, k] in the mask [b, t]."""
-        return (self.score(params, tokens)[0] * mask).sum(axis=1)
+        return (self.token_log_probs(params, tokens)[0] * mask).sum(axis=1)
 
-    def score(self, params: Params, tokens: Array, rng: Key | None = None) -> tuple[Array, Array]:
+    def token_log_probs(
+        self, params: Params, tokens: Array, rng: Key | None = None
+    ) -> tuple[Array, Array]:
         """For each frame of tokens [b, t, k]: its log-likelihood [b, t], and whether every key of
         it did what was likelier, given those below it.
 
@@ -116,7 +126,9 @@ class PolyphonicRNN:
         """
         rngs = None if rng is None else {"dropout": rng}
         frames = tokens.swapaxes(0, 1)
-        logits = self.net.apply({"params": params["net"]}, frames, rng is None, rngs=rngs)
+        logits = self.net.apply(
+            {"params": params["net"]}, frames, rng is None, rngs=rngs
+        )
         right = jnp.where(frames > 0, logits, -logits)
         found = jax.nn.log_sigmoid(right).sum(axis=-1), (right > 0).all(axis=-1)
         return found[0].T, found[1].T
@@ -136,7 +148,9 @@ class PolyphonicRNN:
         """`step` with all that does not change from frame to frame worked out beforehand."""
         net = params["net"]
         layers = [net[f"lstm_{i}"] for i in range(self.layers)]
-        stacks = [(jnp.concatenate([layer["w"], layer["u"]]), layer["b"]) for layer in layers]
+        stacks = [
+            (jnp.concatenate([layer["w"], layer["u"]]), layer["b"]) for layer in layers
+        ]
         heads = [net[name] for name in ("key_bias", "hidden_bias") if name in net]
 
         def step(state: State, frame: Array) -> tuple[State, Biases]:
@@ -145,13 +159,19 @@ class PolyphonicRNN:
                 gates = jnp.concatenate([x, carry.h], axis=-1) @ stack + bias[None]
                 after.append(advance(carry, squash(gates)))
                 x = after[-1].h
-            return tuple(after), tuple(x @ head["kernel"] + head["bias"][None] for head in heads)
+            return tuple(after), tuple(
+                x @ head["kernel"] + head["bias"][None] for head in heads
+            )
 
         return step
 
-    def draw(self, params: Params, biases: Biases, u: Array, draw: Draw = Draw()) -> Array:
+    def draw(
+        self, params: Params, biases: Biases, u: Array, draw: Draw = Draw()
+    ) -> Array:
         """A frame uint8 [n, k] by uniform numbers [n, k], one for each key."""
-        choose = lambda logits: draw(jnp.stack([jnp.zeros_like(logits), logits], axis=-1), u) > 0
+        choose = lambda logits: (
+            draw(jnp.stack([jnp.zeros_like(logits), logits], axis=-1), u) > 0
+        )
         b, *c = biases
         if not c:
             return choose(b).astype(jnp.uint8)
@@ -180,7 +200,11 @@ class PolyphonicRNN:
             forced = jnp.broadcast_to(given, (n, *given.shape[-2:]))[:, :length]
         p = forced.shape[1]
         forced = jnp.pad(forced, ((0, 0), (0, length - p), (0, 0))).swapaxes(0, 1)
-        u = uniforms(rng, n, length * self.keys).reshape(length, self.keys, n).swapaxes(1, 2)
+        u = (
+            uniforms(rng, n, length * self.keys)
+            .reshape(length, self.keys, n)
+            .swapaxes(1, 2)
+        )
 
         def one(now: tuple[State, Array], inputs: tuple[Array, Array, Array]):
             t, u, forced = inputs
@@ -189,7 +213,9 @@ class PolyphonicRNN:
             return (state, frame), frame
 
         begin = self.start(n), jnp.zeros((n, self.keys), jnp.uint8)
-        return jax.lax.scan(one, begin, (jnp.arange(length), u, forced))[1].swapaxes(0, 1)
+        return jax.lax.scan(one, begin, (jnp.arange(length), u, forced))[1].swapaxes(
+            0, 1
+        )
 
 
 TINY = PolyphonicRNN(keys=6, width=8, layers=2, hidden=4, length=5)

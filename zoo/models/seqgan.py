@@ -22,17 +22,21 @@ import optax
 
 from zoo.core import BOUNDARY, FOREVER, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.adversarial import GAMES, Game, collapse
-from zoo.nn.decode import Draw
-from zoo.nn.likelihood import mean_nll
-from zoo.nn.numbered import numbered
-from zoo.nn.rollout import values
-from zoo.nn.rows import RowLSTM
-from zoo.nn.styles import any_style, mixed, shares
-from zoo.nn.textcnn import Filters, TextCNN
+from zoo.nn.adversarial.compound_lstm import RowLSTM
+from zoo.nn.adversarial.losses import GAMES, Game, collapse
+from zoo.nn.adversarial.rollout import values
+from zoo.nn.adversarial.text_cnn import Filters, TextCNN
+from zoo.nn.conditioning import any_style, mixed, shares
+from zoo.nn.rng import numbered
+from zoo.nn.sequence.likelihood import mean_nll
+from zoo.nn.sequence.sampling import Draw
 
 ESTIMATORS = ("reinforce", "relax")
-FILTERS = ((1, 100), *((n, 200) for n in range(2, 6)), *((n, 100) for n in range(6, 11)))
+FILTERS = (
+    (1, 100),
+    *((n, 200) for n in range(2, 6)),
+    *((n, 100) for n in range(6, 11)),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +76,17 @@ class SeqGAN:
 
     def __post_init__(self) -> None:
         names = ("length", "embed", "width", "critic_embed", "every", "rollouts")
-        counts = {name: getattr(self, name) for name in names} | {"sizes": min(self.sizes) - 1}
-        if small := [f"{name} is {count}" for name, count in counts.items() if count < 1]:
+        counts = {name: getattr(self, name) for name in names} | {
+            "sizes": min(self.sizes) - 1
+        }
+        if small := [
+            f"{name} is {count}" for name, count in counts.items() if count < 1
+        ]:
             raise UsageError(f"{small[0]}: choose 1 or more.")
         if self.lessons < 0:
-            raise UsageError(f"lessons is {self.lessons}: choose 0 for none of them, or more.")
+            raise UsageError(
+                f"lessons is {self.lessons}: choose 0 for none of them, or more."
+            )
         if not 0 <= self.dropout < 1 or not 0 < self.trail <= 1:
             raise UsageError(
                 f"dropout is {self.dropout} and trail {self.trail}: choose a dropout from 0 to "
@@ -111,7 +121,9 @@ class SeqGAN:
         count = jnp.arange(n * self.length * len(self.sizes)).reshape(shape)
         tokens = 1 + count % jnp.array([[[size - 1 for size in self.sizes]]])
         batch = {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones(shape[:2], bool)}
-        return batch | ({"style": jnp.arange(n) % len(self.styles)} if self.styles else {})
+        return batch | (
+            {"style": jnp.arange(n) % len(self.styles)} if self.styles else {}
+        )
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
@@ -129,20 +141,26 @@ class SeqGAN:
         move, trailing = getattr(self, self.estimator), optax.sgd(self.trail)
         found = {
             "likelihood": Objective(self.likelihood, ("generator",), range(self.warm)),
-            "discriminate": Objective(self.discriminate, ("critic",), judged, then=bounds),
-            self.estimator: Objective(move, ("generator",), turns, measured=False),
+            "discriminate": Objective(
+                self.discriminate, ("critic",), judged, post_update=bounds
+            ),
+            self.estimator: Objective(move, ("generator",), turns, evaluated=False),
         }
         if self.lessons:
             when = range(taught, FOREVER, self.lessons)
-            found["lesson"] = Objective(self.likelihood, ("generator",), when, measured=False)
-        trail = Objective(self.follow, ("policy",), tx=trailing, measured=False)
+            found["lesson"] = Objective(
+                self.likelihood, ("generator",), when, evaluated=False
+            )
+        trail = Objective(self.follow, ("policy",), tx=trailing, evaluated=False)
         return {**found, "trail": trail}
 
     def likelihood(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Mean negative log-likelihood of the rows in the mask, in nats a row."""
-        log_p, hits = self.rated(params, batch["tokens"], shares(batch.get("style"), self.styles))
+        log_p, hits = self.rated(
+            params, batch["tokens"], shares(batch.get("style"), self.styles)
+        )
         return mean_nll(log_p, hits, batch["mask"])
 
     def discriminate(
@@ -154,7 +172,9 @@ class SeqGAN:
         fake = self.written(params["generator"], rng, style, real)
         both = lambda x: None if x is None else jnp.concatenate([x, x])
         key = None if step is None else jax.random.fold_in(rng, 1)
-        verdicts, features = self.judge(params, jnp.concatenate([real, fake]), both(style), key)
+        verdicts, features = self.judge(
+            params, jnp.concatenate([real, fake]), both(style), key
+        )
         value, metrics = self.rules.contest(*jnp.split(verdicts, 2))
         return value, {**metrics, **collapse(fake, *jnp.split(features, 2))}
 
@@ -167,7 +187,9 @@ class SeqGAN:
         held = jax.lax.stop_gradient(params)
         rows = self.written(held["generator"], rng, style, batch["tokens"])
         worth = self.worth(held, rows, style, jax.random.fold_in(rng, 1))
-        before = jnp.pad(rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=BOUNDARY + 1)
+        before = jnp.pad(
+            rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=BOUNDARY + 1
+        )
         drawn = (before != BOUNDARY) | (not self.ends)
         log_p, _ = self.rated(params, rows, style)
         gain = (worth - worth.mean(axis=0, keepdims=True)) * drawn
@@ -179,7 +201,9 @@ class SeqGAN:
         """What the generator descends where a gradient passes through what it has drawn, relaxed:
         that the critic does not believe it."""
         style, real = shares(batch.get("style"), self.styles), batch["tokens"]
-        rows = self.written(jax.lax.stop_gradient(params["generator"]), rng, style, real)
+        rows = self.written(
+            jax.lax.stop_gradient(params["generator"]), rng, style, real
+        )
         keys = jax.random.split(jax.random.fold_in(rng, 1))
         soft = self.writer.apply(
             {"params": params["generator"]},
@@ -201,14 +225,20 @@ class SeqGAN:
         """Half the squared distance from the policy to the generator: descended at a rate of r, the
         policy goes r of the way."""
         goal = jax.lax.stop_gradient(params["generator"])
-        apart = jax.tree.map(lambda a, b: 0.5 * ((a - b) ** 2).sum(), params["policy"], goal)
+        apart = jax.tree.map(
+            lambda a, b: 0.5 * ((a - b) ** 2).sum(), params["policy"], goal
+        )
         return optax.tree.sum(apart), {}
 
-    def worth(self, params: Params, rows: Array, style: Array | None, rng: Key) -> Array:
+    def worth(
+        self, params: Params, rows: Array, style: Array | None, rng: Key
+    ) -> Array:
         """What rows [b, t, k] are worth up to each, [b, t]: the verdict on completions of them, on
         average (eq. 4)."""
         writer, policy = self.writer, params["policy"]
-        again = lambda n: None if style is None else jnp.repeat(style, n // len(rows), axis=0)
+        again = lambda n: (
+            None if style is None else jnp.repeat(style, n // len(rows), axis=0)
+        )
         before = jnp.pad(rows[:, :-1], ((0, 0), (1, 0), (0, 0))).swapaxes(0, 1)
         read = writer.stepper(policy, style)
         still = jnp.zeros_like(rows[:, 0], jnp.float32)
@@ -218,12 +248,16 @@ class SeqGAN:
         judge = lambda whole: self.judge(params, whole, again(len(whole)))[0]
         return values(go, states, rows, judge, rng, self.rollouts)
 
-    def written(self, generator: Params, rng: Key, style: Array | None, real: Array) -> Array:
+    def written(
+        self, generator: Params, rng: Key, style: Array | None, real: Array
+    ) -> Array:
         """As many sequences [n, t, k] as real ones, of the styles [n, y]."""
         go = self.writer.stepper(generator, style)
         return self.writer.write(go, rng, numbered(real), self.length)
 
-    def rated(self, params: Params, rows: Array, style: Array | None) -> tuple[Array, Array]:
+    def rated(
+        self, params: Params, rows: Array, style: Array | None
+    ) -> tuple[Array, Array]:
         """For each row [b, t]: its log-likelihood, and the share of its values held likeliest."""
         return self.writer.apply({"params": params["generator"]}, rows, style)
 
@@ -235,12 +269,16 @@ class SeqGAN:
         Without a `style`, that of the mixture of all, equally likely.
         """
         if self.styles and style is None:
-            each = lambda y: self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
+            each = lambda y: self.log_prob(
+                params, tokens, mask, jnp.full(len(tokens), y)
+            )
             return mixed(each, self.styles)
         log_p, _ = self.rated(params, tokens, shares(style, self.styles))
         return (log_p * mask).sum(axis=1)
 
-    def score(self, params: Params, samples: Array, style: Array | None = None) -> Array:
+    def verdict(
+        self, params: Params, samples: Array, style: Array | None = None
+    ) -> Array:
         """The critic's verdicts [b] on sequences [b, t, k]: the higher, the more real they look."""
         return self.judge(params, samples, shares(style, self.styles))[0]
 

@@ -20,12 +20,12 @@ import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.attention import Clock, Position, Ring, SelfAttention, empty, tick
-from zoo.nn.blockwise import Reach, reach
-from zoo.nn.decode import Draw, generate
 from zoo.nn.dense import Dense, gelu_product, normalise
-from zoo.nn.grammar import Grammar
-from zoo.nn.likelihood import mean_nll
+from zoo.nn.sequence.attention import Clock, Position, Ring, SelfAttention, empty, tick
+from zoo.nn.sequence.flash_attention import Reach, reach
+from zoo.nn.sequence.grammar import Grammar
+from zoo.nn.sequence.likelihood import mean_nll
+from zoo.nn.sequence.sampling import Draw, generate
 
 
 class State(NamedTuple):
@@ -44,7 +44,9 @@ class Block(nn.Module):
     scale: float
 
     def setup(self) -> None:
-        small = nn.initializers.variance_scaling(self.scale**2, "fan_in", "truncated_normal")
+        small = nn.initializers.variance_scaling(
+            self.scale**2, "fan_in", "truncated_normal"
+        )
         sizes = self.width, self.heads, self.length
         self.attention = SelfAttention(*sizes, self.position, self.scale)
         self.up = Dense(4 * self.width, use_bias=False)
@@ -90,7 +92,9 @@ class Net(nn.Module):
         """Inputs [b, t] -> logits float32 [b, t, v]; `still` turns dropout off."""
         seen = reach(inputs == BOUNDARY, self.length)
         x = self.drop(self.table(inputs), deterministic=still)
-        rngs = None if still else jax.random.split(self.make_rng("dropout"), self.layers)
+        rngs = (
+            None if still else jax.random.split(self.make_rng("dropout"), self.layers)
+        )
         if self.remat and not self.is_initializing():
             x = self.twice(x, seen, rngs)
         else:
@@ -103,22 +107,30 @@ class Net(nn.Module):
 
         In a loop, since XLA's CPU compiler makes one of two equal computations that are not.
         """
-        (block, *_), params = zip(*(block.unbind() for block in self.blocks), strict=True)
+        (block, *_), params = zip(
+            *(block.unbind() for block in self.blocks), strict=True
+        )
 
         def layer(x: Array, now: tuple[Params, Key | None]) -> tuple[Array, None]:
             params, rng = now
             return block.apply(params, x, seen, rng), None
 
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
-        return jax.lax.scan(jax.checkpoint(layer, prevent_cse=False), x, (stacked, rngs))[0]
+        return jax.lax.scan(
+            jax.checkpoint(layer, prevent_cse=False), x, (stacked, rngs)
+        )[0]
 
     def step(self, state: State, token: Array) -> tuple[State, Array]:
-        clock = Clock(state.clock.slot, jnp.where(token == BOUNDARY, 0, state.clock.since))
+        clock = Clock(
+            state.clock.slot, jnp.where(token == BOUNDARY, 0, state.clock.since)
+        )
         x, rings = self.table(token), []
         for block, ring in zip(self.blocks, state.rings, strict=True):
             ring, x = block.step(x, ring, clock)
             rings.append(ring)
-        return State(tick(clock, ring.keys.shape[-1]), tuple(rings)), self.head(normalise(x))
+        return State(tick(clock, ring.keys.shape[-1]), tuple(rings)), self.head(
+            normalise(x)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,12 +170,22 @@ class Transformer:
 
     @property
     def net(self) -> Net:
-        return Net(**{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        return Net(
+            **{
+                field.name: getattr(self, field.name)
+                for field in dataclasses.fields(self)
+            }
+        )
 
     def example(self, n: int) -> Batch:
         """Rows of one piece each, which goes on to the end."""
-        tokens = 1 + jnp.arange(n * self.length).reshape(n, self.length) % (self.vocab - 1)
-        return {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones((n, self.length), bool)}
+        tokens = 1 + jnp.arange(n * self.length).reshape(n, self.length) % (
+            self.vocab - 1
+        )
+        return {
+            "tokens": tokens.astype(jnp.int32),
+            "mask": jnp.ones((n, self.length), bool),
+        }
 
     def init(self, rng: Key, batch: Batch) -> Params:
         return {"net": self.net.init(rng, batch["tokens"][:, :1], True)["params"]}
@@ -175,21 +197,27 @@ class Transformer:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Mean negative log-likelihood of the events in the mask, in nats."""
-        log_p, hit = self.score(params, batch["tokens"], None if step is None else rng)
+        log_p, hit = self.token_log_probs(
+            params, batch["tokens"], None if step is None else rng
+        )
         return mean_nll(log_p, hit, batch["mask"])
 
     def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
         """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
-        return (self.score(params, tokens)[0] * mask).sum(axis=1)
+        return (self.token_log_probs(params, tokens)[0] * mask).sum(axis=1)
 
-    def score(self, params: Params, tokens: Array, rng: Key | None = None) -> tuple[Array, Array]:
+    def token_log_probs(
+        self, params: Params, tokens: Array, rng: Key | None = None
+    ) -> tuple[Array, Array]:
         """For each event [b, t]: its log-likelihood, and whether it was the likeliest.
 
         Dropout is on where `rng` is given.
         """
         inputs = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=BOUNDARY)
         rngs = None if rng is None else {"dropout": rng}
-        logits = self.net.apply({"params": params["net"]}, inputs, rng is None, rngs=rngs)
+        logits = self.net.apply(
+            {"params": params["net"]}, inputs, rng is None, rngs=rngs
+        )
         chosen = (logits * jax.nn.one_hot(tokens, self.vocab)).sum(axis=-1)
         return chosen - jax.nn.logsumexp(logits, axis=-1), chosen >= logits.max(axis=-1)
 
@@ -225,7 +253,9 @@ class Transformer:
         """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
         length = length or self.length
         step, start = self.stepper(params), self.start(n, length)
-        return generate(step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar)
+        return generate(
+            step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar
+        )
 
 
 TINY = Transformer(vocab=8, width=8, layers=2, heads=2, length=6)

@@ -10,7 +10,7 @@ t frame of bands, k band.
 
 Deviations. The bank is exact. What looks back only is causal, and is no later for it than the bank
 is. Noise is shaped by the bank, and there is no batch normalisation, which would be another thing
-in blocks. The networks stand beside a straight way (`zoo.nn.waveform`): the wave is kept, and its
+in blocks. The networks stand beside a straight way (`zoo.nn.audio.subband_autoencoder`): the wave is kept, and its
 error descended, and that of the log-mel spectrum. What no one hears, and 16 bits do not hold, is
 not: its gradients were the largest. Of magnitudes the norm of the error is relative, not its
 square, to no less than a hush: silence was all of it.
@@ -23,22 +23,34 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
-from zoo.core import FOREVER, WEIGHT, Array, Batch, Key, Metrics, Objective, Params, Tree
+from zoo.core import (
+    FOREVER,
+    WEIGHT,
+    Array,
+    Batch,
+    Key,
+    Metrics,
+    Objective,
+    Params,
+    Tree,
+)
 from zoo.errors import UsageError
-from zoo.nn.adversarial import Game
-from zoo.nn.drafted import Drafted
-from zoo.nn.hearing import Listener, Mean, heard, matching, rows
-from zoo.nn.mel import Mel
-from zoo.nn.numbered import numbered
-from zoo.nn.pqmf import PQMF
-from zoo.nn.spectral import SIZES, apart
-from zoo.nn.stft import STFT
-from zoo.nn.variational import Gaussian, divergence
-from zoo.nn.waveform import Decoder, Encoder, louder, loudness, noise
+from zoo.nn.adversarial.losses import Game
+from zoo.nn.audio.mel import Mel
+from zoo.nn.audio.mel_decoder import Drafted
+from zoo.nn.audio.multiscale_discriminator import Listener, Mean, heard, matching, rows
+from zoo.nn.audio.pqmf import PQMF
+from zoo.nn.audio.spectral_loss import SIZES, apart
+from zoo.nn.audio.stft import STFT
+from zoo.nn.audio.subband_autoencoder import Decoder, Encoder, louder, loudness, noise
+from zoo.nn.latent.variational import Gaussian, divergence
+from zoo.nn.rng import numbered
 
 Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents
 
-AUDIBLE = 1e-3  # of a spectrum, what is descended: 114 dB below a full sine in 2,048 samples
+AUDIBLE = (
+    1e-3  # of a spectrum, what is descended: 114 dB below a full sine in 2,048 samples
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +94,14 @@ class VariationalVocoder:
     def __post_init__(self) -> None:
         _ = self.bank
         if min(self.factors, default=0) < 2:
-            raise UsageError(f"factors of {self.factors} are asked for: choose each of 2 or more.")
+            raise UsageError(
+                f"factors of {self.factors} are asked for: choose each of 2 or more."
+            )
         least, most = self.bands + 1, self.bands + self.hop
         if not least <= self.latent <= most:
-            raise UsageError(f"{self.latent} latents are asked for: choose {least} to {most}.")
+            raise UsageError(
+                f"{self.latent} latents are asked for: choose {least} to {most}."
+            )
 
     @property
     def bank(self) -> PQMF:
@@ -118,7 +134,9 @@ class VariationalVocoder:
 
     @property
     def decoder(self) -> Decoder | Drafted:
-        decoder = Decoder(self.bands, self.width, self.factors, self.dilations, self.causal)
+        decoder = Decoder(
+            self.bands, self.width, self.factors, self.dilations, self.causal
+        )
         return Drafted(self.spectrum, self.bank, decoder) if self.mel else decoder
 
     @property
@@ -131,7 +149,9 @@ class VariationalVocoder:
 
     def example(self, n: int) -> Batch:
         t = jnp.arange(max(4 * self.hop, self.listener.least))
-        return {"audio": jnp.int16(8000 * jnp.sin(jnp.outer(1 + jnp.arange(n), t**2) / 97))}
+        return {
+            "audio": jnp.int16(8000 * jnp.sin(jnp.outer(1 + jnp.arange(n), t**2) / 97))
+        }
 
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two, three = jax.random.split(rng, 3)
@@ -141,7 +161,11 @@ class VariationalVocoder:
             "decoder": self.decoder.init(two, z, loud, bands)["params"],
             "critic": self.listener.init(three, heard(batch["audio"][:1]))["params"],
         }
-        return nets if self.mel else nets | {"encoder": self.encoder.init(one, bands)["params"]}
+        return (
+            nets
+            if self.mel
+            else nets | {"encoder": self.encoder.init(one, bands)["params"]}
+        )
 
     def objectives(self) -> Mapping[str, Objective]:
         both = ("decoder",) if self.mel else ("encoder", "decoder")
@@ -192,13 +216,15 @@ class VariationalVocoder:
         each = apart(x, y, self.envelopes, self.sizes, AUDIBLE)
         metrics = {name: mean(one) for name, one in each.items()}
         of_wave = 0.0 if self.mel else self.wave * metrics["wave"]
-        return metrics["distance"] + of_wave + self.envelope * metrics["envelope"], metrics
+        return metrics["distance"] + of_wave + self.envelope * metrics[
+            "envelope"
+        ], metrics
 
     def verdicts(self, params: Params, x: Array) -> tuple[Array, list[Array]]:
         """The critic's, [b, v], on signals [b, s], and the features that they rest on."""
         return self.listener.apply({"params": params["critic"]}, x)
 
-    def score(self, params: Params, samples: Array) -> Array:
+    def verdict(self, params: Params, samples: Array) -> Array:
         """The critic's verdict [b] on signals [b, s]: the higher, the more real they sound."""
         return self.verdicts(params, samples)[0].mean(axis=1)
 
@@ -213,9 +239,13 @@ class VariationalVocoder:
         kl = jnp.zeros(len(x)) if self.mel else divergence(q).sum(axis=-1).mean(axis=1)
         return self.decode(params, z, two)[:, : x.shape[1]], kl
 
-    def reconstructed(self, params: Params, x: Array, rng: Key, vary: Vary = lambda z: z) -> Array:
+    def reconstructed(
+        self, params: Params, x: Array, rng: Key, vary: Vary = lambda z: z
+    ) -> Array:
         """Signals [b, s] as they come back, by the means of their latents, as from `step`."""
-        return self.decode(params, vary(self.encode(params, x).mean), rng)[:, : x.shape[1]]
+        return self.decode(params, vary(self.encode(params, x).mean), rng)[
+            :, : x.shape[1]
+        ]
 
     def encode(self, params: Params, x: Array) -> Gaussian:
         """Latents [b, f, z] of signals [b, s], `frames(s)` of them; mel bands are certain."""
@@ -230,12 +260,18 @@ class VariationalVocoder:
     def decode(self, params: Params, z: Array, rng: Key) -> Array:
         """Signals [b, f hop - delay] of latents [b, f, z]."""
         white = self.white(rng, z, jnp.zeros((), jnp.int32))
-        bands = self.decoder.apply({"params": params["decoder"]}, z, self.loud(z), white)
+        bands = self.decoder.apply(
+            {"params": params["decoder"]}, z, self.loud(z), white
+        )
         return self.bank.inverse(bands)
 
     def loud(self, z: Array) -> Array:
         """How loud latents [b, f, z] are, [b, f, k], or of a mel spectrum [b, f, 1]."""
-        return jnp.exp(z).mean(axis=-1, keepdims=True) if self.mel else loudness(z, self.bands)
+        return (
+            jnp.exp(z).mean(axis=-1, keepdims=True)
+            if self.mel
+            else loudness(z, self.bands)
+        )
 
     def louder(self, z: Array, by: Array) -> Array:
         """Latents [b, f, z] of what is `by` [b, f, 1] times as loud."""
@@ -244,16 +280,24 @@ class VariationalVocoder:
     def white(self, rng: Key, z: Array, first: Array) -> Array:
         """Noise [b, t, k] for latents [b, f, z], the `first` frame's and on."""
         frames = first + jnp.arange(z.shape[1])
-        return noise(rng, numbered(jnp.abs(z)), frames, (self.hop // self.bands, self.bands))
+        return noise(
+            rng, numbered(jnp.abs(z)), frames, (self.hop // self.bands, self.bands)
+        )
 
     def begin(self, params: Params, rng: Key, n: int) -> Tree:
         """What `step` goes on from, of n signals: silence."""
-        past = {k: jnp.zeros((n, self.bank.beyond, self.bands)) for k in ("heard", "made")}
+        past = {
+            k: jnp.zeros((n, self.bank.beyond, self.bands)) for k in ("heard", "made")
+        }
         start = past | {"frame": jnp.zeros((), jnp.int32), "rng": rng}
         state: Tree = {**start, "encoder": {}, "decoder": {}}
         block = jax.ShapeDtypeStruct((n, self.hop), jnp.float32)
-        shapes = jax.eval_shape(lambda state, x: self.step(params, state, x)[0], state, block)
-        zeros = lambda name: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes[name])
+        shapes = jax.eval_shape(
+            lambda state, x: self.step(params, state, x)[0], state, block
+        )
+        zeros = lambda name: jax.tree.map(
+            lambda x: jnp.zeros(x.shape, x.dtype), shapes[name]
+        )
         return {**start, **{name: zeros(name) for name in ("encoder", "decoder")}}
 
     def step(
@@ -271,23 +315,41 @@ class VariationalVocoder:
         go = {"mutable": ["stream"]}
         hops = block.reshape(len(block), -1, self.bands)
         hops = jnp.concatenate([state["heard"], hops], axis=1)
-        nets = {name: {"params": params[name], **state[name]} for name in ("encoder", "decoder")}
+        nets = {
+            name: {"params": params[name], **state[name]}
+            for name in ("encoder", "decoder")
+        }
         q, encoder = self.encoder.apply(nets["encoder"], self.bank.apart(hops), **go)
         z = vary(q.mean)
         white = self.white(state["rng"], z, state["frame"])
-        bands, decoder = self.decoder.apply(nets["decoder"], z, self.loud(z), white, **go)
+        bands, decoder = self.decoder.apply(
+            nets["decoder"], z, self.loud(z), white, **go
+        )
         bands = jnp.concatenate([state["made"], bands], axis=1)
         y = self.bank.together(bands).reshape(block.shape)
-        past = {"heard": hops[:, -self.bank.beyond :], "made": bands[:, -self.bank.beyond :]}
+        past = {
+            "heard": hops[:, -self.bank.beyond :],
+            "made": bands[:, -self.bank.beyond :],
+        }
         frame = state["frame"] + z.shape[1]
-        return {**state, **past, "frame": frame, "encoder": encoder, "decoder": decoder}, y
+        return {
+            **state,
+            **past,
+            "frame": frame,
+            "encoder": encoder,
+            "decoder": decoder,
+        }, y
 
-    def sample(self, params: Params, rng: Key, n: int, *, latents: Array | None = None) -> Array:
+    def sample(
+        self, params: Params, rng: Key, n: int, *, latents: Array | None = None
+    ) -> Array:
         """Signals float32 [n, s] of latents [n, f, z], or of `seconds` of drawn ones."""
         one, two = jax.random.split(rng)
         if latents is None:
             if self.mel:
-                raise UsageError("a mel spectrum is not drawn: give one, or a model that does.")
+                raise UsageError(
+                    "a mel spectrum is not drawn: give one, or a model that does."
+                )
             keys = jax.vmap(jax.random.fold_in, (None, 0))(one, jnp.arange(n))
             shape = self.frames(round(self.seconds * self.rate)), self.latent
             latents = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)

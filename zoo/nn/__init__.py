@@ -1,0 +1,1 @@
+"""Layers and pure functions that models are made of."""

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import Array
-from zoo.nn.half import dot, outer
+from zoo.nn.bfloat16 import dot, outer
 
 
 def product(x: Array, w: Array, *_: Any, **__: Any) -> Array:
@@ -56,7 +56,10 @@ def _normalise(x: Array) -> tuple[Array, tuple[Array, Array]]:
 def _normalise_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array]:
     y, scale = saved
     scale = jax.lax.optimization_barrier(scale)
-    return (scale * (g - g.mean(axis=-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)),)
+    return (
+        scale
+        * (g - g.mean(axis=-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)),
+    )
 
 
 normalise.defvjp(_normalise, _normalise_backward)
@@ -69,7 +72,9 @@ def gelu(x: Array) -> Array:
 
 def gelu_product(x: Array, w: Array, *_: Any, **__: Any) -> Array:
     """`product(gelu(x), w)`, of which x is kept for the gradient and gelu(x) is made again."""
-    return _gelu_product(x.reshape(-1, x.shape[-1]), w).reshape(*x.shape[:-1], w.shape[-1])
+    return _gelu_product(x.reshape(-1, x.shape[-1]), w).reshape(
+        *x.shape[:-1], w.shape[-1]
+    )
 
 
 @jax.custom_vjp

@@ -24,11 +24,30 @@ INSTRUMENT, KEYS, VELOCITIES, SAMPLE = 41, 43, 44, 53
 PAN, ATTENUATION, MODES, CUTOFF, RESONANCE = 17, 48, 54, 8, 9
 COARSE, FINE, SCALE, ROOT = 51, 52, 56, 58
 DELAY, ATTACK, HOLD, DECAY, SUSTAIN, RELEASE = 33, 34, 35, 36, 37, 38
-SWEEP, SWEEP_DELAY, SWEEP_ATTACK, SWEEP_HOLD, SWEEP_DECAY, SWEEP_SUSTAIN = 11, 25, 26, 27, 28, 29
+SWEEP, SWEEP_DELAY, SWEEP_ATTACK, SWEEP_HOLD, SWEEP_DECAY, SWEEP_SUSTAIN = (
+    11,
+    25,
+    26,
+    27,
+    28,
+    29,
+)
 VIBRATO, VIBRATO_DELAY, VIBRATO_RATE = 6, 23, 24
-TIMES = (*range(DELAY, SUSTAIN), RELEASE, *range(SWEEP_DELAY, SWEEP_SUSTAIN), VIBRATO_DELAY)
+TIMES = (
+    *range(DELAY, SUSTAIN),
+    RELEASE,
+    *range(SWEEP_DELAY, SWEEP_SUSTAIN),
+    VIBRATO_DELAY,
+)
 DEFAULTS = dict.fromkeys(TIMES, -12000) | {CUTOFF: 13500, SCALE: 100, ROOT: -1}
-NOT_ADDED = {INSTRUMENT, KEYS, VELOCITIES, SAMPLE, MODES, ROOT}  # meaningless in a preset
+NOT_ADDED = {
+    INSTRUMENT,
+    KEYS,
+    VELOCITIES,
+    SAMPLE,
+    MODES,
+    ROOT,
+}  # meaningless in a preset
 
 Generators = dict[int, int]
 
@@ -64,7 +83,9 @@ class SoundFont:
             self._headers = np.frombuffer(chunks["shdr"], _SAMPLE)
             instruments = np.frombuffer(chunks["inst"], _INSTRUMENT)
         except (OSError, KeyError, ValueError, struct.error) as error:
-            raise ZooError(f"{path} is not a readable SoundFont 2 file ({error}).") from error
+            raise ZooError(
+                f"{path} is not a readable SoundFont 2 file ({error})."
+            ) from error
         lower = _zones(instruments["f1"], chunks["ibag"], chunks["igen"], SAMPLE)
         upper = _zones(headers["f3"], chunks["pbag"], chunks["pgen"], INSTRUMENT)
         self._presets = {
@@ -75,7 +96,9 @@ class SoundFont:
         }
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - a SoundFont lives as long as the process
-    def find(self, bank: int, program: int, key: int, velocity: int) -> tuple[Zone, ...]:
+    def find(
+        self, bank: int, program: int, key: int, velocity: int
+    ) -> tuple[Zone, ...]:
         """Zones that sound for a key.
 
         A program that the font lacks falls back to its bank's first, a key beyond the recorded
@@ -98,10 +121,12 @@ class SoundFont:
         merged = dict(low)
         for generator, amount in high.items():
             if generator not in NOT_ADDED:
-                merged[generator] = merged.get(generator, DEFAULTS.get(generator, 0)) + amount
-        _, start, end, loop_start, loop_end, rate, pitch, correction, _, _ = self._headers[
-            low[SAMPLE]
-        ].tolist()
+                merged[generator] = (
+                    merged.get(generator, DEFAULTS.get(generator, 0)) + amount
+                )
+        _, start, end, loop_start, loop_end, rate, pitch, correction, _, _ = (
+            self._headers[low[SAMPLE]].tolist()
+        )
 
         def moved(position: int, fine: int, coarse: int) -> int:
             offset = merged.get(fine, 0) + 32768 * merged.get(coarse, 0)
@@ -129,7 +154,9 @@ def path(own: pathlib.Path | None = None) -> pathlib.Path:
         return own
     spec = importlib.util.find_spec("pretty_midi")  # found, not imported
     if spec is None or spec.origin is None:
-        raise ZooError("pretty_midi, whose SoundFont is played, is missing; reinstall the zoo.")
+        raise ZooError(
+            "pretty_midi, whose SoundFont is played, is missing; reinstall the zoo."
+        )
     return pathlib.Path(spec.origin).with_name("TimGM6mb.sf2")
 
 
@@ -159,7 +186,9 @@ def _chunks(data: bytes) -> dict[str, bytes]:
     return found
 
 
-def _zones(first: np.ndarray, bags: bytes, raw: bytes, target: int) -> list[list[Generators]]:
+def _zones(
+    first: np.ndarray, bags: bytes, raw: bytes, target: int
+) -> list[list[Generators]]:
     """For each owner but the terminal one, its zones, each with the global zone's defaults."""
     starts = np.frombuffer(bags, "<u2").reshape(-1, 2)[:, 0].tolist()
     pairs = np.frombuffer(raw, _GENERATOR).tolist()

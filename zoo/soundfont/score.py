@@ -45,13 +45,17 @@ def render(
     Raises:
         ZooError: the sequence has no note that sounds, or lasts more than an hour.
     """
-    if any(change.control_number == SUSTAIN_PEDAL for change in sequence.control_changes):
+    if any(
+        change.control_number == SUSTAIN_PEDAL for change in sequence.control_changes
+    ):
         from note_seq import sequences_lib
 
         sequence = sequences_lib.apply_sustain_control_changes(sequence)
     notes = [note for note in sequence.notes if note.velocity > 0]
     if not notes:
-        raise ZooError("There is no note to play in this score; sample or read a longer one.")
+        raise ZooError(
+            "There is no note to play in this score; sample or read a longer one."
+        )
     end = max(note.end_time for note in notes)
     if end > LONGEST:
         raise ZooError(
@@ -64,7 +68,9 @@ def render(
         onset = round(max(note.start_time, 0.0) * rate)
         held = round(max(note.end_time - note.start_time, SHORTEST) * rate)
         bank = sf.DRUMS if note.is_drum else 0
-        sound = play(bank, note.program, note.pitch, note.velocity, held)[: len(mix) - onset]
+        sound = play(bank, note.program, note.pitch, note.velocity, held)[
+            : len(mix) - onset
+        ]
         mix[onset : onset + len(sound)] += sound
     return _master(mix, rate)
 
@@ -76,7 +82,9 @@ def _master(mix: np.ndarray, rate: int) -> np.ndarray:
     mix[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
     peak = float(np.abs(mix).max())
     if peak == 0:
-        raise ZooError("The SoundFont has no sample for any note of this score; try another one.")
+        raise ZooError(
+            "The SoundFont has no sample for any note of this score; try another one."
+        )
     return mix * np.float32(PEAK / peak)
 
 
@@ -85,6 +93,10 @@ def _room(rate: int) -> np.ndarray:
     """Impulse response of a small hall, float32 [samples, 2]: noise that falls 60 dB in 1.1 s."""
     time = np.arange(round(1.1 * rate)) / rate
     noise = np.random.default_rng(0).standard_normal((len(time), 2))
-    noise = signal.lfilter([0.3], [1, -0.7], noise * 10 ** (-3 * time / 1.1)[:, None], axis=0)
-    noise[: round(0.012 * rate)] = 0  # the first reflection comes after the direct sound
+    noise = signal.lfilter(
+        [0.3], [1, -0.7], noise * 10 ** (-3 * time / 1.1)[:, None], axis=0
+    )
+    noise[: round(0.012 * rate)] = (
+        0  # the first reflection comes after the direct sound
+    )
     return (noise / np.sqrt((noise**2).sum(0))).astype(np.float32)

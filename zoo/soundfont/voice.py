@@ -18,7 +18,13 @@ AUDIBLE = 0.7  # the part of a release, which falls 100 dB, that can be heard
 
 
 def voice(
-    font: sf.SoundFont, rate: int, bank: int, program: int, key: int, velocity: int, held: int
+    font: sf.SoundFont,
+    rate: int,
+    bank: int,
+    program: int,
+    key: int,
+    velocity: int,
+    held: int,
 ) -> np.ndarray:
     """One note at `rate` hertz, float32 [samples, 2]; it is `held` samples, then released."""
     layers = [
@@ -47,12 +53,18 @@ def _layer(
     position += zone.start
     if zone.loop:
         start, end = zone.loop
-        position = np.where(position < end, position, start + (position - start) % (end - start))
+        position = np.where(
+            position < end, position, start + (position - start) % (end - start)
+        )
     else:
         position = position[position < zone.end - 1]
-    wave = _interpolate(samples, position) * _envelope(zone, time[: len(position)], held / rate)
+    wave = _interpolate(samples, position) * _envelope(
+        zone, time[: len(position)], held / rate
+    )
     wave = _low_pass(wave, zone, rate)
-    decibels = 0.04 * zone[sf.ATTENUATION]  # 0.4 of the nominal centibels, as fonts are voiced for
+    decibels = (
+        0.04 * zone[sf.ATTENUATION]
+    )  # 0.4 of the nominal centibels, as fonts are voiced for
     level = (velocity / 127) ** 2 * 10 ** (-decibels / 20)
     angle = (np.clip(zone[sf.PAN], -500, 500) / 1000 + 0.5) * np.pi / 2
     gains = np.array([math.cos(angle), math.sin(angle)]) * level
@@ -64,7 +76,9 @@ def _interpolate(samples: np.ndarray, position: np.ndarray) -> np.ndarray:
     index = position.astype(np.int64)
     x = position - index
     a, b, c, d = (samples[index + k].astype(np.float64) for k in (-1, 0, 1, 2))
-    cubic = b + 0.5 * x * (c - a + x * (2 * a - 5 * b + 4 * c - d + x * (3 * (b - c) + d - a)))
+    cubic = b + 0.5 * x * (
+        c - a + x * (2 * a - 5 * b + 4 * c - d + x * (3 * (b - c) + d - a))
+    )
     return cubic / 32768
 
 
@@ -86,9 +100,15 @@ def _low_pass(wave: np.ndarray, zone: sf.Zone, rate: int) -> np.ndarray:
     sweep = zone[sf.SWEEP]
     block = BLOCK if sweep else max(len(wave), 1)
     time = np.arange(0, len(wave), block) / rate
-    attack = (time - _seconds(zone[sf.SWEEP_DELAY])) / max(_seconds(zone[sf.SWEEP_ATTACK]), 1e-3)
-    decay = time - sum(map(_seconds, (zone[g] for g in (sf.SWEEP_DELAY, sf.SWEEP_ATTACK))))
-    decay = (decay - _seconds(zone[sf.SWEEP_HOLD])) / max(_seconds(zone[sf.SWEEP_DECAY]), 1e-3)
+    attack = (time - _seconds(zone[sf.SWEEP_DELAY])) / max(
+        _seconds(zone[sf.SWEEP_ATTACK]), 1e-3
+    )
+    decay = time - sum(
+        map(_seconds, (zone[g] for g in (sf.SWEEP_DELAY, sf.SWEEP_ATTACK)))
+    )
+    decay = (decay - _seconds(zone[sf.SWEEP_HOLD])) / max(
+        _seconds(zone[sf.SWEEP_DECAY]), 1e-3
+    )
     opening = np.clip(attack, 0, 1) - np.clip(decay, 0, zone[sf.SWEEP_SUSTAIN] / 1000)
     cutoffs = np.minimum(_hertz(zone[sf.CUTOFF] + sweep * opening), 0.45 * rate)
     q = 10 ** ((zone[sf.RESONANCE] / 10 - 3.01) / 20)

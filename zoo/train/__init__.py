@@ -1,0 +1,1 @@
+"""The one training step, the loop around it, checkpoints and placement."""

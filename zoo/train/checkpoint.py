@@ -73,13 +73,22 @@ class Checkpoints:
         """Opens them, or begins them. `best` keeps the one with the lowest validation loss too."""
         self.directory = pathlib.Path(directory).absolute() / "checkpoints"
         if read_only and not self.directory.is_dir():
-            raise ZooError(f"no run at {directory}: give a directory that training has written.")
+            raise ZooError(
+                f"no run at {directory}: give a directory that training has written."
+            )
         if keep < 1:
-            raise UsageError(f"--keep is {keep}: keep at least the latest checkpoint, 1.")
+            raise UsageError(
+                f"--keep is {keep}: keep at least the latest checkpoint, 1."
+            )
         kept = [LatestN(keep)]
         if best:
             kept.append(
-                BestN(get_metric_fn=loss, reverse=True, n=1, keep_checkpoints_without_metrics=False)
+                BestN(
+                    get_metric_fn=loss,
+                    reverse=True,
+                    n=1,
+                    keep_checkpoints_without_metrics=False,
+                )
             )
         options = ocp.CheckpointManagerOptions(
             preservation_policy=AnyPreservationPolicy(kept),
@@ -101,10 +110,16 @@ class Checkpoints:
 
     def open(self, options: ocp.CheckpointManagerOptions) -> ocp.CheckpointManager:
         try:
-            return ocp.CheckpointManager(self.directory, options=options, item_names=ITEMS)
-        except ValueError:  # a damaged record of how good a step was must not hide the others
+            return ocp.CheckpointManager(
+                self.directory, options=options, item_names=ITEMS
+            )
+        except (
+            ValueError
+        ):  # a damaged record of how good a step was must not hide the others
             options = dataclasses.replace(options, lightweight_initialize=True)
-            return ocp.CheckpointManager(self.directory, options=options, item_names=ITEMS)
+            return ocp.CheckpointManager(
+                self.directory, options=options, item_names=ITEMS
+            )
 
     def sweep(self) -> None:
         shutil.rmtree(self.directory / TRASH, ignore_errors=True)
@@ -122,13 +137,24 @@ class Checkpoints:
         """The step with the lowest validation loss, or the latest where none was measured."""
         return self.manager.best_step() or self.latest
 
-    def save(self, state: TrainState, meta: Mapping[str, Any], valid: float | None = None) -> None:
+    def save(
+        self, state: TrainState, meta: Mapping[str, Any], valid: float | None = None
+    ) -> None:
         """Starts writing `state`; returns once its buffers may be donated."""
         step = int(state.step)
         if step in self.steps:
             return
-        rest = {"opt": named(state.opt), "rng": jax.random.key_data(state.rng), "step": state.step}
-        about = {"format": FORMAT, "step": step, "versions": versions(), "tensors": tensors(state)}
+        rest = {
+            "opt": named(state.opt),
+            "rng": jax.random.key_data(state.rng),
+            "step": state.step,
+        }
+        about = {
+            "format": FORMAT,
+            "step": step,
+            "versions": versions(),
+            "tensors": tensors(state),
+        }
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.params),
             ema=ocp.args.StandardSave(state.ema),
@@ -139,14 +165,21 @@ class Checkpoints:
         self.wait()
         with self.failing(f"cannot save step {step}"):
             self.room(state)
-            self.manager.save(step, args=items, metrics={BEST: math.inf if unknown else valid})
+            self.manager.save(
+                step, args=items, metrics={BEST: math.inf if unknown else valid}
+            )
 
     def room(self, state: TrainState) -> None:
         """Raises OSError where the disk is too full: known beforehand, it costs nothing."""
-        need = sum(leaf.nbytes for leaf in jax.tree.leaves((state.params, state.ema, state.opt)))
+        need = sum(
+            leaf.nbytes
+            for leaf in jax.tree.leaves((state.params, state.ema, state.opt))
+        )
         free = shutil.disk_usage(self.directory).free
         if free < need:
-            raise OSError(f"it takes {need / 1e6:.1f} MB, and {free / 1e6:.1f} are free")
+            raise OSError(
+                f"it takes {need / 1e6:.1f} MB, and {free / 1e6:.1f} are free"
+            )
 
     def wait(self) -> None:
         """Blocks until what was started is on disk, and what is no longer wanted is gone."""
@@ -162,7 +195,11 @@ class Checkpoints:
         except UNWRITABLE as error:
             self.manager.reload()  # it has counted the step that failed, and not what that replaces
             safe = self.latest
-            kept = f"step {safe} is safe" if safe is not None else "nothing was saved before"
+            kept = (
+                f"step {safe} is safe"
+                if safe is not None
+                else "nothing was saved before"
+            )
             raise ZooError(
                 f"{what} in {self.directory} ({first_line(error)}); {kept}: "
                 "free space there or mend its permissions, and run the same command again."
@@ -199,7 +236,9 @@ class Checkpoints:
         """What the checkpoint says of itself; refuses a format newer than this version knows."""
         meta = self.read(step, meta=ocp.args.JsonRestore())["meta"]
         if not isinstance(meta, dict) or not {"format", "tensors"} <= meta.keys():
-            raise ZooError(f"{self.directory / str(step)} is not a checkpoint of the zoo.")
+            raise ZooError(
+                f"{self.directory / str(step)} is not a checkpoint of the zoo."
+            )
         if meta["format"] > FORMAT:
             raise ZooError(
                 f"{self.directory / str(step)} has format {meta['format']}, newer than {FORMAT}, "
@@ -221,7 +260,9 @@ class Checkpoints:
             for item in items.keys() - {"meta"}:
                 probe(self.directory / str(step) / item)
             return self.manager.restore(step, args=ocp.args.Composite(**items))
-        except Exception as error:  # Orbax raises that itself, and much else, over a damaged file
+        except (
+            Exception
+        ) as error:  # Orbax raises that itself, and much else, over a damaged file
             raise self.unreadable(step, error) from error
 
     def unreadable(self, step: int, error: BaseException) -> ZooError:
@@ -266,7 +307,10 @@ def probe(item: pathlib.Path) -> None:
 def named(tree: Tree) -> dict[str, Any]:
     """Every leaf by its path."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in leaves
+    }
 
 
 def tensors(state: TrainState) -> dict[str, list[int]]:
@@ -278,5 +322,9 @@ def tensors(state: TrainState) -> dict[str, list[int]]:
 def shapes(tree: Tree, mesh: Mesh | None = None) -> Tree:
     """Shapes and dtypes of `tree`, as a restore wants them: on one device or all over `mesh`."""
     one = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    where = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()) if mesh else one
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=where), tree)
+    where = (
+        jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()) if mesh else one
+    )
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=where), tree
+    )

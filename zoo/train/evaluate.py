@@ -8,14 +8,14 @@ import jax
 from jax.sharding import Mesh
 
 from zoo.core import WEIGHT, Array, Batch, Family, Key, Metrics, Params
-from zoo.train import shard
+from zoo.train import sharding
 from zoo.train.step import Context
 
 
 def evaluate(family: Family, params: Params, batch: Batch, rng: Key) -> Metrics:
     """The objectives that are measured, as they stand at the end of training (`step` is None)."""
     metrics: dict[str, Array] = {}
-    measured = {name: x for name, x in family.objectives().items() if x.measured}
+    measured = {name: x for name, x in family.objectives().items() if x.evaluated}
     for name, objective in measured.items():
         value, logs = objective.loss(params, batch, rng, None)
         metrics |= {f"{name}/{k}": v for k, v in {"loss": value, **logs}.items()}
@@ -53,11 +53,15 @@ def evaluator(
         weights: dict[str, float] = collections.defaultdict(float)
         for index, batch in enumerate(batches):
             rng = jax.random.fold_in(jax.random.key(seed), index)
-            placed = shard.spread(mesh, batch) if mesh else batch
+            placed = sharding.spread(mesh, batch) if mesh else batch
             metrics = jax.device_get(one(params, placed, rng))
             for name, value in metrics.items():
                 objective, _, key = name.partition("/")
-                counts = 1.0 if key == WEIGHT else float(metrics.get(f"{objective}/{WEIGHT}", 1))
+                counts = (
+                    1.0
+                    if key == WEIGHT
+                    else float(metrics.get(f"{objective}/{WEIGHT}", 1))
+                )
                 sums[name] += float(value) * counts if counts else 0.0
                 weights[name] += counts if key != WEIGHT else 0.0
         return {name: total / (weights[name] or 1.0) for name, total in sums.items()}

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.errors import ZooError
-from zoo.train.board import Board
+from zoo.train.tensorboard import Board
 
 PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
 
@@ -50,7 +50,9 @@ class Log:
             disable=self.quiet or not self.console.is_terminal,
             transient=True,
         )
-        self.task = self.bar.add_task("train", total=steps, completed=start, text="compiling")
+        self.task = self.bar.add_task(
+            "train", total=steps, completed=start, text="compiling"
+        )
         self.bar.start()
 
     def __enter__(self) -> "Log":
@@ -99,7 +101,9 @@ class Log:
         self.bar.stop()
         if self.writes:
             self.board.close()
-            with contextlib.suppress(OSError):  # of a line that did not fit, as `write` has said
+            with contextlib.suppress(
+                OSError
+            ):  # of a line that did not fit, as `write` has said
                 self.file.close()
 
 

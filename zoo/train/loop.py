@@ -15,15 +15,15 @@ from jax.sharding import PartitionSpec as P
 
 from zoo.core import WEIGHT, Family, Metrics, Params
 from zoo.errors import UsageError, ZooError
-from zoo.train import precision, shard
+from zoo.train import precision, sharding
 from zoo.train.checkpoint import Checkpoints
-from zoo.train.feed import Batches, Feed
+from zoo.train.collapse import Watch
+from zoo.train.initialize import begin
 from zoo.train.log import Log
 from zoo.train.optim import Optimizers, optimizers
-from zoo.train.start import begin
+from zoo.train.preemption import Stop
+from zoo.train.prefetch import Batches, Feed
 from zoo.train.step import TrainState, due, make_step
-from zoo.train.stop import Stop
-from zoo.train.watch import Watch
 
 PATIENCE = 10  # non-finite steps in a row before a run gives up
 RECENT = 50  # steps over which items per second are counted
@@ -105,14 +105,16 @@ def fit(
     """
     began = time.perf_counter()
     workdir = pathlib.Path(workdir)
-    mesh = shard.mesh(model=options.model)
+    mesh = sharding.mesh(model=options.model)
     rules = optimizers(family, tx, clip=options.clip)
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(Stop())
         checkpoints = stack.enter_context(
             Checkpoints(workdir, keep=options.keep, best=validate is not None)
         )
-        begun = begin(family, rules, batches, mesh, checkpoints, options, meta or {}, given or {})
+        begun = begin(
+            family, rules, batches, mesh, checkpoints, options, meta or {}, given or {}
+        )
         state, where = begun
         step = jax.jit(
             make_step(
@@ -129,10 +131,22 @@ def fit(
         start = reached(int(state.step), steps, workdir)
         feed = stack.enter_context(Feed(batches, mesh, start, steps))
         main = jax.process_index() == 0
-        log = stack.enter_context(Log(workdir, steps, start, quiet=options.quiet, writes=main))
+        log = stack.enter_context(
+            Log(workdir, steps, start, quiet=options.quiet, writes=main)
+        )
         spent = checkpoints.meta(start).get("seconds", 0.0) if start else 0.0
         clock = lambda: spent + time.perf_counter() - began
-        run = Run(steps, options, state, checkpoints, log, Pace(feed), meta or {}, validate, clock)
+        run = Run(
+            steps,
+            options,
+            state,
+            checkpoints,
+            log,
+            Pace(feed),
+            meta or {},
+            validate,
+            clock,
+        )
         del state  # donated by the first step
         first = 0.0
         for index, batch in feed:
@@ -147,8 +161,12 @@ def fit(
             if done < steps and stop.asked(done):
                 run.save()
                 checkpoints.wait()
-                back = "" if options.restore_step is None else ", without --restore-step,"
-                log.say(f"SIGTERM: saved at step {done}; the same command{back} goes on.")
+                back = (
+                    "" if options.restore_step is None else ", without --restore-step,"
+                )
+                log.say(
+                    f"SIGTERM: saved at step {done}; the same command{back} goes on."
+                )
                 raise SystemExit(0)
         checkpoints.wait()
     here = time.perf_counter() - began
@@ -177,7 +195,9 @@ class Run:
     meta: Mapping[str, Any]
     validate: Callable[[Params], Mapping[str, float]] | None
     clock: Callable[[], float]
-    pending: collections.deque[Metrics] = dataclasses.field(default_factory=collections.deque)
+    pending: collections.deque[Metrics] = dataclasses.field(
+        default_factory=collections.deque
+    )
 
     def __post_init__(self) -> None:
         self.settled, self.watch = int(self.state.step), Watch()
@@ -195,7 +215,10 @@ class Run:
             self.settled += 1
             if values["rejected"] >= PATIENCE:
                 self.give_up()
-            if self.settled % self.options.log_every == 0 or self.settled in (1, self.steps):
+            if self.settled % self.options.log_every == 0 or self.settled in (
+                1,
+                self.steps,
+            ):
                 self.log.write(self.settled, values)
                 for line in self.watch.look(self.settled, values):
                     self.log.say(line)
@@ -239,7 +262,9 @@ class Pace:
         self.began, self.before = time.perf_counter(), self.feed.waited
 
     def waited(self) -> float:
-        return (self.feed.waited - self.before) / max(time.perf_counter() - self.began, 1e-9)
+        return (self.feed.waited - self.before) / max(
+            time.perf_counter() - self.began, 1e-9
+        )
 
     def text(self, step: int, metrics: Mapping[str, float]) -> str:
         """What the bar says: loss, items per second of late, input wait."""

@@ -28,12 +28,18 @@ class Adam:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < math.inf:
-            raise UsageError(f"the learning rate is {self.rate:g}: give one such as 1e-3.")
+            raise UsageError(
+                f"the learning rate is {self.rate:g}: give one such as 1e-3."
+            )
 
     def rule(self, steps: int) -> optax.GradientTransformation:
         warmup = max(1, min(self.warmup, steps // 10))
         schedule = optax.warmup_cosine_decay_schedule(
-            self.rate / warmup, self.rate, warmup, max(steps, warmup + 1), self.rate * self.last
+            self.rate / warmup,
+            self.rate,
+            warmup,
+            max(steps, warmup + 1),
+            self.rate * self.last,
         )
         return optax.adamw(schedule, weight_decay=self.decay)
 
@@ -52,7 +58,11 @@ def optimizers(
             return optax.apply_if_finite(objective.tx, NEVER)
         chosen = tx[name] if isinstance(tx, dict) else tx
         rule = optax.chain(optax.clip_by_global_norm(clip), chosen) if clip else chosen
-        rule = rule if objective.then is None else optax.chain(rule, objective.then)
+        rule = (
+            rule
+            if objective.post_update is None
+            else optax.chain(rule, objective.post_update)
+        )
         return optax.apply_if_finite(rule, NEVER)
 
     return {name: guarded(name, o) for name, o in family.objectives().items()}

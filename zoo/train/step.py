@@ -33,7 +33,9 @@ def init(family: Family, tx: Optimizers, rng: Key, batch: Batch) -> TrainState:
         for name, objective in family.objectives().items()
     }
     # a copy: an alias would be donated twice
-    return TrainState(jnp.zeros((), jnp.int32), params, opt, jax.tree.map(jnp.copy, params), rng)
+    return TrainState(
+        jnp.zeros((), jnp.int32), params, opt, jax.tree.map(jnp.copy, params), rng
+    )
 
 
 def due(family: Family, step: int) -> tuple[str, ...]:
@@ -57,8 +59,12 @@ def make_step(
     """
     objectives = family.objectives()
 
-    def step(state: TrainState, batch: Batch, due: tuple[str, ...]) -> tuple[TrainState, Metrics]:
-        rng = jax.random.fold_in(state.rng, state.step)  # shared: the fakes judged are those graded
+    def step(
+        state: TrainState, batch: Batch, due: tuple[str, ...]
+    ) -> tuple[TrainState, Metrics]:
+        rng = jax.random.fold_in(
+            state.rng, state.step
+        )  # shared: the fakes judged are those graded
         params, opt = dict(state.params), dict(state.opt)
         metrics: dict[str, Array] = {}
         for name in due:  # static, so each cadence is its own executable
@@ -83,7 +89,13 @@ def make_step(
 
 
 def gradients(
-    loss: Loss, moving: Params, frozen: Params, batch: Batch, rng: Key, step: Array, parts: int
+    loss: Loss,
+    moving: Params,
+    frozen: Params,
+    batch: Batch,
+    rng: Key,
+    step: Array,
+    parts: int,
 ) -> tuple[Array, Metrics, Params]:
     """The loss, its metrics and its gradient over `moving`, pooled over `parts` of the batch."""
 
@@ -102,9 +114,13 @@ def gradients(
         return jax.tree.map(jnp.add, total, (weight, scale(new, weight))), None
 
     # every parts-th row, so that each device keeps its own rows
-    split = jax.tree.map(lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch)
+    split = jax.tree.map(
+        lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch
+    )
     shapes = jax.eval_shape(part, jax.tree.map(lambda x: x[0], split), rng)
-    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), (jnp.zeros(()), shapes))
+    zeros = jax.tree.map(
+        lambda x: jnp.zeros(x.shape, jnp.float32), (jnp.zeros(()), shapes)
+    )
     (weight, sums), _ = jax.lax.scan(pool, zeros, (jnp.arange(parts), split))
     value, logs, grads = scale(sums, 1 / jnp.maximum(weight, 1e-9))
     return value, logs | ({WEIGHT: weight} if WEIGHT in logs else {}), grads

@@ -8,13 +8,15 @@ from typing import Any
 from zoo.data.codecs.base import Codec, Fit
 from zoo.data.codecs.chorale import Chorale
 from zoo.data.codecs.compound import Compound
-from zoo.data.codecs.drums import Drums
+from zoo.data.codecs.drums import DrumPart, Drums
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.multitrack import Multitrack
 from zoo.data.codecs.performance import Performance
 from zoo.data.codecs.phrase import Excerpt, Phrase, Quartet
 from zoo.data.codecs.pianoroll import Pianoroll
+from zoo.data.codecs.rolls import Rolls
 from zoo.data.codecs.voices import Voices
+from zoo.data.codecs.waveform import Waveform
 from zoo.errors import UsageError
 
 Phrased = Excerpt | Drums | Multitrack  # phrases, cut from the pieces of `whole`
@@ -24,6 +26,7 @@ __all__ = [
     "Chorale",
     "Codec",
     "Compound",
+    "DrumPart",
     "Drums",
     "Excerpt",
     "Fit",
@@ -34,7 +37,9 @@ __all__ = [
     "Phrased",
     "Pianoroll",
     "Quartet",
+    "Rolls",
     "Voices",
+    "Waveform",
     "make",
 ]
 

@@ -5,8 +5,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from zoo.data.grammar import BOUNDARY as BOUNDARY  # which codecs take from here
-from zoo.data.grammar import Grammar
+from zoo.data.codecs.grammar import BOUNDARY as BOUNDARY
+from zoo.data.codecs.grammar import Grammar
 from zoo.data.proto import QPM, TICKS, NoteSequence
 from zoo.data.refusal import Refused
 
@@ -78,12 +78,16 @@ def read_notes(sequence: NoteSequence) -> tuple[Notes, list[str]]:
         offset=np.array([x.end_time for x in pitched]),
         pitch=np.array([x.pitch for x in pitched]),
         velocity=np.array([x.velocity for x in pitched]),
-        track=np.array([((x.instrument << 20) + (x.part << 10) + x.voice) for x in pitched]),
+        track=np.array(
+            [((x.instrument << 20) + (x.part << 10) + x.voice) for x in pitched]
+        ),
     )
     legal = (notes.onset >= 0) & (notes.onset <= notes.offset) & (notes.offset < np.inf)
     legal &= (notes.pitch >= 0) & (notes.pitch < 128)
     if not legal.all():
-        raise Refused("malformed", f"{np.sum(~legal)} notes have impossible times or pitches.")
+        raise Refused(
+            "malformed", f"{np.sum(~legal)} notes have impossible times or pitches."
+        )
     notes = notes.take(np.lexsort((-notes.pitch, notes.onset)))
     return notes, [f"drums: {drums} notes left out"] if drums else []
 
@@ -99,7 +103,9 @@ def losses(
         span = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
         said.append(f"tempo: {span} quarters per minute left out")
     if not seconds and notes.velocity.min() != notes.velocity.max():
-        said.append(f"velocities: {notes.velocity.min()} to {notes.velocity.max()} left out")
+        said.append(
+            f"velocities: {notes.velocity.min()} to {notes.velocity.max()} left out"
+        )
     if not bars and sequence.time_signatures:
         said.append("metre: time signatures left out")
     if sequence.section_groups:
@@ -116,7 +122,9 @@ def outside(pitch: np.ndarray, low: int, high: int) -> None:
         cure = f"it spans {most - least} semitones, and no transposition would fit."
     else:
         cure = f"transposed by {low - least if least < low else high - most:+d} it would fit."
-    raise Refused("range", f"Pitches {least} to {most} leave the range {low} to {high}; {cure}")
+    raise Refused(
+        "range", f"Pitches {least} to {most} leave the range {low} to {high}; {cure}"
+    )
 
 
 def blank(qpm: float = QPM) -> NoteSequence:

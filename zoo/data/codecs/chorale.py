@@ -33,7 +33,11 @@ def choir(
     remarks += losses(sequence, notes, bars=bars)
     names = np.unique(notes.track)
     if len(names) != len(parts):
-        there = "a chorale has four" if len(parts) == 4 else f"{' and '.join(parts)} were expected"
+        there = (
+            "a chorale has four"
+            if len(parts) == 4
+            else f"{' and '.join(parts)} were expected"
+        )
         raise Refused("voices", f"It has {len(names)} voices, where {there}.")
     voices = [notes.take(notes.track == name) for name in names]
     voices.sort(key=lambda voice: -voice.pitch.mean())
@@ -67,18 +71,24 @@ class Chorale(Steps):
         `range`, `metre`.
         """
         grain = self.steps_per_quarter
-        laid, end, remarks = choir(sequence, grain, self.off_grid, self.chords, bars=True)
+        laid, end, remarks = choir(
+            sequence, grain, self.off_grid, self.chords, bars=True
+        )
         found = spans(metres(sequence), end, self.known, grain)
         where, tokens = self._metre_tokens(found)
         rows = np.stack([self._events(voice, end) for voice in laid], axis=1)
         rows = np.insert(rows, where, tokens[:, None], axis=0)
-        return Fit(np.append(rows, np.full((1, 4), BOUNDARY, np.int32), axis=0), tuple(remarks))
+        return Fit(
+            np.append(rows, np.full((1, 4), BOUNDARY, np.int32), axis=0), tuple(remarks)
+        )
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
         """int32 [t, 4]. Raises `Refused` as `fit` does."""
         return self.fit(sequence).array
 
-    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = CHOIR) -> NoteSequence:
+    def decode(
+        self, array: np.ndarray, qpm: float = QPM, program: int = CHOIR
+    ) -> NoteSequence:
         """The music up to the first row whose soprano is BOUNDARY, whatever the tokens.
 
         The soprano decides what a row is: where it has no metre, another voice's metre or BOUNDARY

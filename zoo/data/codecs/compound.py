@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.codecs import grid
-from zoo.data.codecs.base import BOUNDARY, Fit, Notes, blank, losses, outside, write_notes
+from zoo.data.codecs.base import (
+    BOUNDARY,
+    Fit,
+    Notes,
+    blank,
+    losses,
+    outside,
+    write_notes,
+)
 from zoo.data.codecs.metre import Fraction, bar_steps, plain_name, spans
 from zoo.data.codecs.players import DRUMS, PITCHES, read_players, together
 from zoo.data.codecs.steps import METRES, NAMES, Steps
@@ -69,7 +77,9 @@ class Compound:
     @functools.cached_property
     def _lengths(self) -> np.ndarray:
         """Steps of a bar of each metre."""
-        return np.array([bar_steps(metre, self.steps_per_quarter) for metre in self.known])
+        return np.array(
+            [bar_steps(metre, self.steps_per_quarter) for metre in self.known]
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -79,7 +89,9 @@ class Compound:
     def sizes(self) -> tuple[int, ...]:
         """How many values each column may take, 0 included."""
         time = len(self.metres), self.most_bars + 1, int(self._lengths.max())
-        return tuple(1 + n for n in (*time, DRUMS + 1, PITCHES, self.longest, self.velocity_bins))
+        return tuple(
+            1 + n for n in (*time, DRUMS + 1, PITCHES, self.longest, self.velocity_bins)
+        )
 
     @property
     def vocab(self) -> int:
@@ -91,10 +103,14 @@ class Compound:
         Raises `Refused`: `empty`, `malformed`, `long`, `off-grid`, `metre`.
         """
         notes, players, _, remarks = read_players(sequence, self.steps_per_quarter)
-        remarks += losses(sequence, notes._replace(velocity=np.zeros(1)))  # velocities are kept
+        remarks += losses(
+            sequence, notes._replace(velocity=np.zeros(1))
+        )  # velocities are kept
         programs = np.array([player.program for player in players])
         if len(players) > len(set(programs.tolist())):
-            remarks.append(f"tracks: {len(players)} joined by program into {len({*programs})}")
+            remarks.append(
+                f"tracks: {len(players)} joined by program into {len({*programs})}"
+            )
         notes = notes._replace(track=programs[notes.track])
         notes, bent = together(notes, self.off_grid, self.steps_per_quarter)
         notes = notes.take(np.lexsort((notes.pitch, notes.track, notes.onset)))
@@ -115,7 +131,9 @@ class Compound:
             filled.append(f"rests: {late} of more than {self.most_bars} bars shortened")
         if cut := np.sum(held > self.longest):
             filled.append(f"cut: {cut} notes longer than {self.longest} steps")
-        rows = np.pad(1 + np.stack(columns, axis=1), ((0, 1), (0, 0)), constant_values=BOUNDARY)
+        rows = np.pad(
+            1 + np.stack(columns, axis=1), ((0, 1), (0, 0)), constant_values=BOUNDARY
+        )
         return Fit(rows.astype(np.int32), (*remarks, *bent, *filled))
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
@@ -145,7 +163,9 @@ class Compound:
         for at in np.flatnonzero(np.diff(metre, prepend=-1)).tolist():
             numerator, denominator = self.known[metre[at]]
             sequence.time_signatures.add(
-                time=float(starts[at] * step), numerator=numerator, denominator=denominator
+                time=float(starts[at] * step),
+                numerator=numerator,
+                denominator=denominator,
             )
         onset = starts[bar] + np.minimum(position, self._lengths[metre[bar]] - 1)
         notes = Notes(onset, onset + 1 + held, pitch, self._velocities()[bins], program)
@@ -164,7 +184,11 @@ class Compound:
     def reach(self, array: np.ndarray) -> range:
         """The transpositions, in semitones, that keep every pitch of no drum within 0 to 127."""
         pitch = self._rows(array)[self._pitched(array), PITCH] - 1
-        return range(-int(pitch.min()), PITCHES - int(pitch.max())) if pitch.size else range(1)
+        return (
+            range(-int(pitch.min()), PITCHES - int(pitch.max()))
+            if pitch.size
+            else range(1)
+        )
 
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
         """The same music, `semitones` higher but for drums.
@@ -174,7 +198,9 @@ class Compound:
         moved, at = np.array(array, np.int32), self._pitched(array)
         pitch = self._rows(array)[at, PITCH] + semitones
         if semitones and not pitch.size:
-            raise Refused("range", "It has no pitched notes to be moved; transpose it by 0.")
+            raise Refused(
+                "range", "It has no pitched notes to be moved; transpose it by 0."
+            )
         if pitch.size:
             outside(pitch - 1, 0, PITCHES - 1)
         moved[at, PITCH] = pitch
@@ -226,7 +252,9 @@ class Compound:
         if (np.asarray(row) == BOUNDARY).any():
             return "boundary"
         words = zip(map(self.words, COLUMNS), np.asarray(row).tolist(), strict=True)
-        return ", ".join(names[value - 1] for names, value in words if value <= len(names))
+        return ", ".join(
+            names[value - 1] for names, value in words if value <= len(names)
+        )
 
     def _velocities(self) -> np.ndarray:
         """The middle of each bin."""
@@ -267,7 +295,9 @@ class Compound:
                 bars[-1] = bars[-1][0], self.known.index(name), 0
             else:
                 short += 1
-        return bars, remarks + ([f"filled: {short} short bars filled with rests"] if short else [])
+        return bars, remarks + (
+            [f"filled: {short} short bars filled with rests"] if short else []
+        )
 
 
 @functools.cache
@@ -282,7 +312,9 @@ def _one_of(name: str, names: Collection[str], what: str) -> str:
     if name in names:
         return name
     every = list(names)
-    close = [word for word in every if name in word] or difflib.get_close_matches(name, every, 1)
+    close = [word for word in every if name in word] or difflib.get_close_matches(
+        name, every, 1
+    )
     listed = every if len(every) < 20 else [*every[:3], "..", *every[-3:]]
     hint = f"there are {', '.join(listed)}"
     if close and name.strip("0123456789-"):  # no number is like another

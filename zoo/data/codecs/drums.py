@@ -12,10 +12,18 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.data.codecs import grid
-from zoo.data.codecs.base import BOUNDARY, VELOCITY, Fit, Notes, blank, losses, write_notes
+from zoo.data.codecs.base import (
+    BOUNDARY,
+    VELOCITY,
+    Fit,
+    Notes,
+    blank,
+    losses,
+    write_notes,
+)
+from zoo.data.codecs.grammar import Grammar, explore
 from zoo.data.codecs.metre import Fraction, Span, bar_steps, signatures, spans
 from zoo.data.codecs.steps import Steps
-from zoo.data.grammar import Grammar, explore
 from zoo.data.proto import QPM, Metre, NoteSequence, metres, seconds
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -25,11 +33,40 @@ from zoo.errors import UsageError
 # are as they have them; everything else goes where it sounds most alike.
 KIT = {
     "kick": (36, 35),
-    "snare": (38, 37, 40, 39, *range(27, 35), 75, 76, 77, 85),  # claps, sticks, blocks, clicks
-    "closed hat": (42, 22, 44, 54, 69, 70, 71, 73, 80, 82, 83),  # shakers, whatever is short
+    "snare": (
+        38,
+        37,
+        40,
+        39,
+        *range(27, 35),
+        75,
+        76,
+        77,
+        85,
+    ),  # claps, sticks, blocks, clicks
+    "closed hat": (
+        42,
+        22,
+        44,
+        54,
+        69,
+        70,
+        71,
+        73,
+        80,
+        82,
+        83,
+    ),  # shakers, whatever is short
     "open hat": (46, 26, 72, 74, 81),
     "low tom": (43, 58, 41, 64, 86, 87),
-    "mid tom": (47, 45, 61, 63, 66, 79),  # bongos, congas, timbales, cuicas by their height
+    "mid tom": (
+        47,
+        45,
+        61,
+        63,
+        66,
+        79,
+    ),  # bongos, congas, timbales, cuicas by their height
     "high tom": (50, 48, 60, 62, 65, 78),
     "crash": (49, 52, 55, 57, 84),
     "ride": (51, 53, 59, 56, 67, 68),  # bells
@@ -68,7 +105,9 @@ class DrumPart:
     off_grid: float = 0.5
 
     def __post_init__(self):
-        if any(self.bar % bar_steps(metre, self.steps_per_quarter) for metre in self.known):
+        if any(
+            self.bar % bar_steps(metre, self.steps_per_quarter) for metre in self.known
+        ):
             raise UsageError(
                 f"bars of {', '.join(self.metres)} do not make up bars of {self.metres[0]}, as for "
                 "drums they must: choose metres that do, and train another model for the others."
@@ -105,7 +144,9 @@ class DrumPart:
         """int32 [t]. Raises `Refused` as `fit` does."""
         return self.fit(sequence).array
 
-    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = 0) -> NoteSequence:
+    def decode(
+        self, array: np.ndarray, qpm: float = QPM, program: int = 0
+    ) -> NoteSequence:
         """The drums up to the first BOUNDARY, each hit a step long; `program` is the kit."""
         array = before_boundary(array)
         marks = array == BAR
@@ -119,7 +160,9 @@ class DrumPart:
             )
         sequence.total_time = len(steps) * step
         hits = np.argwhere(steps[:, None] >> np.arange(len(KIT)) & 1).tolist()
-        columns = ((at * step, (at + 1) * step, PITCH[drum], VELOCITY) for at, drum in hits)
+        columns = (
+            (at * step, (at + 1) * step, PITCH[drum], VELOCITY) for at, drum in hits
+        )
         write_notes(sequence, columns, program=program)
         for note in sequence.notes:
             note.is_drum = True
@@ -132,7 +175,9 @@ class DrumPart:
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
         """The same, by 0 semitones. Raises `Refused` (`range`) for any other number."""
         if semitones:
-            raise Refused("range", "Drums have no range to be moved in; transpose them by 0.")
+            raise Refused(
+                "range", "Drums have no range to be moved in; transpose them by 0."
+            )
         return np.asarray(array, np.int32)
 
     def describe(self, token: int) -> str:
@@ -153,16 +198,25 @@ class DrumPart:
         del part.notes[:]
         part.notes.extend(note for note in sequence.notes if note.is_drum)
         if not part.notes:
-            raise Refused("empty", "It has no drums; the other codecs read pitched notes.")
+            raise Refused(
+                "empty", "It has no drums; the other codecs read pitched notes."
+            )
         for note in part.notes:
             note.is_drum = False  # what is read onto a grid is pitched
         notes, end, remarks = grid.read_steps(part, self.steps_per_quarter)
         hits = notes._replace(pitch=DRUM[notes.pitch])
         hits = hits.take(hits.pitch != NONE)
-        strange, others = len(notes.onset) - len(hits.onset), len(sequence.notes) - len(part.notes)
+        strange, others = (
+            len(notes.onset) - len(hits.onset),
+            len(sequence.notes) - len(part.notes),
+        )
         if not len(hits.onset):
-            raise Refused("empty", f"None of its {strange} hits is a General MIDI drum's.")
-        remarks += [f"strange: {strange} hits of no known drum left out"] if strange else []
+            raise Refused(
+                "empty", f"None of its {strange} hits is a General MIDI drum's."
+            )
+        remarks += (
+            [f"strange: {strange} hits of no known drum left out"] if strange else []
+        )
         remarks += [f"pitched: {others} notes left out"] if others else []
         return hits, end, remarks + losses(sequence, hits)
 
@@ -177,26 +231,37 @@ class DrumPart:
                 f"{strays} of {total} hits lie off the grid of {self.steps_per_quarter} steps per "
                 "quarter; off_grid=1 takes all there are.",
             )
-        remarks, merged = [], total - len(set(zip(step.tolist(), hits.pitch.tolist(), strict=True)))
+        remarks, merged = (
+            [],
+            total - len(set(zip(step.tolist(), hits.pitch.tolist(), strict=True))),
+        )
         if away.max() > grid.SILENT:
             shift = away.max() / self.steps_per_quarter
             remarks.append(f"quantised: hits moved by up to {shift:.2f} quarters")
         if merged:
-            remarks.append(f"merged: {merged} of {total} hits lost to another of theirs on a step")
+            remarks.append(
+                f"merged: {merged} of {total} hits lost to another of theirs on a step"
+            )
         return step, remarks
 
-    def _bars(self, sequence: NoteSequence, end: int) -> tuple[list[int], int, list[str]]:
+    def _bars(
+        self, sequence: NoteSequence, end: int
+    ) -> tuple[list[int], int, list[str]]:
         """The steps from which bars are counted, the length once filled, and remarks."""
         rate, first = self.steps_per_quarter, self.known[0]
         lengths = {bar_steps(metre, rate) for metre in self.known}
         stated = [
-            Metre(m.start, *(first if m.bar * rate in lengths else m[1:])) for m in metres(sequence)
+            Metre(m.start, *(first if m.bar * rate in lengths else m[1:]))
+            for m in metres(sequence)
         ]
         try:
             found = spans(stated, end, [first], rate)
         except Refused as refused:
             # to add a metre is no cure here: its bars are of another length
-            bar, kinds = refused.detail.partition(";")[0].rstrip("."), " or ".join(self.metres)
+            bar, kinds = (
+                refused.detail.partition(";")[0].rstrip("."),
+                " or ".join(self.metres),
+            )
             raise Refused(
                 "metre",
                 f"{bar}. Drums are read in {kinds}: other metres need a model of their own.",
@@ -205,7 +270,11 @@ class DrumPart:
         rest = (end - starts[-1]) % self.bar
         if 2 * rest < self.bar:
             return starts, end, []
-        return starts, end + self.bar - rest, ["padded: rests up to the end of the last bar"]
+        return (
+            starts,
+            end + self.bar - rest,
+            ["padded: rests up to the end of the last bar"],
+        )
 
 
 @dataclass(frozen=True)
@@ -261,7 +330,11 @@ class Drums(DrumPart):
         piece = NoteSequence()
         piece.CopyFrom(sequence)
         least = float(seconds(piece)(np.array(self.length / self.steps_per_quarter)))
-        padded = (f"padded: rests up to {self.bars} bars",) if piece.total_time < least else ()
+        padded = (
+            (f"padded: rests up to {self.bars} bars",)
+            if piece.total_time < least
+            else ()
+        )
         piece.total_time = max(piece.total_time, least)
         fit = self.fit(piece)
         return Fit(fit.array, (*padded, *fit.notes))
@@ -273,7 +346,9 @@ class Drums(DrumPart):
         for run in np.split(stream, np.flatnonzero(stream == BAR)):
             steps = run[run != BAR]
             last = len(steps) - self.length
-            phrases += [steps[at : at + self.length] for at in range(0, last + 1, self.bar)]
+            phrases += [
+                steps[at : at + self.length] for at in range(0, last + 1, self.bar)
+            ]
         return [phrase for phrase in phrases if (phrase != SILENT).any()]
 
     def grammar(self) -> Grammar:
@@ -283,7 +358,9 @@ class Drums(DrumPart):
             step, struck = at[0] + 1, at[1]
             if step > self.length:
                 return {BOUNDARY: (step, struck)} if step == self.length + 1 else {}
-            last = {} if step == self.length and not struck else {SILENT: (step, struck)}
+            last = (
+                {} if step == self.length and not struck else {SILENT: (step, struck)}
+            )
             return last | {STRUCK: (step, True)}
 
         kinds = np.minimum(np.arange(self.vocab), STRUCK)

@@ -23,7 +23,9 @@ class Grid(NamedTuple):
     shift: float  # the largest rounding of an onset or offset, in steps
 
 
-def read_steps(sequence: NoteSequence, steps_per_quarter: int) -> tuple[Notes, int, list[str]]:
+def read_steps(
+    sequence: NoteSequence, steps_per_quarter: int
+) -> tuple[Notes, int, list[str]]:
     """The notes with times in (fractional) steps, the length in whole steps, and remarks.
 
     Time is counted in quarters, so that a change of tempo does not disturb rhythm. Raises
@@ -32,12 +34,15 @@ def read_steps(sequence: NoteSequence, steps_per_quarter: int) -> tuple[Notes, i
     notes, remarks = read_notes(sequence)
     clock = quarters(sequence)
     notes = notes._replace(
-        onset=clock(notes.onset) * steps_per_quarter, offset=clock(notes.offset) * steps_per_quarter
+        onset=clock(notes.onset) * steps_per_quarter,
+        offset=clock(notes.offset) * steps_per_quarter,
     )
     end = clock(np.array(sequence.total_time)) * steps_per_quarter
     length = max(float(end), float(notes.offset.max()))
     if not length <= LONGEST:
-        raise Refused("long", f"It lasts {length:g} steps, over {LONGEST}; cut it first.")
+        raise Refused(
+            "long", f"It lasts {length:g} steps, over {LONGEST}; cut it first."
+        )
     return notes, int(np.floor(end + 0.5)), remarks
 
 
@@ -54,11 +59,18 @@ def quantise(notes: Notes, lines: bool = True) -> Grid:
     first = np.ones(len(order), bool)
     first[1:] = (np.diff(lane[order]) != 0) | (np.diff(onset[order]) != 0)
     order = order[first]
-    kept, lane, onset, offset = notes.take(order), lane[order], onset[order], offset[order]
+    kept, lane, onset, offset = (
+        notes.take(order),
+        lane[order],
+        onset[order],
+        offset[order],
+    )
     away = np.abs(kept.onset - onset)
     shift = max(away.max(), np.abs(kept.offset - offset).max())
     late = np.zeros(len(order), np.int64)
-    late[:-1] = np.where(lane[1:] == lane[:-1], np.maximum(offset[:-1] - onset[1:], 0), 0)
+    late[:-1] = np.where(
+        lane[1:] == lane[:-1], np.maximum(offset[:-1] - onset[1:], 0), 0
+    )
     up = np.lexsort((-kept.pitch, onset))
     return Grid(
         notes=kept._replace(onset=onset, offset=offset - late).take(up),
@@ -89,7 +101,9 @@ def snap(
         shift = grid.shift / steps_per_quarter
         remarks.append(f"quantised: times moved by up to {shift:.2f} quarters")
     if grid.merged:
-        remarks.append(f"merged: {grid.merged} of {total} notes lost to a longer one on their step")
+        remarks.append(
+            f"merged: {grid.merged} of {total} notes lost to a longer one on their step"
+        )
     if grid.cut:
         remarks.append(f"trimmed: {grid.cut} notes cut short where the next begins")
     return grid.notes, remarks

@@ -7,9 +7,9 @@ import numpy as np
 
 from zoo.data.codecs import grid
 from zoo.data.codecs.base import BOUNDARY, Fit, Notes, losses
+from zoo.data.codecs.grammar import Grammar, both, explore
 from zoo.data.codecs.metre import bar_steps, plain_name, spans
 from zoo.data.codecs.steps import HOLD, METRE, REST, Steps
-from zoo.data.grammar import Grammar, both, explore
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -41,7 +41,9 @@ class Melody(Steps):
     """
 
     fewest: int = 2  # notes
-    bars: int | None = None  # only so many full bars: the first in `encode`, all in `windows`
+    bars: int | None = (
+        None  # only so many full bars: the first in `encode`, all in `windows`
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -69,8 +71,12 @@ class Melody(Steps):
         if self.bars is not None:
             crops = self.crops(stream)
             if not crops:
-                raise Refused("short", f"It has no {self.bars} full bars in a row with a note.")
-            remarks.append(f"cropped: the first of {len(crops)} windows of {self.bars} bars")
+                raise Refused(
+                    "short", f"It has no {self.bars} full bars in a row with a note."
+                )
+            remarks.append(
+                f"cropped: the first of {len(crops)} windows of {self.bars} bars"
+            )
             stream = crops[0]
         return Fit(stream, tuple(remarks))
 
@@ -78,7 +84,9 @@ class Melody(Steps):
         """int32 [t]. Raises `Refused` as `fit` does."""
         return self.fit(sequence).array
 
-    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = 0) -> NoteSequence:
+    def decode(
+        self, array: np.ndarray, qpm: float = QPM, program: int = 0
+    ) -> NoteSequence:
         """The music up to the first BOUNDARY, whatever the tokens.
 
         A HOLD of nothing is a rest; bars are of 4/4 until a metre is given.
@@ -134,8 +142,15 @@ class Melody(Steps):
         def rules(at: tuple[bool, int]) -> dict[int, tuple[bool, int]]:
             sounding, notes = at
             after = dict.fromkeys(range(METRE, self._struck), at)
-            after |= {REST: (False, notes), self._struck: (True, min(notes + 1, fewest))}
-            return after | ({HOLD: at} if sounding else {}) | ({BOUNDARY: at} if stops(at) else {})
+            after |= {
+                REST: (False, notes),
+                self._struck: (True, min(notes + 1, fewest)),
+            }
+            return (
+                after
+                | ({HOLD: at} if sounding else {})
+                | ({BOUNDARY: at} if stops(at) else {})
+            )
 
         def stops(at: tuple[bool, int]) -> bool:
             return at[1] == fewest
@@ -152,7 +167,9 @@ class Melody(Steps):
 
         def others() -> dict[int, At]:
             tokens = range(METRE, self._struck)
-            return {token: At(token, bars=at.bars) for token in tokens if token != at.metre}
+            return {
+                token: At(token, bars=at.bars) for token in tokens if token != at.metre
+            }
 
         barline = at.phase == SETTLED and not at.step
         if at.metre == BOUNDARY or barline:
@@ -168,7 +185,9 @@ class Melody(Steps):
         """One step on."""
         step = at.step + 1
         if step == bar_steps(self.known[at.metre - METRE], self.steps_per_quarter):
-            return at._replace(step=0, phase=SETTLED, bars=at.bars + bool(self.bars), cut=0)
+            return at._replace(
+                step=0, phase=SETTLED, bars=at.bars + bool(self.bars), cut=0
+            )
         phase = SETTLED if at.phase == AGAIN else at.phase
         return at._replace(step=step, phase=phase, cut=at.cut if step <= at.cut else 0)
 
@@ -189,4 +208,6 @@ class Melody(Steps):
         busy = [track for track in lines if 2 * len(track.onset) >= busiest]
         best = max(busy, key=lambda track: track.pitch.mean())
         at = next(i for i, track in enumerate(tracks) if track is best)
-        return best, [f"track: {at + 1} of {len(tracks)} taken, {len(best.onset)} notes"]
+        return best, [
+            f"track: {at + 1} of {len(tracks)} taken, {len(best.onset)} notes"
+        ]

@@ -59,14 +59,23 @@ def spans(
         part = parts[at]
         own = _own(parts, at, metre, known, steps_per_quarter)
         if own not in known:
-            raise Refused("metre", f"A bar is in {own[0]}/{own[1]}; add it to the codec's metres.")
-        if own == metre and position == 0 and _halves(parts, at, own, known, steps_per_quarter):
+            raise Refused(
+                "metre", f"A bar is in {own[0]}/{own[1]}; add it to the codec's metres."
+            )
+        if (
+            own == metre
+            and position == 0
+            and _halves(parts, at, own, known, steps_per_quarter)
+        ):
             at += 2
             continue
         if own != metre or position:
             found.append(Span(part.start, own))
             position = 0
-        metre, position = own, (position + part.length) % bar_steps(own, steps_per_quarter)
+        metre, position = (
+            own,
+            (position + part.length) % bar_steps(own, steps_per_quarter),
+        )
         at += 1
     return found
 
@@ -103,7 +112,9 @@ def _renamed(metres: Iterable[Metre], known: Sequence[Fraction]) -> list[Metre]:
     return renamed
 
 
-def _parts(metres: list[Metre], end: int, known: Sequence[Fraction], rate: int) -> list[_Part]:
+def _parts(
+    metres: list[Metre], end: int, known: Sequence[Fraction], rate: int
+) -> list[_Part]:
     """Stretches of whole bars, and of single cut ones; only the last may end within a bar.
 
     Where the bars of a stretch do not come out, its last one is cut; the first of a piece, if it
@@ -128,12 +139,18 @@ def _parts(metres: list[Metre], end: int, known: Sequence[Fraction], rate: int) 
 
 
 def _own(
-    parts: list[_Part], at: int, before: Fraction | None, known: Sequence[Fraction], rate: int
+    parts: list[_Part],
+    at: int,
+    before: Fraction | None,
+    known: Sequence[Fraction],
+    rate: int,
 ) -> Fraction:
     """The metre a part is counted in: its own, or that of its neighbour where it is a cut bar."""
     part = parts[at]
     bar = bar_steps(part.metre, rate)
-    if part.length > bar or (part.metre in known and part.metre != plain_name(bar, rate)):
+    if part.length > bar or (
+        part.metre in known and part.metre != plain_name(bar, rate)
+    ):
         return part.metre
     neighbours = [before] if before else []
     if at + 1 < len(parts) and not (before and part.metre in known):
@@ -154,6 +171,8 @@ def _halves(
         and all(part.length == bar_steps(part.metre, rate) for part in both)
         and all(
             _own(parts, i, metre, known, rate) == metre
-            for i in range(at, min(at + 3, len(parts)))  # and the one after goes on in it
+            for i in range(
+                at, min(at + 3, len(parts))
+            )  # and the one after goes on in it
         )
     )

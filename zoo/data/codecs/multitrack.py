@@ -39,7 +39,10 @@ class Multitrack(Rolls):
     def whole(self) -> Rolls:
         """The codec of the pieces that phrases are cut from."""
         return Rolls(
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(Rolls)}
+            **{
+                field.name: getattr(self, field.name)
+                for field in dataclasses.fields(Rolls)
+            }
         )
 
     @property
@@ -69,7 +72,11 @@ class Multitrack(Rolls):
         piece = NoteSequence()
         piece.CopyFrom(sequence)
         least = float(seconds(piece)(np.array(self.length / self.steps_per_quarter)))
-        padded = (f"padded: rests up to {self.bars} bars",) if piece.total_time < least else ()
+        padded = (
+            (f"padded: rests up to {self.bars} bars",)
+            if piece.total_time < least
+            else ()
+        )
         piece.total_time = max(piece.total_time, least)
         fit = self.fit(piece)
         return Fit(fit.array, (*padded, *fit.notes))

@@ -22,8 +22,8 @@ from zoo.data.codecs.base import (
     read_notes,
     write_notes,
 )
+from zoo.data.codecs.grammar import Grammar, explore
 from zoo.data.codecs.grid import quantise
-from zoo.data.grammar import Grammar, explore
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -62,10 +62,15 @@ class Performance:
     steps_per_second: int = 100
     max_shift: int = 100  # steps
     velocity_bins: int = 32
-    drums: bool = False  # false: drums are left out; true: a piece that has any is refused
+    drums: bool = (
+        False  # false: drums are left out; true: a piece that has any is refused
+    )
 
     def __post_init__(self):
-        if min(self.steps_per_second, self.max_shift) < 1 or not 1 <= self.velocity_bins <= LOUDEST:
+        if (
+            min(self.steps_per_second, self.max_shift) < 1
+            or not 1 <= self.velocity_bins <= LOUDEST
+        ):
             raise UsageError(
                 "steps_per_second and max_shift are at least 1, velocity_bins within 1 to 127"
             )
@@ -85,17 +90,23 @@ class Performance:
             raise Refused("drums", "It has drum notes; drums=False leaves them out.")
         if notes.offset.max() > LONGEST:
             raise Refused(
-                "long", f"It lasts {notes.offset.max():.0f} seconds, over {LONGEST}; cut it first."
+                "long",
+                f"It lasts {notes.offset.max():.0f} seconds, over {LONGEST}; cut it first.",
             )
         remarks += pedal + losses(sequence, notes, seconds=True, bars=False)
         rate = self.steps_per_second
         grid = quantise(
-            notes._replace(onset=notes.onset * rate, offset=notes.offset * rate), lines=False
+            notes._replace(onset=notes.onset * rate, offset=notes.offset * rate),
+            lines=False,
         )
         if grid.merged:
-            remarks.append(f"merged: {grid.merged} notes struck together with one of their pitch")
+            remarks.append(
+                f"merged: {grid.merged} notes struck together with one of their pitch"
+            )
         if grid.cut:
-            remarks.append(f"trimmed: {grid.cut} notes cut short where their pitch is struck anew")
+            remarks.append(
+                f"trimmed: {grid.cut} notes cut short where their pitch is struck anew"
+            )
         if len(np.unique(notes.track)) > 1:
             remarks.append(f"tracks: {len(np.unique(notes.track))} played as one")
         return Fit(self._stream(grid.notes), tuple(remarks))
@@ -134,7 +145,9 @@ class Performance:
             stop(pitch)
         sequence = blank()
         rate = self.steps_per_second
-        columns = ((on / rate, off / rate, key, loud) for on, off, key, loud in sorted(notes))
+        columns = (
+            (on / rate, off / rate, key, loud) for on, off, key, loud in sorted(notes)
+        )
         write_notes(sequence, columns, program=program)
         sequence.total_time = step / rate
         return sequence
@@ -142,7 +155,11 @@ class Performance:
     def reach(self, array: np.ndarray) -> range:
         """The transpositions, in semitones, that keep every pitch within 0 to 127."""
         pitch = self._pitches(array)
-        return range(-int(pitch.min()), PITCHES - int(pitch.max())) if pitch.size else range(1)
+        return (
+            range(-int(pitch.min()), PITCHES - int(pitch.max()))
+            if pitch.size
+            else range(1)
+        )
 
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
         """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
@@ -188,7 +205,10 @@ class Performance:
                 after |= {longest: moved._replace(latest=WAITED)}
             if at.latest != STATED:
                 stated = audible[audible != at.velocity].tolist()
-                after |= {token: at._replace(latest=STATED, velocity=token) for token in stated}
+                after |= {
+                    token: at._replace(latest=STATED, velocity=token)
+                    for token in stated
+                }
             if at.latest == LIFTED and stops(at):
                 after[BOUNDARY] = At(ended=True)
             return after
@@ -196,7 +216,11 @@ class Performance:
         kinds = np.arange(self.vocab)
         kinds[_ON:_OFF], kinds[_OFF:_SHIFT], kinds[_SHIFT:longest] = _ON, _OFF, _SHIFT
         shifts = range(_SHIFT, self._velocity)
-        keys = {"strikes": range(_ON, _OFF), "lifts": range(_OFF, _SHIFT), "passes": shifts}
+        keys = {
+            "strikes": range(_ON, _OFF),
+            "lifts": range(_OFF, _SHIFT),
+            "passes": shifts,
+        }
         return explore(At(), rules, stops, kinds, **keys)
 
     @property
@@ -222,7 +246,9 @@ class Performance:
         keys = np.concatenate([pitch + _OFF, pitch + _ON])
         loud = np.concatenate([bins, bins]) + self._velocity
         order = np.lexsort((struck, steps))
-        columns = zip(*(x[order].tolist() for x in (steps, keys, loud, struck)), strict=True)
+        columns = zip(
+            *(x[order].tolist() for x in (steps, keys, loud, struck)), strict=True
+        )
         stream: list[int] = []
         now, velocity = 0, 0
         for step, key, loudness, on in columns:
@@ -244,4 +270,6 @@ def _without_pedal(sequence: NoteSequence) -> tuple[NoteSequence, list[str]]:
     free = NoteSequence()
     free.CopyFrom(sequence)
     free.ClearField("quantization_info")
-    return sequences_lib.apply_sustain_control_changes(free), ["pedal: sustain lengthens the notes"]
+    return sequences_lib.apply_sustain_control_changes(free), [
+        "pedal: sustain lengthens the notes"
+    ]

@@ -9,9 +9,9 @@ import numpy as np
 
 from zoo.data.codecs.base import BOUNDARY, Fit
 from zoo.data.codecs.chorale import CHOIR, VOICES, Chorale
+from zoo.data.codecs.grammar import Grammar, explore
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.steps import HOLD, METRE, REST
-from zoo.data.grammar import Grammar, explore
 from zoo.data.proto import QPM, NoteSequence, seconds
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -109,7 +109,8 @@ class Excerpt(ABC):
             # to add a metre is no cure here: its bars are of another length
             bar, kinds = refused.detail.partition(";")[0], " or ".join(self.metres)
             raise Refused(
-                "metre", f"{bar}. Phrases are of {kinds}: other metres need a model of their own."
+                "metre",
+                f"{bar}. Phrases are of {kinds}: other metres need a model of their own.",
             ) from refused
         phrases = self.crops(stream, stride)
         if not phrases:
@@ -154,10 +155,14 @@ class Excerpt(ABC):
         for length in sorted(set(self._lengths), reverse=True):
             parts = self.bar // length
             windows = self.whole.excerpts(stream, self.bars * parts, stride * parts)
-            phrases += [phrase for x in windows if len(phrase := self._strip(x)) == self.length]
+            phrases += [
+                phrase for x in windows if len(phrase := self._strip(x)) == self.length
+            ]
         return phrases
 
-    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = 0) -> NoteSequence:
+    def decode(
+        self, array: np.ndarray, qpm: float = QPM, program: int = 0
+    ) -> NoteSequence:
         """The music of a phrase, or of any number of steps up to the first BOUNDARY."""
         rows = np.asarray(array).reshape(-1, self.voices)
         rows = np.where(rows >= PITCH, rows + len(self.metres), rows)
@@ -173,13 +178,17 @@ class Excerpt(ABC):
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
         """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
         more = len(self.metres)
-        moved = self.whole.transpose(np.where(array >= PITCH, array + more, array), semitones)
+        moved = self.whole.transpose(
+            np.where(array >= PITCH, array + more, array), semitones
+        )
         return np.where(moved >= PITCH, moved - more, moved).astype(np.int32)
 
     def describe(self, token: int) -> str:
         """`boundary`, `hold`, `rest`, or a pitch such as `C4`."""
         token = int(token)
-        return self.whole.describe(token + len(self.metres) if token >= PITCH else token)
+        return self.whole.describe(
+            token + len(self.metres) if token >= PITCH else token
+        )
 
     def _strip(self, stream: np.ndarray) -> np.ndarray:
         """The tokens of steps alone, in the alphabet of phrases."""
@@ -212,7 +221,9 @@ class Phrase(Excerpt):
             return after | ({HOLD: on} if at.sounding else {})
 
         kinds = np.minimum(np.arange(self.vocab), PITCH)
-        return explore(At(), rules, lambda at: at.noted and at.step >= self.length, kinds)
+        return explore(
+            At(), rules, lambda at: at.noted and at.step >= self.length, kinds
+        )
 
 
 @dataclass(frozen=True)
@@ -230,7 +241,9 @@ class Quartet(Excerpt):
     def whole(self) -> Chorale:
         return Chorale(*self._range)
 
-    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = CHOIR) -> NoteSequence:
+    def decode(
+        self, array: np.ndarray, qpm: float = QPM, program: int = CHOIR
+    ) -> NoteSequence:
         """As of one line, for a choir."""
         return super().decode(array, qpm, program)
 

@@ -30,9 +30,13 @@ class Pianoroll:
 
     def __post_init__(self):
         if not 0 <= self.low <= self.high <= 127:
-            raise UsageError(f"pitches {self.low} to {self.high} are no range within 0 to 127")
+            raise UsageError(
+                f"pitches {self.low} to {self.high} are no range within 0 to 127"
+            )
         if self.steps_per_quarter < 1:
-            raise UsageError(f"steps_per_quarter is at least 1, not {self.steps_per_quarter}")
+            raise UsageError(
+                f"steps_per_quarter is at least 1, not {self.steps_per_quarter}"
+            )
 
     @property
     def vocab(self) -> int:
@@ -49,11 +53,15 @@ class Pianoroll:
         """
         notes, end, remarks = grid.read_steps(sequence, self.steps_per_quarter)
         remarks += losses(sequence, notes, bars=False)
-        notes, bent = grid.snap(notes, self.off_grid, self.steps_per_quarter, lines=False)
+        notes, bent = grid.snap(
+            notes, self.off_grid, self.steps_per_quarter, lines=False
+        )
         outside(notes.pitch, self.low, self.high)
         roll = np.zeros((max(end, int(notes.offset.max())), self.keys), np.uint8)
         key = notes.pitch - self.low
-        columns = zip(notes.onset.tolist(), notes.offset.tolist(), key.tolist(), strict=True)
+        columns = zip(
+            notes.onset.tolist(), notes.offset.tolist(), key.tolist(), strict=True
+        )
         repeated = 0
         for onset, offset, k in columns:
             repeated += bool(onset and roll[onset - 1, k])
@@ -68,7 +76,9 @@ class Pianoroll:
         """uint8 [t, keys]. Raises `Refused` as `fit` does."""
         return self.fit(sequence).array
 
-    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = 0) -> NoteSequence:
+    def decode(
+        self, array: np.ndarray, qpm: float = QPM, program: int = 0
+    ) -> NoteSequence:
         """The music of any roll [t, keys]; without `onsets` every value above 0 is on."""
         roll = np.asarray(array).reshape(-1, self.keys)
         on = np.pad(roll > OFF, ((1, 1), (0, 0)))
@@ -85,7 +95,9 @@ class Pianoroll:
         step = 60 / qpm / self.steps_per_quarter
         sequence.total_time = len(roll) * step
         order = np.lexsort((key, onset))
-        columns = ((x[order].tolist()) for x in (onset * step, offset * step, key + self.low))
+        columns = (
+            (x[order].tolist()) for x in (onset * step, offset * step, key + self.low)
+        )
         notes = ((*note, VELOCITY) for note in zip(*columns, strict=True))
         write_notes(sequence, notes, program=program)
         return sequence

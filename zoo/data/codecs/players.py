@@ -41,7 +41,8 @@ def read_players(
     for note in piece.notes:
         if not note.is_drum and not 0 <= note.program < DRUMS:
             raise Refused(
-                "malformed", f"Program {note.program} is none of General MIDI's 0 to 127."
+                "malformed",
+                f"Program {note.program} is none of General MIDI's 0 to 127.",
             )
         program = DRUMS if note.is_drum else note.program
         player = Player(program, note.instrument, note.part, note.voice)
@@ -52,7 +53,9 @@ def read_players(
     return notes._replace(track=notes.track >> 20), list(numbers), end, remarks
 
 
-def together(notes: Notes, tolerance: float, steps_per_quarter: int) -> tuple[Notes, list[str]]:
+def together(
+    notes: Notes, tolerance: float, steps_per_quarter: int
+) -> tuple[Notes, list[str]]:
     """`grid.snap` of each pitch of each track by itself; of doubles the longest is kept."""
     step, lane = np.floor(notes.onset + 0.5), notes.track * PITCHES + notes.pitch
     longest = np.argsort(notes.onset - notes.offset, kind="stable")
@@ -60,7 +63,9 @@ def together(notes: Notes, tolerance: float, steps_per_quarter: int) -> tuple[No
     single = notes._replace(pitch=lane).take(longest[first])
     laid, remarks = grid.snap(single, tolerance, steps_per_quarter, lines=False)
     if merged := len(lane) - len(first):
-        remarks.append(f"merged: {merged} of {len(lane)} notes lost to a longer one on their step")
+        remarks.append(
+            f"merged: {merged} of {len(lane)} notes lost to a longer one on their step"
+        )
     return laid._replace(pitch=laid.pitch % PITCHES), remarks
 
 
@@ -76,7 +81,9 @@ def seats(
     names, free = [], []
     for i, player in enumerate(players):
         title = titles.get(player.instrument, "")
-        family = (name for name, programs in FAMILIES.items() if player.program in programs)
+        family = (
+            name for name, programs in FAMILIES.items() if player.program in programs
+        )
         if player.program == DRUMS:
             names.append("drums")
         elif title in tracks and title != "drums":

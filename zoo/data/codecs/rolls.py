@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.data.codecs.base import VELOCITY, Fit, Notes, blank, losses, outside, write_notes
+from zoo.data.codecs.base import (
+    VELOCITY,
+    Fit,
+    Notes,
+    blank,
+    losses,
+    outside,
+    write_notes,
+)
 from zoo.data.codecs.chorale import CHOIR, VOICES, choir
 from zoo.data.codecs.metre import Fraction, Span, bar_steps, signatures, spans
 from zoo.data.codecs.players import BAND, DRUMS, NONE, read_players, seats, together
@@ -56,14 +64,22 @@ class Rolls:
 
     def __post_init__(self):
         names = set(self.tracks)
-        if not names or len(names) < len(self.tracks) or not (self._choral or names <= set(BAND)):
+        if (
+            not names
+            or len(names) < len(self.tracks)
+            or not (self._choral or names <= set(BAND))
+        ):
             raise UsageError(
                 f"tracks are some of {', '.join(BAND)}, or {', '.join(VOICES)}, each once, not "
                 f"{', '.join(self.tracks) or 'none'}"
             )
         if strange := [name for name in self.wanted if name not in names]:
-            raise UsageError(f"{strange[0]} is wanted, but is no track: add it to tracks")
-        if any(self.bar % bar_steps(metre, self.steps_per_quarter) for metre in self.known):
+            raise UsageError(
+                f"{strange[0]} is wanted, but is no track: add it to tracks"
+            )
+        if any(
+            self.bar % bar_steps(metre, self.steps_per_quarter) for metre in self.known
+        ):
             raise UsageError(
                 f"bars of {', '.join(self.metres)} do not make up bars of {self.metres[0]}, as in "
                 "rolls they must: choose metres that do, and train another model for the others."
@@ -101,8 +117,12 @@ class Rolls:
         rolls, repeated = np.zeros((end, *self.shape), np.uint8), 0
         columns = notes.onset, notes.offset, notes.track, notes.pitch - self.low
         order = np.argsort(notes.onset, kind="stable")
-        for onset, offset, k, p in zip(*(x[order].tolist() for x in columns), strict=True):
-            repeated += bool(onset and rolls[onset - 1, k, p] and self.tracks[k] != "drums")
+        for onset, offset, k, p in zip(
+            *(x[order].tolist() for x in columns), strict=True
+        ):
+            repeated += bool(
+                onset and rolls[onset - 1, k, p] and self.tracks[k] != "drums"
+            )
             rolls[onset:offset, k, p] = 1
         if repeated:
             filled.append(f"repeated: {repeated} notes run on from the one before them")
@@ -133,7 +153,11 @@ class Rolls:
             program = CHOIR if self._choral else BAND[name]
             sequence.instrument_infos.add(instrument=k, name=name)
             onset, offset, pitch = runs(rolls[:, k], held=not drum)
-            columns = (onset * step).tolist(), (offset * step).tolist(), (pitch + self.low).tolist()
+            columns = (
+                (onset * step).tolist(),
+                (offset * step).tolist(),
+                (pitch + self.low).tolist(),
+            )
             notes = ((*note, VELOCITY) for note in zip(*columns, strict=True))
             write_notes(sequence, notes, instrument=k, program=program)
             for note in sequence.notes[len(sequence.notes) - len(onset) :]:
@@ -155,7 +179,9 @@ class Rolls:
         """
         pitches = self._pitches(array)
         if semitones and not pitches.size:
-            raise Refused("range", "It has no pitched notes to be moved; transpose it by 0.")
+            raise Refused(
+                "range", "It has no pitched notes to be moved; transpose it by 0."
+            )
         if pitches.size:
             outside(pitches + semitones, self.low, self.high)
         moved = np.array(array)
@@ -187,8 +213,12 @@ class Rolls:
     def _voices(self, sequence: NoteSequence) -> tuple[Notes, int, list[str]]:
         """The notes of four voices, `track` by place in `tracks`; the length; and remarks."""
         loose = self.off_grid, self.chords
-        voices, end, remarks = choir(sequence, self.steps_per_quarter, *loose, bars=True)
-        voices = [x._replace(track=np.full_like(x.pitch, k)) for k, x in enumerate(voices)]
+        voices, end, remarks = choir(
+            sequence, self.steps_per_quarter, *loose, bars=True
+        )
+        voices = [
+            x._replace(track=np.full_like(x.pitch, k)) for k, x in enumerate(voices)
+        ]
         notes = Notes(*map(np.concatenate, zip(*voices, strict=True)))
         outside(notes.pitch, self.low, self.high)
         return notes, end, remarks
@@ -198,17 +228,21 @@ class Rolls:
         notes, players, end, remarks = read_players(sequence, self.steps_per_quarter)
         remarks += losses(sequence, notes)
         names = seats(sequence, notes, players, self.tracks, self.chords)
-        places = [self.tracks.index(name) if name in self.tracks else NONE for name in names]
+        places = [
+            self.tracks.index(name) if name in self.tracks else NONE for name in names
+        ]
         hit = np.array([player.program == DRUMS for player in players])[notes.track]
         notes = notes._replace(
-            track=np.array(places)[notes.track], offset=np.where(hit, notes.onset + 1, notes.offset)
+            track=np.array(places)[notes.track],
+            offset=np.where(hit, notes.onset + 1, notes.offset),
         )
         strange = hit & ((notes.pitch < self.low) | (notes.pitch > self.high))
         kept = (notes.track != NONE) & ~strange
         if not kept.any():
             tracks = " or ".join(self.tracks)
             raise Refused(
-                "empty", f"None of its {len(kept)} notes is for {tracks}; name more tracks."
+                "empty",
+                f"None of its {len(kept)} notes is for {tracks}; name more tracks.",
             )
         if left := len(kept) - np.sum(kept):
             remarks.append(f"tracks: {left} notes left out that no track has")
@@ -229,15 +263,21 @@ class Rolls:
                 "piece, or a model that wants no such track.",
             )
 
-    def _bars(self, sequence: NoteSequence, end: int) -> tuple[list[int], int, list[str]]:
+    def _bars(
+        self, sequence: NoteSequence, end: int
+    ) -> tuple[list[int], int, list[str]]:
         """The steps from which bars are counted, the length once filled, and remarks."""
         try:
             found = spans(metres(sequence), end, self.known, self.steps_per_quarter)
         except Refused as refused:
             # to add a metre is no cure here: its bars are of another length
-            bar, kinds = refused.detail.partition(";")[0].rstrip("."), " or ".join(self.metres)
+            bar, kinds = (
+                refused.detail.partition(";")[0].rstrip("."),
+                " or ".join(self.metres),
+            )
             raise Refused(
-                "metre", f"{bar}. Rolls are of {kinds}: other metres need a model of their own."
+                "metre",
+                f"{bar}. Rolls are of {kinds}: other metres need a model of their own.",
             ) from refused
         starts: list[int] = []
         for span in found:
@@ -246,7 +286,11 @@ class Rolls:
         rest = (end - starts[-1]) % self.bar
         if 2 * rest < self.bar:
             return starts, end, []
-        return starts, end + self.bar - rest, ["padded: rests up to the end of the last bar"]
+        return (
+            starts,
+            end + self.bar - rest,
+            ["padded: rests up to the end of the last bar"],
+        )
 
 
 def marks(rolls: np.ndarray) -> np.ndarray:

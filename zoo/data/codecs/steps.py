@@ -12,7 +12,20 @@ from zoo.data.proto import QPM, NoteSequence
 from zoo.errors import UsageError
 
 METRES = (
-    *("2/4", "3/4", "4/4", "5/4", "6/4", "7/4", "2/2", "3/2", "4/2", "6/2", "3/1", "4/1"),
+    *(
+        "2/4",
+        "3/4",
+        "4/4",
+        "5/4",
+        "6/4",
+        "7/4",
+        "2/2",
+        "3/2",
+        "4/2",
+        "6/2",
+        "3/1",
+        "4/1",
+    ),
     *("3/8", "4/8", "5/8", "6/8", "7/8", "9/8", "12/8"),
 )
 NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
@@ -33,13 +46,24 @@ class Steps:
     steps_per_quarter: int = 4
     metres: tuple[str, ...] = METRES
     off_grid: float = 0.25  # share of notes that may be bent to the grid or lost to it
-    chords: float = 0.1  # share of notes of a line that may be dropped or cut as chords; 1: skyline
+    chords: float = (
+        0.1  # share of notes of a line that may be dropped or cut as chords; 1: skyline
+    )
 
     def __post_init__(self):
         if not 0 <= self.low <= self.high <= 127:
-            raise UsageError(f"pitches {self.low} to {self.high} are no range within 0 to 127")
-        if self.steps_per_quarter not in (2, 4, 8, 16):  # so that a cut bar has a signature
-            raise UsageError(f"steps_per_quarter is 2, 4, 8 or 16, not {self.steps_per_quarter}")
+            raise UsageError(
+                f"pitches {self.low} to {self.high} are no range within 0 to 127"
+            )
+        if self.steps_per_quarter not in (
+            2,
+            4,
+            8,
+            16,
+        ):  # so that a cut bar has a signature
+            raise UsageError(
+                f"steps_per_quarter is 2, 4, 8 or 16, not {self.steps_per_quarter}"
+            )
         if not self.metres or not all(_METRE.fullmatch(metre) for metre in self.metres):
             raise UsageError(f"metres are such as '3/4' or '6/8', not {self.metres}")
         for metre in self.known:
@@ -57,7 +81,9 @@ class Steps:
     def known(self) -> tuple[Fraction, ...]:
         """The metres as (numerator, denominator)."""
         pairs = (metre.split("/") for metre in self.metres)
-        return tuple((int(numerator), int(denominator)) for numerator, denominator in pairs)
+        return tuple(
+            (int(numerator), int(denominator)) for numerator, denominator in pairs
+        )
 
     def describe(self, token: int) -> str:
         """`boundary`, `hold`, `rest`, a metre such as `3/4`, or a pitch such as `C4`."""
@@ -83,9 +109,15 @@ class Steps:
 
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
         """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
-        moved = np.where(array >= self._struck, array + semitones, array).astype(np.int32)
+        moved = np.where(array >= self._struck, array + semitones, array).astype(
+            np.int32
+        )
         if semitones not in self.reach(array):
-            outside(array[array >= self._struck] - self._offset + semitones, self.low, self.high)
+            outside(
+                array[array >= self._struck] - self._offset + semitones,
+                self.low,
+                self.high,
+            )
         return moved
 
     @property
@@ -125,12 +157,16 @@ class Steps:
         steps = np.cumsum(~metre)
         length = int(steps[-1]) if len(steps) else 0
         starts = {0: self.known[0] if (4, 4) not in self.known else (4, 4)}
-        for start, token in zip(steps[metre].tolist(), lead[metre].tolist(), strict=True):
+        for start, token in zip(
+            steps[metre].tolist(), lead[metre].tolist(), strict=True
+        ):
             starts[start] = self.known[token - METRE]
         found = [Span(*item) for item in starts.items() if item[0] < max(length, 1)]
         return np.flatnonzero(~metre), found
 
-    def excerpts(self, array: np.ndarray, bars: int, stride: int = 1) -> list[np.ndarray]:
+    def excerpts(
+        self, array: np.ndarray, bars: int, stride: int = 1
+    ) -> list[np.ndarray]:
         """Every `bars` full bars in a row of a whole stream [t] or [t, k], streams of their own.
 
         One from every `stride`-th bar on; bars are counted anew after one that is not full, where
@@ -144,7 +180,8 @@ class Steps:
         source = np.maximum.accumulate(np.where(events != HOLD, at, 0), axis=0)
         struck = np.take_along_axis(events, source, axis=0)
         lead = lambda tokens: np.broadcast_to(
-            tokens.reshape(-1, *[1] * (events.ndim - 1)), (len(tokens), *events.shape[1:])
+            tokens.reshape(-1, *[1] * (events.ndim - 1)),
+            (len(tokens), *events.shape[1:]),
         )
         full = self._full_bars(found, len(timed))
         streams, first = [], 0
@@ -152,16 +189,24 @@ class Steps:
             if i and full[i - 1][1] != full[i][0]:
                 first = i
             start, stop = full[i][0], full[i + bars - 1][1]
-            if (i - first) % stride or stop - start != sum(b - a for a, b in full[i : i + bars]):
+            if (i - first) % stride or stop - start != sum(
+                b - a for a, b in full[i : i + bars]
+            ):
                 continue
-            window = np.concatenate([struck[start : start + 1], events[start + 1 : stop]])
+            window = np.concatenate(
+                [struck[start : start + 1], events[start + 1 : stop]]
+            )
             if not (window >= self._struck).any():
                 continue
             inner = (marks > start) & (marks < stop)
-            window = np.insert(window, marks[inner] - start, lead(tokens[inner]), axis=0)
+            window = np.insert(
+                window, marks[inner] - start, lead(tokens[inner]), axis=0
+            )
             opening = tokens[np.searchsorted(marks, start, side="right") - 1]
             ends = lead(np.array([opening, BOUNDARY]))
-            streams.append(np.concatenate([ends[:1], window, ends[1:]]).astype(np.int32))
+            streams.append(
+                np.concatenate([ends[:1], window, ends[1:]]).astype(np.int32)
+            )
         return streams
 
     def _full_bars(self, found: list[Span], length: int) -> list[tuple[int, int]]:
@@ -185,7 +230,11 @@ class Steps:
         return sequence
 
     def _write(
-        self, sequence: NoteSequence, events: np.ndarray, instrument: int = 0, program: int = 0
+        self,
+        sequence: NoteSequence,
+        events: np.ndarray,
+        instrument: int = 0,
+        program: int = 0,
     ) -> None:
         """Add one line, given as a token per step; whatever is no pitch and no HOLD is silence."""
         step = 60 / (sequence.tempos[0].qpm or QPM) / self.steps_per_quarter
@@ -195,4 +244,6 @@ class Steps:
         onset, offset = change[:-1][struck] * step, change[1:][struck] * step
         pitch = token[struck] - self._offset
         columns = zip(onset.tolist(), offset.tolist(), pitch.tolist(), strict=True)
-        write_notes(sequence, ((*note, VELOCITY) for note in columns), instrument, program)
+        write_notes(
+            sequence, ((*note, VELOCITY) for note in columns), instrument, program
+        )

@@ -31,14 +31,20 @@ class Voices:
     low: int = 36  # MIDI numbers: C2 to C6
     high: int = 84
     steps_per_quarter: int = 4
-    off_grid: float = 0.25  # share of a voice's notes that may be bent to the grid or lost to it
+    off_grid: float = (
+        0.25  # share of a voice's notes that may be bent to the grid or lost to it
+    )
     chords: float = 0.1  # share of a voice's notes that may be dropped or cut as chords
 
     def __post_init__(self):
         if not 0 <= self.low <= self.high <= 127:
-            raise UsageError(f"pitches {self.low} to {self.high} are no range within 0 to 127")
+            raise UsageError(
+                f"pitches {self.low} to {self.high} are no range within 0 to 127"
+            )
         if self.steps_per_quarter < 1:
-            raise UsageError(f"steps_per_quarter is at least 1, not {self.steps_per_quarter}")
+            raise UsageError(
+                f"steps_per_quarter is at least 1, not {self.steps_per_quarter}"
+            )
 
     @property
     def vocab(self) -> int:
@@ -55,18 +61,24 @@ class Voices:
         repeated = 0
         for part, notes in zip(parts, voices, strict=True):
             column = pitches[:, VOICES.index(part)]
-            for onset, offset, pitch in zip(*(x.tolist() for x in notes[:3]), strict=True):
+            for onset, offset, pitch in zip(
+                *(x.tolist() for x in notes[:3]), strict=True
+            ):
                 repeated += bool(onset and column[onset - 1] == pitch)
                 column[onset:offset] = pitch
         if repeated:
-            remarks.append(f"repeated: {repeated} notes run on from the one before them")
+            remarks.append(
+                f"repeated: {repeated} notes run on from the one before them"
+            )
         return Fit(self.tokens(pitches), tuple(remarks))
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
         """int32 [t, 4]. Raises `Refused` as `fit` does."""
         return self.fit(sequence).array
 
-    def decode(self, array: np.ndarray, qpm: float = QPM, program: int = CHOIR) -> NoteSequence:
+    def decode(
+        self, array: np.ndarray, qpm: float = QPM, program: int = CHOIR
+    ) -> NoteSequence:
         """The music of any rows [t, 4]: a note wherever a pitch begins, held for as long as it is.
 
         A token above the vocabulary is silence.
@@ -113,7 +125,9 @@ class Voices:
         """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
         array = np.asarray(array)
         if semitones not in self.reach(array):
-            outside(array[array > SILENT] + self.low - 1 + semitones, self.low, self.high)
+            outside(
+                array[array > SILENT] + self.low - 1 + semitones, self.low, self.high
+            )
         return np.where(array > SILENT, array + semitones, SILENT).astype(np.int32)
 
     def grammar(self) -> None:

@@ -1,0 +1,217 @@
+"""How fast the vocoder and its signal processing are on this machine.
+
+    python benchmarks/speed_audio.py --peer torch --out speed.json
+
+Each round times a case and then the same work under PyTorch, so that whatever else the machine does
+falls on both; the ratio is taken within a round, and medians are reported. `decode` is of one
+signal of two seconds, `block` the next 2,048 samples through encoder and decoder, `train` a step of
+reconstruction, and `feed` what it takes to have its batch, of crops of recordings; the others are
+of 16 signals of a second, which `resample` takes to 44,100 Hz and `convolve` with another. All are
+float32.
+"""
+
+import functools
+import importlib
+import itertools
+import pathlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import soundfile
+from rich.console import Console
+from rich.table import Table
+from speed import record, seconds
+
+from zoo.data.audio.batches import SoundBatches
+from zoo.data.audio.datasets import open_split, sounds
+from zoo.models import VariationalVocoder
+from zoo.nn.audio.ddsp import convolve
+from zoo.nn.audio.resample import Resample
+from zoo.nn.audio.stft import magnitude
+from zoo.runner.experiment import launch
+from zoo.train.optim import optimizers
+from zoo.train.step import init, make_step
+
+BLOCK = 2048  # samples
+OTHER = 44_100  # Hz
+RECORDINGS = 40  # of four seconds, of which some are to train on
+FAMILIES = {
+    "": VariationalVocoder(),  # of RAVE v2's size, at 48 kHz
+    "small ": VariationalVocoder(factors=(4, 4, 4), width=32),
+    "notes ": VariationalVocoder(16_000, factors=(4, 4), width=48, latent=192),
+}
+PROCESSING = "stft", "stft back", "mel", "bank", "bank back", "resample", "convolve"
+SIGNALS = {
+    **dict.fromkeys(PROCESSING, 16),
+    "decode": 1,
+    "block": 1,
+    "train": 8,
+    "feed": 8,
+}
+
+
+def samples(name: str, family: VariationalVocoder) -> int:
+    """Of each signal of a case."""
+    whole = lambda length: -(-length // family.hop) * family.hop
+    if name == "block":
+        return whole(BLOCK)
+    return whole(2 * family.rate if name == "decode" else family.rate)
+
+
+def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], Any]:
+    """What is timed, compiled."""
+    if name == "feed":
+        return Feeding(family.rate, *x.shape)
+    params = jax.jit(lambda rng: family.init(rng, family.example(1)))(jax.random.key(0))
+    key, mel = jax.random.key(0), family.envelopes
+    if name == "train":
+        rules, batch = optimizers(family, optax.adam(1e-3)), {"audio": jnp.asarray(x)}
+        state = jax.jit(lambda rng: init(family, rules, rng, batch))(key)
+        step = jax.jit(
+            make_step(family, rules), static_argnames="due", donate_argnums=0
+        )
+        return Moving(lambda state: step(state, batch, due=("reconstruct",)), state)
+    if name == "block":
+        step, block = jax.jit(family.step, donate_argnums=1), jnp.asarray(x)
+        return Moving(
+            lambda state: step(params, state, block), family.begin(params, key, 1)
+        )
+    if name == "decode":
+        z = jnp.zeros((1, family.frames(x.shape[1]), family.latent))
+        return functools.partial(jax.jit(family.decode), params, z, key)
+    runs: dict[str, tuple[Callable[..., Any], Any]] = {
+        "stft": (lambda x: magnitude(mel.stft(x)), x),
+        "stft back": (
+            lambda y: mel.stft.inverse(y, x.shape[1]),
+            mel.stft(jnp.asarray(x)),
+        ),
+        "mel": (mel, x),
+        "bank": (family.bank, x),
+        "bank back": (family.bank.inverse, family.bank(jnp.asarray(x))),
+        "resample": (Resample(family.rate, OTHER), x),
+        "convolve": (lambda x: convolve(x, x[:1]), x),
+    }
+    run, of = runs[name]
+    return functools.partial(jax.jit(run), jnp.asarray(of))
+
+
+class Moving:
+    """A step that goes on from where it was."""
+
+    def __init__(self, step: Callable[[Any], tuple[Any, Any]], state: Any) -> None:
+        self.step, self.state = step, state
+
+    def __call__(self) -> Any:
+        self.state, out = self.step(self.state)
+        return out
+
+
+class Feeding:
+    """The next batch of crops, from files of noise."""
+
+    def __init__(self, rate: int, batch: int, length: int) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        played, rng = (
+            pathlib.Path(self.folder.name) / "played",
+            np.random.default_rng(0),
+        )
+        played.mkdir()
+        for i in range(RECORDINGS):
+            soundfile.write(played / f"{i}.wav", 0.1 * rng.normal(size=4 * rate), rate)
+        of = sounds(f"audio_folder:{played}", rate)
+        excerpts = open_split(of, "train", pathlib.Path(self.folder.name) / "built")
+        self.batches, self.steps = (
+            SoundBatches(excerpts, batch, length),
+            itertools.count(),
+        )
+
+    def __call__(self) -> Any:
+        return self.batches[next(self.steps)]
+
+
+def measure(name: str, of: str, peer: str | None, rounds: int) -> dict[str, Any]:
+    family, rng = FAMILIES[of], np.random.default_rng(0)
+    count = samples(name, family)
+    x = 0.1 * rng.normal(size=(SIGNALS[name], count)).astype(np.float32)
+    run = case(name, family, x)
+    theirs_too = peer is not None and name != "feed"
+    other = (
+        importlib.import_module("peer_sound").peer(name, family, x)
+        if theirs_too
+        else None
+    )
+    seconds(run)
+    if other:
+        other()
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(seconds(run))
+        theirs.append(seconds(other) if other else float("nan"))
+    middle = statistics.median(ours)
+    params = jax.eval_shape(family.init, jax.random.key(0), family.example(1))
+    sizes = {
+        key: sum(w.size for w in jax.tree.leaves(net)) for key, net in params.items()
+    }
+    ratios = map(float.__truediv__, theirs, ours)
+    return {
+        "seconds": middle,
+        "times_real": x.size / family.rate / middle,
+        "parameters": sum(sizes.values()),
+        "decoder_parameters": sizes["decoder"],
+        "peer_seconds": statistics.median(theirs) if other else None,
+        "peer_ratio": statistics.median(ratios) if other else None,
+    }
+
+
+def table(rows: dict[str, dict[str, Any]]) -> Table:
+    view = Table(
+        title=f"{jax.devices()[0].device_kind}, {jax.device_count()} device(s)"
+    )
+    for heading in ("case", "time", "x real time", "parameters", "peer/ours"):
+        view.add_column(heading, justify="left" if heading == "case" else "right")
+    for name, row in rows.items():
+        ratio = f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-"
+        cells = f"{1e3 * row['seconds']:,.1f} ms", f"{row['times_real']:,.0f}"
+        view.add_row(name, *cells, f"{row['parameters']:,}", ratio)
+    return view
+
+
+def benchmark_sound(
+    cases: tuple[str, ...] = tuple(SIGNALS),
+    families: tuple[str, ...] = tuple(FAMILIES),
+    peer: Literal["torch"] | None = None,
+    out: pathlib.Path | None = None,
+    rounds: int = 15,
+) -> None:
+    """Time cases of families (all of them by default) and print a table.
+
+    Args:
+        cases: stft, "stft back", mel, bank, "bank back", resample, convolve, decode, block, train,
+            feed.
+        families: "" for the family as it comes, "small " and "notes " for lesser ones.
+        peer: also do the same with this library, in turns.
+        out: where to write the figures as JSON.
+        rounds: how many times each thing is timed.
+    """
+    began = time.perf_counter()
+    rows = {
+        f"{of}{name}": measure(name, of, peer, rounds)
+        for of in families
+        for name in cases
+        if of != "small "
+        or name not in PROCESSING  # which is no other than that of the first
+    }
+    Console(width=120).print(table(rows))
+    if out is not None:
+        record(out, "benchmark_sound", rows, peer, began)
+
+
+if __name__ == "__main__":
+    launch(benchmark_sound)

@@ -1,0 +1,255 @@
+"""The vocoder and its signal processing in PyTorch, to be timed against: the same work, by its own
+convolutions and transforms.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch_step import Step, descend
+
+from zoo.models import VariationalVocoder
+from zoo.models.variational_vocoder import AUDIBLE
+from zoo.nn.audio.causal_conv import SLOPE
+from zoo.nn.audio.pqmf import PQMF
+from zoo.nn.audio.resample import Resample
+from zoo.nn.audio.spectral_loss import HUSH
+from zoo.nn.audio.subband_autoencoder import (
+    MIDDLE,
+    NEAR,
+    QUIET,
+    SILENCE,
+    SPREAD,
+    SURE,
+    cosines,
+)
+
+leaky = lambda x: F.leaky_relu(x, SLOPE)
+
+
+def transformed(x: torch.Tensor, size: int, hop: int) -> torch.Tensor:
+    """Complex [b, k, f] of signals [b, s]."""
+    window = torch.hann_window(size)
+    return torch.stft(
+        x, size, hop, window=window, pad_mode="constant", return_complex=True
+    )
+
+
+def spectrum(x: torch.Tensor, size: int, hop: int) -> torch.Tensor:
+    """Magnitudes [b, k, f] of signals [b, s]."""
+    return transformed(x, size, hop).abs()
+
+
+def resampled(x: torch.Tensor, by: Resample) -> torch.Tensor:
+    """Signals [b, s] at another rate, by strides of convolutions."""
+    width, down, _, kernel = by.kernel
+    weights = torch.from_numpy(kernel.T.copy())[:, None]
+    y = F.conv1d(
+        F.pad(x[:, None], (width, width - x.shape[1] % -down)), weights, stride=down
+    )
+    return y.transpose(1, 2).reshape(len(x), -1)[:, : by.length(x.shape[1])]
+
+
+def convolved(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The whole convolutions of signals [b, s] with others [b, n]."""
+    length = x.shape[1] + y.shape[1] - 1
+    size = 1 << (length - 1).bit_length()
+    both = torch.fft.rfft(x, size) * torch.fft.rfft(y, size)
+    return torch.fft.irfft(both, size)[:, :length]
+
+
+class Bank(torch.nn.Module):
+    """Convolutions by the filters of a PQMF."""
+
+    def __init__(self, bank: PQMF) -> None:
+        super().__init__()
+        bands, taps = bank.bands, 2 * bank.bands * bank.overlap
+        impulse = np.zeros((1, 2 * taps), np.float32)
+        impulse[0, taps - 1] = 1
+        found = np.asarray(bank(jnp.asarray(impulse)))[
+            0
+        ]  # a band's filter, by its frames
+        self.bands, self.beyond = bands, bank.beyond
+        filters = torch.from_numpy(found[: 2 * bank.overlap].T.copy())
+        self.register_buffer("filters", filters.repeat_interleave(bands, 1)[:, None])
+
+    def apart(self, x: torch.Tensor) -> torch.Tensor:
+        """Signals [b, s] -> bands [b, k, t]. The weights are none of a bank's: the work is."""
+        x = F.pad(x[:, None], (self.beyond * self.bands, 0))
+        return F.conv1d(x, self.filters, stride=self.bands)
+
+    def together(self, y: torch.Tensor) -> torch.Tensor:
+        return F.conv_transpose1d(y, self.filters, stride=self.bands)[:, 0]
+
+
+class Conv(torch.nn.Module):
+    """A causal convolution of [b, c, f]; in blocks it keeps what was before."""
+
+    def __init__(
+        self, inner: int, outer: int, size: int, stride: int = 1, dilation: int = 1
+    ):
+        super().__init__()
+        self.conv = torch.nn.Conv1d(inner, outer, size, stride, dilation=dilation)
+        self.beyond = (size - 1) * dilation + 1 - stride
+        self.past: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.past is None:
+            return self.conv(F.pad(x, (self.beyond, 0)))
+        x = torch.cat([self.past, x], dim=2)
+        self.past = x[:, :, x.shape[2] - self.beyond :]
+        return self.conv(x)
+
+
+class Residual(torch.nn.Module):
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.conv, self.mix = (
+            Conv(width, width, 3, dilation=dilation),
+            Conv(width, width, 1),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.mix(leaky(self.conv(leaky(x))))
+
+
+class Vocoder(torch.nn.Module):
+    """Encoder and decoder of a causal VariationalVocoder."""
+
+    def __init__(self, family: VariationalVocoder) -> None:
+        super().__init__()
+        self.family, self.bank = family, Bank(family.bank)
+        width, bands, factors = family.width, family.bands, family.factors
+        down: list[torch.nn.Module] = [Conv(bands, width, 7)]
+        for i, factor in enumerate(factors):
+            down += [Residual(width << i, dilation) for dilation in NEAR]
+            down += [torch.nn.LeakyReLU(SLOPE)]
+            down += [Conv(width << i, width << (i + 1), 2 * factor, factor)]
+        self.down = torch.nn.Sequential(*down)
+        top, self.hop = width << len(factors), math.prod(factors)
+        self.rest = family.latent - bands
+        self.last = Conv(top + bands, self.rest + family.latent, 3)
+        kept = torch.from_numpy(np.array(cosines(self.hop * bands, self.rest, bands)))
+        self.register_buffer("kept", kept)
+        self.first = Conv(family.latent, top, 3)
+        self.ups = torch.nn.ModuleList()
+        for i, factor in reversed([*enumerate(factors)]):
+            finer = Conv(width << (i + 1), factor * (width << i), 2)
+            stack = [Residual(width << i, dilation) for dilation in family.dilations]
+            self.ups.append(torch.nn.ModuleList([finer, torch.nn.Sequential(*stack)]))
+        self.heads = Conv(width, 2 * bands + 1, 7)
+
+    def encode(self, bands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Bands [b, k, t] -> means and log deviations [b, z, f]."""
+        n, k, t = bands.shape
+        frames = bands.view(n, k, t // self.hop, self.hop)
+        loud = (frames**2).mean(3, keepdim=True).add(SILENCE**2).sqrt()
+        frames, told = frames / loud, (loud[..., 0].log() - MIDDLE) / SPREAD
+        x = torch.cat([self.down(frames.reshape(n, k, t)), told], dim=1)
+        mean, log_std = self.last(leaky(x)).split([self.rest, self.family.latent], 1)
+        whole = frames.permute(0, 3, 1, 2).reshape(n, -1, t // self.hop)
+        mean = mean + torch.einsum("sz,nsf->nzf", self.kept, whole)
+        return torch.cat([mean, told], dim=1), log_std + SURE
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        """Latents [b, z, f] -> bands [b, k, t]."""
+        n, _, f = z.shape
+        x = self.first(z)
+        for finer, residuals in self.ups:
+            x = finer(leaky(x))
+            width = residuals[0].mix.conv.in_channels
+            x = (
+                x.view(n, -1, width, x.shape[2])
+                .permute(0, 2, 3, 1)
+                .reshape(n, width, -1)
+            )
+            x = residuals(x)
+        bands = self.family.bands
+        wave, hiss, swell = self.heads(leaky(x)).split([bands, bands, 1], 1)
+        straight = torch.einsum("sz,nzf->nsf", self.kept, z[:, : self.rest])
+        wave = wave + straight.view(n, self.hop, bands, f).permute(0, 2, 3, 1).reshape(
+            wave.shape
+        )
+        white = torch.rand_like(wave) * 2 - 1
+        loud = (
+            (z[:, self.rest :] * SPREAD + MIDDLE).exp().repeat_interleave(self.hop, 2)
+        )
+        return 2 * (wave * swell.sigmoid() + white * (hiss + QUIET).sigmoid()) * loud
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Signals [b, s] as they come back, and nats a frame."""
+        count = self.family.frames(x.shape[1])
+        bands = self.bank.apart(F.pad(x, (0, count * self.family.hop - x.shape[1])))
+        mean, log_std = self.encode(bands)
+        z = mean + log_std.exp() * torch.randn_like(mean)
+        kl = (0.5 * (mean**2 + torch.expm1(2 * log_std)) - log_std).sum(1).mean()
+        return self.bank.together(self.decode(z))[:, : x.shape[1]], kl
+
+    def listen(self) -> None:
+        """From here on in blocks."""
+        for conv in self.modules():
+            if isinstance(conv, Conv):
+                conv.past = torch.zeros(1, conv.conv.in_channels, conv.beyond)
+
+
+def training(family: VariationalVocoder, x: np.ndarray) -> Step:
+    """One step of reconstruction of signals [b, s]."""
+    net, x = Vocoder(family), torch.from_numpy(x)
+    mel = torch.from_numpy(np.array(family.envelopes.filters))
+    stft = family.envelopes.stft
+    heard = lambda x: (mel.T @ spectrum(x, stft.size, stft.hop) + 1e-5).log()
+
+    def loss() -> torch.Tensor:
+        y, kl = net(x)
+        total = family.beta * kl + family.envelope * (heard(x) - heard(y)).abs().mean()
+        off = ((x - y) ** 2).mean(1) / ((x**2).mean(1) + 1e-8)
+        total = total + family.wave * (off + 1e-8).sqrt().mean()
+        for size in family.sizes:
+            one, other = (spectrum(z, size, size // 4) for z in (x, y))
+            square = lambda z: (z**2).mean((1, 2))
+            hush = HUSH**2 * size * 3 / 8
+            total = (
+                total
+                + (square(one - other) / square(one).clamp(min=hush)).sqrt().mean()
+            )
+            total = (
+                total + ((one + AUDIBLE).log() - (other + AUDIBLE).log()).abs().mean()
+            )
+        return total
+
+    return descend(net.parameters(), loss)
+
+
+def peer(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], Any]:
+    """What the case of that name is under PyTorch, on signals [b, s]."""
+    if name == "train":
+        return training(family, x)
+    still, net = torch.inference_mode(), Vocoder(family).eval()
+    signals = torch.from_numpy(x)
+    bands = net.bank.apart(signals[:, : signals.shape[1] // family.hop * family.hop])
+    mel = torch.from_numpy(np.array(family.envelopes.filters)).T
+    stft = family.envelopes.stft
+    spectra = transformed(signals, stft.size, stft.hop)
+    way = stft.size, stft.hop, stft.size, torch.hann_window(stft.size)
+    other = Resample(family.rate, 44_100)
+    z = torch.randn(1, family.latent, bands.shape[2] // net.hop)
+    if name == "block":
+        net.listen()
+    runs = {
+        "stft": lambda: spectrum(signals, stft.size, stft.hop),
+        "stft back": lambda: torch.istft(spectra, *way, length=x.shape[1]),
+        "mel": lambda: mel @ spectrum(signals, stft.size, stft.hop),
+        "bank": lambda: net.bank.apart(signals),
+        "bank back": lambda: net.bank.together(bands),
+        "resample": lambda: resampled(signals, other),
+        "convolve": lambda: convolved(signals, signals[:1]),
+        "decode": lambda: net.bank.together(net.decode(z)),
+        "block": lambda: net.bank.together(
+            net.decode(net.encode(net.bank.apart(signals))[0])
+        ),
+    }
+    return still(runs[name])

@@ -1,0 +1,94 @@
+"""Piano rolls in .mat and chorales in .json: what is read, and what is said of what cannot be."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.io
+
+from zoo.data.codecs import make
+from zoo.data.corpora.benchmark_files import read
+from zoo.errors import UsageError, ZooError
+
+SPLITS = ("traindata", "validdata", "testdata")
+
+
+def mat(path, pieces, keys=SPLITS):
+    cell = np.empty((1, len(pieces)), object)
+    for i, piece in enumerate(pieces):
+        cell[0, i] = piece
+    scipy.io.savemat(path, dict.fromkeys(keys, cell))
+    return path
+
+
+def chorales(path, pieces, keys=("train", "valid", "test")):
+    path.write_text(json.dumps(dict.fromkeys(keys, pieces)))
+    return path
+
+
+def test_rolls_are_read_as_they_were_written(tmp_path):
+    rng = np.random.default_rng(0)
+    pieces = [(rng.random((t, 88)) < 0.05).astype(np.float64) for t in (3, 9, 1)]
+    splits = read(mat(tmp_path / "a.mat", pieces))
+    assert set(splits) == {"train", "validation", "test"}
+    for found in splits.values():
+        assert found.lengths.tolist() == [3, 9, 1]
+        assert found.shape == (88,)
+        assert all(np.array_equal(a, b) for a, b in zip(found, pieces, strict=True))
+
+
+def test_chorales_are_read_as_tokens_of_their_codec(tmp_path):
+    piece = [[72, 67, 64, 48], [72, -1, 64, 47]]
+    found = read(chorales(tmp_path / "a.json", [piece]))["validation"]
+    assert make("voices").pitches(found[0]).tolist() == piece
+
+
+def test_other_keys_are_named(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"keys songs, .*testdata, traindata, validdata is missing"
+    ):
+        read(mat(tmp_path / "a.mat", [np.zeros((2, 88))], keys=["songs"]))
+    with pytest.raises(UsageError, match=r"keys test, train, .*valid is missing"):
+        read(chorales(tmp_path / "a.json", [[[60] * 4]], keys=("train", "test")))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [np.zeros((3, 87)), np.full((2, 88), 2), np.full((2, 88), 0.5), np.zeros((0, 88))],
+)
+def test_what_is_no_piano_roll_is_refused(tmp_path, piece):
+    with pytest.raises(ZooError, match=r"a\.mat"):
+        read(mat(tmp_path / "a.mat", [piece]))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [[[60, 60, 60]], [[60, 60, 60, 60.5]], [[60] * 4, [60]], [[99] * 4], ["x"], 7, []],
+)
+def test_what_is_no_chorale_is_refused(tmp_path, piece):
+    with pytest.raises(ZooError, match=r"a\.json"):
+        read(chorales(tmp_path / "a.json", [piece]))
+
+
+@pytest.mark.parametrize("name", ["a.mat", "a.json"])
+@pytest.mark.parametrize(
+    "content", [b"", b"MATLAB 5.0 MAT-file", b"[1, 2", b"[]", b"\xff\xfe"]
+)
+def test_a_broken_file_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ZooError, match=name):
+        read(tmp_path / name)
+
+
+def test_a_file_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no file"):
+        read(tmp_path / "a.mat")
+    with pytest.raises(UsageError, match=r"neither \.mat nor \.json"):
+        read(tmp_path / "a.pickle")
+
+
+def test_a_public_name_on_another_file_is_said(tmp_path, capsys):
+    read(mat(tmp_path / "Nottingham.mat", [np.eye(88)]))
+    assert "SHA-256 differs" in capsys.readouterr().err
+    read(mat(tmp_path / "mine.mat", [np.eye(88)]))
+    assert not capsys.readouterr().err

@@ -1,0 +1,183 @@
+"""Folders of recordings become datasets: divided by what sounds alike, read in bounded memory."""
+
+import json
+import shutil
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+
+from zoo.data.audio import excerpt_spec
+from zoo.data.audio.batches import SoundBatches, beginnings
+from zoo.data.audio.datasets import build, open_split, sounds
+from zoo.data.audio.folder import Folder
+from zoo.data.corpora.dedup import SPLITS
+from zoo.errors import UsageError, ZooError
+
+RATE = 1000
+
+
+def tone(hz, seconds):
+    return 0.5 * np.sin(2 * np.pi * hz * np.arange(int(RATE * seconds)) / RATE)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Twenty-two recordings of two kinds, one of them twice, and files that are none."""
+    home = tmp_path_factory.mktemp("sounds")
+    for name in ("low", "high"):
+        (home / name).mkdir()
+    for i in range(10):
+        soundfile.write(home / "low" / f"{i}.wav", tone(40 + i, 2.5), RATE)
+        soundfile.write(home / "high" / f"{i}.flac", tone(200 + i, 1.5), RATE)
+    for copy in ("copy", "again"):
+        shutil.copy(home / "low" / "3.wav", home / "high" / f"{copy}.wav")
+    (home / "high" / "text.wav").write_text("I am no sound.")
+    soundfile.write(home / "silence.wav", np.zeros(RATE), RATE)
+    soundfile.write(home / "nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    return home
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def built(place, root):
+    of = Folder(place, rate=RATE, seconds=1.0)
+    return of, build(of, root)
+
+
+def test_what_is_kept_and_dropped_is_said(built):
+    of, report = built
+    assert report.kept == {of.path.name: 22}
+    assert report.reasons.counts == {"unreadable": 1, "silent": 1, "not-finite": 1}
+    assert report.styles == {"low": 30, "high": 20 + 6}
+    assert report.seconds == 10 * 4 + 2 * 2.5
+    assert report.splits.total() == 56
+
+
+def test_splits_have_whole_recordings_and_no_sound_in_two(built, root):
+    of, report = built
+    whose, sounds = {}, {}
+    for split in SPLITS:
+        found = open_split(of, split, root)
+        assert len(found) == report.splits[split] > 0
+        for one in found:
+            whose.setdefault(one.id.split("#")[0], set()).add(split)
+            sounds.setdefault(one.audio.tobytes(), set()).add(split)
+            assert one.label == one.id.split("/")[0]
+    assert len(whose) == 22
+    assert all(len(where) == 1 for where in [*whose.values(), *sounds.values()])
+
+
+def test_an_excerpt_is_what_was_recorded(built, root):
+    of, _ = built
+    known = {one.id: one for split in SPLITS for one in open_split(of, split, root)}
+    expected = tone(44, 2.5)
+    for number in range(3):
+        part = known[f"low/4.wav#{number}"].audio / 32767
+        np.testing.assert_allclose(part, expected[number * RATE :][:RATE], atol=1e-3)
+
+
+def test_what_is_built_is_not_built_again_until_a_file_changes(
+    place, built, root, tmp_path
+):
+    of, report = built
+    assert build(of, root).to_json() == report.to_json()
+    other = tmp_path / place.name
+    shutil.copytree(place, other)
+    soundfile.write(other / "low" / "0.wav", tone(60, 1), RATE)
+    assert build(Folder(other, rate=RATE, seconds=1.0), root).styles["low"] == 28
+    assert of.home(root) != Folder(place, rate=RATE, seconds=2.0).home(root)
+
+
+def test_a_survey_that_was_killed_goes_on(place, tmp_path, monkeypatch):
+    of, said = Folder(place, rate=RATE, seconds=1.0), []
+
+    def killed(done, total):
+        said.append(done)
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(of, tmp_path, workers=1, progress=killed)
+    notes = of.home(tmp_path) / "staging" / "survey.jsonl"
+    assert len(notes.read_text().splitlines()) >= 9
+    with notes.open("a") as file:
+        file.write('{"key": "low/')  # the line that it died in
+    said.clear()
+    whole = build(of, tmp_path, progress=lambda done, total: said.append(done))
+    assert said[0] >= 9
+    assert 25 in said
+    assert said[-1] == 56  # all that is written
+    assert whole.kept.total() == 22
+
+
+def test_one_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
+    """Ten minutes of noise, of which no more is held than a shard, twice over."""
+    monkeypatch.setattr(excerpt_spec, "SHARD_SAMPLES", 1 << 20)
+    long = tmp_path / "long"
+    long.mkdir()
+    noise = np.random.default_rng(0).normal(size=600 * 8000) * 0.1
+    soundfile.write(long / "a.wav", noise, 8000)
+    of = Folder(long, rate=8000, seconds=2.0)
+    tracemalloc.start()
+    report = build(of, tmp_path / "data")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert report.splits.keys() == SPLITS.keys()
+    assert report.splits.total() == 300
+    assert peak < 6e6 < noise.size * 2
+
+
+def test_batches_are_functions_of_their_step(built, root):
+    of, _ = built
+    train = open_split(of, "train", root)
+    batches = SoundBatches(train, 8, 300, seed=1)
+    one, again = batches[5]["audio"], SoundBatches(train, 8, 300, seed=1)[5]["audio"]
+    assert one.shape == (8, 300)
+    assert one.dtype == np.int16
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, batches[6]["audio"])
+    halves = [SoundBatches(train, 8, 300, 1, (i, 2))[5]["audio"] for i in range(2)]
+    assert {row.tobytes() for row in np.concatenate(halves)} == {
+        row.tobytes() for row in one
+    }
+    whole = [one.audio.tobytes() for one in train]
+    for row in one:
+        there = row.tobytes().rstrip(b"\0")
+        assert any(there in other for other in whole)
+
+
+def test_every_excerpt_is_measured_once(built, root):
+    test = open_split(built[0], "test", root)
+    rows = list(beginnings(test, 4, 200))
+    assert sum(row["mask"].sum() for row in rows) == len(test)
+    assert {row["audio"].shape for row in rows} == {(4, 200)}
+    found = np.concatenate([row["audio"][row["mask"]] for row in rows])
+    assert np.array_equal(found[0], test[0].audio[:200])
+
+
+def test_bad_requests_say_so(tmp_path, built, root):
+    with pytest.raises(UsageError, match="no dataset of sound"):
+        sounds("folder:/x")
+    with pytest.raises(UsageError, match="There is no folder"):
+        build(sounds(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
+    with pytest.raises(UsageError, match="holds no recording"):
+        build(Folder(tmp_path), tmp_path / "data")
+    with pytest.raises(UsageError, match="are none"):
+        Folder(tmp_path, seconds=0)
+    (tmp_path / "a.wav").write_text("no")
+    with pytest.raises(ZooError, match="dropped as unreadable"):
+        build(Folder(tmp_path), tmp_path / "data")
+    with pytest.raises(UsageError, match="lower --batch"):
+        SoundBatches(open_split(built[0], "test", root), 1000, 10)
+
+
+def test_the_report_is_kept(built, root):
+    of, report = built
+    path = next(of.home(root).rglob("report.json"))
+    assert json.loads(path.read_text())["kept"] == dict(report.kept)

@@ -1,0 +1,86 @@
+"""Published figures: the README agrees with them, and a run can be held against their curves."""
+
+import json
+import pathlib
+import runpy
+
+import pytest
+
+from zoo.errors import UsageError
+from zoo.runner.results import CURVES, compare, curve, write
+
+ROOT = pathlib.Path(__file__).parents[2]
+RESULTS = ROOT / "experiments" / "results"
+
+
+def test_the_readme_agrees_with_the_results(monkeypatch):
+    tables = runpy.run_path(str(ROOT / "docs" / "tables" / "write.py"))
+    readme = (ROOT / "README.md").read_text()
+    assert tables["written"](readme) == readme
+    assert "nats per event" in readme
+
+
+def test_every_result_has_what_it_takes_to_believe_it():
+    for path in RESULTS.glob("*.json"):
+        result = json.loads(path.read_text())
+        assert {
+            "experiment",
+            "metrics",
+            "seconds",
+            "device",
+            "versions",
+            "command",
+        } <= result.keys()
+        assert result["experiment"] == path.stem
+    for path in RESULTS.glob("tunes_*.json"):
+        assert (CURVES / f"{path.stem}.jsonl").exists()
+        nll = json.loads(path.read_text())["metrics"]["test_nll"]
+        assert nll["mean"] == pytest.approx(sum(nll["seeds"]) / len(nll["seeds"]))
+
+
+@pytest.fixture
+def results(tmp_path):
+    lines = [{"step": step, "valid": [2.0, 2.02]} for step in (100, 200)]
+    (tmp_path / "known.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in lines)
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ((2.01, 2.05), "inside the published band"),
+        ((2.01, 2.5), "first at 200: 2.5000 against"),
+    ],
+)
+def test_a_run_is_inside_the_band_or_outside(results, tmp_path, values, says):
+    logged = tmp_path / "metrics.jsonl"
+    lines = [{"step": 100, "loss": 1.0}]
+    lines += [{"step": s, "valid": v} for s, v in zip((100, 200), values, strict=True)]
+    logged.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert says in compare("known", logged, results)
+
+
+def test_a_game_is_followed_by_its_critic_s_gap():
+    points = (
+        {"step": 5, "valid_judge_gap": 3.0, "valid_judge_loss": 0.1},
+        {"step": 6, "loss": 1.0},
+    )
+    assert curve(map(json.dumps, points)) == {5: 3.0}
+    assert curve(map(json.dumps, [{**points[0], "valid": 2.0}])) == {5: 2.0}
+
+
+def test_nothing_to_compare_with_is_said(results, tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 7, "valid": 1.0}\n')
+    with pytest.raises(UsageError, match="those that do: known"):
+        compare("other", tmp_path / "metrics.jsonl", results)
+    with pytest.raises(UsageError, match="--save-every"):
+        compare("known", tmp_path / "metrics.jsonl", results)
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path):
+    write(tmp_path / "a.json", {"one": 1})
+    with pytest.raises(TypeError):
+        write(tmp_path / "a.json", {"two": object()})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"one": 1}

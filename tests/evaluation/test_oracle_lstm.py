@@ -1,0 +1,101 @@
+"""An oracle's sequences: likelihoods against the definition, and the experiment, small."""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.errors import UsageError
+from zoo.evaluation.oracle_lstm import Oracle, variety
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def weights(vocab=5, embed=3, width=4):
+    rng = np.random.default_rng(0)
+    shapes = {"embedding": (vocab, embed), "Wout": (width, vocab), "bout": (vocab,)}
+    for gate in "ifoc":
+        shapes |= {
+            f"W{gate}": (embed, width),
+            f"U{gate}": (width, width),
+            f"b{gate}": (width,),
+        }
+    return {
+        name: rng.normal(size=shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+
+
+def likelihood(w, row):
+    """Log-likelihood of each token, gate by gate, as the protocol writes it."""
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))
+    h, c, before, found = np.zeros(4), np.zeros(4), 0, []
+    for token in row:
+        x = w["embedding"][before]
+        i, f, o, new = (x @ w[f"W{g}"] + h @ w[f"U{g}"] + w[f"b{g}"] for g in "ifoc")
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(new)
+        h = sigmoid(o) * np.tanh(c)
+        logits = h @ w["Wout"] + w["bout"]
+        found.append(logits[token] - np.log(np.exp(logits).sum()))
+        before = token
+    return found
+
+
+def test_likelihoods_are_those_of_the_protocol():
+    w = weights()
+    rows = np.array([[0, 3, 1, 4], [2, 2, 0, 0]])
+    found = Oracle(w).score(jnp.array(rows))
+    np.testing.assert_allclose(found, [likelihood(w, row) for row in rows], atol=1e-5)
+    np.testing.assert_allclose(
+        Oracle(w).nll(jnp.array(rows)), -np.mean(found), rtol=1e-6
+    )
+
+
+def test_it_draws_what_it_says_is_likely():
+    oracle = Oracle(weights())
+    rows = np.asarray(oracle.sample(jax.random.key(0), 20_000, 2))
+    pairs = np.array([[a, b] for a in range(5) for b in range(5)])
+    p = np.exp(np.asarray(oracle.score(jnp.array(pairs))).sum(axis=1))
+    counts = np.bincount(rows[:, 0] * 5 + rows[:, 1], minlength=25)
+    np.testing.assert_allclose(p.sum(), 1, rtol=1e-5)
+    assert np.abs(counts / len(rows) - p).max() < 0.015
+
+
+def test_variety_by_hand():
+    found = variety(np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 1]]))
+    assert found["distinct_4"] == 3 / 4  # 1234 is there twice
+    share = np.array([3, 2, 2, 2, 1]) / 10
+    np.testing.assert_allclose(found["entropy"], -(share * np.log(share)).sum())
+
+
+def test_no_file_is_said(tmp_path):
+    with pytest.raises(UsageError, match="there is no oracle at"):
+        Oracle.read(tmp_path / "oracle.npz")
+
+
+def test_the_experiment_runs(tmp_path, monkeypatch):
+    from seqgan_oracle import seqgan_oracle
+
+    from zoo.train.loop import Options
+
+    np.savez(tmp_path / "oracle.npz", **weights(vocab=30))
+    sizes = {
+        "width": 4,
+        "warm": 4,
+        "tutor": 0,
+        "turns": 1,
+        "every": 1,
+        "rollouts": 1,
+        "sequences": 64,
+    }
+    options = Options(save_every=4, quiet=True)
+    result = seqgan_oracle(
+        tmp_path / "oracle.npz", tmp_path / "run", batch=8, options=options, **sizes
+    )
+    figures = result["metrics"]
+    assert {"nll_oracle_mle", "nll_oracle_seqgan", "nll_oracle_best"} <= figures.keys()
+    assert figures["nll_oracle_real"] < figures["nll_oracle_mle"]
+    assert 0 < figures["distinct_4_best"] <= 1
+    assert 0 <= figures["critic_right_new"] <= 1 >= figures["critic_by_oracle"] >= -1

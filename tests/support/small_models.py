@@ -1,0 +1,54 @@
+"""Small untrained models of every family, and short scores."""
+
+import dataclasses
+
+import jax
+
+import zoo.models
+from zoo.data.codecs import Compound, Melody, Multitrack, Phrase, Pianoroll, Voices
+from zoo.data.proto import NoteSequence
+from zoo.inference.model import Trained
+
+MELODY = Melody(low=60, high=71, metres=("4/4", "6/8"))
+VOICES = Voices(low=48, high=72)
+PHRASE = Phrase(bars=2, metres=("1/4",), low=60, high=71)
+FAMILIES = zoo.models.families()
+
+
+def trained(name: str) -> Trained:
+    """The family of that module, untrained, with a codec that it can write for."""
+    family = FAMILIES[name].TINY
+    if name == "musegan":
+        pitches = {"low": 60, "high": 59 + family.pitches}
+        codec = Multitrack(
+            family.bars, tracks=family.tracks, metres=("1/4",), **pitches
+        )
+    elif name == "seqgan":
+        codec = Compound()
+        family = dataclasses.replace(family, sizes=codec.sizes)
+    elif hasattr(family, "keys"):
+        codec = Pianoroll(low=60, high=59 + family.keys, onsets=False)
+    elif hasattr(family, "vae"):
+        vae = dataclasses.replace(family.vae, vocab=PHRASE.vocab)
+        family = dataclasses.replace(family, vae=vae)
+        codec = dataclasses.replace(PHRASE, bars=family.parts * vae.bars)
+    else:
+        codec = {"coconet": VOICES, "music_vae": PHRASE}.get(name, MELODY)
+        sizes = {"vocab": codec.vocab} | ({"voices": 4} if name == "coconet" else {})
+        family = dataclasses.replace(family, **sizes)
+    params = jax.jit(family.init)(jax.random.key(0), family.example(2))
+    return Trained(family, params, codec, {"experiment": name})
+
+
+def score(*lines: str, beats: int = 4) -> NoteSequence:
+    """A voice to a line, a quarter to a note: `60 62 64 65`."""
+    sequence = NoteSequence(ticks_per_quarter=220)
+    sequence.time_signatures.add(numerator=beats, denominator=4)
+    for part, line in enumerate(lines):
+        for i, pitch in enumerate(map(int, line.split())):
+            times = {"start_time": i / 2, "end_time": (i + 1) / 2}
+            sequence.notes.add(
+                pitch=pitch, velocity=80, instrument=part, part=part, **times
+            )
+            sequence.total_time = max(sequence.total_time, times["end_time"])
+    return sequence

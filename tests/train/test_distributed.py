@@ -1,0 +1,95 @@
+"""Two processes on loopback are one machine: same losses, one checkpoint, one stop."""
+
+import json
+import signal
+import socket
+import time
+
+import jax
+import numpy as np
+import optax
+import pytest
+from child import finish, running, spawn
+from quadratic import Points, Quadratic
+
+from zoo.errors import UsageError
+from zoo.train import distributed, loop
+
+WIDTH, STEPS = 4096, 60
+pytestmark = pytest.mark.usefixtures("eight")
+
+
+def curve(workdir):
+    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    return {
+        p["step"]: [p["fit/loss"], p["fit/grad_norm"]] for p in lines if "fit/loss" in p
+    }
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("localhost", 0))
+        return s.getsockname()[1]
+
+
+def alone(workdir, **options):
+    """The same run in this process, on its eight devices."""
+    return loop.fit(
+        Quadratic(WIDTH, noise=0.1),
+        Points(),
+        tx=optax.adam(1e-2),
+        steps=STEPS,
+        workdir=workdir,
+        options=loop.Options(save_every=5, log_every=1, ema=0.9, quiet=True, **options),
+    )
+
+
+def test_two_processes_train_stop_and_save_as_one(tmp_path):
+    address = f"localhost:{free_port()}"
+    both = [
+        spawn(
+            tmp_path / "two",
+            *("--steps", STEPS, "--save-every", 5, "--width", WIDTH, "--delay", 0.3),
+            *("--coordinator", address, "--processes", 2, "--process", i),
+            devices=4,
+        )
+        for i in range(2)
+    ]
+    with running(*both):
+        while not (tmp_path / "two" / "checkpoints" / "5").exists():
+            assert [process.poll() for process in both] == [None, None]
+            time.sleep(0.05)
+        both[1].send_signal(signal.SIGTERM)  # one is told, both stop
+        ends = [finish(process) for process in both]
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    steps = [int(p.name) for p in (tmp_path / "two" / "checkpoints").iterdir()]
+    stopped = max(steps)
+    assert 5 < stopped < STEPS
+    assert f"SIGTERM: saved at step {stopped}" in ends[0][2]
+
+    whole = alone(tmp_path / "one")
+    one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
+    assert list(two) == list(range(1, stopped + 1))  # one log, written once
+    for step in two:
+        np.testing.assert_allclose(two[step], one[step], rtol=1e-5)
+
+    # and goes on in one process, on another mesh, its parameters split over it
+    later = alone(tmp_path / "two", placement="fsdp")
+    assert len(later.state.params["net"]["w"].addressable_shards) == 8
+    assert later.state.params["net"]["w"].addressable_data(0).shape == (WIDTH // 8,)
+    for a, b in zip(
+        *(jax.tree.leaves(x.state.params) for x in (later, whole)), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    assert list(curve(tmp_path / "two")) == list(range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize("given", [("here:1", None, 0), ("here:1", 2, 2), (None, 2, 0)])
+def test_half_an_address_is_refused(given):
+    with pytest.raises(UsageError, match="--processes"):
+        distributed.connect(*given)
+
+
+def test_one_process_needs_no_address():
+    distributed.connect(None)
+    assert jax.process_count() == 1

@@ -1,0 +1,50 @@
+"""Is this installation sound? Versions against those tested, devices, and where caches live."""
+
+import importlib.metadata
+import sys
+
+import jax
+from rich.console import Console
+from rich.table import Table
+
+from zoo.data.corpora.records import data_root
+from zoo.runner.experiment import xla_cache
+from zoo.train.distributed import cores
+
+TESTED = {  # the versions the test suite last passed with
+    "jax": "0.10.2",
+    "flax": "0.12.8",
+    "optax": "0.2.8",
+    "orbax-checkpoint": "0.12.8",
+    "grain": "0.2.18",
+    "tensorflow-datasets": "4.9.10",
+    "note-seq": "0.0.5",
+    "music21": "10.5.1",
+    "soundfile": "0.14.0",
+    "tyro": "1.0.17",
+    "numpy": "2.4.6",
+}
+
+
+def doctor() -> None:
+    """Print versions installed against tested, devices, and where caches live."""
+    console = Console()
+    table = Table("package", "installed", "tested", "")
+    for name, tested in TESTED.items():
+        table.add_row(name, *verdict(name, tested))
+    console.print(table)
+    console.print(f"Python {sys.version.split()[0]}, {cores()} cores")
+    for device in jax.devices():
+        console.print(f"device {device.id}: {device.device_kind} ({device.platform})")
+    console.print(
+        f"corpora and encoded music: {data_root()}\ncompiled programs: {xla_cache()}"
+    )
+
+
+def verdict(name: str, tested: str) -> tuple[str, str, str]:
+    """Installed, tested, and what that means."""
+    try:
+        installed = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing", tested, f"pip install '{name}>={tested}'"
+    return installed, tested, "as tested" if installed == tested else "not tested here"

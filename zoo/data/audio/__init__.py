@@ -1,0 +1,1 @@
+"""Datasets of sound: their sources, their builds and their batches."""

@@ -1,0 +1,1 @@
+"""Corpora of scores: their sources, their builds and the records they hold."""

@@ -1,0 +1,1 @@
+"""Readers of MIDI, MusicXML and ABC."""

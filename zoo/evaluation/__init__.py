@@ -1,0 +1,1 @@
+"""Measures of a trained model, by the kind of what it writes."""

@@ -1,0 +1,101 @@
+"""What instrument a note is of, told from its mel spectrum: the judge of what a vocoder keeps.
+
+Axes: n note, s sample, p part of a note, m mel band, x feature.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from zoo.core import Array, Key, Params
+from zoo.data.audio.batches import beginnings
+from zoo.models import LatentClassifier
+from zoo.nn.audio.mel import Mel
+from zoo.nn.audio.multiscale_discriminator import heard
+from zoo.train.optim import Adam
+
+PARTS = 8  # of a note, each heard as a whole
+STEPS, BATCH, RATE, DECAY = 3000, 128, 1e-3, 1e-2  # of descent, to learn them
+
+
+class Judge(NamedTuple):
+    """A classifier of features, and what these are less and over before it has them."""
+
+    classifier: LatentClassifier
+    params: Params
+    middle: np.ndarray
+    spread: np.ndarray
+    mel: Mel
+
+    def names(self, audio: Any) -> np.ndarray:
+        """Of the instruments that signals [n, s] are held to be of."""
+        x = (np.asarray(features(self.mel, audio)) - self.middle) / self.spread
+        told = self.classifier.predict(self.params, jnp.asarray(x)).argmax(axis=1)
+        return np.array(self.classifier.styles)[np.asarray(told)]
+
+
+def features(mel: Mel, audio: Any) -> Array:
+    """Log-mel spectra of signals [n, s] by parts, [n, x]."""
+    spectra = mel.log(heard(jnp.asarray(audio)))
+    spectra = spectra[:, : spectra.shape[1] // PARTS * PARTS]
+    return (
+        spectra.reshape(len(audio), PARTS, -1, mel.bands)
+        .mean(axis=2)
+        .reshape(len(audio), -1)
+    )
+
+
+def learn(
+    excerpts: Sequence[Any], length: int, rate: int, seed: int = 0, steps: int = STEPS
+) -> Judge | None:
+    """A judge that has heard all excerpts, of `length` samples at `rate`, with their labels; none
+    where there are no two of these to be told apart."""
+    labels = [one.label for one in excerpts]
+    styles = tuple(sorted(set(labels)))
+    if len(styles) < 2:
+        return None
+    mel = Mel(rate)
+    classifier = LatentClassifier(
+        styles, vocab=0, latent=PARTS * mel.bands, width=256, layers=2
+    )
+    each = jax.jit(lambda audio: features(mel, audio))
+    x = np.concatenate(
+        [np.asarray(each(b["audio"])) for b in beginnings(excerpts, BATCH, length)]
+    )
+    x = x[: len(labels)]  # the last batch is filled up
+    middle, spread = x.mean(axis=0), x.std(axis=0) + 1e-3
+    style = np.array([styles.index(label) for label in labels])
+    every = {"latents": jnp.asarray((x - middle) / spread), "style": jnp.asarray(style)}
+    params = descended(classifier, every, jax.random.key(seed), steps)
+    return Judge(classifier, params, middle, spread, mel)
+
+
+def descended(
+    classifier: LatentClassifier, every: dict[str, Array], rng: Key, steps: int
+) -> Params:
+    """Its parameters after so many batches of these notes."""
+    rule = Adam(RATE, decay=DECAY).rule(steps)
+    params = classifier.init(rng, every)
+    count = len(every["style"])
+
+    def step(now: tuple[Params, Any], key: Key) -> tuple[tuple[Params, Any], None]:
+        params, state = now
+        rows = jax.random.randint(key, (BATCH,), 0, count)
+        batch = {
+            **jax.tree.map(lambda x: x[rows], every),
+            "mask": jnp.ones((BATCH, 1), bool),
+        }
+        slope = jax.grad(lambda p: classifier.loss(p, batch, key, jnp.zeros(()))[0])(
+            params
+        )
+        updates, state = rule.update(slope, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    keys = jax.random.split(rng, steps)
+    return jax.jit(lambda now: jax.lax.scan(step, now, keys)[0][0])(
+        (params, rule.init(params))
+    )

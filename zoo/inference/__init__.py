@@ -1,0 +1,1 @@
+"""A trained model, used: sampling, latent spaces, style transfer, resynthesis, export."""

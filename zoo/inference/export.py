@@ -1,0 +1,91 @@
+"""A model's streaming step as StableHLO, parameters and all, for programs that have no zoo.
+
+In one folder: `start.jax` and `step.jax`, which `jax.export` reads; the same for other compilers,
+`start.mlir` and `step.mlir`; and `about.json`, which names the arrays of the state and the tokens.
+
+    import pathlib
+    import jax.numpy as jnp
+    from jax import export
+
+    files = (pathlib.Path("lstm", name).read_bytes() for name in ("start.jax", "step.jax"))
+    start, step = (export.deserialize(bytearray(file)).call for file in files)
+    token = jnp.zeros(4, jnp.int32)  # four streams, before their first events
+    state = start(token)  # a list of arrays
+    state, logits = step(state, token)  # [4, vocabulary], of the next event; draw it, and go on
+"""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import export as stablehlo
+
+from zoo.config import record
+from zoo.core import BOUNDARY, Array
+from zoo.inference.model import Trained
+from zoo.inference.sampler import demand
+
+State = list[Array]
+
+
+def export(
+    model: Trained,
+    out: str | pathlib.Path,
+    *,
+    batch: int | None = None,
+    platform: str = "cpu",
+) -> pathlib.Path:
+    """Writes the folder `out`: for `batch` streams at a time, or any number where that is None.
+
+    Raises UsageError where the family does not write event by event.
+    """
+    family: Any = model.family
+    demand(
+        model.sampler.streams,
+        f"{model.sampler.name} does not write event by event: it has no step to export.",
+    )
+    structure, advance = (
+        jax.tree.structure(family.start(1)),
+        family.stepper(model.params),
+    )
+
+    def start(token: Array) -> State:
+        return jax.tree.leaves(family.start(token.shape[0]))
+
+    def step(state: State, token: Array) -> tuple[State, Array]:
+        state, logits = advance(jax.tree.unflatten(structure, state), token)
+        return jax.tree.leaves(state), logits
+
+    n = stablehlo.symbolic_shape("n")[0] if batch is None else batch
+    token = jax.ShapeDtypeStruct((n,), jnp.int32)
+    state = jax.eval_shape(start, token)
+    folder = pathlib.Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for function, given in ((start, (token,)), (step, (state, token))):
+        exported = stablehlo.export(jax.jit(function), platforms=[platform])(*given)
+        (folder / f"{function.__name__}.jax").write_bytes(exported.serialize())
+        (folder / f"{function.__name__}.mlir").write_text(exported.mlir_module())
+    named = jax.tree_util.tree_flatten_with_path(family.start(1))[0]
+    names = [jax.tree_util.keystr(path) for path, _ in named]
+    about = {
+        "family": record(model.family),
+        "codec": record(model.codec),
+        "state": [
+            {"name": name, "shape": [*map(size, leaf.shape)], "dtype": str(leaf.dtype)}
+            for name, leaf in zip(names, state, strict=True)
+        ],
+        "tokens": [model.codec.describe(token) for token in range(model.codec.vocab)],
+        "boundary": BOUNDARY,  # fed before the first event; drawn, it ends the piece
+        "batch": size(n),
+        "platform": platform,
+        "jax": jax.__version__,
+    }
+    (folder / "about.json").write_text(json.dumps(about, indent=1))
+    return folder
+
+
+def size(n: Any) -> int | str:
+    """A dimension as JSON: those that are left open have a name."""
+    return n if isinstance(n, int) else str(n)

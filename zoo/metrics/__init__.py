@@ -1,0 +1,1 @@
+"""Measures of music, of recordings and of sets of pieces. NumPy, never JAX."""

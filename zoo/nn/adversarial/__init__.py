@@ -1,0 +1,1 @@
+"""Losses, gradient estimators and networks of adversarial models."""

@@ -1,0 +1,1 @@
+"""Transforms, losses and networks of audio."""

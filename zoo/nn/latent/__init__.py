@@ -1,0 +1,1 @@
+"""Layers and losses of models with latent variables."""

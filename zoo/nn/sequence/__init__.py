@@ -1,0 +1,1 @@
+"""Recurrent and attention layers, and sampling of sequences."""

@@ -1,0 +1,1 @@
+"""One training run, from its options to its published record."""
