@@ -7,7 +7,7 @@ WORKDIR ?= runs/music
 PIP := $(BIN)/python -m pip install --quiet --upgrade --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: music test tables clean
+.PHONY: music test tables docs clean
 
 music: $(VENV)/.music
 	$(BIN)/python experiments/melody/music.py --workdir $(WORKDIR)
@@ -20,6 +20,9 @@ test: $(VENV)/.dev
 tables: $(VENV)/.music
 	$(BIN)/python docs/tables/write.py
 
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -31,5 +34,9 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[dev]'
 	touch $@ $(VENV)/.music
 
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[docs]'
+	touch $@ $(VENV)/.music
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info
