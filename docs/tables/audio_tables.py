@@ -51,9 +51,7 @@ def music_row(metrics: dict[str, float], label: str) -> list[str]:
 
 def pair(metrics: dict[str, float], ours: str, baseline: str) -> str:
     """Formats two metrics side by side."""
-    return (
-        f"{metrics[ours]:.2f} / {metrics[baseline]:.2f}" if ours in metrics else "-"
-    )
+    return f"{metrics[ours]:.2f} / {metrics[baseline]:.2f}" if ours in metrics else "-"
 
 
 def vocoder_rate() -> str:

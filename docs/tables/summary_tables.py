@@ -48,7 +48,8 @@ def summary() -> str:
         ),
         Row(
             "Two-bar phrases, sampled accuracy",
-            number("music_vae_2bar", "accuracy_sampled", 3),
+            number("music_vae_2bar", "accuracy_sampled", 3)
+            + f" (rate {number('music_vae_2bar', 'kl', 0)} nats)",
             "0.951 (MusicVAE)",
             "no: other data",
             "latent",
@@ -78,9 +79,7 @@ def summary() -> str:
         ),
     ]
     head = ["task", "here", "published", "same protocol", "details"]
-    cells = [
-        [*row[:4], f"[{row.page}](docs/results/{row.page}.md)"] for row in rows
-    ]
+    cells = [[*row[:4], f"[{row.page}](docs/results/{row.page}.md)"] for row in rows]
     return markdown(head, cells)
 
 
@@ -134,8 +133,12 @@ FIGURES = {  # page of docs/models: its lines
         Figure("chorales_notewise", "valid_nll", "the same with the n-gram cache"),
     ],
     "coconet": [
-        Figure("chorales_framewise", "test_ensembled", "nats per 16th, averaged orders"),
-        Figure("chorales_framewise", "test_framewise", "nats per 16th, mean over orders"),
+        Figure(
+            "chorales_framewise", "test_ensembled", "nats per 16th, averaged orders"
+        ),
+        Figure(
+            "chorales_framewise", "test_framewise", "nats per 16th, mean over orders"
+        ),
     ],
     "music_vae": [
         Figure("music_vae_2bar", "accuracy_sampled", "sampled accuracy, two bars"),
