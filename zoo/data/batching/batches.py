@@ -133,7 +133,7 @@ class Crops:
     @property
     def beat(self) -> int:
         """Steps to a quarter: crops begin on one, so that a model may count."""
-        return getattr(self.codec, "steps_per_quarter", 1)
+        return self.codec.beat
 
     def crop(self, which: tuple[int, int], rng: np.random.Generator) -> Batch:
         """A row of the piece and part."""

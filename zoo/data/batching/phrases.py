@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from zoo.data.codecs import Phrased
+from zoo.data.codecs import PhraseCodec
 from zoo.data.corpora.benchmark_files import Arrays
 from zoo.errors import UsageError
 
@@ -14,12 +14,12 @@ Some = TypeVar("Some", bound=Sequence[np.ndarray])
 
 def cut(
     pieces: Sequence[np.ndarray],
-    codec: Phrased,
+    codec: PhraseCodec,
     stride: int = 1,
     styles: Sequence[str] = (),
     of: Sequence[str] = (),
 ) -> Arrays:
-    """The phrases of `pieces`, streams of `codec.whole`, one from every `stride`-th bar on.
+    """The phrases of `pieces`, streams of `codec.source`, one from every `stride`-th bar on.
 
     With `styles`, those of these styles alone; `of` says which each piece is of, as `told` has it.
 
