@@ -252,7 +252,7 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
     )
     rows = cut(pieces, DRUMS, 1, ("funk", "rock"), pieces.labels("style"))
     assert len(rows) == 3 * len(pieces) > 3
-    assert rows.labels["style"].tolist() == [
+    assert rows.columns["style"].tolist() == [
         ("funk", "rock").index(style)
         for style in pieces.labels("style")
         for _ in range(3)

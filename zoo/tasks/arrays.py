@@ -9,7 +9,7 @@ import numpy as np
 from zoo.core import Batch
 from zoo.data.batching.batches import Crops, whole_frames
 from zoo.data.codecs.base import Codec
-from zoo.data.corpora import benchmark_files
+from zoo.data import pieces
 from zoo.errors import UsageError
 from zoo.tasks.base import MusicTask, Process
 
@@ -42,7 +42,7 @@ class Arrays(MusicTask):
         known = {} if self.coder is None else self.coder.dimensions
         return {**known, "length": self.length}
 
-    def pieces(self, split: str) -> benchmark_files.Arrays:
+    def pieces(self, split: str) -> pieces.Arrays:
         """Returns the arrays of a split.
 
         Raises:
@@ -52,7 +52,7 @@ class Arrays(MusicTask):
         arrays = [np.asarray(source[i]) for i in range(len(source))]
         if not arrays:
             raise UsageError(f"there are no arrays to read: give Arrays({split}=...).")
-        return benchmark_files.Arrays(arrays)
+        return pieces.Arrays(arrays)
 
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Crops:
         return Crops(

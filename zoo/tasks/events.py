@@ -9,9 +9,10 @@ import numpy as np
 
 from zoo.core import Batch
 from zoo.data.batching.batches import Batches, Rows, whole
-from zoo.data.batching.encoded import Pieces, corpus_pieces
+from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
+from zoo.data.pieces import Pieces
 from zoo.errors import UsageError
 from zoo.tasks.base import MusicTask, Process
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from zoo.core import Batch
 from zoo.data.batching.batches import Crops, whole_frames
-from zoo.data.batching.encoded import Pieces, corpus_pieces, file_codec
+from zoo.data.batching.encoded import corpus_pieces, file_codec
 from zoo.data.batching.phrases import excerpts, there, told
 from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
-from zoo.data.corpora.benchmark_files import Arrays
+from zoo.data.pieces import Arrays, Pieces
 from zoo.errors import UsageError
 from zoo.tasks.base import Label, MusicTask, Process
 

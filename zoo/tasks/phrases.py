@@ -13,7 +13,7 @@ from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.batching.phrases import cut, there
 from zoo.data.codecs import make
 from zoo.data.codecs.chorale import VOICES
-from zoo.data.corpora.benchmark_files import Arrays
+from zoo.data.pieces import Arrays
 from zoo.tasks.base import Label, MusicTask, Process
 
 
