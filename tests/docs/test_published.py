@@ -41,7 +41,7 @@ def test_the_readme_can_be_read_in_two_minutes():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 180
 
 
-def test_every_result_has_what_it_takes_to_believe_it():
+def test_every_result_records_its_command_device_and_versions():
     for path in RESULTS.glob("*.json"):
         result = json.loads(path.read_text())
         assert {
@@ -75,7 +75,7 @@ def results(tmp_path):
         ((2.01, 2.5), "first at 200: 2.5000 against"),
     ],
 )
-def test_a_run_is_inside_the_band_or_outside(results, tmp_path, values, says):
+def test_a_run_lies_inside_or_outside_the_published_band(results, tmp_path, values, says):
     logged = tmp_path / "metrics.jsonl"
     lines = [{"step": 100, "loss": 1.0}]
     lines += [{"step": s, "valid": v} for s, v in zip((100, 200), values, strict=True)]
@@ -83,7 +83,7 @@ def test_a_run_is_inside_the_band_or_outside(results, tmp_path, values, says):
     assert says in compare("known", logged, results)
 
 
-def test_a_game_is_followed_by_its_critic_s_gap():
+def test_the_curve_of_a_game_is_the_gap_of_its_critic():
     points = (
         {"step": 5, "valid_judge_gap": 3.0, "valid_judge_loss": 0.1},
         {"step": 6, "loss": 1.0},
@@ -92,7 +92,7 @@ def test_a_game_is_followed_by_its_critic_s_gap():
     assert curve(map(json.dumps, [{**points[0], "valid": 2.0}])) == {5: 2.0}
 
 
-def test_nothing_to_compare_with_is_said(results, tmp_path):
+def test_comparing_without_a_common_step_is_an_error(results, tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 7, "valid": 1.0}\n')
     with pytest.raises(UsageError, match="those that do: known"):
         compare("other", tmp_path / "metrics.jsonl", results)
@@ -100,7 +100,7 @@ def test_nothing_to_compare_with_is_said(results, tmp_path):
         compare("known", tmp_path / "metrics.jsonl", results)
 
 
-def test_json_is_written_whole_or_not_at_all(tmp_path):
+def test_json_is_written_atomically(tmp_path):
     write(tmp_path / "a.json", {"one": 1})
     with pytest.raises(TypeError):
         write(tmp_path / "a.json", {"two": object()})

@@ -59,6 +59,16 @@ def test_every_package_has_a_line_in_the_architecture():
         assert f"\n| `{relative(path)}` |" in text
 
 
+def test_imports_in_the_architecture_are_those_that_are_checked():
+    rules = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))["SIBLINGS"]
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| `zoo/([a-z]+)(?:/|\.py)` \|.*\| (.+?) \|$", text, re.M)
+    stated = {package: set(CODE.findall(imports)) for package, imports in rows}
+    for package, allowed in rules.items():
+        if allowed != {"*"}:
+            assert stated[package] == allowed - {package}, package
+
+
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_files_that_a_page_names_exist(page):
     prefixes = ("zoo/", "experiments/", "benchmarks/", "docs/", "tests/", "colab/")
