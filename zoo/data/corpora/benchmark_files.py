@@ -52,7 +52,7 @@ def read(path: str | pathlib.Path) -> dict[str, Arrays]:
         )
     if not path.is_file():
         raise UsageError(
-            f"there is no file {path}: the README says where the public ones live."
+            f"there is no file {path}: docs/results/polyphony.md says where the public ones are."
         )
     public = SHA256.get(path.name)
     if public and digest(path) != public:
