@@ -51,7 +51,7 @@ def test_every_model_has_a_page_with_its_api():
 
 def test_every_package_has_a_line_in_the_architecture():
     text = (ROOT / "docs" / "architecture.md").read_text()
-    packages = [path.parent for path in (ROOT / "zoo").glob("*/__init__.py")]
+    packages = [path.parent for path in (ROOT / "zoo").glob("*/**/__init__.py")]
     modules = list((ROOT / "zoo").glob("[a-z]*.py"))
     for path in packages:
         assert f"\n| `{relative(path)}/` |" in text
