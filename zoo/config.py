@@ -14,7 +14,10 @@ from zoo.errors import ZooError
 
 HOMES = ("zoo.models", "zoo.data.codecs", "zoo.tasks")  # whose classes are restored
 RENAMED: dict[str, str] = {}  # classes, by the names that older versions recorded
-RENAMED_FIELDS: dict[str, dict[str, str]] = {}  # fields of a class, likewise
+RENAMED_FIELDS: dict[str, dict[str, str]] = {  # fields of a class, likewise
+    "AttentionRNN": {"counted": "bar_bits"},
+    "NoteTransformer": {"reach": "distances"},
+}
 Json = Any
 
 

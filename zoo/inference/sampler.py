@@ -16,8 +16,8 @@ from zoo.core import BOUNDARY, Params
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.grammar import Grammar as Rules
 from zoo.errors import UsageError
-from zoo.nn.conditioning import any_style
-from zoo.nn.sequence.beam_search import beam
+from zoo.nn.conditioning import random_styles
+from zoo.nn.sequence.beam_search import beam_search
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw, bucket
 
@@ -52,7 +52,7 @@ class Sampler:
 
     @functools.cached_property
     def grammar(self) -> Grammar | None:
-        return Grammar.of(self.rules) if self.rules else None
+        return Grammar.from_tables(self.rules) if self.rules else None
 
     @functools.cached_property
     def _draw(self) -> Callable[..., jax.Array]:
@@ -70,7 +70,7 @@ class Sampler:
     def _search(self) -> Callable[..., tuple[jax.Array, jax.Array]]:
         def search(params: Params, **options: Any) -> tuple[jax.Array, jax.Array]:
             step, start = self.family.stepper(params), self.family.start(1)
-            return beam(step, start, alpha=ALPHA, **options)
+            return beam_search(step, start, alpha=ALPHA, **options)
 
         return jax.jit(search, static_argnames=("width", "length", "no_repeat"))
 
@@ -113,7 +113,7 @@ class Sampler:
             f"{self.name} writes whole phrases and goes on from nothing: leave the primer out.",
         )
         size = length or (self.family.length if free is None else len(free))
-        grammar = self.grammar.within(size) if legal and self.grammar else None
+        grammar = self.grammar.with_limit(size) if legal and self.grammar else None
         asked = {"free": free, "grammar": grammar, "fixed": fixed}
         if heard:
             asked["tracks"] = primer
@@ -127,7 +127,7 @@ class Sampler:
         if style is not None:
             styles = np.repeat(np.broadcast_to(np.asarray(style, np.int32), n), best_of)
         if style is None and judge == "critic":  # who is to judge them must know
-            styles = any_style(rng, count, getattr(self.family, "styles", ()))
+            styles = random_styles(rng, count, getattr(self.family, "styles", ()))
         given |= {} if styles is None else {"style": styles}
         rows = self._draw(self.params, rng, n=count, length=room, draw=draw, **given)
         return self.best(np.asarray(rows)[:, :size], best_of, judge, styles)
@@ -188,7 +188,7 @@ class Sampler:
             length=size,
             no_repeat=no_repeat,
             primer=self.begin(primer, size, legal),
-            grammar=self.grammar.within(size) if legal and self.grammar else None,
+            grammar=self.grammar.with_limit(size) if legal and self.grammar else None,
         )
         return np.asarray(rows)[np.isfinite(log_prob)]
 

@@ -44,7 +44,7 @@ from zoo.nn.audio.spectral_loss import SIZES, apart
 from zoo.nn.audio.stft import STFT
 from zoo.nn.audio.subband_autoencoder import Decoder, Encoder, louder, loudness, noise
 from zoo.nn.latent.variational import Gaussian, divergence
-from zoo.nn.rng import numbered
+from zoo.nn.rng import row_indices, row_keys
 
 Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents
 
@@ -281,7 +281,7 @@ class VariationalVocoder:
         """Noise [b, t, k] for latents [b, f, z], the `first` frame's and on."""
         frames = first + jnp.arange(z.shape[1])
         return noise(
-            rng, numbered(jnp.abs(z)), frames, (self.hop // self.bands, self.bands)
+            rng, row_indices(jnp.abs(z)), frames, (self.hop // self.bands, self.bands)
         )
 
     def begin(self, params: Params, rng: Key, n: int) -> Tree:
@@ -350,7 +350,7 @@ class VariationalVocoder:
                 raise UsageError(
                     "a mel spectrum is not drawn: give one, or a model that does."
                 )
-            keys = jax.vmap(jax.random.fold_in, (None, 0))(one, jnp.arange(n))
+            keys = row_keys(one, n)
             shape = self.frames(round(self.seconds * self.rate)), self.latent
             latents = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
         return self.decode(params, latents, two)

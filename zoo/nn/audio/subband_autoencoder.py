@@ -22,6 +22,7 @@ from zoo.core import Array, Key
 from zoo.nn.audio.causal_conv import SLOPE, Conv, Finer, Residual
 from zoo.nn.audio.stft import like
 from zoo.nn.latent.variational import Gaussian
+from zoo.nn.rng import row_keys
 
 SILENCE = 1e-6  # the loudness of silence: 120 dB below full scale
 MIDDLE, SPREAD = (
@@ -142,8 +143,7 @@ def louder(z: Array, bands: int, by: Array) -> Array:
 def noise(rng: Key, rows: Array, frames: Array, shape: tuple[int, int]) -> Array:
     """Uniform from -1 to 1, [b, f t, k] for `shape` (t, k): that of a row and a frame is a function
     of their numbers [b] and [f], so that it is the same in blocks."""
-    each = jax.vmap(jax.random.fold_in, (None, 0))
-    keys = jax.vmap(each, (0, None))(each(rng, rows), frames)
+    keys = jax.vmap(row_keys, (0, None))(row_keys(rng, rows), frames)
     draw = lambda key: jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
     return jax.vmap(jax.vmap(draw))(keys).reshape(len(rows), -1, shape[1])
 
