@@ -33,7 +33,7 @@ def untrained(codec, length):
 
 def samples(codec, n, limit, *, length=32, seed=0, **kwargs):
     params, sample = untrained(codec, length)
-    grammar = Grammar.of(TABLES[codec]).within(limit)
+    grammar = Grammar.from_tables(TABLES[codec]).with_limit(limit)
     return np.asarray(
         sample(params, jax.random.key(seed), n, grammar=grammar, **kwargs)
     )
@@ -66,7 +66,7 @@ def test_a_performance_that_ends_comes_back_event_by_event():
     codec = CODECS[1]
     likes = np.ones(codec.vocab, np.float32)
     likes[129:257], likes[BOUNDARY] = 300, 3e4
-    grammar = Grammar.of(TABLES[codec])
+    grammar = Grammar.from_tables(TABLES[codec])
     step = lambda state, token: (
         state,
         jnp.broadcast_to(jnp.log(likes), (500, codec.vocab)),
@@ -102,7 +102,7 @@ def test_it_allows_what_the_tables_allow():
     """Walks over a small grammar; at every event each token is tried."""
     tables = pedals(6)
     vocab, n, length = len(tables.strikes), 60, 24
-    grammar, rng = Grammar.of(tables), np.random.default_rng(0)
+    grammar, rng = Grammar.from_tables(tables), np.random.default_rng(0)
     allow, advance = jax.jit(grammar.allow), jax.jit(grammar.advance)
     place = jax.jit(grammar.start, static_argnums=(0, 1))(n, length)
     streams, seen = [[] for _ in range(n)], 0
