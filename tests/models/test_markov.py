@@ -43,7 +43,7 @@ class Restaurants:
         self.counts = collections.defaultdict(collections.Counter)
 
     def context(self, row, t):
-        """Returns up to `order` events before t, back to the 0 that begins the piece."""
+        """Returns up to `order` events before t, from the 0 that begins the piece."""
         seen = []
         for token in [*row[:t][::-1], 0]:
             if len(seen) == self.order or (seen and seen[0] == 0):

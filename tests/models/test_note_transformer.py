@@ -33,7 +33,7 @@ def music(family):
 
 @functools.cache
 def random_params(family):
-    """Returns parameters larger than initial ones, so that all of them have an effect."""
+    """Returns parameters so large that all of them have an effect."""
     rng = np.random.default_rng(0)
     shapes = jax.eval_shape(lambda: family.init(KEY, family.example(2)))
     return jax.tree.map(lambda x: rng.normal(0, 0.6, x.shape).astype(x.dtype), shapes)

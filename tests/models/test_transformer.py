@@ -31,7 +31,7 @@ def with_(**changes):
 
 
 def larger(family):
-    """Returns parameters larger than initial ones, so that the context has an effect."""
+    """Returns parameters so large that the context has an effect."""
     return jax.tree.map(lambda x: 2 * x, init(family))
 
 

@@ -1,4 +1,4 @@
-"""The compiled grammar against the codec's own, and 10,000 samples against the decoder."""
+"""The grammar on the device against the codec's, and samples against the decoder."""
 
 import functools
 

@@ -110,11 +110,20 @@ def test_ties_and_one_token():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"temperature": -1.0}, {"temperature": np.nan}, {"temperature": np.inf}, {"top_k": -2},
-     {"top_p": 0.0}, {"top_p": 1.1}, {"top_p": np.nan}, {"min_p": -0.1}, {"min_p": 2.0},
-     {"no_repeat": 1}],
+    [
+        {"temperature": -1.0},
+        {"temperature": np.nan},
+        {"temperature": np.inf},
+        {"top_k": -2},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"top_p": np.nan},
+        {"min_p": -0.1},
+        {"min_p": 2.0},
+        {"no_repeat": 1},
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_refuses(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         Draw(**wrong)

@@ -1,20 +1,21 @@
 """Lookback RNN and attention RNN (Waite 2016).
 
 E. Waite: Generating long-term structure in songs and stories. An LSTM over events whose
-inputs also show the events one and two bars ago, whether they are being repeated, and the
-place in the bar; its outputs also include "as one bar ago" and "as two bars ago". The
-first layer of the attention RNN attends to its own last `memory` outputs. Several pieces
-share a row; each ends with BOUNDARY, at which all state is reset. Axes: b row, t step, v
-vocabulary, d input width, h width, j lookback, k slot of the attention's memory.
+inputs also show the events one and two bars ago, whether they are being repeated, and
+the place in the bar; its outputs also include "as one bar ago" and "as two bars ago".
+The first layer of the attention RNN attends to its own last `memory` outputs. Several
+pieces share a row; each ends with BOUNDARY, at which all state is reset. Axes: b row, t
+step, v vocabulary, d input width, h width, j lookback, k slot of the attention's
+memory.
 
 As in Magenta's code, the first layer is the attentive one, its query is its output and
 memory cell together, and the outputs that it attends to include earlier summaries.
 
-Deviations: bars have the length of the time signature, not 16 steps; slots of the memory
-that are still empty are masked, not attended to as zeros; the linear layer that joins the
-summary with the next input is merged with the weights of the gates, which differs in rank
-only; and the likelihood of an event sums over all outputs that stand for it, where Waite
-trains on one of them, so that it is exact.
+Deviations: bars have the length of the time signature, not 16 steps; slots of the
+memory that are still empty are masked, not attended to as zeros; the linear layer that
+joins the summary with the next input is merged with the weights of the gates, which
+differs in rank only; and the likelihood of an event sums over all outputs that stand
+for it, where Waite trains on one of them, so that it is exact.
 """
 
 import dataclasses
@@ -105,8 +106,8 @@ class AttentionRNN:
     """Configuration of the lookback RNN and of the attention RNN.
 
     Raises:
-      UsageError: a size below its minimum, a dropout outside [0, 1), or `bars` without one
-        number per token.
+      UsageError: a size below its minimum, a dropout outside [0, 1), or `bars` without
+        one number per token.
     """
 
     vocab: int = 130
@@ -117,7 +118,7 @@ class AttentionRNN:
     """Number of LSTM layers."""
     _: dataclasses.KW_ONLY
     memory: int = 40
-    """Last outputs, in events, that the first layer attends to; 0 for a lookback RNN."""
+    """Last outputs that the first layer attends to; 0 for a lookback RNN."""
     lookback: tuple[int, ...] = (1, 2)
     """Distances in bars of the events shown; () for the last event only."""
     bar: int = 16
@@ -209,7 +210,7 @@ class AttentionRNN:
     def attention(
         self, params: Params, tokens: Int[Array, "b t"]
     ) -> Float[Array, "b t k"]:
-        """Returns each event's attention weights to the outputs before it, latest first.
+        """Returns each event's attention weights to earlier outputs, latest first.
 
         The weights of an event sum to 1, and to 0 if it begins a piece.
 
@@ -252,7 +253,7 @@ class AttentionRNN:
         return jnp.concatenate([one_hot, self.flags(features)], axis=-1)
 
     def flags(self, features: Features) -> Array:
-        """Returns repeats as 0 and 1, and the binary digits of the metre as -1 and 1."""
+        """Returns repeats as 0 and 1, and binary digits of the metre as -1 and 1."""
         digits = (self.features.longest - 1).bit_length()
         bits = [features.step >> i & 1 for i in range(digits)]
         bits += [features.bar >> i & 1 for i in range(self.bar_bits)]
@@ -288,7 +289,7 @@ class AttentionRNN:
     def step(
         self, params: Params, state: State, token: Int[Array, " n"]
     ) -> tuple[State, Float[Array, "n v"]]:
-        """Reads one event of each row; returns the state and the next event's logits."""
+        """Reads an event of each row; returns the state and the next event's logits."""
         return self.stepper(params)(state, token)
 
     def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:

@@ -1,21 +1,22 @@
 """Coconet: any part of a piece in four voices, conditioned on any other part.
 
 C.-Z. A. Huang, T. Cooijmans, A. Roberts, A. Courville, D. Eck 2017: Counterpoint by
-convolution, arXiv:1903.07227. An orderless NADE (Uria et al. 2014): the net predicts the
-cells of a grid (step, voice) that a random mask hides, from all others, and so learns the
-conditionals of every order in which a piece can be written. Sampling is blocked Gibbs
-sampling with masks that shrink. `known` masks are True for the cells that are not hidden.
-Axes: b row, t step (a 16th), k voice, v vocabulary, d width, j position in an order.
+convolution, arXiv:1903.07227. An orderless NADE (Uria et al. 2014): the net predicts
+the cells of a grid (step, voice) that a random mask hides, from all others, and so
+learns the conditionals of every order in which a piece can be written. Sampling is
+blocked Gibbs sampling with masks that shrink. `known` masks are True for the cells that
+are not hidden. Axes: b row, t step (a 16th), k voice, v vocabulary, d width, j position
+in an order.
 
-Deviations. The paper's net is 64 layers of 3 x 3 convolutions over steps and pitches. This
-one reads a step as one vector, by convolutions and attention over time. Three shortcuts
-replace the pitch axis. The nearest known pitches of a voice on either side are inputs;
-they have a learnt effect on the logits of the same and of neighbouring pitches; so have
-the pitches of that voice at other steps, chosen by attention. The hidden voices of a step
-are predicted one after another in random order, each conditioned on those before it, by a
-small network on top, so that one pass of the large one serves all four: a pass is a whole
-frame of Algorithm 1. Orders are drawn by frames, as the paper evaluates, and by cells, as
-it trains.
+Deviations. The paper's net is 64 layers of 3 x 3 convolutions over steps and pitches.
+This one reads a step as one vector, by convolutions and attention over time. Three
+shortcuts replace the pitch axis. The nearest known pitches of a voice on either side
+are inputs; they have a learnt effect on the logits of the same and of neighbouring
+pitches; so have the pitches of that voice at other steps, chosen by attention. The
+hidden voices of a step are predicted one after another in random order, each
+conditioned on those before it, by a small network on top, so that one pass of the large
+one serves all four: a pass is a whole frame of Algorithm 1. Orders are drawn by frames,
+as the paper evaluates, and by cells, as it trains.
 """
 
 import dataclasses
@@ -164,8 +165,8 @@ class Coconet:
     """Configuration of Coconet.
 
     Raises:
-      UsageError: a size below 1, a `width` that is no multiple of twice the `heads`, or a
-        dropout outside [0, 1).
+      UsageError: a size below 1, a `width` that is no multiple of twice the `heads`, or
+        a dropout outside [0, 1).
     """
 
     vocab: int = 50
@@ -209,8 +210,9 @@ class Coconet:
                 raise UsageError(f"{name} is {size}: choose 1 or more.")
         if self.width % (2 * self.heads) or not 0 <= self.dropout < 1:
             raise UsageError(
-                f"width is {self.width}, heads {self.heads} and dropout {self.dropout}: "
-                "choose a multiple of twice the heads, and a dropout from 0 to below 1."
+                f"width is {self.width}, heads {self.heads} and dropout "
+                f"{self.dropout}: choose a multiple of twice the heads, and "
+                "a dropout from 0 to below 1."
             )
 
     @property
@@ -330,9 +332,9 @@ class Coconet:
     ) -> Float[Array, " b"]:
         """Returns each row's log-likelihood in nats, the mean over random orders.
 
-        For one order it is exact, by the chain rule. The mean of several is a lower bound
-        on the log-likelihood of their mixture. It takes a pass of the large network for
-        every frame of every order.
+        For one order it is exact, by the chain rule. The mean of several is a lower
+        bound on the log-likelihood of their mixture. It takes a pass of the large
+        network for every frame of every order.
         """
         rng = jax.random.key(0) if rng is None else rng
         log_p, valid = self.framewise(params, tokens, mask, rng, orders=orders)

@@ -1,15 +1,17 @@
-"""An LSTM language model of events (Eck & Schmidhuber 2002; Graves 2013, arXiv:1308.0850).
+"""An LSTM language model of events.
 
-Events are embedded and read by stacked LSTM layers, which predict the next event. Several
-pieces share a row; each ends with BOUNDARY, at which the state is reset. Long rows can be
-trained a `segment` at a time: the state is carried over and the gradient is not (truncated
-back-propagation), so that memory is that of one segment. Axes: b row, t step, v
-vocabulary, e embedding, h width.
+Eck & Schmidhuber 2002; Graves 2013, arXiv:1308.0850.
 
-Deviations from Graves: no peepholes and no skip connections; dropout between layers as in
-Zaremba et al. 2014, and on the embedding table as in Gal & Ghahramani 2016 (the same mask
-for an event wherever it occurs in a batch), so that the table is multiplied by the first
-layer's input weights once for the vocabulary instead of once for each event.
+Events are embedded and read by stacked LSTM layers, which predict the next event.
+Several pieces share a row; each ends with BOUNDARY, at which the state is reset. Long
+rows can be trained a `segment` at a time: the state is carried over and the gradient is
+not (truncated back-propagation), so that memory is that of one segment. Axes: b row, t
+step, v vocabulary, e embedding, h width.
+
+Deviations from Graves: no peepholes and no skip connections; dropout between layers as
+in Zaremba et al. 2014, and on the embedding table as in Gal & Ghahramani 2016 (the same
+mask for an event wherever it occurs in a batch), so that the table is multiplied by the
+first layer's input weights once for the vocabulary instead of once for each event.
 """
 
 import dataclasses
@@ -69,7 +71,7 @@ class Net(nn.Module):
     def __call__(
         self, state: State, inputs: Int[Array, "t b"], deterministic: bool
     ) -> tuple[State, Float[Array, "t b v"]]:
-        """Returns the state after the inputs, and the logits of the event after each."""
+        """Returns the final state, and the logits of the event after each input."""
         x = self.drop(self.table.embedding, deterministic=deterministic)
         rows, reset, after = inputs, inputs == BOUNDARY, []
         for i, (layer, carry) in enumerate(zip(self.lstm, state, strict=True)):
@@ -84,8 +86,8 @@ class LSTM:
     """Configuration of the LSTM.
 
     Raises:
-      UsageError: no layers, a dropout outside [0, 1), an empty segment, or `tie` although
-        `embed` and `width` differ.
+      UsageError: no layers, a dropout outside [0, 1), an empty segment, or `tie`
+        although `embed` and `width` differ.
     """
 
     vocab: int = 130
@@ -192,7 +194,7 @@ class LSTM:
     def step(
         self, params: Params, state: State, token: Int[Array, " n"]
     ) -> tuple[State, Float[Array, "n v"]]:
-        """Reads one event of each row; returns the state and the next event's logits."""
+        """Reads an event of each row; returns the state and the next event's logits."""
         return self.stepper(params)(state, token)
 
     def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:

@@ -1,18 +1,18 @@
 """A Markov chain of any order by modified Kneser-Ney smoothing.
 
 Kneser & Ney 1995; Chen & Goodman 1999. The estimate of each order subtracts a discount
-from every count and gives that mass to the next lower order, which counts not how often an
-event occurred but in how many different contexts. As a stream (Teh 2006): an event that is
-new to its context is passed on, once, to the next shorter one. Counts are a sufficient
-statistic, hence the gradient of a log-linear loss, so that `sgd(1.0)` *is* counting. Axes:
-b row, t step, n row, v vocabulary, k order.
+from every count and gives that mass to the next lower order, which counts not how often
+an event occurred but in how many different contexts. As a stream (Teh 2006): an event
+that is new to its context is passed on, once, to the next shorter one. Counts are a
+sufficient statistic, hence the gradient of a log-linear loss, so that `sgd(1.0)` *is*
+counting. Axes: b row, t step, n row, v vocabulary, k order.
 
 Deviations: the discounts are fields, chosen by validation. Chen & Goodman estimate them
 from counts of counts, which fails on tunes that repeat their sections. Counts of all
 orders share one hash table. A context has v consecutive slots, from an index that is a
-hash of it, and they may overlap with another's. A slot belongs to the first context that
-uses it, whose second hash is written beside the count. A pair of context and event whose
-slot is taken is not counted, and its shorter context is used instead.
+hash of it, and they may overlap with another's. A slot belongs to the first context
+that uses it, whose second hash is written beside the count. A pair of context and event
+whose slot is taken is not counted, and its shorter context is used instead.
 """
 
 import dataclasses
@@ -57,8 +57,8 @@ class Markov:
     """Configuration of the Markov chain.
 
     Raises:
-      UsageError: an order below 0, discounts outside their range, or a table too small or
-        too large.
+      UsageError: an order below 0, discounts outside their range, or a table too small
+        or too large.
     """
 
     vocab: int = 130
@@ -121,7 +121,7 @@ class Markov:
     def count(
         self, net: Tree, tokens: Int[Array, "b t"], mask: Bool[Array, "b t"]
     ) -> Tree:
-        """Returns what the masked events add to the table, from the highest order down."""
+        """Returns the additions of the masked events to the table, by `sgd(1.0)`."""
 
         def remember(state: Array, token: Array) -> tuple[Array, Array]:
             state = self.remember(state, token)
@@ -137,8 +137,8 @@ class Markov:
         def one_order(state, inputs):
             (counts, owner, claims), longest, new = state
             slot, name = inputs
-            # an event is counted in its longest context, and in shorter ones while it is
-            # new to the longer
+            # an event is counted in its longest context, and in shorter ones while it
+            # is new to the longer
             counted = events & (name > 0) & (longest | new)
             free = counted & (owner[slot] == 0)
             claims = claims.at[jnp.where(free, slot, self.slots)].min(rank, mode="drop")
@@ -161,8 +161,8 @@ class Markov:
         """Returns where the table has the events after the last 0, 1 .. k events.
 
         Returns:
-          The first of the v slots; and the name of the context that is written there, an
-          integer from 1 below 2**24, or -1 if the piece has fewer events.
+          The first of the v slots; and the name of the context that is written there,
+          an integer from 1 below 2**24, or -1 if the piece has fewer events.
         """
         k = self.order
         factors = mix_bits(jnp.arange(2 * k, dtype=jnp.uint32) + 1) | 1
@@ -187,7 +187,7 @@ class Markov:
     def token_log_probs(
         self, params: Params, tokens: Int[Array, "b t"], rng: Key | None = None
     ) -> tuple[Float[Array, "b t"], Bool[Array, "b t"]]:
-        """Returns each event's log-likelihood, and whether it was the most likely one."""
+        """Returns each event's log-likelihood, and whether it was the most likely."""
         step = self.stepper(params)
 
         def event(state: Array, inputs: tuple[Array, Array]):
@@ -201,7 +201,7 @@ class Markov:
         return log_p.T, correct.T
 
     def predict(self, net: Tree, context: Int[Array, "n k"]) -> Float[Array, "n v"]:
-        """Returns P(x | context), from the uniform distribution up to the highest order.
+        """Returns P(x | context), interpolated from the lowest order up.
 
         P_j(x) = (n_j(x) - d(n_j(x))) / sum n_j + P_{j-1}(x) sum d(n_j) / sum n_j,
         or P_{j-1}(x) if the context was never seen (Chen & Goodman 1999, section 3).
@@ -240,7 +240,7 @@ class Markov:
     def step(
         self, params: Params, state: Int[Array, "n k"], token: Int[Array, " n"]
     ) -> tuple[Int[Array, "n k"], Float[Array, "n v"]]:
-        """Reads one event of each row; returns the state and the next event's logits."""
+        """Reads an event of each row; returns the state and the next event's logits."""
         return self.stepper(params)(state, token)
 
     def stepper(self, params: Params) -> Callable[[Array, Array], tuple[Array, Array]]:

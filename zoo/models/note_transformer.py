@@ -1,21 +1,21 @@
 """A Transformer over notes: through time, and within a frame note by note.
 
 After Music Transformer (Huang et al. 2019, arXiv:1809.04281) and RNN-NADE (Boulanger-
-Lewandowski et al. 2012, arXiv:1206.6392). An encoder reads whole frames. A decoder predicts
-each note of the next frame, conditioned on the notes above it, and attends to the
-encoder's output at every frame so far. Axes: b row, t frame, k slot (note of a frame), p
-pitch, v token (0 for no note, 1 + pitch), d width, m member.
+Lewandowski et al. 2012, arXiv:1206.6392). An encoder reads whole frames. A decoder
+predicts each note of the next frame, conditioned on the notes above it, and attends to
+the encoder's output at every frame so far. Axes: b row, t frame, k slot (note of a
+frame), p pitch, v token (0 for no note, 1 + pitch), d width, m member.
 
-A frame is k slots: four voices, or the notes of a piano roll from the top down, followed
-by zeros. A note of a roll is lower than the one in the slot before, or 0, so that a roll
-of at most k notes per frame is exactly one sequence of notes, and the probabilities of all
-rolls sum to one. A frame of more than k notes has probability 0.
+A frame is k slots: four voices, or the notes of a piano roll from the top down,
+followed by zeros. A note of a roll is lower than the one in the slot before, or 0, so
+that a roll of at most k notes per frame is exactly one sequence of notes, and the
+probabilities of all rolls sum to one. A frame of more than k notes has probability 0.
 
-Time is relative: rotary positions, and a bias by distance. Pitch is relative in the last
-layer, which has a logit for each interval from the slot's last note and from notes already
-known, besides one for each pitch (deviation: in Music Transformer, attention is relative
-in time alone). `members` networks are trained side by side on the same batches; a note's
-probability is the mean of theirs.
+Time is relative: rotary positions, and a bias by distance. Pitch is relative in the
+last layer, which has a logit for each interval from the slot's last note and from notes
+already known, besides one for each pitch (deviation: in Music Transformer, attention is
+relative in time alone). `members` networks are trained side by side on the same
+batches; a note's probability is the mean of theirs.
 """
 
 import dataclasses
@@ -82,7 +82,7 @@ class NoteTransformer:
     bar: int = 16
     """Frames in a bar; the place in the bar is an input."""
     distances: int = 256
-    """Distances in frames with an attention bias of their own; the last is for the rest."""
+    """Distances in frames with an attention bias of their own."""
     interval: int = 12
     """Widest interval, in semitones, with a logit of its own."""
     length: int = 64
@@ -95,8 +95,9 @@ class NoteTransformer:
                 raise UsageError(f"{field.name} is {size}: choose 1 or more.")
         if self.width % (2 * self.heads) or not 0 <= self.dropout < 1:
             raise UsageError(
-                f"width is {self.width}, heads {self.heads} and dropout {self.dropout}: "
-                "choose a multiple of twice the heads, and a dropout from 0 to below 1."
+                f"width is {self.width}, heads {self.heads} and dropout "
+                f"{self.dropout}: choose a multiple of twice the heads, and "
+                "a dropout from 0 to below 1."
             )
 
     @property
@@ -138,7 +139,9 @@ class NoteTransformer:
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Returns the mean negative log-likelihood, in nats per frame, or note of a voice.
+        """Returns the mean negative log-likelihood, in nats.
+
+        It is a mean over the frames of rolls, or over the notes of voices.
 
         In training it is the mean of the members' own, at evaluation the mixture's.
         """
@@ -172,7 +175,7 @@ class NoteTransformer:
     def note_log_probs(
         self, params: Params, tokens: Num[Array, "b t p"], rng: Key | None = None
     ) -> tuple[Float[Array, "b t k"], Float[Array, "b t k"]]:
-        """Returns `token_log_probs` for each note of a frame, conditioned on those before."""
+        """Returns `token_log_probs` of each note, conditioned on those before it."""
         notes = self.notes(tokens)
         n, t, k = notes.shape
         size = t if rng is not None else min(t, CHUNK)
@@ -207,7 +210,7 @@ class NoteTransformer:
     def pick_notes(
         self, logits: Float[Array, "b t k v"], notes: Int[Array, "b t k"]
     ) -> tuple[Float[Array, "b t k"], Float[Array, "b t k"]]:
-        """Returns the log-likelihoods of notes, and whether they were the most likely."""
+        """Returns the log-likelihoods of notes, and whether each was most likely."""
         pad, top = ((0, 0), (0, 0), (1, 0)), self.keys + 1
         above = jnp.pad(notes[..., :-1], pad, constant_values=top)
         log_p = self.normalise(logits, above)
@@ -225,7 +228,7 @@ class NoteTransformer:
         return jax.nn.log_softmax(logits)
 
     def notes(self, tokens: Num[Array, "*b p"]) -> Int[Array, "*b k"]:
-        """Returns the slots of frames: the notes of a roll from the top down, or voices."""
+        """Returns the slots of frames: notes of a roll from the top down, or voices."""
         if self.roll:
             return roll_to_notes(tokens, self.slots)
         return tokens.astype(jnp.int32)

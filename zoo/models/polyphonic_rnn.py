@@ -1,14 +1,15 @@
 """RNN-NADE: piano rolls, a frame at a time.
 
-Boulanger-Lewandowski, Bengio & Vincent 2012, arXiv:1206.6392. An LSTM reads the frames so
-far; its state predicts which of 88 keys sound in the next. Either the keys are independent
-(Bernoulli), which ignores that some exclude each other, or they are sampled one after
-another by a NADE whose biases are functions of the state (Larochelle & Murray 2011):
+Boulanger-Lewandowski, Bengio & Vincent 2012, arXiv:1206.6392. An LSTM reads the frames
+so far; its state predicts which of 88 keys sound in the next. Either the keys are
+independent (Bernoulli), which ignores that some exclude each other, or they are sampled
+one after another by a NADE whose biases are functions of the state (Larochelle & Murray
+2011):
 
     p(x_i = 1 | x_<i) = sigmoid(b_i + V_i . sigmoid(c + sum_{j<i} x_j W_j)).
 
-The likelihood is exact either way. A row is one piece, from its beginning; no token ends
-it. Axes: b row, t step, n row sampled, or frame, k key, d hidden unit.
+The likelihood is exact either way. A row is one piece, from its beginning; no token
+ends it. Axes: b row, t step, n row sampled, or frame, k key, d hidden unit.
 
 Deviations from the paper: an LSTM in place of the simple RNN; Adam in place of
 Hessian-free initialisation and momentum; dropout between layers (Zaremba et al. 2014).
@@ -71,11 +72,12 @@ def nade_logits(
 ) -> Float[Array, "n k"]:
     """Returns the logit of each key, conditioned on those below it.
 
-    The hidden units change only at keys that sound, so all keys between two of them share
-    theirs: a frame of m notes takes m + 1 matmuls instead of a step for each of 88 keys,
-    and the loop runs as often as the fullest frame of the batch needs. For 3,200 frames of
-    up to 8 notes and 128 hidden units, forward and backward on two CPU cores, this takes a
-    sixth of the time of a scan over 88 keys.
+    The hidden units change only at keys that sound, so all keys between two of them
+    share
+    theirs: a frame of m notes takes m + 1 matmuls instead of a step for each of 88
+    keys, and the loop runs as often as the fullest frame of the batch needs. For 3,200
+    frames of up to 8 notes and 128 hidden units, forward and backward on two CPU cores,
+    this takes a sixth of the time of a scan over 88 keys.
 
     Args:
       w: weights from keys to hidden units, whose dtype is that of the matmuls.
@@ -242,8 +244,8 @@ class PolyphonicRNN:
         if self.layers < 1 or self.hidden < 1 or not 0 <= self.dropout < 1:
             raise UsageError(
                 f"layers is {self.layers}, hidden {self.hidden} and dropout "
-                f"{self.dropout}: choose 1 or more layers, 1 or more hidden units, and a "
-                "dropout from 0 to below 1."
+                f"{self.dropout}: choose 1 or more layers, 1 or more hidden units, and "
+                "a dropout from 0 to below 1."
             )
         if self.output not in ("bernoulli", "nade"):
             raise UsageError(f"output is {self.output!r}: choose bernoulli or nade.")
@@ -284,7 +286,7 @@ class PolyphonicRNN:
     def token_log_probs(
         self, params: Params, tokens: Num[Array, "b t k"], rng: Key | None = None
     ) -> tuple[Float[Array, "b t"], Bool[Array, "b t"]]:
-        """Returns each frame's log-likelihood, and whether all its keys were the likelier.
+        """Returns each frame's log-likelihood, and whether all keys were predicted.
 
         Args:
           params: of the networks.

@@ -1,14 +1,14 @@
 """A decoder-only Transformer over events (Vaswani et al. 2017; Huang et al. 2018).
 
 Each event attends to those before it, and the next one is predicted. Positions are
-relative: rotary (Su et al. 2021, arXiv:2104.09864), or a learnt embedding of each distance
-(Huang et al. 2018, arXiv:1809.04281, for music). An event attends to the last `length`
-events of its own piece, so that sampling can go on beyond the context, from a ring buffer
-of keys and values. Axes: b row, t step, v vocabulary, d width, h heads.
+relative: rotary (Su et al. 2021, arXiv:2104.09864), or a learnt embedding of each
+distance (Huang et al. 2018, arXiv:1809.04281, for music). An event attends to the last
+`length` events of its own piece, so that sampling can go on beyond the context, from a
+ring buffer of keys and values. Axes: b row, t step, v vocabulary, d width, h heads.
 
-Deviations from Huang: normalisation comes before each sublayer, and there are no biases;
-there are no absolute positions; attention weights, which are never all in memory, have no
-dropout.
+Deviations from Huang: normalisation comes before each sublayer, and there are no
+biases; there are no absolute positions; attention weights, which are never all in
+memory, have no dropout.
 """
 
 import dataclasses
@@ -102,8 +102,8 @@ class Net(nn.Module):
     def rematerialised(self, x: Array, mask: CausalMask, rngs: Array | None) -> Array:
         """Applies the blocks, keeping only their inputs for the gradient.
 
-        They are a loop: outside loops, XLA's CPU compiler merges the computation and its
-        repetition in the backward pass, which undoes the saving.
+        They are a loop: outside loops, XLA's CPU compiler merges the computation and
+        its repetition in the backward pass, which undoes the saving.
         """
         unbound = [block.unbind() for block in self.blocks]
         block, stacked = (
@@ -124,7 +124,7 @@ class Net(nn.Module):
     def step(
         self, state: State, token: Int[Array, " n"]
     ) -> tuple[State, Float[Array, "n v"]]:
-        """Reads one event of each row; returns the state and the next event's logits."""
+        """Reads an event of each row; returns the state and the next event's logits."""
         age = jnp.where(token == BOUNDARY, 0, state.cursor.age)
         cursor = Cursor(state.cursor.slot, age)
         x, caches = self.table(token), []
@@ -157,7 +157,7 @@ class Transformer:
     dropout: float = 0.0
     """Rate of dropout, on embeddings and on what each sublayer adds."""
     length: int = 512
-    """Events in a training row and in a sample, and the most that an event attends to."""
+    """Events in a training row and in a sample; also the most an event attends to."""
     position: Position = "rotary"
     """Encoding of relative positions: rotary, or relative (learnt by distance)."""
     remat: bool = False
@@ -166,17 +166,17 @@ class Transformer:
     def __post_init__(self) -> None:
         if min(self.layers, self.heads, self.length) < 1 or not 0 <= self.dropout < 1:
             raise UsageError(
-                f"layers is {self.layers}, heads {self.heads}, length {self.length} and "
-                f"dropout {self.dropout}: choose 1 or more of each, and a dropout from 0 "
-                "to below 1."
+                f"layers is {self.layers}, heads {self.heads}, length {self.length} "
+                f"and dropout {self.dropout}: choose 1 or more of each, and a dropout "
+                "from 0 to below 1."
             )
         if self.position not in ("rotary", "relative"):
             raise UsageError(f"position is {self.position}: choose rotary or relative.")
         unit = self.heads * (2 if self.position == "rotary" else 1)
         if self.width < 1 or self.width % unit:
             raise UsageError(
-                f"width is {self.width} for {self.heads} {self.position} heads: choose a "
-                f"multiple of {unit}."
+                f"width is {self.width} for {self.heads} {self.position} heads: choose "
+                f"a multiple of {unit}."
             )
 
     @property
@@ -251,7 +251,7 @@ class Transformer:
     def step(
         self, params: Params, state: State, token: Int[Array, " n"]
     ) -> tuple[State, Float[Array, "n v"]]:
-        """Reads one event of each row; returns the state and the next event's logits."""
+        """Reads an event of each row; returns the state and the next event's logits."""
         return self.stepper(params)(state, token)
 
     def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:

@@ -1,14 +1,15 @@
 """Workarounds for bfloat16 on XLA's CPU compiler; elsewhere they change nothing.
 
-A loop that writes one step of a bfloat16 buffer converts the whole buffer to float32 and
-back at every step, which takes quadratic time; integer buffers are written in place
-(`pack`). The processor's bfloat16 instructions are used only for products whose result is
-float32 (`dot`) and whose left factor has its rows first: a contraction over two axes is
-brought to that form, a contraction over one axis is not (`outer`).
+A loop that writes one step of a bfloat16 buffer converts the whole buffer to float32
+and back at every step, which takes quadratic time; integer buffers are written in place
+(`pack`). The processor's bfloat16 instructions are used only for products whose result
+is float32 (`dot`) and whose left factor has its rows first: a contraction over two axes
+is brought to that form, a contraction over one axis is not (`outer`).
 
 Measured on two cores with AMX, one training step: three LSTM layers of 512 at 64 x 461,
-34 seconds without these functions, 3.2 with them, 6.4 in float32. Products of 4,096 rows
-of 512 with [512, 2048]: 200, 410 and 230 GFLOP/s; `outer` of such rows: 190, 760 and 260.
+34 seconds without these functions, 3.2 with them, 6.4 in float32. Products of 4,096
+rows of 512 with [512, 2048]: 200, 410 and 230 GFLOP/s; `outer` of such rows: 190, 760
+and 260.
 """
 
 import jax

@@ -1,7 +1,7 @@
 """Causal self-attention over packed pieces, for whole rows and for streaming.
 
-A query attends to its own piece, to at most `length` events including itself. Axes: b and
-n rows, t query, s key, h head, d width of a head, l event of the context.
+A query attends to its own piece, to at most `length` events including itself. Axes: b
+and n rows, t query, s key, h head, d width of a head, l event of the context.
 """
 
 from typing import Literal, NamedTuple
@@ -29,9 +29,9 @@ class Cursor(NamedTuple):
 class Cache(NamedTuple):
     """The last l keys and values of a layer, a ring buffer, [n h, d, l] each.
 
-    Rows and heads are one axis, as a batched matmul needs them: for a reshape, XLA copies
-    the cache three times per event. Measured on a CPU core, for 8 heads of width 32 and l
-    1,024, one row: 0.08 ms, and 0.9 ms with an axis for rows.
+    Rows and heads are one axis, as a batched matmul needs them: for a reshape, XLA
+    copies the cache three times per event. Measured on a CPU core, for 8 heads of width
+    32 and l 1,024, one row: 0.08 ms, and 0.9 ms with an axis for rows.
     """
 
     keys: Array
@@ -59,8 +59,8 @@ def causal_attention(
     Measured on a CPU core with gradients, 8 rows of 1,024 events, 8 heads of width 32:
     0.5 s and 22 MiB in blocks, 7 s and 1,048 MiB at once; with a table 1.1 s and 11 s.
     Nothing has been measured on other devices. cuDNN's implementation is not requested:
-    it can be traced only where there is a GPU, and a program for two platforms is traced
-    for both.
+    it can be traced only where there is a GPU, and a program for two platforms is
+    traced for both.
     """
     implementations = {"cpu": flash_attention, "default": full_attention}
     return jax.lax.platform_dependent(qkv, mask, table, **implementations)

@@ -6,17 +6,17 @@ recurrent input of the next step's gates:
 
     u_i = v . tanh(W1 h_i + W2 (h_t, c_t)),    a = softmax(u),    s_t = sum_i a_i h_i.
 
-Axes: t step, b batch, k slot of the memory, d input width, h state width. Inside `unroll`
-the memory is a ring buffer [k, b, h]: step t is written to slot t mod k, and nothing else
-moves.
+Axes: t step, b batch, k slot of the memory, d input width, h state width. Inside
+`unroll` the memory is a ring buffer [k, b, h]: step t is written to slot t mod k, and
+nothing else moves.
 
 Speed. tanh(x + y) = 1 - 2 / (1 + e^2x e^2y), and the softmax ignores the constant. With
 e^2x kept for each output and e^2y computed once per step, a logit is a product and a
 quotient. Reverse mode keeps no copy of the memory and recomputes the quotients; weight
-gradients are matmuls after the scan; `sum_last` and `sum_slots` write sums out, at which
-XLA is slow on a CPU. The layer alone, h 128, k 40, batch 128 x 511, CPU seconds forward
-and backward: by the definition 6.6, in 4.6 GB; with weight gradients after the scan 3.9,
-in 0.6 GB; with quotients and sums written out 2.4.
+gradients are matmuls after the scan; `sum_last` and `sum_slots` write sums out, at
+which XLA is slow on a CPU. The layer alone, h 128, k 40, batch 128 x 511, CPU seconds
+forward and backward: by the definition 6.6, in 4.6 GB; with weight gradients after the
+scan 3.9, in 0.6 GB; with quotients and sums written out 2.4.
 """
 
 import functools
@@ -164,8 +164,8 @@ def unroll(
 
     Args:
       weights: of the layer.
-      gates: the input's share of the gates [t, b, 4h], whose dtype is that of the matmuls
-        and of the outputs.
+      gates: the input's share of the gates [t, b, 4h], whose dtype is that of the
+        matmuls and of the outputs.
       reset: where True, a piece begins.
       slots: k, the number of last outputs that the layer attends to.
 
@@ -368,7 +368,7 @@ class AttentiveLSTM(nn.Module):
     def __call__(
         self, x: Float[Array, "t b d"], reset: Bool[Array, "t b"]
     ) -> Float[Array, "t b outputs"]:
-        """Returns the outputs (h, s) [t, b, 2h]; a piece begins where `reset` is True."""
+        """Returns the outputs (h, s) [t, b, 2h]; a piece begins where `reset`."""
         h, init = self.width, nn.initializers.lecun_normal()
         w = self.param("w", init, (x.shape[-1], 4 * h))
         weights = Weights(

@@ -40,9 +40,9 @@ def beam_search(
 ) -> tuple[Int[Array, "k t"], Float[Array, " k"]]:
     """Searches for the most likely rows of events.
 
-    After each event the `width` best continuations of all beams are kept. A beam that has
-    ended is kept until better ones replace it. With `width` at least v ** `length` the
-    search is exhaustive.
+    After each event the `width` best continuations of all beams are kept. A beam that
+    has ended is kept until better ones replace it. With `width` at least v ** `length`
+    the search is exhaustive.
 
     Args:
       step: one step of the model, (state, token [1]) -> (state, logits [1, v]).
@@ -52,9 +52,9 @@ def beam_search(
       primer: the first events of every beam, which count in its likelihood.
       grammar: which tokens may follow; the primer is not checked.
       no_repeat: size of the n-grams that may not occur twice in a row; see `Draw`.
-      alpha: of the length penalty: beams are ranked by log-likelihood /
-        ((5 + events) / 6) ** alpha (Wu et al. 2016, eq. 14). 0 ranks by likelihood, which
-        favours short pieces.
+      alpha: of the length penalty: beams are ranked by log-likelihood / ((5 + events) /
+        6) ** alpha (Wu et al. 2016, eq. 14). 0 ranks by likelihood, which favours short
+        pieces.
 
     Returns:
       Tokens, the best row first, and log-likelihoods in nats, minus infinity for rows

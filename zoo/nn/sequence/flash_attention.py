@@ -1,8 +1,9 @@
 """Exact causal attention in blocks, in linear memory, without the masked blocks.
 
-Logits are computed for a block of queries and a block of keys at a time, under a running
-softmax (Dao et al. 2022, arXiv:2205.14135), and recomputed for the gradient. Axes: b row,
-t query, s key, h head, d width of a head; x, distances within a pair of blocks.
+Logits are computed for a block of queries and a block of keys at a time, under a
+running softmax (Dao et al. 2022, arXiv:2205.14135), and recomputed for the gradient.
+Axes: b row, t query, s key, h head, d width of a head; x, distances within a pair of
+blocks.
 """
 
 import functools

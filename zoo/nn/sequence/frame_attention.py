@@ -1,8 +1,8 @@
 """Causal attention over frames, with several queries per frame and a cache of keys.
 
 Each frame has one key and one value; a frame may have several queries, one for each of
-its notes. Axes: b row, t frame of the queries, i query of a frame, s frame of the keys, d
-width, h head.
+its notes. Axes: b row, t frame of the queries, i query of a frame, s frame of the keys,
+d width, h head.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class KeyValues(NamedTuple):
 
 
 def update_cache(cache: KeyValues, new: KeyValues, at: Array) -> KeyValues:
-    """Returns `cache` with `new` written from frame `at` on, in the dtype of `cache`."""
+    """Returns `cache` with `new` from frame `at` on, in the dtype of `cache`."""
     new = jax.tree.map(lambda old, new: new.astype(old.dtype), cache, new)
     if new.keys.shape == cache.keys.shape:
         return new
@@ -74,7 +74,7 @@ class FrameLayer(nn.Module):
         position: Int[Array, " t"],
         deterministic: bool,
     ) -> Float[Array, "b t i d"]:
-        """Attends from frames at those positions to the frames 0 .. s - 1 of `cache`."""
+        """Attends from frames at those positions to frames 0 .. s - 1 of `cache`."""
         q = self.split_heads(self.query(self.norms[1](x)))
         angle = rotary_angles(position, q.shape[-1])[None, :, None, None]
         q = rotate(q, jnp.cos(angle), jnp.sin(angle)) * q.shape[-1] ** -0.5

@@ -47,7 +47,7 @@ class Grammar:
 
     @classmethod
     def from_tables(cls, tables: Any, limit: int = MAX_EVENTS) -> "Grammar":
-        """Returns the grammar of a codec, whose `tables` have the arrays named above."""
+        """Returns the grammar of a codec; `tables` has the arrays named above."""
         names = [field.name for field in dataclasses.fields(cls)][:6]
         arrays = {name: jnp.asarray(getattr(tables, name)) for name in names}
         keys = 1 + int(max(tables.strikes.max(), tables.lifts.max()))
@@ -58,7 +58,7 @@ class Grammar:
         return dataclasses.replace(self, limit=jnp.int32(limit))
 
     def start(self, n: int, length: int) -> GrammarState:
-        """Returns the state of `n` rows of at most `length` events, before the first."""
+        """Returns the state of `n` rows of at most `length` events."""
         left = jnp.full((n,), jnp.minimum(self.limit, length))
         node, down = jnp.zeros((n,), jnp.int32), jnp.zeros((n, self.keys), jnp.int32)
         return GrammarState(node, left, down, node + NONE, node + MAX_EVENTS)

@@ -34,8 +34,8 @@ def language_model_loss(
     """Returns the mean negative log-likelihood of a batch, in nats, and its metrics.
 
     Args:
-      token_log_probs: the family's method of that name; its third argument is the key of
-        dropout, which is None at evaluation, that is, where `step` is None.
+      token_log_probs: the family's method of that name; its third argument is the key
+        of dropout, which is None at evaluation, that is, where `step` is None.
     """
     dropout = None if step is None else rng
     log_p, correct = token_log_probs(params, batch["tokens"], dropout)

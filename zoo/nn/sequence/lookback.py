@@ -1,10 +1,10 @@
-"""Lookback features: the events one or two bars ago, and the place in the bar (Waite 2016).
+"""Lookback features: earlier events, and the place in the bar (Waite 2016).
 
-A piece is a sequence of events, most of which last one step. Time signature events take no
-time; they set the number of steps in the bars from there on, and restart the count of
-bars. Nothing before the BOUNDARY that begins the piece is visible. `Lookback.row` computes
-the features of whole rows by gathers, `Lookback.step` those of one event at a time; they
-agree. Axes: b row, t step of a row, n rows of a stream, j distance.
+A piece is a sequence of events, most of which last one step. Time signature events take
+no time; they set the number of steps in the bars from there on, and restart the count
+of bars. Nothing before the BOUNDARY that begins the piece is visible. `Lookback.row`
+computes the features of whole rows by gathers, `Lookback.step` those of one event at a
+time; they agree. Axes: b row, t step of a row, n rows of a stream, j distance.
 """
 
 import dataclasses
@@ -44,8 +44,8 @@ class Lookback:
     Attributes:
       distances: in bars.
       bar: steps in a bar before any time signature.
-      bars: for each token, the steps in a bar that it sets, 0 if it is no time signature.
-        An empty tuple is a vocabulary without time signatures.
+      bars: for each token, the steps in a bar that it sets, 0 if it is no time
+        signature. An empty tuple is a vocabulary without time signatures.
     """
 
     distances: tuple[int, ...]

@@ -1,21 +1,23 @@
-"""Long short-term memory, unrolled fast (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
+"""Long short-term memory, unrolled fast.
 
-Axes: t step, b batch, d input width, h state width. Arrays are time-major, [t, b, ...]: a
-step is one contiguous slice, and nothing is transposed.
+Hochreiter & Schmidhuber 1997; Gers et al. 2000.
+
+Axes: t step, b batch, d input width, h state width. Arrays are time-major, [t, b, ...]:
+a step is one contiguous slice, and nothing is transposed.
 
 The input's share of the gates, x W, needs no recurrence: one matmul computes it for all
 steps, and the scan keeps h U alone. Reverse-mode differentiation of such a scan would
 accumulate dU at every step, reading and writing all of it each time. `unroll` saves its
-gates, scans backwards for their gradient alone, and computes dW and dU afterwards in one
-matmul. It can be differentiated in reverse mode to any order. For forward mode (`jvp`),
-and for second order at speed, use `unroll_plain`: the same function without the custom
-rule.
+gates, scans backwards for their gradient alone, and computes dW and dU afterwards in
+one matmul. It can be differentiated in reverse mode to any order. For forward mode
+(`jvp`), and for second order at speed, use `unroll_plain`: the same function without
+the custom rule.
 
 Measured for two layers of 512 at batch 64 x 128, CPU seconds of a training step: plain
 scan 2.3; gates saved 2.2; gates and their gradient in one buffer, without transposed
-copies, 1.66; weights in the layout that packs fastest, 1.55. A state kept as [h, b] needs
-no packing but is no faster: transposing the gradient of the gates costs as much. An
-unrolled scan makes XLA copy the buffer: 4.3.
+copies, 1.66; weights in the layout that packs fastest, 1.55. A state kept as [h, b]
+needs no packing but is no faster: transposing the gradient of the gates costs as much.
+An unrolled scan makes XLA copy the buffer: 4.3.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,9 +57,12 @@ def reset_rows(state: State, reset: Array | None) -> State:
 
 
 def gate_activations(gates: Float[Array, "b gates"]) -> Float[Array, "b gates"]:
-    """Applies tanh to gate g and the sigmoid to the others, of [b, 4h], order i, f, g, o.
+    """Applies tanh to gate g, and the sigmoid to gates i, f and o, of [b, 4h].
 
-    Since sigmoid(x) = (tanh(x / 2) + 1) / 2, a single tanh over the array serves all four.
+    The order is i, f, g, o.
+
+    Since sigmoid(x) = (tanh(x / 2) + 1) / 2, a single tanh over the array serves all
+    four.
     """
     width = gates.shape[-1] // 4
     scale = jnp.where(jnp.arange(4 * width) // width == 2, 1.0, 0.5)[None]
@@ -74,9 +79,9 @@ def update_carry(carry: Carry, activated: Float[Array, "b gates"]) -> Carry:
 def update_carry_backward(
     activated: Array, c: Array, dcarry: Carry
 ) -> tuple[Array, Array]:
-    """Differentiates `update_carry`: gradients of the gates [b, 4h] and of the old cell.
+    """Returns the gradients of the gates [b, 4h] and of the old memory cell.
 
-    The gradient is with respect to the gates before their activation.
+    This is `update_carry` in reverse, for gates before their activation.
     """
     i, f, g, o = jnp.split(activated, 4, axis=-1)
     tanh = jnp.tanh(f * c + i * g)
@@ -91,9 +96,9 @@ def stacked_step(
 ) -> Callable[[tuple[Carry, ...], Array], tuple[Carry, ...]]:
     """Returns the streaming step of stacked layers, with their weights prepared.
 
-    The step is `(carries, gates) -> carries`, one carry per layer. `gates` [b, 4h] are the
-    first layer's input gates, x W + b, which are the caller's to compute: they are often a
-    row of a table.
+    The step is `(carries, gates) -> carries`, one carry per layer. `gates` [b, 4h] are
+    the first layer's input gates, x W + b, which are the caller's to compute: they are
+    often a row of a table.
 
     Args:
       layers: the parameters of each `LSTMLayer`.
@@ -133,7 +138,10 @@ def _input_gates(w: Array, x: Array) -> Array:
 def unroll_plain(
     w: Array, u: Array, b: Array, x: Array, carry: Carry, reset: Array | None = None
 ) -> tuple[Carry, Array]:
-    """Computes `unroll` by its definition: differentiable in every mode, slower in reverse."""
+    """Computes `unroll` by its definition.
+
+    It is differentiable in every mode, and slower in reverse mode.
+    """
     gates = _input_gates(w, x)
     weights = u.T.astype(gates.dtype)
 
@@ -217,8 +225,8 @@ def _unroll_backward(
             unpack(gates).astype(jnp.float32), c, Carry(dh, dcarry.c)
         )
         written = pack(dgates.astype(dtype))
-        # In place again. The next step's gates are read here, after the write: XLA copies
-        # the whole buffer at every step if a read of it may come after the write.
+        # In place again. The next step's gates are read here, after the write: XLA
+        # copies the whole buffer at every step if a read may come after the write.
         buffer = jax.lax.dynamic_update_index_in_dim(buffer, written, t, 0)
         gates = jax.lax.dynamic_index_in_dim(
             buffer, jnp.maximum(t - 1, 0), keepdims=False
@@ -276,7 +284,7 @@ def orthogonal_gates(
 def forget_gate_bias(
     rng: Key, shape: tuple[int], dtype: jnp.dtype = jnp.float32
 ) -> Array:
-    """Initialises biases [4h]: one for the forget gate, else 0 (Jozefowicz et al. 2015)."""
+    """Initialises biases [4h]: 1 for forget gates, else 0 (Jozefowicz et al. 2015)."""
     return jnp.zeros(shape, dtype).reshape(4, -1).at[1].set(1.0).reshape(shape)
 
 

@@ -1,7 +1,7 @@
 """The networks of `NoteTransformer`, for music in frames of several notes.
 
-Axes: b row, t frame, k slot (note of a frame), p pitch, v token (0 for no note, 1 + p), d
-width, i interval, r reference note.
+Axes: b row, t frame, k slot (note of a frame), p pitch, v token (0 for no note, 1 + p),
+d width, i interval, r reference note.
 """
 
 from typing import NamedTuple
@@ -37,7 +37,7 @@ def note_ages(
 def interval_logits(
     kernels: Float[Array, "*b r i"], references: Int[Array, "*b r"], keys: int
 ) -> Float[Array, "*b v"]:
-    """Returns the logits of tokens from those of intervals -n .. n from reference notes.
+    """Returns logits of tokens, from those of intervals -n .. n from references.
 
     A reference of 0, no note, adds nothing; neither does an interval beyond n.
     """
@@ -81,7 +81,7 @@ class NoteEmbedding(nn.Module):
 
 
 class State(NamedTuple):
-    """The state of `n` rows before a frame; the first axis of every leaf is the member."""
+    """The state of `n` rows before a frame; the first axis of a leaf is the member."""
 
     at: Array  # int, frames so far
     recent: Array  # int [n, MAX_AGE, k], the last frames, oldest first

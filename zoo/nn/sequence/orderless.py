@@ -2,8 +2,8 @@
 
 An orderless model predicts any cells from any others. A grid has t steps of k voices; a
 frame is one step of all voices. `known` masks are True for the cells that the model is
-conditioned on. Axes: b and n row, t step, k voice, v vocabulary, j position in an order of
-voices, m evaluated frame.
+conditioned on. Axes: b and n row, t step, k voice, v vocabulary, j position in an order
+of voices, m evaluated frame.
 """
 
 from collections.abc import Callable
@@ -102,7 +102,8 @@ def ordered_frames(
     This is Algorithm 1 of Huang et al. 2017.
 
     Args:
-      frame: (key, step int [b], known bool [b, t]) -> a number [b] for one frame per row.
+      frame: (key, step int [b], known bool [b, t]) -> a number [b] for one frame per
+        row.
       mask: True for frames, False for padding.
       rng: the key.
       orders: number of orders.
@@ -154,10 +155,10 @@ def annealed_gibbs(
 ) -> Int[Array, "n t k"]:
     """Samples by blocked Gibbs sampling with masks that shrink.
 
-    Yao et al. 2014; Huang et al. 2017, eq. 6. Each step masks a random share of the free
-    cells and samples them conditioned on all others. The share falls from 1 to `low` over
-    the first `hold` of the steps. Steps mask whole frames and single cells in turn: the
-    first let a chord move as one, the second a voice.
+    Yao et al. 2014; Huang et al. 2017, eq. 6. Each step masks a random share of the
+    free cells and samples them conditioned on all others. The share falls from 1 to
+    `low` over the first `hold` of the steps. Steps mask whole frames and single cells
+    in turn: the first let a chord move as one, the second a voice.
 
     Args:
       rewrite: (keys [n], tokens [n, t, k], known bool [n, t, k]) -> tokens.
@@ -214,8 +215,8 @@ def primed_grid(
     if width != voices or size > length or (free is None and size == length):
         raise UsageError(
             f"the primer has {size} steps of {width} voices, and the sample {length} "
-            f"steps of {voices}: pass a shorter primer of {voices} voices, or a greater "
-            "length."
+            f"steps of {voices}: pass a shorter primer of {voices} voices, or a "
+            "greater length."
         )
     if free is not None and free.shape[-2:] != (size, voices):
         raise UsageError(

@@ -49,7 +49,7 @@ def pad_distances(
 
 
 def skew(x: Float[Array, "*b n m"]) -> Float[Array, "*b n n"]:
-    """Maps [.., n, 2n] to [.., n, n] by y[r, c] = x[r, n - r + c] (Huang et al. 2018)."""
+    """Maps [.., n, 2n] to [.., n, n]: y[r, c] = x[r, n - r + c] (Huang et al. 2018)."""
     n = x.shape[-2]
     flat = x.reshape(*x.shape[:-2], 2 * n * n)[..., n:]
     return flat.reshape(*x.shape[:-2], n, 2 * n - 1)[..., :n]

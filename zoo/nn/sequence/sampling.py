@@ -1,8 +1,8 @@
 """Sampling of tokens from logits, one at a time, for any autoregressive family.
 
 Each event takes one uniform number, mapped to a token by the inverse of the cumulative
-distribution. The number is a function of (key, row, step) alone, so a row does not depend
-on how many rows are drawn beside it. Axes: n row, t step, v vocabulary.
+distribution. The number is a function of (key, row, step) alone, so a row does not
+depend on how many rows are drawn beside it. Axes: n row, t step, v vocabulary.
 """
 
 import dataclasses
@@ -30,10 +30,10 @@ ONE_BITS = 0x3F800000  # the bits of the float32 1.0
 class Draw:
     """Configuration of how tokens are sampled.
 
-    The filters apply in the order of the fields, and cost time only when on. Tokens tied
-    with the last one kept are kept. `no_repeat` comes before all of them. There is no
-    repetition penalty on tokens, as in text: it would affect the HOLD that makes a note
-    last, and the key of the piece.
+    The filters apply in the order of the fields, and cost time only when on. Tokens
+    tied with the last one kept are kept. `no_repeat` comes before all of them. There is
+    no repetition penalty on tokens, as in text: it would affect the HOLD that makes a
+    note last, and the key of the piece.
 
     Raises:
       UsageError: a value is outside its range.
@@ -44,12 +44,12 @@ class Draw:
     top_k: int | None = None
     """Keep this many most likely tokens; None or 0 for all."""
     top_p: float = 1.0
-    """Keep the most likely tokens whose total probability reaches this (nucleus sampling,
-    Holtzman et al. 2020)."""
+    """Keep the most likely tokens whose total probability reaches this (nucleus
+    sampling, Holtzman et al. 2020)."""
     _: dataclasses.KW_ONLY
     min_p: float = 0.0
-    """Keep tokens at least this fraction as likely as the most likely one (Nguyen et al.
-    2024)."""
+    """Keep tokens at least this fraction as likely as the most likely one (Nguyen et
+    al. 2024)."""
     no_repeat: int | None = None
     """Size in events of the n-grams that may not occur twice in a row (Paulus et al.
     2017). Music repeats bars, so choose more than a bar; None for no limit."""
@@ -74,7 +74,7 @@ class Draw:
 
     @property
     def greedy(self) -> bool:
-        """Whether the most likely token is always taken."""
+        """Returns whether the most likely token is always taken."""
         return self.temperature == 0 or self.top_k == 1
 
     def __call__(
@@ -88,7 +88,7 @@ class Draw:
         return invert_cdf(self.filter(mass), u)
 
     def filter(self, mass: Float[Array, "*n v"]) -> Float[Array, "*n v"]:
-        """Zeroes the filtered tokens of unnormalised probabilities whose maximum is 1."""
+        """Zeroes the filtered tokens of unnormalised probabilities of maximum 1."""
         if k := self.top_k:
             mass = keep_largest(
                 mass, lambda kept: (kept > 0).sum(axis=-1, keepdims=True) >= k
@@ -106,8 +106,9 @@ def keep_largest(
 ) -> Float[Array, "*n v"]:
     """Zeroes as many of the smallest entries as leave `enough` [.., 1] True.
 
-    Non-negative floats are ordered as their bits, so thirty bisections of the range 0 to 1
-    find the threshold exactly. On two CPU cores, 64 rows of 130: 70 us; by sorting 1,000.
+    Non-negative floats are ordered as their bits, so thirty bisections of the range 0
+    to 1 find the threshold exactly. On two CPU cores, 64 rows of 130: 70 us; by sorting
+    1,000.
     """
 
     def at_least(bits: Array) -> Array:
