@@ -94,12 +94,12 @@ def test_samples_have_their_probabilities(output):
     chances = np.exp(
         jax.jit(family.log_prob)(params, every, jnp.ones(every.shape[:2], bool))
     )
-    found = (
+    frequencies = (
         np.bincount(tokens.reshape(n, -1) @ 2 ** np.arange(8)[::-1], minlength=256) / n
     )
     # in total variation, as near as samples of the right distribution come
     exact = np.random.default_rng(0).multinomial(n, chances / chances.sum()) / n
-    assert np.abs(found - chances).sum() < 1.3 * np.abs(exact - chances).sum()
+    assert np.abs(frequencies - chances).sum() < 1.3 * np.abs(exact - chances).sum()
 
 
 def test_greedy_samples_are_the_most_likely_keys():

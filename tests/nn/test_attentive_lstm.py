@@ -57,19 +57,19 @@ def equations(weights, gates):
     u, b, w1, w2, v = w
     sigmoid = lambda x: 1 / (1 + np.exp(-x))
     h = c = s = np.zeros(len(v))
-    memory, outputs, shares = [], [], []
+    memory, outputs, attention = [], [], []
     for gate in np.asarray(gates, np.float64):
         i, f, g, o = np.split(gate + np.concatenate([h, s]) @ u + b, 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)
         last = memory[-K:]
-        scores = [v @ np.tanh(y @ w1 + np.concatenate([h, c]) @ w2) for y in last]
-        share = np.exp(scores) / np.sum(np.exp(scores))
+        logits = [v @ np.tanh(y @ w1 + np.concatenate([h, c]) @ w2) for y in last]
+        share = np.exp(logits) / np.sum(np.exp(logits))
         s = sum((a * y for a, y in zip(share, last, strict=True)), np.zeros(len(v)))
         memory.append(h)
         outputs.append(np.concatenate([h, s]))
-        shares.append(share)
-    return np.stack(outputs), shares
+        attention.append(share)
+    return np.stack(outputs), attention
 
 
 def test_equals_the_equations(weights, gates):
@@ -77,14 +77,14 @@ def test_equals_the_equations(weights, gates):
     outputs = np.asarray(run(weights, gates, reset, slots=K))
     start = jax.jit(initial_state, static_argnums=(0, 1, 2))
     state, step = start(B, K, len(weights.v)), jax.jit(attentive_step)
-    expected, shares = equations(weights, gates[:, 1])
+    expected, attention = equations(weights, gates[:, 1])
     np.testing.assert_allclose(outputs[:, 1], expected, atol=1e-5)
     for t in range(T):
         state, output, share = step(weights, state, gates[t], reset[t])
         share = np.asarray(share)[1]
         np.testing.assert_allclose(np.asarray(output)[1], expected[t], atol=1e-5)
-        latest = np.array([(t - 1 - i) % K for i in range(len(shares[t]))], int)
-        np.testing.assert_allclose(share[latest], shares[t][::-1], atol=1e-5)
+        latest = np.array([(t - 1 - i) % K for i in range(len(attention[t]))], int)
+        np.testing.assert_allclose(share[latest], attention[t][::-1], atol=1e-5)
         assert share.sum() == pytest.approx(min(t, 1))
 
 

@@ -42,8 +42,8 @@ def search(width, length=LENGTH, **kwargs):
     return np.asarray(tokens), np.asarray(log_prob)
 
 
-def ranked(pieces, score=likelihood):
-    return sorted(pieces, key=score, reverse=True)
+def ranked(pieces, key=likelihood):
+    return sorted(pieces, key=key, reverse=True)
 
 
 def padded(piece):
@@ -62,8 +62,8 @@ def test_a_wide_enough_beam_is_exhaustive():
 
 @pytest.mark.parametrize("alpha", [0.6, 1.0])
 def test_length_penalty(alpha):
-    score = lambda piece: likelihood(piece) / ((5 + len(piece)) / 6) ** alpha
-    best = ranked(all_pieces(), score)[:20]
+    penalised = lambda piece: likelihood(piece) / ((5 + len(piece)) / 6) ** alpha
+    best = ranked(all_pieces(), penalised)[:20]
     tokens, log_prob = search(V**LENGTH, alpha=alpha)
     np.testing.assert_array_equal(tokens[:20], [padded(x) for x in best])
     np.testing.assert_allclose(log_prob[:20], [likelihood(x) for x in best], atol=1e-4)

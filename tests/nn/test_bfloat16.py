@@ -30,10 +30,10 @@ def test_packing_is_lossless_and_ignores_float32():
 @pytest.mark.parametrize("dtype", [jnp.float32, BF16])
 def test_outer_sums_over_rows(rows, dtype):
     x, y = normal(0, *rows, 2).astype(dtype), normal(1, *rows, 3).astype(dtype)
-    found = bfloat16.outer(x, y)
-    assert found.dtype == jnp.float32
+    total = bfloat16.outer(x, y)
+    assert total.dtype == jnp.float32
     x, y = (np.asarray(a, np.float64).reshape(-1, a.shape[-1]) for a in (x, y))
-    np.testing.assert_allclose(found, x.T @ y, atol=1e-5)
+    np.testing.assert_allclose(total, x.T @ y, atol=1e-5)
 
 
 def test_dot_accumulates_in_float32():

@@ -80,8 +80,8 @@ def test_attention_and_gradients_equal_the_definition(
 def test_a_short_row_is_one_block():
     qkv, reset = normal(0, B, 5, H, 3, D), resets(5)
     assert flash_attention.block_sizes(5) == (5, 1)
-    found = jax.jit(flash_attention.flash_attention)(qkv, causal_mask(reset))
-    np.testing.assert_allclose(found, plain(qkv, reset, 5, None), atol=1e-5)
+    out = jax.jit(flash_attention.flash_attention)(qkv, causal_mask(reset))
+    np.testing.assert_allclose(out, plain(qkv, reset, 5, None), atol=1e-5)
 
 
 @pytest.mark.parametrize("window", [None, 20])
@@ -91,8 +91,8 @@ def test_mask_starts_at_the_first_visible_event(monkeypatch, window):
     start, first = causal_mask(jnp.asarray(reset), window)
     size, count = flash_attention.block_sizes(75)
     assert len(first) == count
-    for row, found in zip(reset, np.asarray(start), strict=True):
-        for t, earliest in enumerate(found):
+    for row, starts in zip(reset, np.asarray(start), strict=True):
+        for t, earliest in enumerate(starts):
             begin = max([i for i in range(t + 1) if row[i]], default=0)
             assert earliest == max(begin, 0 if window is None else t - window + 1)
     for i, block in enumerate(np.asarray(first)):
@@ -115,8 +115,8 @@ def test_bfloat16_inputs_give_bfloat16_outputs():
     qkv = normal(0, B, 37, H, 3, D)
     halves, mask = qkv.astype(jnp.bfloat16), causal_mask(resets(37))
     for form in FORMS:
-        found = jax.jit(form)(halves, mask, None)
-        assert found.dtype == jnp.bfloat16
+        out = jax.jit(form)(halves, mask, None)
+        assert out.dtype == jnp.bfloat16
         np.testing.assert_allclose(
-            found.astype(jnp.float32), jax.jit(form)(qkv, mask, None), atol=0.05
+            out.astype(jnp.float32), jax.jit(form)(qkv, mask, None), atol=0.05
         )

@@ -79,13 +79,13 @@ def test_a_layer_attends_by_the_definition():
         "fall": jax.tree.map(jnp.zeros_like, params["fall"]),
         "bias": jnp.array([[0.3, -0.4]]),
     }
-    found = layer.apply({"params": params}, method=run)[0, :, 0]
+    out = layer.apply({"params": params}, method=run)[0, :, 0]
     for t in range(4):
         angle = t - np.arange(t + 1)
-        score = rotated_products(x[0, t], angle, x[0, : t + 1]) / np.sqrt(2)
-        score += np.where(angle == 0, 0.3, -0.4)
-        share = np.exp(score) / np.exp(score).sum()
-        np.testing.assert_allclose(found[t], x[0, t] + share @ x[0, : t + 1], atol=1e-4)
+        logits = rotated_products(x[0, t], angle, x[0, : t + 1]) / np.sqrt(2)
+        logits += np.where(angle == 0, 0.3, -0.4)
+        share = np.exp(logits) / np.exp(logits).sum()
+        np.testing.assert_allclose(out[t], x[0, t] + share @ x[0, : t + 1], atol=1e-4)
 
 
 def test_the_cache_is_updated_in_place():

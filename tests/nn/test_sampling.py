@@ -94,11 +94,11 @@ def test_a_large_vocabulary_is_sampled_like_a_small_one():
     rng = np.random.default_rng(0)
     mass = rng.exponential(size=(50, 1501)) * (rng.random((50, 1501)) < 0.1)
     u = np.append(rng.random(48), [0.0, 1.0])
-    found = np.asarray(jit(invert_cdf)(mass, u))
-    assert (np.take_along_axis(mass, found[:, None], 1) > 0).all()
+    tokens = np.asarray(jit(invert_cdf)(mass, u))
+    assert (np.take_along_axis(mass, tokens[:, None], 1) > 0).all()
     share = mass.cumsum(axis=1) / mass.sum(axis=1, keepdims=True)
     exact = (share > np.minimum(u, 1 - 1e-9)[:, None]).argmax(axis=1)
-    assert (found == exact).mean() > 0.95  # the others differ by rounding
+    assert (tokens == exact).mean() > 0.95  # the others differ by rounding
 
 
 def test_ties_and_one_token():

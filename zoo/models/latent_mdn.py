@@ -113,7 +113,7 @@ class Net(nn.Module):
         style: Array | None,
     ) -> tuple[tuple[Cache, ...], Mixture]:
         """One position of n rows, after `before` [n, c]."""
-        h, after = self.read(before, clock.since == 0, style), []
+        h, after = self.read(before, clock.age == 0, style), []
         for block, ring in zip(self.blocks, rings, strict=True):
             ring, h = block.step(h, ring, clock)
             after.append(ring)
