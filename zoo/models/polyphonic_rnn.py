@@ -136,10 +136,10 @@ def sample_nade(
     Args:
       choose: logits [n, k] -> whether each key would sound, bool [n, k]. It must decide
         the same for equal logits each time it is called.
-      w: as in `nade_logits`, like `v`, `b` and `c`.
-      v: as above.
-      b: as above.
-      c: as above.
+      w: weights from keys to hidden units.
+      v: weights from hidden units to keys.
+      b: biases of the keys.
+      c: biases of the hidden units.
     """
     keys = jnp.arange(b.shape[-1])[None]
 

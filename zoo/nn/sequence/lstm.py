@@ -59,10 +59,8 @@ def reset_rows(state: State, reset: Array | None) -> State:
 def gate_activations(gates: Float[Array, "b gates"]) -> Float[Array, "b gates"]:
     """Applies tanh to gate g, and the sigmoid to gates i, f and o, of [b, 4h].
 
-    The order is i, f, g, o.
-
-    Since sigmoid(x) = (tanh(x / 2) + 1) / 2, a single tanh over the array serves all
-    four.
+    The order is i, f, g, o. Since sigmoid(x) = (tanh(x / 2) + 1) / 2, a single tanh
+    over the array serves all four.
     """
     width = gates.shape[-1] // 4
     scale = jnp.where(jnp.arange(4 * width) // width == 2, 1.0, 0.5)[None]

@@ -64,7 +64,7 @@ def notes_to_roll(notes: Int[Array, "*b k"], keys: int) -> Num[Array, "*b p"]:
 
 
 class NoteEmbedding(nn.Module):
-    """Embeds the notes of a frame by slot, by pitch and by pitch class."""
+    """An embedding of notes by slot, by pitch and by pitch class."""
 
     keys: int
     slots: int
@@ -178,7 +178,13 @@ class Net(nn.Module):
     ) -> Float[Array, "b t slots v"]:
         """Returns the logits of notes, conditioned on those before in the frame.
 
-        Args as of `__call__` and `encode`; of one `slot`, or of all.
+        Args:
+          state: after the frames before.
+          memory: the encodings for the frames.
+          frames: the frame before each one.
+          notes: the frames themselves.
+          deterministic: without dropout.
+          slot: the index of a single note; None for all notes.
         """
         at = state.at - memory.shape[1] + jnp.arange(memory.shape[1])
 
