@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.nn.rng import Dropout, hashed_bits
 from zoo.nn.sequence.frame_attention import FrameLayer, KeyValues, update_cache
 from zoo.nn.sequence.note_transformer import (
     interval_logits,
@@ -36,25 +35,6 @@ def test_rolls_and_notes_are_inverse():
     assert notes[1, 2].tolist() == [1, 0, 0]
     np.testing.assert_array_equal(notes_to_roll(notes, 7), roll)
     assert roll_to_notes(jnp.array(roll), 2)[0, 0].tolist() == [7, 5]
-
-
-def test_hashed_bits_are_uniform_and_uncorrelated():
-    x = np.asarray(hashed_bits(KEY, (64, 64, 16)), np.float64) / 2**32
-    assert abs(x.mean() - 0.5) < 0.01
-    counts, _ = np.histogram(x, 16, (0, 1))
-    assert abs(counts / x.size - 1 / 16).max() < 0.003
-    for axis in range(3):
-        a, b = np.take(x, range(15), axis), np.take(x, range(1, 16), axis)
-        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
-    assert not np.array_equal(x, hashed_bits(jax.random.key(1), x.shape))
-
-
-def test_dropout_keeps_the_mean():
-    x = jnp.ones((100, 100))
-    dropped = Dropout(0.3).apply({}, x, False, rngs={"dropout": KEY})
-    np.testing.assert_allclose((dropped == 0).mean(), 0.3, atol=0.02)
-    np.testing.assert_allclose(dropped.max(), 1 / 0.7, rtol=1e-6)
-    assert Dropout(0.3).apply({}, x, True) is x
 
 
 def test_a_layer_attends_by_the_definition():

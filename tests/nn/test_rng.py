@@ -1,12 +1,20 @@
-"""Row indices and random numbers of rows."""
+"""Row indices, random numbers of rows, and dropout."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.nn.rng import row_indices, row_keys, stratified_uniforms
+from zoo.nn.rng import (
+    Dropout,
+    hashed_bits,
+    row_indices,
+    row_keys,
+    stratified_uniforms,
+)
 from zoo.train import sharding
+
+KEY = jax.random.key(0)
 
 
 @pytest.mark.usefixtures("eight")
@@ -34,3 +42,22 @@ def test_row_keys_depend_on_the_row_alone():
 def test_stratified_uniforms_have_one_number_per_stratum():
     u = np.asarray(stratified_uniforms(jax.random.key(0), 7))
     assert sorted(np.floor(7 * u)) == list(range(7))
+
+
+def test_hashed_bits_are_uniform_and_uncorrelated():
+    x = np.asarray(hashed_bits(KEY, (64, 64, 16)), np.float64) / 2**32
+    assert abs(x.mean() - 0.5) < 0.01
+    counts, _ = np.histogram(x, 16, (0, 1))
+    assert abs(counts / x.size - 1 / 16).max() < 0.003
+    for axis in range(3):
+        a, b = np.take(x, range(15), axis), np.take(x, range(1, 16), axis)
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
+    assert not np.array_equal(x, hashed_bits(jax.random.key(1), x.shape))
+
+
+def test_dropout_keeps_the_mean():
+    x = jnp.ones((100, 100))
+    dropped = Dropout(0.3).apply({}, x, False, rngs={"dropout": KEY})
+    np.testing.assert_allclose((dropped == 0).mean(), 0.3, atol=0.02)
+    np.testing.assert_allclose(dropped.max(), 1 / 0.7, rtol=1e-6)
+    assert Dropout(0.3).apply({}, x, True) is x

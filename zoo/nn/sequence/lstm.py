@@ -32,8 +32,9 @@ from zoo.nn.bfloat16 import dot, pack, unpack
 
 State = TypeVar("State")
 
-# A table of at most this many rows per step of its width is multiplied by the input
-# weights as a whole: its gradient is then one matmul over the rows instead of three.
+# The most rows of a table, as a multiple of its width, for which the whole table is
+# multiplied by the input weights. Its gradient is then one matmul over the rows, and
+# otherwise three over the width.
 MAX_TABLE_RATIO = 3
 
 
