@@ -61,7 +61,7 @@ def test_values_are_not_rotated():
 
 
 def test_skew_is_a_shift_of_each_row():
-    x = np.arange(2 * 5 * 10).reshape(2, 5, 10)
+    x = np.arange(2 * 5 * 10, dtype=np.float32).reshape(2, 5, 10)
     expected = [
         [[row[5 - r + c] for c in range(5)] for r, row in enumerate(one)] for one in x
     ]
