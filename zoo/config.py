@@ -7,15 +7,44 @@ caller, are ever built again: a record is data, and never names code to import f
 import dataclasses
 import importlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from zoo.errors import ZooError
 
 HOMES = ("zoo.models", "zoo.data.codecs", "zoo.tasks")  # whose classes are restored
 RENAMED: dict[str, str] = {}  # classes, by the names that older versions recorded
-RENAMED_FIELDS: dict[str, dict[str, str]] = {}  # fields of a class, likewise
+_VOCODER_FIELDS = {
+    "wave": "waveform_weight",
+    "envelope": "mel_weight",
+    "critic": "critic_width",
+    "scales": "critic_scales",
+    "matching": "matching_weight",
+    "sizes": "fft_sizes",
+}
+RENAMED_FIELDS: dict[str, dict[str, str]] = {  # fields of a class, likewise
+    "VariationalVocoder": _VOCODER_FIELDS,
+    "MelVocoder": _VOCODER_FIELDS,
+}
 Json = Any
+Fields = dict[str, Any]
+
+
+def split_vocoder(fields: Fields) -> tuple[str, Fields]:
+    """Upgrades a vocoder recorded when `mel` bands could replace its encoder."""
+    mel_bands = fields.pop("mel", 0)
+    if not mel_bands:
+        return "VariationalVocoder", fields
+    encoder_only = ("latent", "beta", "wave", "seconds")
+    kept = {name: fields[name] for name in fields if name not in encoder_only}
+    return "MelVocoder", {"mel_bands": mel_bands, **kept}
+
+
+# Upgrades of records by class: from the recorded fields to the class and its fields.
+# The fields have their recorded names; `RENAMED_FIELDS` of the new class comes after.
+UPGRADES: dict[str, Callable[[Fields], tuple[str, Fields]]] = {
+    "VariationalVocoder": split_vocoder,
+}
 
 
 def record(value: Any) -> Json:
@@ -56,7 +85,8 @@ def restore(json: Json, known: Iterable[type] = (), version: str | None = None) 
     fields = {k: restore(v, known, version) for k, v in json.items() if k != "class"}
     if "class" not in json:
         return fields
-    cls = find(json["class"], known, version)
+    path, fields = upgraded(json["class"], fields)
+    cls = find(path, known, version)
     renamed = RENAMED_FIELDS.get(cls.__name__, {})
     fields = {renamed.get(key, key): value for key, value in fields.items()}
     unknown = fields.keys() - {f.name for f in dataclasses.fields(cls)}
@@ -67,6 +97,20 @@ def restore(json: Json, known: Iterable[type] = (), version: str | None = None) 
             "train again."
         )
     return cls(**fields)
+
+
+def upgraded(path: str, fields: Fields) -> tuple[str, Fields]:
+    """Returns the present class and fields of a record that an older version wrote."""
+    module, _, name = path.rpartition(".")
+    name = RENAMED.get(name, name)
+    if is_own(module) and name in UPGRADES:
+        return UPGRADES[name](fields)
+    return path, fields
+
+
+def is_own(module: str) -> bool:
+    """Says whether a record's module is the zoo's; new records of its classes omit it."""
+    return module in ("", "zoo") or module.startswith("zoo.")
 
 
 def name_of(cls: type) -> str:
@@ -87,7 +131,7 @@ def find(path: str, known: Iterable[type], version: str | None = None) -> type:
     module, _, name = path.rpartition(".")
     name = RENAMED.get(name, name)
     homes = [home for home in HOMES if importlib.util.find_spec(home)]
-    if module in ("", "zoo") or module.startswith("zoo."):  # older versions wrote it
+    if is_own(module):
         for home in homes:
             found = getattr(importlib.import_module(home), name, None)
             if isinstance(found, type) and dataclasses.is_dataclass(found):

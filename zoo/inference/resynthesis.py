@@ -17,7 +17,7 @@ from zoo.inference.model import Trained
 from zoo.inference.sampler import demand
 from zoo.inference.timbre_transfer import Statistics, between, like
 from zoo.listen.sounds import Sound, sounds
-from zoo.models.variational_vocoder import Vary
+from zoo.nn.audio.vocoder import LatentTransform
 from zoo.runner.sounding import reconstructed
 
 FRAMES = 64  # of latents to a block
@@ -42,9 +42,9 @@ def resynthesise(
     codec: Any = model.codec
     demand(isinstance(codec, Waveform), unheard(model))
     family: Any = model.family
-    goes_on = family.causal and not family.mel
+    goes_on = family.streams
     samples = 0
-    vary: Vary = lambda z: z
+    vary: LatentTransform = lambda z: z
     if other is not None:
         own, its = (
             Statistics.of(model, beginning(one, codec.rate)) for one in (path, other)
@@ -117,19 +117,19 @@ def beginning(path: pathlib.Path, rate: int, seconds: float = MINUTE) -> np.ndar
 
 
 def whole(
-    model: Trained, heard: Iterable[np.ndarray], seed: int, vary: Vary
+    model: Trained, heard: Iterable[np.ndarray], seed: int, vary: LatentTransform
 ) -> Iterator[np.ndarray]:
     """All at once, for a model that looks ahead."""
     yield reconstructed(model, np.concatenate([*heard])[None], seed, vary)[0]
 
 
 def streamed(
-    model: Trained, heard: Iterable[np.ndarray], seed: int, vary: Vary
+    model: Trained, heard: Iterable[np.ndarray], seed: int, vary: LatentTransform
 ) -> Iterator[np.ndarray]:
     """Block by block, and as much as was heard."""
     family: Any = model.family
     params = jax.device_get(model.params)
-    step = jax.jit(partial(family.step, vary=vary), donate_argnums=1)
+    step = jax.jit(partial(family.step, transform=vary), donate_argnums=1)
     state = family.begin(params, jax.random.key(seed), 1)
     size, late, left = family.hop * FRAMES, family.delay, 0
     waiting = np.zeros(0, np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 from zoo.core import Array
 from zoo.errors import UsageError
 from zoo.inference.model import Trained
-from zoo.models.variational_vocoder import Vary
+from zoo.nn.audio.vocoder import LatentTransform
 
 LIMIT = 8.0  # times that a latent is made larger, or smaller
 HEARD = 1e-3  # a frame's loudness, of the loudest, from which on it is of the sound
@@ -33,7 +33,7 @@ class Statistics(NamedTuple):
         """Of a signal [s], where it is not silent."""
         family: Any = model.family
         z = latents(model, audio[None])
-        loud = np.asarray(family.loud(z))[0].mean(axis=1)
+        loud = np.asarray(family.loudness(z))[0].mean(axis=1)
         z = np.asarray(z)[0, loud > HEARD * loud.max()]
         if not len(z):
             raise UsageError(
@@ -44,18 +44,18 @@ class Statistics(NamedTuple):
 
 def like(
     model: Trained, own: Statistics, other: Statistics, share: float = 1.0
-) -> Vary:
+) -> LatentTransform:
     """What gives latents of a sound the statistics of another, or a share of the way there, and
     leaves each frame as loud as it was."""
     family: Any = model.family
     over = lambda of: jnp.asarray(of[None, None], jnp.float32)
     ratio = np.clip(other.spread / own.spread, 1 / LIMIT, LIMIT)
     there = lambda z: (z - over(own.mean)) * over(ratio) + over(other.mean)
-    level = lambda z: jnp.sqrt((family.loud(z) ** 2).mean(axis=-1, keepdims=True))
+    level = lambda z: jnp.sqrt((family.loudness(z) ** 2).mean(axis=-1, keepdims=True))
 
     def vary(z: Array) -> Array:
         moved = z + share * (there(z) - z)
-        return family.louder(moved, level(z) / level(moved))
+        return family.amplified(moved, level(z) / level(moved))
 
     return vary
 
@@ -79,13 +79,13 @@ def between(
 
 def latents(model: Trained, audio: np.ndarray) -> Array:
     """The means [b, f, z] of signals [b, s]."""
-    return encoding(cast(Any, model.family))(jax.device_get(model.params), audio).mean
+    return encoding(cast(Any, model.family))(jax.device_get(model.params), audio)
 
 
 @functools.lru_cache(maxsize=8)
 def encoding(family: Any) -> Callable[..., Any]:
     """Its encoder, which is asked for a sound at a time."""
-    return jax.jit(family.encode)
+    return jax.jit(family.latents)
 
 
 class Ranking(NamedTuple):
@@ -121,7 +121,7 @@ class Ranking(NamedTuple):
             int(np.searchsorted(self.shares.cumsum(), fidelity)) + 1, len(self.shares)
         )
 
-    def within(self, fidelity: float) -> Vary:
+    def within(self, fidelity: float) -> LatentTransform:
         """What leaves of latents only those directions."""
         axes = self.axes[: self.kept(fidelity)].astype(np.float32)
         middle = jnp.asarray(self.middle[None, None], jnp.float32)

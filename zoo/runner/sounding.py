@@ -20,7 +20,7 @@ from zoo.errors import UsageError
 from zoo.inference.model import Trained
 from zoo.listen.sounds import Sound
 from zoo.listen.sounds import sounds as gallery
-from zoo.models.variational_vocoder import Vary
+from zoo.nn.audio.vocoder import LatentTransform
 from zoo.runner.run import Finish, Rules, Task, connected, run
 from zoo.train import loop
 from zoo.train.optim import Adam
@@ -115,7 +115,10 @@ def beside(
 
 
 def reconstructed(
-    model: Trained, audio: np.ndarray, seed: int = 0, vary: Vary | None = None
+    model: Trained,
+    audio: np.ndarray,
+    seed: int = 0,
+    vary: LatentTransform | None = None,
 ) -> np.ndarray:
     """Signals float32 [b, s] as the model gives them back, by the means of their latents or what
     `vary` makes of those."""
@@ -124,9 +127,9 @@ def reconstructed(
 
 
 @functools.lru_cache(maxsize=8)
-def compiled(family: Any, vary: Vary | None) -> Callable[..., jax.Array]:
+def compiled(family: Any, vary: LatentTransform | None) -> Callable[..., jax.Array]:
     """Its way there and back, which is asked for a batch at a time."""
-    varied = {"vary": vary} if vary else {}
+    varied = {"transform": vary} if vary else {}
     return jax.jit(functools.partial(family.reconstructed, **varied))
 
 
