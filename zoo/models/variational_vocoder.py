@@ -328,7 +328,7 @@ class VariationalVocoder:
     def noise(
         self, rng: Key, z: Float[Array, "b f z"], first: Int[Array, ""]
     ) -> Float[Array, "b t k"]:
-        """Draws the white noise of latents, whose first frame has the number `first`."""
+        """Draws white noise for latents whose first frame has the number `first`."""
         shape = (self.hop // self.bands, self.bands)
         rows = numbered(jnp.abs(z))
         return frame_noise(rng, rows, first + jnp.arange(z.shape[1]), shape)

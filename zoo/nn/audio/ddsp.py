@@ -97,7 +97,7 @@ def filtered_noise(
 def fft_convolve(
     x: Float[Array, "*b s"], y: Float[Array, "*c n"]
 ) -> Float[Array, "*d m"]:
-    """Returns the full convolution by FFT, of s + n - 1 samples; batch axes broadcast."""
+    """Returns the full convolution, s + n - 1 samples, by FFT; batch axes broadcast."""
     length = x.shape[-1] + y.shape[-1] - 1
     size = next_fast_len(length, real=True)
     product = jnp.fft.rfft(x, size) * jnp.fft.rfft(y, size)

@@ -175,7 +175,7 @@ class Decoder(nn.Module):
 
 
 def band_loudness(x: Float[Array, "b t k"], hop: int) -> Float[Array, "b f k"]:
-    """Returns the RMS amplitude of bands in frames of `hop`, at least `MIN_LOUDNESS`."""
+    """Returns the RMS of bands in frames of `hop`, at least `MIN_LOUDNESS`."""
     frames = x.reshape(len(x), -1, hop, x.shape[-1])
     return jnp.sqrt((frames**2).mean(axis=2) + MIN_LOUDNESS**2)
 

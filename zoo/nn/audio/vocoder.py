@@ -47,7 +47,7 @@ class AudioBatch(NamedTuple):
         """The number of valid rows."""
         return self.mask.sum()
 
-    def mean(self, values: Float[Array, "b *n"]) -> Float[Array, ""]:
+    def mean(self, values: Float[Array, "b ..."]) -> Float[Array, ""]:
         """Returns the mean over the valid rows."""
         rows = values.reshape(len(self.audio), -1).mean(axis=1)
         return (rows * self.mask).sum() / jnp.maximum(self.count, 1)
