@@ -165,8 +165,8 @@ class MelVocoder:
     dilations: tuple[int, ...] = (1, 3, 9)
     """Dilations of the decoder's residual blocks, in frames."""
     causal: bool = False
-    """Whether the decoder's convolutions look only backwards. The draft always looks
-    ahead, so that the model never streams."""
+    """Causal convolutions in the decoder. The draft looks ahead in any case, so that
+    the model never streams."""
     mel_weight: float = 4.0
     """Weight of the error of the log-mel spectrum."""
     warm: int = 100_000
@@ -204,7 +204,7 @@ class MelVocoder:
 
     @property
     def streams(self) -> bool:
-        """Whether the model can run block by block: a mel spectrum looks ahead."""
+        """True if the model can run block by block; a mel spectrum looks ahead."""
         return False
 
     @property

@@ -94,7 +94,7 @@ class VariationalVocoder:
     dilations: tuple[int, ...] = (1, 3, 9)
     """Dilations of the decoder's residual blocks, in frames."""
     causal: bool = True
-    """Whether convolutions look only backwards, so that the model can stream."""
+    """Causal convolutions, which look only backwards, so that the model can stream."""
     beta: float = 1e-4
     """Weight of the KL divergence, per nat of a frame of latents."""
     waveform_weight: float = 1.0
@@ -140,7 +140,7 @@ class VariationalVocoder:
 
     @property
     def streams(self) -> bool:
-        """Whether the model can run block by block."""
+        """True if the model can run block by block."""
         return self.causal
 
     @property
