@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import tyro
 
+from zoo.runner.launch import without_sizes
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CODE = re.compile(r"`([^`\n]+)`")
@@ -104,5 +106,6 @@ def test_experiments_in_the_text_have_valid_options(command, monkeypatch):
     def parsed(**_):
         return "parsed"
 
+    parser = without_sizes(parsed)
     config = (tyro.conf.OmitArgPrefixes,)
-    assert tyro.cli(parsed, args=options, config=config) == "parsed"
+    assert tyro.cli(parser, args=options, config=config) == "parsed"
