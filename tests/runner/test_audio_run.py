@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 import soundfile
+from zoo.runner.sounding import Audio, reconstructed, sounding
 
 import zoo
 import zoo.cli.main
@@ -21,7 +22,6 @@ from zoo.evaluation.instrument_classifier import learn
 from zoo.inference.resynthesis import blended, resynthesise
 from zoo.inference.timbre_transfer import Ranking, Statistics, latents, like
 from zoo.models.variational_vocoder import TINY
-from zoo.runner.sounding import Audio, reconstructed, sounding
 from zoo.train.options import Options
 
 RATE = 800

@@ -61,7 +61,7 @@ from zoo.nn.audio.vocoder import (
     ReconstructionLoss,
     chirps,
 )
-from zoo.nn.rng import numbered
+from zoo.nn.rng import row_indices
 
 GRIFFIN_LIM_STEPS = 8  # few, because the initial phases are good
 LEAST_SQUARES_STEPS = 50  # from a mel spectrum to magnitudes
@@ -344,7 +344,7 @@ class MelVocoder:
           rng: key of the noise.
         """
         shape = (self.hop // self.bands, self.bands)
-        rows = numbered(jnp.abs(z))
+        rows = row_indices(jnp.abs(z))
         noise = frame_noise(rng, rows, jnp.arange(z.shape[1]), shape)
         bands = self.decoder.apply({"params": params["decoder"]}, z, noise)
         return self.pqmf.inverse(bands)

@@ -66,7 +66,7 @@ from zoo.nn.audio.vocoder import (
     chirps,
 )
 from zoo.nn.latent.variational import Gaussian, divergence
-from zoo.nn.rng import numbered
+from zoo.nn.rng import row_indices, row_keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -330,7 +330,7 @@ class VariationalVocoder:
     ) -> Float[Array, "b t k"]:
         """Draws white noise for latents whose first frame has the number `first`."""
         shape = (self.hop // self.bands, self.bands)
-        rows = numbered(jnp.abs(z))
+        rows = row_indices(jnp.abs(z))
         return frame_noise(rng, rows, first + jnp.arange(z.shape[1]), shape)
 
     def begin(self, params: Params, rng: Key, n: int) -> Tree:
@@ -427,7 +427,7 @@ class VariationalVocoder:
         """
         latent_rng, noise_rng = jax.random.split(rng)
         if latents is None:
-            keys = jax.vmap(jax.random.fold_in, (None, 0))(latent_rng, jnp.arange(n))
+            keys = row_keys(latent_rng, n)
             shape = self.frames(round(self.seconds * self.rate)), self.latent
             latents = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
         return self.decode(params, latents, noise_rng)

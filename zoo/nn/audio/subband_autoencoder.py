@@ -34,6 +34,7 @@ from zoo.nn.audio.causal_conv import (
 )
 from zoo.nn.audio.stft import match_rank
 from zoo.nn.latent.variational import Gaussian
+from zoo.nn.rng import row_keys
 
 MIN_LOUDNESS = 1e-6  # the loudness of silence: 120 dB below full scale
 LOG_LOUDNESS_MEAN = -7.0  # latents of loudness are its logarithm, normalised by these
@@ -208,8 +209,7 @@ def frame_noise(
       frames: numbers of the frames of latents.
       shape: frames of bands per frame of latents, and bands.
     """
-    fold_in = jax.vmap(jax.random.fold_in, (None, 0))
-    keys = jax.vmap(fold_in, (0, None))(fold_in(rng, rows), frames)
+    keys = jax.vmap(row_keys, (0, None))(row_keys(rng, rows), frames)
 
     def draw(key: Key) -> Array:
         return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
