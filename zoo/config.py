@@ -14,7 +14,30 @@ from zoo.errors import ZooError
 
 HOMES = ("zoo.models", "zoo.data.codecs", "zoo.tasks")  # whose classes are restored
 RENAMED: dict[str, str] = {}  # classes, by the names that older versions recorded
-RENAMED_FIELDS: dict[str, dict[str, str]] = {}  # fields of a class, likewise
+RENAMED_FIELDS: dict[str, dict[str, str]] = {  # fields of a class, likewise
+    "LatentDiffusion": {"drop": "style_dropout"},
+    "LatentMDN": {"drop": "style_dropout"},
+    "MuseGAN": {
+        "chords": "polyphonic",
+        "every": "critic_steps",
+        "given": "conditioning",
+        "reader": "critic_width",
+    },
+    "MusicVAE": {
+        "anneal": "kl_anneal",
+        "each": "free_per_latent",
+        "free": "free_nats",
+        "schedule": "sampling_schedule",
+    },
+    "SeqGAN": {
+        "every": "critic_steps",
+        "heat": "temperature",
+        "lessons": "likelihood_every",
+        "trail": "policy_rate",
+        "tutor": "critic_warmup",
+        "warm": "warmup",
+    },
+}
 Json = Any
 
 

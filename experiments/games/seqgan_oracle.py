@@ -100,9 +100,9 @@ def seqgan_oracle(
         (true.vocab,),
         embed=width,
         width=width,
-        warm=warm,
-        tutor=tutor,
-        every=every,
+        warmup=warm,
+        critic_warmup=tutor,
+        critic_steps=every,
         rollouts=rollouts,
         ends=False,
     )
@@ -124,7 +124,7 @@ def seqgan_oracle(
         return {"valid": found["nll_oracle"], **found}
 
     decaying = optax.cosine_decay_schedule(rate, turns, 0.05)
-    rules = {"likelihood": rate, "discriminate": judge_rate, "reinforce": decaying}
+    rules = {"likelihood": rate, "critic": judge_rate, "generator": decaying}
     fitted = loop.fit(
         model,
         Batches(real[..., None], batch, options.seed),

@@ -72,7 +72,7 @@ def test_values_of_notes_are_fixed_by_name():
 
 def test_a_track_that_is_given_is_accompanied():
     model = trained("musegan")
-    family = dataclasses.replace(model.family, given=("melody",))
+    family = dataclasses.replace(model.family, conditioning=("melody",))
     params = family.init(jax.random.key(0), family.example(1))
     model = dataclasses.replace(model, family=family, params=params)
     line = score("62 63", beats=1)

@@ -39,7 +39,7 @@ def figures(
     """
     family: Any = model.family
     real, style = some(whole("test"), family.length, many, seed)
-    heard = real if family.given else None
+    heard = real if family.conditioning else None
     written = model.sampler.draw(len(real), seed, style=style, primer=heard)
     ours, theirs = ([model.codec.decode(x) for x in rolls] for rolls in (written, real))
     rows = {row.name: row for row in compare(ours, theirs, seed=seed)}
@@ -62,7 +62,7 @@ def figures(
         if kind != "real"
     }
     found |= conditional(model, whole, written, real, style, seed)
-    return found | (accompanied(model, written) if family.given else {})
+    return found | (accompanied(model, written) if family.conditioning else {})
 
 
 def conditional(
@@ -87,7 +87,7 @@ def conditional(
     )
     named = lambda rolls: recall(profiles, features(rolls, codec.low), style)
     found = {"mode_named": named(written), "real_mode_named": named(real)}
-    if family.given:
+    if family.conditioning:
         return found
     best = model.sampler.draw(
         len(real), seed, best_of=BEST_OF, judge="critic", style=style
@@ -98,7 +98,7 @@ def conditional(
 def accompanied(model: Trained, written: np.ndarray) -> dict[str, float]:
     """Tonal distance of what is written from the tracks it was written to, and from others'."""
     family: Any = model.family
-    given = [family.tracks.index(name) for name in family.given]
+    given = [family.tracks.index(name) for name in family.conditioning]
     other = written.copy()
     other[:, :, given] = np.roll(written, 1, axis=0)[
         :, :, given

@@ -107,7 +107,7 @@ class Sampler:
             draw.no_repeat is None or self.takes("grammar"),
             f"{self.name} writes frames, and no_repeat is about events: leave it out.",
         )
-        heard = self.takes("tracks") and bool(self.family.given)
+        heard = self.takes("tracks") and bool(self.family.conditioning)
         demand(
             primer is None or self.takes("primer") or heard,
             f"{self.name} writes whole phrases and goes on from nothing: leave the primer out.",

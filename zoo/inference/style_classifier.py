@@ -35,7 +35,7 @@ class Judge:
     def __post_init__(self) -> None:
         family = self.model.family
         demand(
-            isinstance(family, LatentClassifier) and bool(family.vocab),
+            isinstance(family, LatentClassifier) and family.vocab is not None,
             f"{type(family).__name__} tells no styles of music apart: load a LatentClassifier "
             "that was trained on events.",
         )

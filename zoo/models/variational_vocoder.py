@@ -43,7 +43,7 @@ from zoo.nn.audio.pqmf import PQMF
 from zoo.nn.audio.spectral_loss import SIZES, apart
 from zoo.nn.audio.stft import STFT
 from zoo.nn.audio.subband_autoencoder import Decoder, Encoder, louder, loudness, noise
-from zoo.nn.latent.variational import Gaussian, divergence
+from zoo.nn.latent.variational import Gaussian, kl_divergence
 from zoo.nn.rng import numbered
 
 Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents
@@ -194,7 +194,7 @@ class VariationalVocoder:
         x, mean, events = rows(batch)
         y, _ = self.through(params, x, rng, step)
         real, fake = self.verdicts(params, x)[0], self.verdicts(params, y)[0]
-        value, metrics = Game(self.game).contest(real, fake, mean=mean)
+        value, metrics = Game(self.game).verdict_loss(real, fake, mean=mean)
         return value, {**metrics, WEIGHT: events}
 
     def refine(
@@ -236,7 +236,11 @@ class VariationalVocoder:
         one, two = jax.random.split(rng)
         q = self.encode(params, x)
         z = q.mean if self.mel or step is None else q.sample(one)
-        kl = jnp.zeros(len(x)) if self.mel else divergence(q).sum(axis=-1).mean(axis=1)
+        kl = (
+            jnp.zeros(len(x))
+            if self.mel
+            else kl_divergence(q).sum(axis=-1).mean(axis=1)
+        )
         return self.decode(params, z, two)[:, : x.shape[1]], kl
 
     def reconstructed(

@@ -20,7 +20,7 @@ from zoo.inference.model import Trained, load
 from zoo.metrics.repetition import form
 from zoo.metrics.self_similarity import consistency
 from zoo.models import LatentDiffusion, LatentMDN, MusicVAE
-from zoo.nn.latent.latent_sequence import principal
+from zoo.nn.latent.latent_sequence import principal_axes
 from zoo.runner.run import Task, connected, run
 from zoo.train import loop
 from zoo.train.optim import Adam
@@ -186,7 +186,7 @@ def rounds(
         return {**consistency(tokens, played, codec), **form(tokens, played, codec)}
 
     net = family(model.family, styles)
-    norm = principal(np.concatenate(walks["train"].pieces), net.axes)
+    norm = principal_axes(np.concatenate(walks["train"].pieces), net.axes)
     given = {"vae": model.params, "norm": norm}
     return run(net, task, workdir, steps, adam, options, samples, finish, began, given)
 
