@@ -200,8 +200,8 @@ class MuseGAN:
         x_fake = self.generate(params, rng, x, style)
         critic = self.conditional_critic(params, style)
 
-        # 1. ADVERSARIAL LOSS (Dong et al. 2018, eq. 2): D(x) against D(G(z)), and the
-        # penalty on D's gradient
+        # 1. ADVERSARIAL LOSS: D(x) against D(G(z)), with a penalty on D's gradient
+        # (Gulrajani et al. 2017, eq. 3, is Wasserstein's)
         penalty_rng = jax.random.fold_in(rng, 1)
         loss, metrics = self.losses.critic_loss(critic, x, x_fake, penalty_rng)
 
