@@ -59,9 +59,9 @@ def test_the_order_of_tokens_is_classified():
     family = dataclasses.replace(TINY, dropout=0.0, width=8)
     lines = jnp.stack([jnp.arange(1, 7), jnp.arange(6, 0, -1)])
     batch = {"tokens": lines, "style": jnp.arange(2), "mask": jnp.ones((2, 6), bool)}
-    rules = optimizers(family, optax.adam(3e-2))
-    state = init(family, rules, jax.random.key(0), batch)
-    step = jax.jit(make_step(family, rules), static_argnames="due")
+    tx = optimizers(family, optax.adam(3e-2))
+    state = init(family, tx, jax.random.key(0), batch)
+    step = jax.jit(make_step(family, tx), static_argnames="due")
     for _ in range(30):
         state, metrics = step(state, batch, due=("entropy",))
     assert metrics["entropy/accuracy"] == 1

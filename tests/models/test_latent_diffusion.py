@@ -104,8 +104,8 @@ def test_the_skip_connection_is_the_best_denoiser_of_normal_data():
     @jax.jit
     def both(y, level):
         a, s = alpha_sigma(level)
-        found = a * y - s * skip_factor(level, STD**2) * y
-        return found, best_denoiser(y + a * MEAN, level) - MEAN
+        result = a * y - s * skip_factor(level, STD**2) * y
+        return result, best_denoiser(y + a * MEAN, level) - MEAN
 
     np.testing.assert_allclose(*both(np.linspace(-2, 2, 9), 0.7), rtol=1e-5)
     z = jitted(TINY, "latents")(initial(), KEY, n=2000, steps=10)
@@ -115,13 +115,13 @@ def test_the_skip_connection_is_the_best_denoiser_of_normal_data():
 
 def test_one_solver_step_is_the_denoiser_applied_to_noise():
     noise = np.random.default_rng(0).normal(size=5)
-    found, expected = jax.jit(
+    result, expected = jax.jit(
         lambda noise: (
             dpm_solver(best_denoiser, noise, 1),
             best_denoiser(noise, -MAX_LEVEL),
         )
     )(noise)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
 def test_latents_have_the_moments_of_the_data():
@@ -224,7 +224,7 @@ def test_rows_do_not_depend_on_the_batch_size():
 
 def test_guidance_extrapolates_from_the_unconditional_velocity():
     none = np.zeros((2, 4), bool)
-    found = drawn(n=2, style=np.ones(2, int), steps=1)
+    result = drawn(n=2, style=np.ones(2, int), steps=1)
     keys = [jax.random.fold_in(KEY, i) for i in range(2)]
     y = np.stack([jax.random.normal(key, (4, 2)) for key in keys])
     level = np.full(2, -MAX_LEVEL)
@@ -235,7 +235,7 @@ def test_guidance_extrapolates_from_the_unconditional_velocity():
     v = velocity(2) + TINY.guidance * (velocity(1) - velocity(2))
     a, s = jax.device_get(jax.jit(alpha_sigma)(-MAX_LEVEL))
     expected = 2 * (a * y - s * v) @ TURN.T + NORM["mean"]
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_pieces_are_the_decoded_phrases_in_order():

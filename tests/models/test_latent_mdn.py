@@ -56,9 +56,9 @@ def test_the_density_of_a_mixture_is_the_weighted_sum_of_its_components():
         np.array([[[0.0, 1.0], [2.0, -1.0]]]),
         np.array([[[1.0, 0.5], [0.7, 2.0]]]),
     )
-    found = jit(Mixture.log_prob)(Mixture(logits, Gaussian(mean, np.log(std))), x)
+    value = jit(Mixture.log_prob)(Mixture(logits, Gaussian(mean, np.log(std))), x)
     parts = stats.norm.pdf(x[:, None], mean, std).prod(axis=-1)
-    np.testing.assert_allclose(found, np.log(parts @ [0.2, 0.8]), rtol=1e-5)
+    np.testing.assert_allclose(value, np.log(parts @ [0.2, 0.8]), rtol=1e-5)
 
 
 def test_the_density_of_pieces_integrates_to_one():

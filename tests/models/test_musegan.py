@@ -109,8 +109,8 @@ def test_conditioning_applies_across_octaves():
 def test_a_conditioned_generator_initialises_from_an_untraced_batch():
     family = with_(conditioning=("melody",))
     batch = jitted(family, "example")(2)
-    rules = optimizers(family, optax.sgd(0.1))
-    state = jax.eval_shape(lambda: init(family, rules, KEY, batch))
+    tx = optimizers(family, optax.sgd(0.1))
+    state = jax.eval_shape(lambda: init(family, tx, KEY, batch))
     assert "ear" in state.params["generator"]
 
 
@@ -230,10 +230,10 @@ def test_losses_of_every_kind_of_game_are_finite_with_a_gradient(game):
 
 def test_wasserstein_clips_the_critic_under_any_optimizer():
     family = with_(game="wasserstein", critic_steps=1)
-    rules, batch = optimizers(family, optax.adam(1.0)), jitted(TINY, "example")(4)
-    state = jax.jit(lambda: init(family, rules, KEY, batch))()
+    tx, batch = optimizers(family, optax.adam(1.0)), jitted(TINY, "example")(4)
+    state = jax.jit(lambda: init(family, tx, KEY, batch))()
     assert max(np.abs(x).max() for x in jax.tree.leaves(state.params["critic"])) > 0.1
-    step = jax.jit(make_step(family, rules), static_argnames="due")
+    step = jax.jit(make_step(family, tx), static_argnames="due")
     for i in range(2):
         state, _ = step(state, batch, due=due(family, i))
     assert (

@@ -100,10 +100,12 @@ def test_each_bar_starts_from_its_context():
     """Checks that only the last step of the bar before matters, unless flat."""
     tokens = example(FLAT)["tokens"]
     for family, same in ((FORMS["hierarchical decoder"], True), (FLAT, False)):
-        score = functools.partial(
+        log_prob = functools.partial(
             jitted(family, "token_log_probs"), large(family), latents(family)
         )
-        one, two = (score(x)[0][0, family.steps :] for x in (tokens, other(tokens, 1)))
+        one, two = (
+            log_prob(x)[0][0, family.steps :] for x in (tokens, other(tokens, 1))
+        )
         assert np.allclose(one, two, atol=1e-6) == same
 
 
@@ -147,22 +149,22 @@ def test_the_likelihood_is_exact_for_a_decoder_without_latents():
     decoder = params["decoder"]
     decoder["lstm_0"]["v"] = np.zeros_like(decoder["lstm_0"]["v"])
     decoder["enter"] = jax.tree.map(np.zeros_like, decoder["enter"])
-    found = jitted(FLAT, "log_prob")(params, batch["tokens"], batch["mask"])
+    estimate = jitted(FLAT, "log_prob")(params, batch["tokens"], batch["mask"])
     log_p, _ = jitted(FLAT, "token_log_probs")(
         params, np.zeros((3, FLAT.latent)), batch["tokens"]
     )
-    np.testing.assert_allclose(found, log_p.sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(estimate, log_p.sum(axis=1), rtol=1e-5)
 
 
 def test_the_likelihood_without_a_style_is_that_of_the_mixture():
     family = dataclasses.replace(TINY, conductor=0, particles=2)
     params, batch = large(family), example(family)
-    score = functools.partial(
+    log_prob = functools.partial(
         jitted(family, "log_prob"), params, batch["tokens"], batch["mask"]
     )
-    each = np.stack([score(np.full(3, y)) for y in range(2)])
+    each = np.stack([log_prob(np.full(3, y)) for y in range(2)])
     np.testing.assert_allclose(
-        score(None), np.log(np.exp(each).mean(axis=0)), rtol=1e-5
+        log_prob(None), np.log(np.exp(each).mean(axis=0)), rtol=1e-5
     )
 
 
@@ -201,12 +203,12 @@ def test_scheduled_sampling_replaces_the_inputs_in_training_only():
 def test_styles_have_an_effect_and_may_be_mixed():
     family = dataclasses.replace(TINY, styles=("a", "b", "c"))
     inputs = large(family), latents(family), example(family)["tokens"]
-    score = lambda style: jitted(family, "token_log_probs")(
+    log_prob = lambda style: jitted(family, "token_log_probs")(
         *inputs, style=np.array([style] * 3)
     )[0]
-    assert not np.allclose(score(0), score(2), atol=1e-3)
-    np.testing.assert_allclose(score([1.0, 0, 0]), score(0), rtol=1e-5)
-    assert not np.allclose(score([0.5, 0, 0.5]), score(0), atol=1e-3)
+    assert not np.allclose(log_prob(0), log_prob(2), atol=1e-3)
+    np.testing.assert_allclose(log_prob([1.0, 0, 0]), log_prob(0), rtol=1e-5)
+    assert not np.allclose(log_prob([0.5, 0, 0.5]), log_prob(0), atol=1e-3)
 
 
 @pytest.mark.parametrize(

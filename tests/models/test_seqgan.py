@@ -17,10 +17,10 @@ KEY = jax.random.key(0)
 WORDS = SeqGAN(
     (3,), length=3, embed=3, width=4, filters=((2, 5),), rollouts=2, ends=False
 )
-of_family = functools.partial(jax.jit, static_argnums=0)
+jit_by_family = functools.partial(jax.jit, static_argnums=0)
 
 
-@of_family
+@jit_by_family
 def large(family):
     """Returns larger than initial parameters, whose distributions are not uniform."""
     params = family.init(KEY, family.example(2))
@@ -42,7 +42,7 @@ def everything(family):
     return np.array(cut)
 
 
-@of_family
+@jit_by_family
 def probability(family, params, rows, style=None):
     log_p, _ = family.row_log_probs(params, rows, style)
     before = jnp.pad(rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=1)
@@ -96,10 +96,10 @@ def test_completions_keep_the_prefix():
         )
 
     for i in range(TINY.length):
-        found = np.asarray(value(i))
+        values = np.asarray(value(i))
         kept = np.broadcast_to(rows[:, i, :1], (2, TINY.length - i))
-        np.testing.assert_array_equal(found[:, i:], kept)
-        assert i == 0 or (found[:, 0] != rows[:, i, 0]).any()
+        np.testing.assert_array_equal(values[:, i:], kept)
+        assert i == 0 or (values[:, 0] != rows[:, i, 0]).any()
 
 
 def test_reinforce_ascends_the_expected_verdict():
@@ -114,9 +114,9 @@ def test_reinforce_ascends_the_expected_verdict():
             probability(WORDS, {**params, "generator": generator}, rows) * verdicts
         ).sum()
 
-    exact, found = flat(slope(params["generator"])), ascent(WORDS, params)
-    assert alike(exact, WORDS.length * found) > 0.98
-    assert 0.9 < WORDS.length * np.linalg.norm(found) / np.linalg.norm(exact) < 1.1
+    exact, estimate = flat(slope(params["generator"])), ascent(WORDS, params)
+    assert cosine(exact, WORDS.length * estimate) > 0.98
+    assert 0.9 < WORDS.length * np.linalg.norm(estimate) / np.linalg.norm(exact) < 1.1
 
 
 def test_relaxed_samples_ascend_the_expected_verdict():
@@ -130,7 +130,7 @@ def test_relaxed_samples_ascend_the_expected_verdict():
     exact = jax.jit(jax.grad(lambda net: (p(net) * verdicts).sum()))(
         params["generator"]
     )
-    assert alike(flat(exact), ascent(family, params)) > 0.9
+    assert cosine(flat(exact), ascent(family, params)) > 0.9
 
 
 def test_likelihood_steps_may_interleave_with_the_game():
@@ -167,7 +167,7 @@ def flat(tree):
     return np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
 
 
-def alike(a, b):
+def cosine(a, b):
     """Returns the cosine between two vectors."""
     return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
 
@@ -178,8 +178,10 @@ def ascent(family, params):
     batch = {"tokens": np.ones((4096, 3, 1), int)}
     loss = lambda net, key: objective({**params, "generator": net}, batch, key, None)[0]
     one = jax.jit(jax.grad(loss))
-    found = [flat(one(params["generator"], key)) for key in jax.random.split(KEY, 8)]
-    return -np.mean(found, axis=0)
+    gradients = [
+        flat(one(params["generator"], key)) for key in jax.random.split(KEY, 8)
+    ]
+    return -np.mean(gradients, axis=0)
 
 
 def test_the_policy_moves_a_fifth_of_the_way():

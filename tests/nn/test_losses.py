@@ -47,11 +47,11 @@ def optimum(game: Game):
 
 @pytest.mark.parametrize("name", ["minimax", "non-saturating", "relativistic"])
 def test_the_optimal_verdict_is_the_log_density_ratio(name):
-    found = optimum(Game(name))
+    value = optimum(Game(name))
     expected = np.log(P / Q)
     if name == "relativistic":  # which is known up to a constant
-        found, expected = found - found.mean(), expected - expected.mean()
-    np.testing.assert_allclose(found, expected, atol=1e-3)
+        value, expected = value - value.mean(), expected - expected.mean()
+    np.testing.assert_allclose(value, expected, atol=1e-3)
 
 
 def test_the_value_at_the_optimum_is_a_divergence():
@@ -69,10 +69,10 @@ def test_the_value_at_the_optimum_is_a_divergence():
 def test_the_optimum_of_least_squares(targets):
     a, b, c = targets
     game = Game("least-squares", targets)
-    found = optimum(game)
-    np.testing.assert_allclose(found, (b * P + a * Q) / (P + Q), atol=1e-5)
+    value = optimum(game)
+    np.testing.assert_allclose(value, (b * P + a * Q) / (P + Q), atol=1e-5)
     np.testing.assert_allclose(
-        outcome(game, found)[1], 0.5 * (Q * (found - c) ** 2).sum(), rtol=1e-5
+        outcome(game, value)[1], 0.5 * (Q * (value - c) ** 2).sum(), rtol=1e-5
     )
     if targets == (
         -1,
@@ -80,7 +80,7 @@ def test_the_optimum_of_least_squares(targets):
         0,
     ):  # Pearson's divergence includes the critic's real term
         pearson = ((Q - P) ** 2 / (P + Q)).sum()
-        both = ((P + Q) * (np.asarray(found) - c) ** 2).sum()
+        both = ((P + Q) * (np.asarray(value) - c) ** 2).sum()
         np.testing.assert_allclose(both, pearson, rtol=1e-5)
 
 
@@ -92,7 +92,7 @@ def test_the_optimal_verdict_of_a_hinge_is_a_sign():
 
 def test_the_gap_of_a_1_lipschitz_critic_is_the_wasserstein_distance():
     x = jnp.linspace(-3, 3, 65)[:, None]
-    game = Game("wasserstein", slope=10.0)
+    game = Game("wasserstein", gp=10.0)
     value, logs = game.critic_loss(lambda x: x[:, 0], x + 2, x, KEY)
     np.testing.assert_allclose(
         [value, logs["gap"], logs["right"]], [-2, 2, 1], atol=1e-5
@@ -185,7 +185,7 @@ def test_weights_are_clipped():
 
 
 def test_equal_verdicts_are_half_right():
-    _, logs = Game().critic(lambda x: 0 * x, jnp.ones(4), jnp.zeros(4), KEY)
+    _, logs = Game().critic_loss(lambda x: 0 * x, jnp.ones(4), jnp.zeros(4), KEY)
     assert logs["right"] == 0.5
 
 
@@ -201,7 +201,7 @@ def test_bad_fields_are_errors():
 def test_collapse_metrics():
     samples = jnp.array([[1, 2], [3, 4], [1, 2], [2, 1], [5, 5], [3, 4]])
     real, fake = (jax.random.normal(KEY, (6, 50)) * scale for scale in (3.0, 1.0))
-    found = collapse_metrics(samples, real, fake)
-    np.testing.assert_allclose(found["duplicates"], 4 / 6, rtol=1e-6)
-    np.testing.assert_allclose(found["spread"], 0.25, rtol=1e-5)
+    value = collapse_metrics(samples, real, fake)
+    np.testing.assert_allclose(value["duplicates"], 4 / 6, rtol=1e-6)
+    np.testing.assert_allclose(value["spread"], 0.25, rtol=1e-5)
     assert collapse_metrics(samples, real, fake * 0)["spread"] == 0

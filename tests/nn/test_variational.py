@@ -43,8 +43,8 @@ def test_the_kl_divergence_is_its_integral(mean, std):
     q, p = stats.norm(mean, std), stats.norm()
     density = lambda z: q.pdf(z) * (q.logpdf(z) - p.logpdf(z))
     expected, _ = quad(density, mean - 10 * std, mean + 10 * std)
-    found = kl_divergence(Gaussian(jnp.array(mean), jnp.array(np.log(std))))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    result = kl_divergence(Gaussian(jnp.array(mean), jnp.array(np.log(std))))
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 def test_the_kl_divergence_of_the_prior_is_zero():

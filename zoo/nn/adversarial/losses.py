@@ -85,7 +85,7 @@ class Game:
     targets: tuple[float, float, float] = (0.0, 1.0, 1.0)
     """Targets a, b and c of least squares. With (-1, 1, 0) the generator descends
     Pearson's chi-squared divergence (Mao et al. 2017, section 3.2)."""
-    slope: float = 0.0
+    gp: float = 0.0
     """Weight of (|gradient| - 1)^2 on lines between real and fake samples (Gulrajani et
     al. 2017)."""
     _: dataclasses.KW_ONLY
@@ -103,7 +103,7 @@ class Game:
         names = ", ".join(pairings)
         if self.pairing not in pairings:
             raise UsageError(f"pairing is {self.pairing!r}: choose from {names}.")
-        for name in ("slope", "r1", "r2", "clip"):
+        for name in ("gp", "r1", "r2", "clip"):
             weight = getattr(self, name)
             if not 0 <= weight < math.inf:
                 raise UsageError(f"{name} is {weight:g}: choose a number from 0 up.")
@@ -118,7 +118,7 @@ class Game:
     @property
     def penalises_gradient(self) -> bool:
         """True if the critic's loss penalises its gradient."""
-        return bool(self.slope or self.r1 or self.r2)
+        return bool(self.gp or self.r1 or self.r2)
 
     @property
     def weight_clipping(self) -> optax.GradientTransformation | None:
@@ -179,11 +179,11 @@ class Game:
     ) -> Float[Array, ""]:
         """Returns the penalties on the critic's gradient with respect to samples."""
         penalty = jnp.zeros(())
-        if self.slope:
+        if self.gp:
             t = jax.random.uniform(rng, (len(real),) + (1,) * (real.ndim - 1))
             square = squared_gradient_norm(critic, real + t * (fake - real))
             norm = jnp.sqrt(square + GRADIENT_EPS)
-            penalty += self.slope * ((norm - 1) ** 2).mean()
+            penalty += self.gp * ((norm - 1) ** 2).mean()
         if self.r1:
             penalty += 0.5 * self.r1 * squared_gradient_norm(critic, real).mean()
         if self.r2:
@@ -196,7 +196,7 @@ GAMES: Mapping[str, Game] = {
     "non-saturating": Game("non-saturating"),
     "least-squares": Game("least-squares"),
     "wasserstein": Game("wasserstein", clip=0.01),
-    "wasserstein-slope": Game("wasserstein", slope=10.0),
+    "wasserstein-slope": Game("wasserstein", gp=10.0),
     "hinge": Game("hinge"),
     "relativistic": Game("relativistic", r1=1.0, r2=1.0),
 }
