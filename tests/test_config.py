@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from zoo.config import record, restore
+import zoo.models
+from zoo.config import RENAMED_FIELDS, record, restore
 from zoo.data.codecs import CODECS, Melody
 from zoo.errors import ZooError
 from zoo.nn.sequence.sampling import Draw
@@ -42,6 +43,16 @@ def test_a_record_never_names_code_from_elsewhere():
 def test_a_newer_record_says_so():
     with pytest.raises(ZooError, match=r"does not know .warmth.: .* upgrade"):
         restore({**record(Melody()), "warmth": 1.0})
+
+
+@pytest.mark.parametrize(
+    "family", [module.TINY for module in zoo.models.families().values()]
+)
+def test_records_with_old_field_names_are_restored(family):
+    json = record(family)
+    for old, new in RENAMED_FIELDS.get(type(family).__name__, {}).items():
+        json[old] = json.pop(new)
+    assert restore(json) == family
 
 
 def test_what_is_not_configuration_is_refused():

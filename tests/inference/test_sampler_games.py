@@ -81,5 +81,5 @@ def test_a_track_that_is_given_is_accompanied():
     (own,) = [x.instrument for x in piece.instrument_infos if x.name == "melody"]
     assert [note.pitch for note in piece.notes if note.instrument == own] == [62, 63]
     assert len({note.instrument for note in piece.notes}) == 2
-    with pytest.raises(UsageError, match="tracks that are given: melody"):
+    with pytest.raises(UsageError, match="pass rolls with melody"):
         model.sample(1)
