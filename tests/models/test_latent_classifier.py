@@ -71,7 +71,3 @@ def test_the_order_of_tokens_is_classified():
 def test_one_style_is_an_error():
     with pytest.raises(UsageError, match="name two or more"):
         LatentClassifier(("only",))
-
-
-def test_old_checkpoints_record_the_classification_of_latents_as_vocab_0():
-    assert dataclasses.replace(LINEAR, vocab=0) == LINEAR

@@ -92,8 +92,6 @@ class LatentClassifier:
     def __post_init__(self) -> None:
         if len(self.styles) < 2:
             raise UsageError(f"styles is {self.styles}: name two or more to classify.")
-        if self.vocab == 0:  # checkpoints of version 0.1 record None as 0
-            object.__setattr__(self, "vocab", None)
 
     @property
     def net(self) -> Net:
