@@ -9,6 +9,8 @@ from zoo.config import record, restore
 from zoo.data.codecs import CODECS, Melody
 from zoo.errors import ZooError
 from zoo.models import (
+    MelVocoder,
+    VariationalVocoder,
     latent_classifier,
     latent_diffusion,
     latent_mdn,
@@ -79,3 +81,44 @@ def test_records_with_old_field_names_are_restored(family, names):
 def test_a_classifier_of_latents_had_a_vocabulary_of_0():
     family = dataclasses.replace(latent_classifier.TINY, vocab=None)
     assert restore({**record(family), "vocab": 0}) == family
+
+
+OLD_VOCODER = {
+    "class": "VariationalVocoder",
+    "rate": 16_000,
+    "bands": 16,
+    "overlap": 8,
+    "factors": [4, 4],
+    "width": 48,
+    "latent": 64,
+    "dilations": [1, 3, 9],
+    "causal": False,
+    "mel": 0,
+    "beta": 1e-4,
+    "wave": 1.0,
+    "envelope": 4.0,
+    "warm": 4000,
+    "critic": 16,
+    "scales": 3,
+    "game": "hinge",
+    "matching": 10.0,
+    "sizes": [2048, 512],
+    "seconds": 1.0,
+}
+
+
+@pytest.mark.parametrize("module", ["", "zoo.models.variational_vocoder."])
+def test_old_vocoders_are_upgraded_to_the_family_that_they_are(module):
+    old = {**OLD_VOCODER, "class": f"{module}VariationalVocoder"}
+    shared = {
+        "rate": 16_000,
+        "factors": (4, 4),
+        "width": 48,
+        "causal": False,
+        "warm": 4000,
+        "fft_sizes": (2048, 512),
+    }
+    assert restore(old) == VariationalVocoder(**shared)
+    mel_vocoder = restore({**old, "mel": 80})
+    assert mel_vocoder == MelVocoder(mel_bands=80, **shared)
+    assert there_and_back(mel_vocoder) == mel_vocoder

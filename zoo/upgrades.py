@@ -88,7 +88,28 @@ def seqgan(fields: Fields) -> Fields:
     )
 
 
+def vocoder(fields: Fields) -> Fields:
+    """The vocoder of 0.1 had a mel spectrogram for its encoder if `mel` was not 0."""
+    fields = renamed(
+        fields,
+        "VariationalVocoder",
+        wave="waveform_weight",
+        envelope="mel_weight",
+        critic="critic_width",
+        scales="critic_scales",
+        matching="matching_weight",
+        sizes="fft_sizes",
+    )
+    mel_bands = fields.pop("mel", 0)
+    if not mel_bands:
+        return fields
+    encoder_only = ("latent", "beta", "waveform_weight", "seconds")
+    kept = {name: value for name, value in fields.items() if name not in encoder_only}
+    return {**kept, "class": "MelVocoder", "mel_bands": mel_bands}
+
+
 UPGRADES: dict[str, Callable[[Fields], Fields]] = {
+    "AttentionRNN": lambda fields: renamed(fields, "AttentionRNN", counted="bar_bits"),
     "Bars": bars,
     "Frames": frames,
     "LatentClassifier": latent_classifier,
@@ -97,6 +118,10 @@ UPGRADES: dict[str, Callable[[Fields], Fields]] = {
     "MuseGAN": musegan,
     "Music": lambda fields: {**fields, "class": "Events"},
     "MusicVAE": music_vae,
+    "NoteTransformer": lambda fields: renamed(
+        fields, "NoteTransformer", reach="distances"
+    ),
     "Rounds": lambda fields: {**fields, "class": "LatentSequences"},
     "SeqGAN": seqgan,
+    "VariationalVocoder": vocoder,
 }

@@ -237,11 +237,11 @@ def test_styles_have_an_effect_and_may_be_mixed():
         ),
         (
             lambda: TINY.encode(large(TINY), example(TINY)["tokens"]),
-            "a style is needed",
+            "style is missing",
         ),
         (
             lambda: FLAT.encode(large(FLAT), example(FLAT)["tokens"], np.zeros(3, int)),
-            "the model knows no styles",
+            "trained without styles",
         ),
     ],
 )

@@ -234,5 +234,5 @@ def test_bad_fields_are_errors(changes, says):
 def test_a_missing_or_unexpected_style_is_an_error():
     with pytest.raises(UsageError, match="jig, reel"):
         TINY.likelihood_loss({}, {"tokens": np.ones((1, 5, 2), int)}, KEY, None)
-    with pytest.raises(UsageError, match="knows no styles"):
+    with pytest.raises(UsageError, match="trained without styles"):
         WORDS.verdict({}, np.zeros((1, 3, 1), int), np.zeros(1, int))

@@ -52,7 +52,7 @@ from zoo.nn.latent.diffusion import (
     uniform_levels,
 )
 from zoo.nn.rng import row_keys
-from zoo.nn.sequence.encoder_block import attend
+from zoo.nn.sequence.encoder_block import bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
 
 FREQUENCIES = 32  # of the embedding of a noise level
@@ -92,7 +92,8 @@ class DiTBlock(nn.Module):
         y = normalise(x) * (1 + scale) + shift
         qkv = Dense(3 * d, use_bias=False, name="qkv")(y)
         qkv = qkv.reshape(b, u, 3, self.heads, -1)
-        y = attend(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2], mask).reshape(b, u, d)
+        q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+        y = bidirectional_attention(q, k, v, mask).reshape(b, u, d)
         x = x + gate * Dense(d, use_bias=False, name="out")(y)
         y = normalise(x) * (1 + scale_2) + shift_2
         y = Dense(4 * d, name="up")(y)

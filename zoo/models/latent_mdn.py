@@ -35,13 +35,19 @@ from zoo.core import (
 )
 from zoo.errors import UsageError
 from zoo.models.music_vae import MusicVAE
-from zoo.models.transformer import Block
 from zoo.nn.dense import Dense, normalise
 from zoo.nn.latent import latent_sequence
 from zoo.nn.latent.variational import Gaussian
 from zoo.nn.rng import row_keys
-from zoo.nn.sequence.attention import Clock, Ring, empty, tick
-from zoo.nn.sequence.flash_attention import reach
+from zoo.nn.sequence.attention import (
+    Block,
+    Cache,
+    Cursor,
+    empty_cache,
+    first_cursor,
+    next_cursor,
+)
+from zoo.nn.sequence.flash_attention import causal_mask
 from zoo.nn.sequence.sampling import Draw
 
 MIN_LOG_STD = -5.0
@@ -151,24 +157,24 @@ class Net(nn.Module):
         is_first = jnp.broadcast_to(jnp.arange(x.shape[1]) == 0, x.shape[:2])
         before = jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0)))
         h = self.embed(before, is_first, None if label is None else label[:, None])
-        mask = reach(is_first)
+        mask = causal_mask(is_first)
         for i, block in enumerate(self.blocks):
             h = block(h, mask, None if rng is None else jax.random.fold_in(rng, i))
         return self.mixture(h)
 
     def step(
         self,
-        rings: tuple[Ring, ...],
-        clock: Clock,
+        caches: tuple[Cache, ...],
+        cursor: Cursor,
         before: Float[Array, "n c"],
         label: Int[Array, " n"] | None,
-    ) -> tuple[tuple[Ring, ...], Mixture]:
+    ) -> tuple[tuple[Cache, ...], Mixture]:
         """Returns the next caches, and the distribution of the position after
         `before`."""
-        h, after = self.embed(before, clock.since == 0, label), []
-        for block, ring in zip(self.blocks, rings, strict=True):
-            ring, h = block.step(h, ring, clock)
-            after.append(ring)
+        h, after = self.embed(before, cursor.age == 0, label), []
+        for block, cache in zip(self.blocks, caches, strict=True):
+            cache, h = block.step(h, cache, cursor)
+            after.append(cache)
         return tuple(after), self.mixture(h)
 
 
@@ -329,16 +335,17 @@ class LatentMDN:
         fold_in = jax.vmap(jax.random.fold_in, (0, None))
 
         def position(state: Any, inputs: tuple[Array, ...]) -> tuple[Any, Array]:
-            rings, clock, x = state
+            caches, cursor, x = state
             u, x_known, is_known = inputs
-            rings, mixture = self.net.apply(net, rings, clock, x, label, method="step")
+            caches, mixture = self.net.apply(
+                net, caches, cursor, x, label, method="step"
+            )
             drawn = mixture.sample(fold_in(keys, u))
             x = jnp.where(is_known[:, None], x_known, drawn)
-            return (rings, tick(clock, self.parts), x), x
+            return (caches, next_cursor(cursor, self.parts), x), x
 
-        ring = empty(n, self.heads, self.width, self.parts)
-        clock = Clock(jnp.zeros(n, jnp.int32), jnp.zeros(n, jnp.int32))
-        begin = ((ring,) * self.layers, clock, x_known[:, 0])
+        cache = empty_cache(n, self.heads, self.width, self.parts)
+        begin = ((cache,) * self.layers, first_cursor(n), x_known[:, 0])
         positions = jnp.arange(self.parts)
         inputs = (positions, x_known.swapaxes(0, 1), known_mask.swapaxes(0, 1))
         _, x = jax.lax.scan(position, begin, inputs)

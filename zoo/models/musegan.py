@@ -42,7 +42,7 @@ from zoo.errors import UsageError
 from zoo.nn.adversarial.losses import GAMES, Critic, Game, collapse_metrics
 from zoo.nn.adversarial.pianoroll_gan import Critic as CriticNet
 from zoo.nn.adversarial.pianoroll_gan import Generator
-from zoo.nn.conditioning import any_style, shares
+from zoo.nn.conditioning import random_styles, style_weights
 from zoo.nn.rng import row_indices, row_keys
 from zoo.nn.sequence.sampling import Draw
 
@@ -176,7 +176,7 @@ class MuseGAN:
     def init(self, rng: Key, batch: Batch) -> Params:
         generator_rng, critic_rng = jax.random.split(rng)
         batch = jax.tree.map(lambda x: x[:1], dict(batch))
-        x, style = batch["tokens"], shares(batch.get("style"), self.styles)
+        x, style = batch["tokens"], style_weights(batch.get("style"), self.styles)
         z = jnp.zeros((1, *self.latent_shape))
         return {
             "generator": self.generator.init(generator_rng, z, style, x)["params"],
@@ -195,7 +195,7 @@ class MuseGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns the critic's loss, on generated phrases and on wrong styles."""
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
         x = batch["tokens"].astype(jnp.float32)
         x_fake = self.generate(params, rng, x, style)
         critic = self.conditional_critic(params, style)
@@ -221,7 +221,7 @@ class MuseGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns the generator's loss, and the shares of sounding cells as metrics."""
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
         x = batch["tokens"].astype(jnp.float32)
         x_fake = self.generate(params, rng, x, style)
         critic = self.conditional_critic(params, style)
@@ -254,7 +254,7 @@ class MuseGAN:
         Args:
           style: the index of each row's style, or the weights of all.
         """
-        return self.criticise(params, samples, shares(style, self.styles))[0]
+        return self.criticise(params, samples, style_weights(style, self.styles))[0]
 
     def generate(
         self,
@@ -360,8 +360,8 @@ class MuseGAN:
             raise UsageError("the model has no conditioning tracks: leave tracks out.")
         if tracks is not None:
             tracks = jnp.broadcast_to(tracks, (n, *tracks.shape[-3:]))
-        style = any_style(rng, n, self.styles) if style is None else style
-        weights = shares(style, self.styles)
+        style = random_styles(rng, n, self.styles) if style is None else style
+        weights = style_weights(style, self.styles)
         logits, u = self.logits(params, rng, jnp.arange(n), rolls=tracks, style=weights)
         if self.neurons in ("deterministic", "single") or draw.greedy:
             on = self.likeliest(logits)

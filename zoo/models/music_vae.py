@@ -39,7 +39,7 @@ from zoo.core import (
     Params,
 )
 from zoo.errors import UsageError
-from zoo.nn.conditioning import any_style, mixed, shares
+from zoo.nn.conditioning import mixture_log_prob, random_styles, style_weights
 from zoo.nn.latent import hierarchical_lstm
 from zoo.nn.latent.hierarchical_lstm import Decoder, Encoder
 from zoo.nn.latent.variational import (
@@ -167,7 +167,7 @@ class MusicVAE:
     def init(self, rng: Key, batch: Batch) -> Params:
         encoder_rng, decoder_rng = jax.random.split(rng)
         x = self.time_major(batch["tokens"][:1])
-        style = shares(batch["style"][:1] if self.styles else None, self.styles)
+        style = style_weights(batch["style"][:1] if self.styles else None, self.styles)
         z = self.with_style(jnp.zeros((1, self.latent)), style)
         return {
             "encoder": self.encoder_net.init(encoder_rng, x, style)["params"],
@@ -184,7 +184,7 @@ class MusicVAE:
         mask."""
         z_rng, sampling_rng = jax.random.split(rng)
         x, mask = batch["tokens"], batch["mask"]
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
 
         # 1. POSTERIOR q(z|x)
         q = self.encode(params, x, style)
@@ -233,7 +233,7 @@ class MusicVAE:
         Args:
           style: the index of each row's style, or the weights of all styles.
         """
-        weights = shares(style, self.styles)
+        weights = style_weights(style, self.styles)
         return self.encoder_net.apply(
             {"params": params["encoder"]}, self.time_major(tokens), weights
         )
@@ -253,7 +253,7 @@ class MusicVAE:
         The accuracy is the share of voices whose token was the likeliest. Scheduled
         sampling applies only in training, at a `step`.
         """
-        z = self.with_style(z, shares(style, self.styles))
+        z = self.with_style(z, style_weights(style, self.styles))
         before = jnp.pad(
             tokens[:, :-1], [(0, 0), (1, 0)] + [(0, 0)] * (tokens.ndim - 2)
         )
@@ -314,7 +314,7 @@ class MusicVAE:
             def by_style(y: Array) -> Array:
                 return self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
 
-            return mixed(by_style, self.styles)
+            return mixture_log_prob(by_style, self.styles)
         q = self.encode(params, tokens, style)
         z = jax.vmap(q.sample)(jax.random.split(jax.random.key(0), self.particles))
 
@@ -344,7 +344,7 @@ class MusicVAE:
         """
         net = self.decoder_net
         decoder = {"params": params["decoder"]}
-        z = self.with_style(z, shares(style, self.styles))
+        z = self.with_style(z, style_weights(style, self.styles))
         contexts = net.apply(decoder, z, method="contexts")
         start = net.apply(decoder, contexts, method="start")
         u = uniforms(rng, len(z) * self.voices, self.length)
@@ -386,7 +386,7 @@ class MusicVAE:
             )
         keys = row_keys(rng, n)
         z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,)))(keys)
-        style = any_style(rng, n, self.styles) if style is None else style
+        style = random_styles(rng, n, self.styles) if style is None else style
         return self.decode(params, rng, z, style=style, draw=draw, grammar=grammar)
 
     def time_major(self, tokens: Int[Array, "b t *k"]) -> Int[Array, "t b voices"]:

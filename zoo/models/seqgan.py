@@ -43,7 +43,7 @@ from zoo.nn.adversarial.compound_lstm import CompoundLSTM, RowState
 from zoo.nn.adversarial.losses import GAMES, Game, collapse_metrics
 from zoo.nn.adversarial.rollout import monte_carlo_search
 from zoo.nn.adversarial.text_cnn import Filters, TextCNN
-from zoo.nn.conditioning import any_style, mixed, shares
+from zoo.nn.conditioning import mixture_log_prob, random_styles, style_weights
 from zoo.nn.rng import row_indices
 from zoo.nn.sequence.likelihood import mean_nll
 from zoo.nn.sequence.sampling import Draw
@@ -173,7 +173,7 @@ class SeqGAN:
     def init(self, rng: Key, batch: Batch) -> Params:
         generator_rng, critic_rng = jax.random.split(rng)
         batch = jax.tree.map(lambda x: x[:1], dict(batch))
-        rows, style = batch["tokens"], shares(batch.get("style"), self.styles)
+        rows, style = batch["tokens"], style_weights(batch.get("style"), self.styles)
         generator = self.generator.init(generator_rng, rows, style)["params"]
         critic = self.critic.init(critic_rng, rows, style)["params"]
         policy = jax.tree.map(jnp.copy, generator)  # an alias would be donated twice
@@ -218,7 +218,7 @@ class SeqGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns the mean negative log-likelihood, in nats per row of the mask."""
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
         log_p, hits = self.row_log_probs(params, batch["tokens"], style)
         return mean_nll(log_p, hits, batch["mask"])
 
@@ -226,7 +226,7 @@ class SeqGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns the critic's loss: the batch against generated sequences (eq. 5)."""
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
         x = batch["tokens"]
         y = self.generate(params["generator"], rng, style, like=x)
         dropout_rng = None if step is None else jax.random.fold_in(rng, 1)
@@ -241,7 +241,7 @@ class SeqGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns a loss whose gradient is the negative policy gradient (eq. 8)."""
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
         constant = jax.lax.stop_gradient(params)
 
         # 1. SEQUENCES y ~ G
@@ -261,7 +261,7 @@ class SeqGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns the generator's loss with a gradient through relaxed samples."""
-        style, x = shares(batch.get("style"), self.styles), batch["tokens"]
+        style, x = style_weights(batch.get("style"), self.styles), batch["tokens"]
         constant = jax.lax.stop_gradient(params["generator"])
         y = self.generate(constant, rng, style, like=x)
         relax_rng, dropout_rng = jax.random.split(jax.random.fold_in(rng, 1))
@@ -369,8 +369,8 @@ class SeqGAN:
             def by_style(y: Array) -> Array:
                 return self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
 
-            return mixed(by_style, self.styles)
-        log_p, _ = self.row_log_probs(params, tokens, shares(style, self.styles))
+            return mixture_log_prob(by_style, self.styles)
+        log_p, _ = self.row_log_probs(params, tokens, style_weights(style, self.styles))
         return (log_p * mask).sum(axis=1)
 
     def verdict(
@@ -380,7 +380,7 @@ class SeqGAN:
         style: Num[Array, "b ..."] | None = None,
     ) -> Float[Array, " b"]:
         """Returns the critic's verdicts: the higher, the more real a sequence looks."""
-        return self.criticise(params, samples, shares(style, self.styles))[0]
+        return self.criticise(params, samples, style_weights(style, self.styles))[0]
 
     def criticise(
         self,
@@ -427,8 +427,8 @@ class SeqGAN:
           fixed: the value of each attribute in every row; BOUNDARY to draw it.
           style: the index of each sequence's style; by default drawn at random.
         """
-        style = any_style(rng, n, self.styles) if style is None else style
-        weights = shares(style, self.styles)
+        style = random_styles(rng, n, self.styles) if style is None else style
+        weights = style_weights(style, self.styles)
         step = self.generator.stepper(params["generator"], weights, draw, fixed=fixed)
         length = length or self.length
         indices = jnp.arange(n)

@@ -1,7 +1,7 @@
 """Random numbers that belong to a row, and dropout.
 
-A number that row i draws is a function of the key and of i alone, so that a row does not
-depend on how many others are drawn beside it. Axes: n row, t step.
+A number that row i draws is a function of the key and of i alone, so that a row does
+not depend on how many others are drawn beside it. Axes: n row, t step.
 """
 
 import math
@@ -72,7 +72,7 @@ def hashed_bits(rng: Key, shape: tuple[int, ...]) -> Array:
 
 
 class Dropout(nn.Module):
-    """Dropout by `hashed_bits`: zeroes a share `rate` of the units, scales the others."""
+    """Dropout by `hashed_bits`: zeroes a share `rate` of units, scales the others."""
 
     rate: float
 
@@ -83,6 +83,3 @@ class Dropout(nn.Module):
         bits = hashed_bits(self.make_rng("dropout"), x.shape)
         kept = bits >= jnp.uint32(int(self.rate * 2**32))
         return jnp.where(kept, x / (1 - self.rate), jnp.zeros((), x.dtype))
-
-
-numbered = row_indices

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from zoo.core import BOUNDARY, Array, Float, Int, Key, Params
 from zoo.nn.adversarial.gumbel import gumbel_softmax
 from zoo.nn.rng import uniforms
-from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, squash, zeros
+from zoo.nn.sequence.lstm import Carry, LSTMLayer, stacked_step, zero_carry
 from zoo.nn.sequence.sampling import Draw
 
 NEG_INF = -1e9  # finite, so that gradients are
@@ -78,7 +78,7 @@ class CompoundLSTM(nn.Module):
         """Returns the logits [b, t, v] of each attribute, under teacher forcing."""
         before = jnp.pad(rows[:, :-1], ((0, 0), (1, 0), (0, 0)))
         x = sum(table(before[..., i].T) for i, table in enumerate(self.table))
-        h = self.lstm(x, given=style)[1].swapaxes(0, 1)
+        h = self.lstm(x, conditioning=style)[1].swapaxes(0, 1)
         by_attribute = []
         for i, head in enumerate(self.head):
             if i:
@@ -123,7 +123,7 @@ class CompoundLSTM(nn.Module):
 
         The row before the first one is BOUNDARY.
         """
-        return RowState(zeros(n, self.width), jnp.zeros(n, bool))
+        return RowState(zero_carry(n, self.width), jnp.zeros(n, bool))
 
     def stepper(
         self,
@@ -145,6 +145,7 @@ class CompoundLSTM(nn.Module):
           draw.
         """
         lstm = net["lstm"]
+        advance = stacked_step([lstm])
         enter = [
             net[f"table_{i}"]["embedding"] @ lstm["w"] for i in range(len(self.sizes))
         ]
@@ -154,7 +155,7 @@ class CompoundLSTM(nn.Module):
         def step(state: RowState, before: Array, u: Array) -> tuple[RowState, Array]:
             ended = state.begun & (before[:, 0] == BOUNDARY) & self.ends
             gates = sum(table[before[:, i]] for i, table in enumerate(enter)) + bias
-            carry = advance(state.carry, squash(gates + state.carry.h @ lstm["u"]))
+            (carry,) = advance((state.carry,), gates)
             h = carry.h
             row: list[Array] = []
             for i, head in enumerate(heads):

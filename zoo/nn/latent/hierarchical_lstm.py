@@ -17,9 +17,9 @@ import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Float, Int, Params
 from zoo.nn.latent.variational import Gaussian
-from zoo.nn.sequence.constraints import Bounds
+from zoo.nn.sequence.constraints import Constraints
 from zoo.nn.sequence.grammar import Grammar
-from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, squash
+from zoo.nn.sequence.lstm import Carry, LSTMLayer, stacked_step
 from zoo.nn.sequence.sampling import Draw
 
 SMALL = 1e-3  # standard deviation of initial weights to the posterior's parameters
@@ -65,8 +65,8 @@ def bidirectional(
     for i, width in enumerate(widths):
         on_layer = LSTMLayer(width, name=f"{prefix}on_{i}")
         back_layer = LSTMLayer(width, name=f"{prefix}back_{i}")
-        on, ahead = on_layer(**forward, given=style)
-        back, behind = back_layer(**backward, given=style)
+        on, ahead = on_layer(**forward, conditioning=style)
+        back, behind = back_layer(**backward, conditioning=style)
         x = jnp.concatenate([ahead, behind[::-1]], axis=-1)
         forward, backward = {"x": x}, {"x": x[::-1]}
     return jnp.concatenate([on.h, back.h], axis=-1)
@@ -163,7 +163,7 @@ class Decoder(nn.Module):
         shape = self.parts, len(z), self.parts
         number = jnp.broadcast_to(jnp.eye(self.parts)[:, None], shape)
         (start,) = to_carries(self.wake(z), (self.conductor,))
-        _, outputs = self.lead(number, start, given=z)
+        _, outputs = self.lead(number, start, conditioning=z)
         own = z[:, : self.latent].reshape(len(z), self.parts, -1).swapaxes(0, 1)
         return jnp.concatenate([outputs, own], axis=-1)
 
@@ -184,7 +184,7 @@ class Decoder(nn.Module):
         contexts = self.contexts(z)
         contexts = contexts.reshape(-1, contexts.shape[-1])
         inputs = one_hot_inputs(split_parts(before, self.parts), self.vocab)
-        inputs["given"] = contexts
+        inputs["conditioning"] = contexts
         for layer, carry in zip(self.lstm, self.start(contexts), strict=True):
             _, outputs = layer(carry=carry, **inputs)
             inputs = {"x": outputs}
@@ -221,34 +221,32 @@ def decode(
       draw: how tokens are sampled.
       grammar: of a single voice; None for several.
     """
-    first, *rest = [net[f"lstm_{i}"] for i in range(len(start))]
+    layers = [net[f"lstm_{i}"] for i in range(len(start))]
+    first = layers[0]
     parts, steps, n, k = u.shape
-    bounds = Bounds(grammar, draw.no_repeat)
+    constraints = Constraints(grammar, draw.no_repeat)
     table = first["w"].reshape(k, -1, first["w"].shape[-1])
     entry = contexts @ first["v"] + first["b"][None, None]
-    stacks = [jnp.concatenate([layer["w"], layer["u"]]) for layer in rest]
+    advance = stacked_step(layers)
     forbidden = jnp.arange(table.shape[1]) == BOUNDARY
 
     def step(state: Any, u: Array) -> tuple[Any, Array]:
-        (lowest, *higher), entry, token, course = state
+        carries, entry, token, course = state
         gates = table[jnp.arange(k)[None], token].sum(axis=1) + entry
-        after = [advance(lowest, squash(gates + lowest.h @ first["u"]))]
-        for carry, layer, stack in zip(higher, rest, stacks, strict=True):
-            x = jnp.concatenate([after[-1].h, carry.h], axis=-1)
-            after.append(advance(carry, squash(x @ stack + layer["b"][None])))
+        after = advance(carries, gates)
         logits = after[-1].h @ net["head"]["kernel"] + net["head"]["bias"][None]
         logits = jnp.where(forbidden[None, None], -jnp.inf, logits.reshape(n, k, -1))
         if k == 1:
-            logits = bounds.mask(course, logits[:, 0])[:, None]
+            logits = constraints.mask(course, logits[:, 0])[:, None]
         token = draw(logits, u)
-        course = bounds.advance(course, token[:, 0])
-        return (tuple(after), entry, token, course), token
+        course = constraints.advance(course, token[:, 0])
+        return (after, entry, token, course), token
 
     def part(state: Any, inputs: Any) -> tuple[Any, Array]:
         carries, entry, u = inputs
         (_, _, *state), tokens = jax.lax.scan(step, (carries, entry, *state), u)
         return tuple(state), tokens
 
-    opening = jnp.full((n, k), BOUNDARY, jnp.int32), bounds.start(n, parts * steps)
+    opening = jnp.full((n, k), BOUNDARY, jnp.int32), constraints.start(n, parts * steps)
     _, tokens = jax.lax.scan(part, opening, (start, entry, u))
     return tokens.reshape(parts * steps, n, k).swapaxes(0, 1)
