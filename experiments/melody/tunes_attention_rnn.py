@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from zoo.runner.experiment import Music, events, launch
 
 from zoo.core import BOUNDARY, Batch, Params
 from zoo.data.codecs import Melody, make
@@ -17,6 +16,7 @@ from zoo.data.codecs.steps import Steps
 from zoo.inference.model import Trained
 from zoo.listen.attention import attention
 from zoo.models import AttentionRNN
+from zoo.runner.experiment import Music, events, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -11,13 +11,12 @@ order 12; those that Chen & Goodman estimate from the counts of counts give 1.21
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import Music, events, launch
-
 from zoo.data.batching.batches import Rows
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs import make
 from zoo.errors import UsageError
 from zoo.models import Markov
+from zoo.runner.experiment import Music, events, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -338,7 +338,7 @@ class LatentMDN:
             caches, cursor, x = state
             u, x_known, is_known = inputs
             caches, mixture = self.net.apply(
-                net, caches, cursor, x, label, method="step"
+                net, caches, cursor, before=x, label=label, method="step"
             )
             drawn = mixture.sample(fold_in(keys, u))
             x = jnp.where(is_known[:, None], x_known, drawn)
