@@ -83,7 +83,15 @@ def test_a_space_of_quartets_is_moved_in(tmp_path):
     """Cut, encoded, decoded, gone between and drawn the best of, by a model that is not trained."""
     rows = cut([QUARTET.source.encode(score())], QUARTET)[:]
     assert len(rows) == 3
-    family = MusicVAE(QUARTET.vocab, 2, 16, QUARTET.voices, 4, (8,), (8,))
+    family = MusicVAE(
+        QUARTET.vocab,
+        2,
+        16,
+        voices=QUARTET.voices,
+        latent=4,
+        encoder=(8,),
+        decoder=(8,),
+    )
     params = jax.jit(family.init)(jax.random.key(0), family.example(1))
     space = LatentSpace(Model(family, params, QUARTET))
     z = space.interpolate(score(), score(LINES[::-1]), 3)

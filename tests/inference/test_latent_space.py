@@ -180,7 +180,10 @@ def test_a_piece_that_does_not_fit_is_told_what_would(space):
         (lambda space: space.vary(np.ones(4), 2, 1.5), "from 0 .* to 1"),
         (lambda space: space.interpolate(ONE, OTHER, 1), "at least two"),
         (lambda space: space.model.sample(1, primer=ONE), "leave the primer out"),
-        (lambda space: space.model.sample(1, length=20), "phrases have 16 steps"),
+        (
+            lambda space: space.model.sample(1, length=20),
+            "length is 20, and a phrase has 16",
+        ),
         (
             lambda space: LatentSpace(dataclasses.replace(space.model, family=LSTM())),
             "LSTM has no latent space",

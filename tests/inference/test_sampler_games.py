@@ -73,7 +73,7 @@ def test_values_of_notes_are_fixed_by_name():
 
 def test_a_track_that_is_given_is_accompanied():
     model = trained("musegan")
-    family = dataclasses.replace(model.family, given=("melody",))
+    family = dataclasses.replace(model.family, conditioning=("melody",))
     params = family.init(jax.random.key(0), family.example(1))
     model = dataclasses.replace(model, family=family, params=params)
     line = score("62 63", beats=1)
@@ -82,5 +82,5 @@ def test_a_track_that_is_given_is_accompanied():
     (own,) = [x.instrument for x in piece.instrument_infos if x.name == "melody"]
     assert [note.pitch for note in piece.notes if note.instrument == own] == [62, 63]
     assert len({note.instrument for note in piece.notes}) == 2
-    with pytest.raises(UsageError, match="tracks that are given: melody"):
+    with pytest.raises(UsageError, match="pass rolls with melody"):
         model.sample(1)
