@@ -80,14 +80,16 @@ PRESETS = {
         AttentionRNN(vocab=389, width=512, layers=3, memory=0, lookback=(), length=461),
         64,
     ),
-    "music-vae-2bar": Case(MusicVAE(vocab=90, anneal=0.0), 512),
+    "music-vae-2bar": Case(MusicVAE(vocab=90, kl_anneal=0.0), 512),
     "latent-diffusion-anchor": Case(
         LatentDiffusion(MusicVAE(latent=512), axes=512), 64
     ),
     # five moves of the critic and one of the generator
-    "musegan-anchor": Case(MuseGAN(every=5), 64, steps=5),
+    "musegan-anchor": Case(MuseGAN(critic_steps=5), 64, steps=5),
     # 16 roll-outs of 20 tokens out of 5,000, a move of the critic and of the policy besides
-    "seqgan-anchor": Case(SeqGAN((5000,), warm=0, tutor=0, every=1, ends=False), 64),
+    "seqgan-anchor": Case(
+        SeqGAN((5000,), warmup=0, critic_warmup=0, critic_steps=1, ends=False), 64
+    ),
     "transformer-1024": Case(
         Transformer(vocab=130, width=256, layers=6, heads=8, length=1024), 8
     ),

@@ -70,9 +70,9 @@ def seqgan_tunes(
 
     rules = {
         "likelihood": Adam(rate),
-        "discriminate": Adam(judge_rate),
-        estimator: Adam(turn_rate),
-        "lesson": Adam(turn_rate),
+        "critic": Adam(judge_rate),
+        "generator": Adam(turn_rate),
+        "interleaved_likelihood": Adam(turn_rate),
     }
 
     def stage(
@@ -85,13 +85,13 @@ def seqgan_tunes(
                 width=width,
                 styles=notes.styles,
                 filters=FILTERS,
-                warm=warm,
-                tutor=tutor,
-                every=every,
+                warmup=warm,
+                critic_warmup=tutor,
+                critic_steps=every,
                 rollouts=rollouts,
-                lessons=lessons,
+                likelihood_every=lessons,
                 estimator=estimator,
-                heat=heat,
+                temperature=heat,
                 game=game,
             )
 

@@ -47,7 +47,14 @@ def latent_diffusion(
     """
     return rounds(
         lambda vae, styles: LatentDiffusion(
-            vae, music.parts, min(axes, vae.latent), width, layers, heads, styles, calls
+            vae,
+            music.parts,
+            min(axes, vae.latent),
+            width=width,
+            layers=layers,
+            heads=heads,
+            styles=styles,
+            steps=calls,
         ),
         vae=vae,
         name="latent_diffusion",

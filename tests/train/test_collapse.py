@@ -5,8 +5,8 @@ import pytest
 from zoo.train.collapse import HOLDS, Watch
 
 GOOD, BAD = (
-    {"judge/duplicates": 0.0, "other": 99.0},
-    {"judge/duplicates": 0.9, "other": 99.0},
+    {"critic/duplicates": 0.0, "other": 99.0},
+    {"critic/duplicates": 0.9, "other": 99.0},
 )
 
 
@@ -14,7 +14,7 @@ def test_a_sign_that_holds_is_said_once():
     watch = Watch()
     said = [watch.look(step, BAD) for step in range(3 * HOLDS)]
     assert [bool(x) for x in said] == [step == HOLDS - 1 for step in range(3 * HOLDS)]
-    assert "judge/duplicates is 0.9" in said[HOLDS - 1][0]
+    assert "critic/duplicates is 0.9" in said[HOLDS - 1][0]
 
 
 def test_one_that_passes_is_not():

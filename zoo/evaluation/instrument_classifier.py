@@ -60,7 +60,7 @@ def learn(
         return None
     mel = Mel(rate)
     classifier = LatentClassifier(
-        styles, vocab=0, latent=PARTS * mel.bands, width=256, layers=2
+        styles, vocab=None, latent=PARTS * mel.bands, width=256, layers=2
     )
     each = jax.jit(lambda audio: features(mel, audio))
     x = np.concatenate(

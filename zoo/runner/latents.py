@@ -12,7 +12,7 @@ from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model, load
 from zoo.metrics.repetition import form
 from zoo.metrics.self_similarity import consistency
-from zoo.nn.latent.latent_sequence import principal
+from zoo.nn.latent.latent_sequence import principal_axes
 from zoo.runner.run import train
 from zoo.tasks import LatentSequences, Task, bound
 
@@ -49,7 +49,7 @@ def train_on_latents(
     axes = min(family.axes, autoencoder.latent)
     family = dataclasses.replace(family, vae=autoencoder, axes=axes)
     latents, _ = task.sequences("train")
-    norm = principal(np.concatenate(latents), axes)
+    norm = principal_axes(np.concatenate(latents), axes)
 
     def evaluate(trained: Model, task: Task) -> dict[str, float]:
         if not compared:
