@@ -20,7 +20,7 @@ from zoo.inference.model import load
 from zoo.inference.style_classifier import Judge
 from zoo.inference.style_transfer import Transfer
 from zoo.listen.gallery import gallery
-from zoo.metrics.attributes import contour
+from zoo.metrics.attributes import contour_correlation
 from zoo.runner.experiment import held_out, launch
 from zoo.runner.results import provenance, write
 
@@ -79,7 +79,7 @@ def style_transfer(
             for name, ask in judges.items():
                 metrics[f"{name}_{pair}"] = share(ask(moved), y)
             metrics[f"contour_{pair}"] = float(
-                contour(moved, of, transfer.space.melody).mean()
+                contour_correlation(moved, of, transfer.space.melody).mean()
             )
             metrics[f"same_{pair}"] = float((moved == of).mean())
             heard += [

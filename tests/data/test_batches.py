@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data.batching.batches import Batches, whole
+from zoo.data.batching.batches import PackedBatches, packed_eval_batches
 from zoo.data.batching.encoded import Pieces, corpus_pieces, encode, pack
 from zoo.data.codecs import Melody
 from zoo.data.refusal import Refused
@@ -82,7 +82,7 @@ def test_packing_lays_every_event_once_and_fits(lengths, row):
 def test_a_piece_never_seems_to_begin_in_its_middle(tmp_path):
     """Cut at a row's end, the rest of a piece was once trained on as if a piece began there."""
     long = melody(0, 100)
-    batches = Batches(
+    batches = PackedBatches(
         encode([record(0, long)], Given(), tmp_path / "train"), CODEC, 1, 40
     )
     for step in range(8):
@@ -97,20 +97,22 @@ def test_a_piece_never_seems_to_begin_in_its_middle(tmp_path):
 
 
 def test_a_batch_is_a_function_of_its_step(pieces):
-    one, two = (Batches(pieces, CODEC, 4, 40, seed=3, transpose=5) for _ in range(2))
+    one, two = (
+        PackedBatches(pieces, CODEC, 4, 40, seed=3, transpose=5) for _ in range(2)
+    )
     later = one[9]
     for step in (0, 5, 9):
         again = two[step]
         assert all(np.array_equal(one[step][key], again[key]) for key in again)
     assert np.array_equal(later["tokens"], two[9]["tokens"])
     assert not np.array_equal(
-        one[0]["tokens"], Batches(pieces, CODEC, 4, 40, seed=4)[0]["tokens"]
+        one[0]["tokens"], PackedBatches(pieces, CODEC, 4, 40, seed=4)[0]["tokens"]
     )
 
 
 def test_an_epoch_has_every_row_once_and_the_next_another_order(pieces):
     count = len(pack(pieces.lengths.tolist(), 40))
-    rows = Batches(pieces, CODEC, 1, 40, seed=0)
+    rows = PackedBatches(pieces, CODEC, 1, 40, seed=0)
     epochs = [
         [rows[e * count + i]["tokens"].tobytes() for i in range(count)]
         for e in range(2)
@@ -120,15 +122,17 @@ def test_an_epoch_has_every_row_once_and_the_next_another_order(pieces):
 
 
 def test_processes_share_the_batch_of_one(pieces):
-    one = Batches(pieces, CODEC, 4, 40, seed=1, transpose=3)
-    parts = [Batches(pieces, CODEC, 4, 40, 1, 3, process=(i, 2)) for i in range(2)]
+    one = PackedBatches(pieces, CODEC, 4, 40, seed=1, transpose=3)
+    parts = [
+        PackedBatches(pieces, CODEC, 4, 40, 1, 3, process=(i, 2)) for i in range(2)
+    ]
     for step in range(4):
         joined = np.concatenate([part[step]["tokens"] for part in parts])
         assert np.array_equal(joined, one[step]["tokens"])
 
 
 def test_transposition_moves_pitches_alone_and_stays_in_range(pieces):
-    plain, moved = (Batches(pieces, CODEC, 4, 40, 0, by)[0] for by in (0, 7))
+    plain, moved = (PackedBatches(pieces, CODEC, 4, 40, 0, by)[0] for by in (0, 7))
     shift = moved["tokens"].astype(int) - plain["tokens"]
     assert np.array_equal(plain["mask"], moved["mask"])
     assert np.abs(shift).max() <= 7
@@ -137,7 +141,7 @@ def test_transposition_moves_pitches_alone_and_stays_in_range(pieces):
 
 
 def test_evaluation_sees_every_event_once_and_whole(pieces):
-    batches = whole(pieces, CODEC, 5)
+    batches = packed_eval_batches(pieces, CODEC, 5)
     assert len({batch["tokens"].shape for batch in batches}) == 1
     seen = np.concatenate([batch["tokens"][batch["mask"]] for batch in batches])
     assert np.array_equal(np.sort(seen), np.sort(np.concatenate(list(pieces))))
@@ -150,7 +154,7 @@ def test_evaluation_sees_every_event_once_and_whole(pieces):
 )
 def test_a_batch_that_cannot_be_is_refused(pieces, batch, process, says):
     with pytest.raises(UsageError, match=says):
-        Batches(pieces, CODEC, batch, 40, process=process)
+        PackedBatches(pieces, CODEC, batch, 40, process=process)
 
 
 def test_a_corpus_is_encoded_once(abc_folder, tmp_path, monkeypatch):

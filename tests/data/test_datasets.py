@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from zoo.data.audio import excerpt_spec
-from zoo.data.audio.batches import SoundBatches, beginnings
-from zoo.data.audio.datasets import build, open_split, sounds
-from zoo.data.audio.folder import Folder
+from zoo.data.audio.batches import AudioBatches, audio_eval_batches
+from zoo.data.audio.datasets import audio_dataset, build, open_split
+from zoo.data.audio.folder import AudioFolder
 from zoo.data.corpora.dedup import SPLITS
 from zoo.errors import UsageError, ZooError
 
@@ -46,7 +46,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def built(place, root):
-    of = Folder(place, rate=RATE, seconds=1.0)
+    of = AudioFolder(place, rate=RATE, seconds=1.0)
     return of, build(of, root)
 
 
@@ -61,16 +61,16 @@ def test_what_is_kept_and_dropped_is_said(built):
 
 def test_splits_have_whole_recordings_and_no_sound_in_two(built, root):
     of, report = built
-    whose, sounds = {}, {}
+    whose, audio_dataset = {}, {}
     for split in SPLITS:
         found = open_split(of, split, root)
         assert len(found) == report.splits[split] > 0
         for one in found:
             whose.setdefault(one.id.split("#")[0], set()).add(split)
-            sounds.setdefault(one.audio.tobytes(), set()).add(split)
+            audio_dataset.setdefault(one.audio.tobytes(), set()).add(split)
             assert one.label == one.id.split("/")[0]
     assert len(whose) == 22
-    assert all(len(where) == 1 for where in [*whose.values(), *sounds.values()])
+    assert all(len(where) == 1 for where in [*whose.values(), *audio_dataset.values()])
 
 
 def test_an_excerpt_is_what_was_recorded(built, root):
@@ -90,12 +90,12 @@ def test_what_is_built_is_not_built_again_until_a_file_changes(
     other = tmp_path / place.name
     shutil.copytree(place, other)
     soundfile.write(other / "low" / "0.wav", tone(60, 1), RATE)
-    assert build(Folder(other, rate=RATE, seconds=1.0), root).styles["low"] == 28
-    assert of.home(root) != Folder(place, rate=RATE, seconds=2.0).home(root)
+    assert build(AudioFolder(other, rate=RATE, seconds=1.0), root).styles["low"] == 28
+    assert of.home(root) != AudioFolder(place, rate=RATE, seconds=2.0).home(root)
 
 
 def test_a_survey_that_was_killed_goes_on(place, tmp_path, monkeypatch):
-    of, said = Folder(place, rate=RATE, seconds=1.0), []
+    of, said = AudioFolder(place, rate=RATE, seconds=1.0), []
 
     def killed(done, total):
         said.append(done)
@@ -123,7 +123,7 @@ def test_one_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
     long.mkdir()
     noise = np.random.default_rng(0).normal(size=600 * 8000) * 0.1
     soundfile.write(long / "a.wav", noise, 8000)
-    of = Folder(long, rate=8000, seconds=2.0)
+    of = AudioFolder(long, rate=8000, seconds=2.0)
     tracemalloc.start()
     report = build(of, tmp_path / "data")
     peak = tracemalloc.get_traced_memory()[1]
@@ -136,13 +136,13 @@ def test_one_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
 def test_batches_are_functions_of_their_step(built, root):
     of, _ = built
     train = open_split(of, "train", root)
-    batches = SoundBatches(train, 8, 300, seed=1)
-    one, again = batches[5]["audio"], SoundBatches(train, 8, 300, seed=1)[5]["audio"]
+    batches = AudioBatches(train, 8, 300, seed=1)
+    one, again = batches[5]["audio"], AudioBatches(train, 8, 300, seed=1)[5]["audio"]
     assert one.shape == (8, 300)
     assert one.dtype == np.int16
     assert np.array_equal(one, again)
     assert not np.array_equal(one, batches[6]["audio"])
-    halves = [SoundBatches(train, 8, 300, 1, (i, 2))[5]["audio"] for i in range(2)]
+    halves = [AudioBatches(train, 8, 300, 1, (i, 2))[5]["audio"] for i in range(2)]
     assert {row.tobytes() for row in np.concatenate(halves)} == {
         row.tobytes() for row in one
     }
@@ -154,7 +154,7 @@ def test_batches_are_functions_of_their_step(built, root):
 
 def test_every_excerpt_is_measured_once(built, root):
     test = open_split(built[0], "test", root)
-    rows = list(beginnings(test, 4, 200))
+    rows = list(audio_eval_batches(test, 4, 200))
     assert sum(row["mask"].sum() for row in rows) == len(test)
     assert {row["audio"].shape for row in rows} == {(4, 200)}
     found = np.concatenate([row["audio"][row["mask"]] for row in rows])
@@ -163,18 +163,18 @@ def test_every_excerpt_is_measured_once(built, root):
 
 def test_bad_requests_say_so(tmp_path, built, root):
     with pytest.raises(UsageError, match="no dataset of sound"):
-        sounds("folder:/x")
+        audio_dataset("folder:/x")
     with pytest.raises(UsageError, match="There is no folder"):
-        build(sounds(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
+        build(audio_dataset(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
     with pytest.raises(UsageError, match="holds no recording"):
-        build(Folder(tmp_path), tmp_path / "data")
+        build(AudioFolder(tmp_path), tmp_path / "data")
     with pytest.raises(UsageError, match="are none"):
-        Folder(tmp_path, seconds=0)
+        AudioFolder(tmp_path, seconds=0)
     (tmp_path / "a.wav").write_text("no")
     with pytest.raises(ZooError, match="dropped as unreadable"):
-        build(Folder(tmp_path), tmp_path / "data")
+        build(AudioFolder(tmp_path), tmp_path / "data")
     with pytest.raises(UsageError, match="lower --batch"):
-        SoundBatches(open_split(built[0], "test", root), 1000, 10)
+        AudioBatches(open_split(built[0], "test", root), 1000, 10)
 
 
 def test_the_report_is_kept(built, root):

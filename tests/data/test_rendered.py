@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tunes
 
-from zoo.data.audio.datasets import build, open_split, sounds
-from zoo.data.audio.rendered import Rendered, within
+from zoo.data.audio.datasets import audio_dataset, build, open_split
+from zoo.data.audio.rendered import RenderedCorpus, notes_between
 from zoo.data.corpora.build import build as build_scores
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
@@ -17,7 +17,7 @@ RATE, SECONDS = 8000, 2.0
 def built(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     of = f"folder:{tunes.folder(tmp_path_factory.mktemp('scores') / 'songs', 9)}"
-    rendered = sounds(f"rendered:{of}", RATE, SECONDS)
+    rendered = audio_dataset(f"rendered:{of}", RATE, SECONDS)
     return of, rendered, build(rendered, root), root
 
 
@@ -59,20 +59,20 @@ def test_what_is_heard_is_what_is_written(built):
 
 def test_a_note_that_goes_on_is_in_both_excerpts():
     whole = tunes.sequence([(60, 1.5), (62, 1.0)])
-    first, second = within(whole, 0.0, 2.0), within(whole, 2.0, 4.0)
+    first, second = notes_between(whole, 0.0, 2.0), notes_between(whole, 2.0, 4.0)
     spans = lambda part: [(n.pitch, n.start_time, n.end_time) for n in part.notes]
     assert spans(first) == [(60, 0.0, 1.5), (62, 1.5, 2.0)]
     assert spans(second) == [(62, 0.0, 0.5)]
-    assert not within(whole, 2.5, 4.0).notes
+    assert not notes_between(whole, 2.5, 4.0).notes
 
 
 def test_bad_requests_say_so(tmp_path):
     with pytest.raises(UsageError, match="choose more"):
-        Rendered("tunes", seconds=0)
+        RenderedCorpus("tunes", seconds=0)
     with pytest.raises(UsageError, match="no corpus"):
-        sounds("rendered:nothing").home(tmp_path)
+        audio_dataset("rendered:nothing").home(tmp_path)
     silent = tmp_path / "silent"
     silent.mkdir()
     (silent / "one.mid").write_bytes(b"MThd and no more")
     with pytest.raises(ZooError, match="could be kept"):
-        build(sounds(f"rendered:folder:{silent}"), tmp_path / "data")
+        build(audio_dataset(f"rendered:folder:{silent}"), tmp_path / "data")

@@ -4,19 +4,21 @@ import numpy as np
 import pytest
 
 from zoo.data.audio.datasets import build, open_split
-from zoo.data.audio.nsynth_qualities import QUALITIES, qualities
+from zoo.data.audio.nsynth_qualities import QUALITIES, measure_qualities
 from zoo.data.audio.soundfont_notes import (
     BY_PROGRAM,
     FAMILIES,
     SOURCES,
-    Notes,
+    SoundfontNotes,
     family_of,
     source_of,
 )
 from zoo.data.corpora.dedup import SPLITS
 from zoo.errors import UsageError
 
-FEW = Notes(programs=(0, 40, 56, 73), pitches=(48, 84), every=12, velocities=(60, 120))
+FEW = SoundfontNotes(
+    programs=(0, 40, 56, 73), pitches=(48, 84), every=12, velocities=(60, 120)
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def test_they_are_the_same_again(built, tmp_path):
         again = open_split(FEW, split, tmp_path)
         known = {one.id: one for one in built[1]}
         assert all(np.array_equal(one.audio, known[one.id].audio) for one in again)
-    assert FEW.home(tmp_path) != Notes(programs=(0, 1)).home(tmp_path)
+    assert FEW.home(tmp_path) != SoundfontNotes(programs=(0, 1)).home(tmp_path)
 
 
 def test_every_program_is_of_a_family():
@@ -100,7 +102,9 @@ def test_every_program_is_of_a_family():
 def test_qualities_are_measured():
     t = np.arange(64_000) / 16_000
     of = lambda x: {
-        k for k, v in qualities(x.astype(np.float32), 16_000, 0.75, False).items() if v
+        k
+        for k, v in measure_qualities(x.astype(np.float32), 16_000, 0.75, False).items()
+        if v
     }
     hum, hiss = 0.3 * np.sin(2 * np.pi * 200 * t), 0.3 * np.sin(2 * np.pi * 4000 * t)
     assert of(hum) == {"dark", "long_release"}
@@ -112,13 +116,13 @@ def test_qualities_are_measured():
         "long_release",
         "nonlinear_env",
     }
-    assert qualities(hum, 16_000, 0.75, True)["distortion"]
+    assert measure_qualities(hum, 16_000, 0.75, True)["distortion"]
 
 
 def test_bad_requests_say_so():
     with pytest.raises(UsageError, match="0 notes are asked for"):
-        Notes(programs=())
+        SoundfontNotes(programs=())
     with pytest.raises(UsageError, match="from 24 to 128"):
-        Notes(programs=(40,), velocities=(128,))
+        SoundfontNotes(programs=(40,), velocities=(128,))
     with pytest.raises(UsageError, match="are none"):
-        Notes(seconds=0)
+        SoundfontNotes(seconds=0)

@@ -7,8 +7,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from zoo.data.audio import tfds as catalogue
-from zoo.data.audio.datasets import build, open_split, sounds
-from zoo.data.audio.soundfont_notes import FAMILIES, known
+from zoo.data.audio.datasets import audio_dataset, build, open_split
+from zoo.data.audio.soundfont_notes import FAMILIES, nsynth_features
 from zoo.data.corpora.dedup import SPLITS
 from zoo.errors import ZooError
 
@@ -47,7 +47,7 @@ def tone(hz, seconds=4.0):
 @pytest.fixture
 def nsynth(tmp_path):
     audio = F.Tensor(shape=(4 * RATE,), dtype=np.float32)
-    features = {"id": F.Text(), "audio": audio, **known(1006, FAMILIES[:11])}
+    features = {"id": F.Text(), "audio": audio, **nsynth_features(1006, FAMILIES[:11])}
     note = lambda i: {
         "id": f"bass_{i}",
         "audio": tone(110 * (i + 1)) if i else np.zeros(4 * RATE, "f4"),
@@ -64,14 +64,14 @@ def nsynth(tmp_path):
 
 def test_notes_of_nsynth_keep_what_is_told_of_them(nsynth, tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "fetched", lambda *of: nsynth)
-    of = sounds("tfds:nsynth", 8000)
+    of = audio_dataset("tfds:nsynth", 8000)
     report = build(of, tmp_path / "data")
     assert report.splits == {"train": 4, "validation": 2, "test": 2}
     assert report.reasons.counts == {"silent": 1}
     monkeypatch.delattr(catalogue, "fetched")  # what is built is read without it
     for split, first in (("train", 1), ("validation", 5), ("test", 7)):
         for i, one in enumerate(
-            open_split(sounds("tfds:nsynth", 8000), split, tmp_path / "data")
+            open_split(audio_dataset("tfds:nsynth", 8000), split, tmp_path / "data")
         ):
             assert (one.id, one.label) == (f"bass_{first + i}", FAMILIES[first + i])
             assert one.about["pitch"] == 46 + first - 1 + i
@@ -97,7 +97,7 @@ def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeyp
     ]
     theirs = written(tmp_path, features, {"train": songs})
     monkeypatch.setattr(catalogue, "fetched", lambda *of: theirs)
-    of = sounds("tfds:gtzan", RATE, 1.0)
+    of = audio_dataset("tfds:gtzan", RATE, 1.0)
     report = build(of, tmp_path / "data")
     assert report.styles == {"blues": 15, "metal": 12}
     found = {split: [*open_split(of, split, tmp_path / "data")] for split in SPLITS}
@@ -113,4 +113,4 @@ def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeyp
 def test_without_tensorflow_it_says_what_to_do(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ZooError, match=r"tfds-catalog.*\$ZOO_DATA"):
-        sounds("tfds:nsynth").builder  # noqa: B018
+        audio_dataset("tfds:nsynth").builder  # noqa: B018

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.data.codecs import Phrase
-from zoo.metrics.attributes import ATTRIBUTES, contour, scale
+from zoo.metrics.attributes import ATTRIBUTES, contour_correlation, scale_pitch_classes
 
 CODEC = Phrase(bars=2, metres=("2/4",))
 
@@ -73,14 +73,24 @@ def test_what_has_no_notes_has_no_pitch():
 
 
 def test_a_scale_is_what_sounds_for_long_enough():
-    assert scale(np.stack([SCALE, SCALE]), CODEC) == [0, 2, 4, 5, 7, 9, 11]
-    assert scale(np.stack([PULSE, PULSE, PULSE, SCALE]), CODEC, least=0.1) == [0]
-    assert scale(REST[None], CODEC) == []
+    assert scale_pitch_classes(np.stack([SCALE, SCALE]), CODEC) == [
+        0,
+        2,
+        4,
+        5,
+        7,
+        9,
+        11,
+    ]
+    assert scale_pitch_classes(
+        np.stack([PULSE, PULSE, PULSE, SCALE]), CODEC, least=0.1
+    ) == [0]
+    assert scale_pitch_classes(REST[None], CODEC) == []
 
 
 def test_contours_are_correlated_where_both_lines_sound():
     lines = np.stack([SCALE, OFF, LAMENT, PULSE, REST])
-    one = contour(lines, np.stack([SCALE] * 5), CODEC)
+    one = contour_correlation(lines, np.stack([SCALE] * 5), CODEC)
     for figure, row in zip(one[:3], lines, strict=False):
         np.testing.assert_allclose(
             figure, np.corrcoef(sounding(row), sounding(SCALE))[0, 1]

@@ -9,7 +9,7 @@ from handwritten import line, piece
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.metrics.bootstrap import interval
+from zoo.metrics.bootstrap import confidence_interval
 from zoo.metrics.compare import Row, as_dict, compare
 from zoo.metrics.statistics import STATISTICS
 
@@ -25,26 +25,29 @@ def walks(seed, n=12, step=2):
 
 def test_the_interval_of_a_mean_is_near_that_of_the_normal_distribution():
     values = np.random.default_rng(0).normal(3, 2, 400)
-    found = interval(values)
+    found = confidence_interval(values)
     assert found.value == pytest.approx(values.mean())
     half = 1.96 * values.std() / np.sqrt(400)
     np.testing.assert_allclose(
         found[1:], [found.value - half, found.value + half], atol=0.1 * half
     )
-    assert interval(values) == found
-    assert interval(values, seed=1) != found
+    assert confidence_interval(values) == found
+    assert confidence_interval(values, seed=1) != found
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(0)
-    found = [interval(rng.exponential(1, 60), seed=i) for i in range(100)]
+    found = [confidence_interval(rng.exponential(1, 60), seed=i) for i in range(100)]
     assert 0.87 < np.mean([x.low <= 1 <= x.high for x in found]) < 0.98
 
 
 def test_what_is_not_known_does_not_count():
-    assert interval(np.array([1.0, np.nan, 3.0]), np.median)[0] == 2
-    assert interval(np.ones(4)) == (1, 1, 1)
-    one, none = interval(np.array([2.0, np.nan])), interval(np.array([np.nan]))
+    assert confidence_interval(np.array([1.0, np.nan, 3.0]), np.median)[0] == 2
+    assert confidence_interval(np.ones(4)) == (1, 1, 1)
+    one, none = (
+        confidence_interval(np.array([2.0, np.nan])),
+        confidence_interval(np.array([np.nan])),
+    )
     assert one.value == 2
     assert np.isnan([one.low, one.high, *none]).all()
 

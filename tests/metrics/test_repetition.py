@@ -5,7 +5,7 @@ import pytest
 
 from zoo.data.codecs import Phrase
 from zoo.errors import UsageError
-from zoo.metrics.repetition import alike, form, recurrence
+from zoo.metrics.repetition import note_jaccard, recurrence, recurrence_metrics
 
 CODEC = Phrase(bars=2, metres=("1/4",))  # four steps to a bar
 BOUNDARY, HOLD, REST, LOW = 0, 1, 2, 3
@@ -20,7 +20,7 @@ def piece(*passages):
 
 def test_passages_are_as_alike_as_the_notes_they_share():
     shares = [[1, 2 / 4, 0], [2 / 4, 1, 0], [0, 0, 0]]
-    np.testing.assert_allclose(alike(np.array([ONE, TWO, NONE])), shares)
+    np.testing.assert_allclose(note_jaccard(np.array([ONE, TWO, NONE])), shares)
 
 
 def test_a_passage_is_held_against_the_likest_before_it():
@@ -36,7 +36,7 @@ def test_a_passage_is_held_against_the_likest_before_it():
 
 def test_a_piece_ends_at_its_boundary():
     assert recurrence(piece(ONE, TWO, [BOUNDARY] * 8, ONE), CODEC) == 0.5
-    assert form(piece(ONE, TWO), piece(ONE, ONE), CODEC) == {
+    assert recurrence_metrics(piece(ONE, TWO), piece(ONE, ONE), CODEC) == {
         "recurrence": 0.5,
         "real_recurrence": 1.0,
     }

@@ -7,8 +7,8 @@ import pytest
 from handwritten import added, line, piece
 
 from zoo.data.proto import NoteSequence
-from zoo.metrics.note_table import read
-from zoo.metrics.statistics import STATISTICS, table
+from zoo.metrics.note_table import note_table
+from zoo.metrics.statistics import STATISTICS, statistics_table
 
 BEAT = [(i / 4, 0.25, 36) for i in (0, 2, 4, 8)]  # on 16ths
 NOTHING = NoteSequence()
@@ -42,7 +42,7 @@ def test_empty_bars_are_those_nothing_sounds_in():
 def test_tempo_makes_no_difference():
     notes = [(0, 6, 60), (8, 1, 64), (8, 1, 67), (12.25, 0.5, 65)]
     slow, fast = (piece(*notes, qpm=qpm) for qpm in (40.0, 173.0))
-    np.testing.assert_allclose(table([slow]), table([fast]))
+    np.testing.assert_allclose(statistics_table([slow]), statistics_table([fast]))
 
 
 def test_pitch_classes_are_counted_by_bar():
@@ -127,23 +127,23 @@ def test_bars_follow_the_metre_and_a_pickup_is_short():
         (0, 1, 60), (1, 3, 60), (4, 1, 60), (5, 1, 60), (7, 1, 60), metre=(1, 4)
     )
     tune.time_signatures.add(time=1, numerator=3, denominator=4)
-    np.testing.assert_allclose(read(tune).bars, [[0, 1], [1, 4], [4, 7], [7, 10]])
+    np.testing.assert_allclose(note_table(tune).bars, [[0, 1], [1, 4], [4, 7], [7, 10]])
     cut = piece((0, 7, 60))
     cut.time_signatures.add(time=6, numerator=2, denominator=4)
-    np.testing.assert_allclose(read(cut).bars, [[0, 4], [4, 6], [6, 8]])
+    np.testing.assert_allclose(note_table(cut).bars, [[0, 4], [4, 6], [6, 8]])
     assert figure("groove_consistency", tune) == pytest.approx(
         1 - 1 / 48
     )  # but for the pickup
 
 
 def test_a_note_a_little_before_the_bar_is_struck_with_it():
-    bar, step = read(piece((0, 1, 60), (3.99, 1, 60), (5.26, 1, 60))).places(4)
+    bar, step = note_table(piece((0, 1, 60), (3.99, 1, 60), (5.26, 1, 60))).places(4)
     assert (bar.tolist(), step.tolist()) == ([0, 1, 1], [0, 0, 5])
 
 
 def test_a_table_has_a_row_for_each_piece():
-    found = table([SCALE, NOTHING])
+    found = statistics_table([SCALE, NOTHING])
     assert found.shape == (2, len(STATISTICS))
-    assert table([]).shape == (0, len(STATISTICS))
+    assert statistics_table([]).shape == (0, len(STATISTICS))
     expected = [measure(SCALE) for measure in STATISTICS.values()]
     np.testing.assert_array_equal(found[0], expected)

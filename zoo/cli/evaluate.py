@@ -14,7 +14,7 @@ from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.corpora.benchmark_files import read
 from zoo.evaluation.critic import judged, some
 from zoo.inference.model import Trained
-from zoo.metrics.compare import Interval, Row, compare
+from zoo.metrics.compare import ConfidenceInterval, Row, compare
 from zoo.runner.experiment import as_read, held_out
 from zoo.runner.latent_pieces import played_round
 
@@ -111,7 +111,7 @@ def asked(
     return Group(kinds, related)
 
 
-def span(found: Interval) -> str:
+def span(found: ConfidenceInterval) -> str:
     """Such as `0.52 (0.48–0.55)`."""
     value, low, high = map(digits, found)
     return f"{value} ({low}–{high})" if low else value

@@ -172,22 +172,28 @@ def transfer(
         out: where to put the piece as it was read, and as it is then.
     """
     from zoo.data.corpora.build import progress_bar
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import Space
     from zoo.inference.model import load
     from zoo.inference.style_classifier import Judge
     from zoo.inference.style_transfer import Transfer
     from zoo.listen.gallery import gallery
-    from zoo.metrics.attributes import scale
+    from zoo.metrics.attributes import scale_pitch_classes
 
     change = Transfer(
         Space(load(run)), None if guide is None else Judge(load(guide)), keep
     )
-    read = asked(piece)
+    read = open_score(piece)
     with named(piece):
         source = change.space.whole(read)
     with progress_bar(f"searching for {style} phrases") as progress:
-        rows = change(source, style, seed, scale(source, change.space.melody), progress)
+        rows = change(
+            source,
+            style,
+            seed,
+            scale_pitch_classes(source, change.space.melody),
+            progress,
+        )
     codec = change.space.melody
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
     page = gallery(music, out, title=f"{piece.stem}, and the same in the style {style}")
@@ -208,14 +214,14 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.model import load
     from zoo.inference.style_classifier import Judge
 
     judge = Judge(load(run))
     table = Table("piece", *judge.styles)
     for path in files:
-        piece = asked(path)
+        piece = open_score(path)
         with named(path):
             shares = judge.piece(piece)
         table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
@@ -245,11 +251,11 @@ def latent(
 
     Says what is done to make them fit.
     """
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import Space
     from zoo.inference.model import load
 
-    space, pieces = Space(load(run)), [asked(path) for path in paths]
+    space, pieces = Space(load(run)), [open_score(path) for path in paths]
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):

@@ -63,13 +63,13 @@ def sample(
         program: of every note, a General MIDI name or number, or drums, where it writes that too.
         out: where to put them.
     """
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.model import load
     from zoo.listen.gallery import gallery
     from zoo.nn.sequence.sampling import Draw
 
     draw = Draw(temperature, top_k, top_p, min_p, no_repeat)
-    begin = None if primer is None else asked(primer)
+    begin = None if primer is None else open_score(primer)
     model = load(run)
     pieces = model.sample(
         n,
@@ -197,7 +197,7 @@ def data(
     codec = make(for_) if for_ else None
     with progress_bar(f"reading {corpus}") as progress:
         if corpus.startswith(datasets.ALL):
-            of = datasets.sounds(corpus, rate, seconds)
+            of = datasets.audio_dataset(corpus, rate, seconds)
             datasets.build(of, workers=workers, force=force, progress=progress).print()
             return
         flags = None if beam is None else shlex.split(beam)
@@ -213,14 +213,14 @@ def data(
 def list_() -> None:
     """Name the families, codecs, corpora and weights there are."""
     from zoo.data.codecs import CODECS
-    from zoo.data.corpora.registry import KNOWN
+    from zoo.data.corpora.registry import NAMED_CORPORA
     from zoo.inference.model import weights
     from zoo.models import families
 
     named: dict[str, dict[str, str | None]] = {
         "families": {name: module.__doc__ for name, module in families().items()},
         "codecs": {name: codec.__doc__ for name, codec in CODECS.items()},
-        "corpora": {name: source.__doc__ for name, source in KNOWN.items()},
+        "corpora": {name: source.__doc__ for name, source in NAMED_CORPORA.items()},
         "weights": dict.fromkeys(weights(), "shipped with the package"),
     }
     for kind, members in named.items():

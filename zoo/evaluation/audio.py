@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.data.audio.batches import fitted
-from zoo.data.audio.datasets import open_split, sounds
+from zoo.data.audio.batches import pad_or_trim
+from zoo.data.audio.datasets import audio_dataset, open_split
 from zoo.evaluation.instrument_classifier import Judge, learn
 from zoo.inference.model import Trained
 from zoo.inference.timbre_transfer import Ranking, latents
@@ -44,7 +44,7 @@ class Heard:
 
     def finish(self, audio: Audio) -> Finish:
         """Figures of a model that is trained on that."""
-        named = lambda spec: sounds(spec, audio.hertz, audio.seconds)
+        named = lambda spec: audio_dataset(spec, audio.hertz, audio.seconds)
         of = named(audio.corpus)
 
         def finish(model: Trained, _: Any) -> dict[str, float]:
@@ -136,7 +136,7 @@ def taken(
     chosen = np.linspace(0, len(excerpts) - 1, min(many, len(excerpts))).astype(int)
     for first in range(0, len(chosen), BATCH):
         some = [excerpts[int(i)] for i in chosen[first : first + BATCH]]
-        x = np.stack([codec.decode(fitted(one.audio, length)) for one in some])
+        x = np.stack([codec.decode(pad_or_trim(one.audio, length)) for one in some])
         versions = {
             "": reconstructed(model, x, seed),
             "griffin_lim_": np.asarray(back(x, jax.random.key(seed))),

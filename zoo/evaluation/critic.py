@@ -13,8 +13,8 @@ from scipy.stats import spearmanr
 from zoo.core import BOUNDARY, Batch
 from zoo.data.codecs import Compound
 from zoo.inference.model import Trained
-from zoo.metrics.bootstrap import Interval, interval
-from zoo.metrics.statistics import STATISTICS, table
+from zoo.metrics.bootstrap import ConfidenceInterval, confidence_interval
+from zoo.metrics.statistics import STATISTICS, statistics_table
 
 
 class Verdicts(NamedTuple):
@@ -22,8 +22,8 @@ class Verdicts(NamedTuple):
     puts each kind below them, and how likely they are, in nats per event, where that is known. And
     of all of these pieces: the rank correlation of its verdicts with that and each statistic."""
 
-    below: dict[str, Interval]
-    likelihood: dict[str, Interval]
+    below: dict[str, ConfidenceInterval]
+    likelihood: dict[str, ConfidenceInterval]
     related: dict[str, float]
 
 
@@ -44,15 +44,20 @@ def judged(
     }
     middle, width = verdicts["real"].mean(), verdicts["real"].std()
     below = {
-        kind: interval((middle - x) / width, seed=seed) for kind, x in verdicts.items()
+        kind: confidence_interval((middle - x) / width, seed=seed)
+        for kind, x in verdicts.items()
     }
     known: dict[str, np.ndarray] = {}
     likely = {}
     if hasattr(model.family, "log_prob"):
         rates = {kind: model.sampler.rates(rows, style) for kind, rows in kinds.items()}
-        likely = {kind: interval(rate, seed=seed) for kind, rate in rates.items()}
+        likely = {
+            kind: confidence_interval(rate, seed=seed) for kind, rate in rates.items()
+        }
         known["likelihood"] = np.concatenate([*rates.values()])
-    figures = table(model.codec.decode(x) for rows in kinds.values() for x in rows)
+    figures = statistics_table(
+        model.codec.decode(x) for rows in kinds.values() for x in rows
+    )
     known |= dict(zip(STATISTICS, figures.T, strict=True))
     of_all = np.concatenate([*verdicts.values()])
     related = {name: correlation(of_all, values) for name, values in known.items()}

@@ -16,7 +16,7 @@ import numpy as np
 from zoo.errors import UsageError
 from zoo.inference.latent_space import Space, Styles
 from zoo.inference.sampler import demand
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.nn.sequence.sampling import Draw
 
 CANDIDATES, KEPT, ROUNDS = 64, 8, 4
@@ -75,7 +75,7 @@ class Steering:
     def of(cls, space: Space, phrases: np.ndarray) -> "Steering":
         """As `phrases` [n, t] have it."""
         vectors = space.attribute_vectors(phrases)
-        spread = np.nanstd(table(phrases, space.melody), axis=0)
+        spread = np.nanstd(attribute_table(phrases, space.melody), axis=0)
         return cls(space, np.stack([*vectors.values()]), np.maximum(spread, 1e-6))
 
     @classmethod
@@ -129,11 +129,11 @@ class Steering:
         asked = want != 0
         weight = np.where(asked, 1.0, OTHERS)
         here = self._music(z[None], style)
-        start = table(here, self.space.melody)[0]
+        start = attribute_table(here, self.space.melody)[0]
 
         def cost(points: np.ndarray) -> np.ndarray:
             music = self._music(points, style)
-            moved = (table(music, self.space.melody) - start) / self.spread
+            moved = (attribute_table(music, self.space.melody) - start) / self.spread
             off = np.nan_to_num((moved - want) ** 2, nan=1e3) @ weight
             return off + AWAY * (music != here).sum(axis=1)
 

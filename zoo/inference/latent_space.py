@@ -19,7 +19,7 @@ from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.inference.model import Trained
 from zoo.inference.sampler import demand
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.models import MusicVAE
 from zoo.nn.latent.variational import Gaussian, slerp
 from zoo.nn.sequence.sampling import Draw
@@ -303,7 +303,7 @@ class Space:
         (what has more notes has smaller leaps), and a mere difference of means, as in Roberts et
         al. 2018, would move all of them.
         """
-        values = table(phrases, self.melody)
+        values = attribute_table(phrases, self.melody)
         known = np.isfinite(values).all(axis=1)
         values, means = values[known], self.means(phrases[known])
         spread = np.maximum(values.std(axis=0), 1e-9)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import soundfile
 
-from zoo.data.audio.recordings import Recording, quantised
+from zoo.data.audio.recordings import Recording, to_int16
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -61,7 +61,7 @@ def resynthesise(
             out, "w", codec.rate, 1, "PCM_16", format="WAV"
         ) as file:
             for block in made:
-                file.write(quantised(block))
+                file.write(to_int16(block))
                 samples += len(block)
     except Refused as refused:
         raise UsageError(f"{path} is not heard: {refused.detail}") from refused

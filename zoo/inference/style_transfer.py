@@ -17,7 +17,7 @@ from zoo.inference.attribute_steering import GREEDY, cheapest
 from zoo.inference.latent_space import Space
 from zoo.inference.sampler import demand
 from zoo.inference.style_classifier import Judge
-from zoo.metrics.attributes import contour, sounds
+from zoo.metrics.attributes import contour_correlation, sounding_pitches
 
 OUTSIDE = 20.0  # nats that a phrase outside the scale costs
 ASKED = 16  # candidates that the model itself is asked about, where a guide has chosen among all
@@ -78,8 +78,10 @@ class Transfer:
             def cost(points: np.ndarray, phrase: np.ndarray = phrase) -> np.ndarray:
                 music = self.told(points, shares)
                 source = np.broadcast_to(phrase, music.shape)
-                off = self.keep * (1 - contour(music, source, self.space.melody))
-                sounding, pitches = sounds(music, self.space.melody)
+                off = self.keep * (
+                    1 - contour_correlation(music, source, self.space.melody)
+                )
+                sounding, pitches = sounding_pitches(music, self.space.melody)
                 off += OUTSIDE * (sounding & ~np.isin(pitches % 12, scale)).mean(axis=1)
                 asked = np.arange(len(music))
                 if self.guide is not None:

@@ -63,7 +63,7 @@ def majorness(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
     By the correlation of the time each pitch class sounds with the profiles of the 24 keys
     (Krumhansl & Schmuckler 1990).
     """
-    sounding, pitches = sounds(phrases, codec)
+    sounding, pitches = sounding_pitches(phrases, codec)
     classes = pitches % 12
     time = np.stack(
         [(sounding & (classes == c)).sum(axis=1) for c in range(12)], axis=1
@@ -85,7 +85,9 @@ def repetition(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
     return (phrases[:, codec.bar :] == phrases[:, : -codec.bar]).mean(axis=1)
 
 
-def sounds(phrases: np.ndarray, codec: Phrase) -> tuple[np.ndarray, np.ndarray]:
+def sounding_pitches(
+    phrases: np.ndarray, codec: Phrase
+) -> tuple[np.ndarray, np.ndarray]:
     """Where a note sounds, bool [n, t], and the MIDI number of which, int [n, t]."""
     struck, pitches = _pitches(phrases, codec)
     last = np.maximum.accumulate(
@@ -96,19 +98,23 @@ def sounds(phrases: np.ndarray, codec: Phrase) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def scale(phrases: np.ndarray, codec: Phrase, least: float = 0.02) -> list[int]:
+def scale_pitch_classes(
+    phrases: np.ndarray, codec: Phrase, least: float = 0.02
+) -> list[int]:
     """The pitch classes, 0 to 11, that sound on a share of at least `least` of the steps [n, t]."""
-    sounding, pitches = sounds(phrases, codec)
+    sounding, pitches = sounding_pitches(phrases, codec)
     share = np.bincount(pitches[sounding] % 12, minlength=12) / phrases.size
     return [pitch for pitch in range(12) if share[pitch] >= least]
 
 
-def contour(one: np.ndarray, other: np.ndarray, codec: Phrase) -> np.ndarray:
+def contour_correlation(
+    one: np.ndarray, other: np.ndarray, codec: Phrase
+) -> np.ndarray:
     """How alike lines [n, t] go up and down: Pearson's correlation of their pitches, [n].
 
     Over the steps on which both sound; 0 where one of them stays on a note all the while.
     """
-    (here, a), (there, b) = sounds(one, codec), sounds(other, codec)
+    (here, a), (there, b) = sounding_pitches(one, codec), sounding_pitches(other, codec)
     both = here & there
     count = np.maximum(both.sum(axis=1, keepdims=True), 1)
     off = lambda x: (x - (x * both).sum(axis=1, keepdims=True) / count) * both
@@ -133,7 +139,7 @@ ATTRIBUTES: Mapping[str, Callable[[np.ndarray, Phrase], np.ndarray]] = {
 }
 
 
-def table(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
+def attribute_table(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
     """All of them, float [n, a] in the order of `ATTRIBUTES`."""
     return np.stack(
         [measure(phrases, codec) for measure in ATTRIBUTES.values()], axis=1

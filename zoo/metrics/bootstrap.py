@@ -11,7 +11,7 @@ RESAMPLES = 2000
 Statistic = Callable[..., np.ndarray]  # of an array, along an `axis`
 
 
-class Interval(NamedTuple):
+class ConfidenceInterval(NamedTuple):
     """A figure, and where it lies in 95 of 100 resamples; NaN where that cannot be said."""
 
     value: float
@@ -19,9 +19,9 @@ class Interval(NamedTuple):
     high: float = np.nan
 
 
-def interval(
+def confidence_interval(
     values: np.ndarray, statistic: Statistic = np.mean, seed: int = 0
-) -> Interval:
+) -> ConfidenceInterval:
     """The `statistic` of values [n], one per piece, and its percentile bootstrap interval.
 
     Pieces are drawn anew with replacement (Efron & Tibshirani 1993, An Introduction to the
@@ -35,10 +35,10 @@ def interval(
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
     if not len(known):
-        return Interval(np.nan)
+        return ConfidenceInterval(np.nan)
     value = float(statistic(known, axis=0))
     if len(known) == 1:
-        return Interval(value)
+        return ConfidenceInterval(value)
     found = bootstrap(
         (known,),
         statistic,
@@ -46,4 +46,4 @@ def interval(
         method="percentile",
         random_state=np.random.default_rng(seed),
     ).confidence_interval
-    return Interval(value, float(found.low), float(found.high))
+    return ConfidenceInterval(value, float(found.low), float(found.high))

@@ -9,40 +9,40 @@ import numpy as np
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.metrics.bootstrap import Interval, Statistic, interval
+from zoo.metrics.bootstrap import ConfidenceInterval, Statistic, confidence_interval
 from zoo.metrics.distributions import (
+    coverage,
+    density_overlap,
     distinct,
-    divergence,
     grams,
-    intervals,
-    overlap,
+    js_divergence,
+    melodic_intervals,
+    merge,
+    note_transitions,
     pitch_classes,
-    pool,
     self_bleu,
-    shared,
-    words,
 )
 from zoo.metrics.memorization import longest_copies
-from zoo.metrics.statistics import STATISTICS, table
+from zoo.metrics.statistics import STATISTICS, statistics_table
 
 N = 4  # words in a run
 SHUFFLES = 20
 BAGS: Mapping[str, Callable[[NoteSequence], Counter]] = {
     "pitch_classes": pitch_classes,
-    "intervals": intervals,
-    "word_pairs": lambda piece: grams(words(piece), 2),
+    "intervals": melodic_intervals,
+    "word_pairs": lambda piece: grams(note_transitions(piece), 2),
 }
-NONE = Interval(math.nan)
+NONE = ConfidenceInterval(math.nan)
 
 
 class Row(NamedTuple):
     """A figure of the pieces generated and of the real ones; NaN where there is none."""
 
     name: str
-    generated: Interval = NONE
-    real: Interval = NONE
-    overlap: float = math.nan  # of what single pieces have, from 0 to 1
-    divergence: float = math.nan  # of what all have together, from 0 to 1 bit
+    generated: ConfidenceInterval = NONE
+    real: ConfidenceInterval = NONE
+    density_overlap: float = math.nan  # of what single pieces have, from 0 to 1
+    js_divergence: float = math.nan  # of what all have together, from 0 to 1 bit
     chance: float = math.nan  # what that would be, were all of them pieces of one kind
 
 
@@ -73,13 +73,15 @@ def compare(
         raise UsageError(
             "there is nothing to compare: give a generated piece and a real one."
         )
-    ours, theirs = table(generated), table(real)
+    ours, theirs = statistics_table(generated), statistics_table(real)
     rows = [
         _each(name, ours[:, i], theirs[:, i], seed) for i, name in enumerate(STATISTICS)
     ]
     for name, bag in BAGS.items():
         rows.append(_pooled(name, [*map(bag, generated)], [*map(bag, real)], seed))
-    rows += _runs([*map(words, generated)], [*map(words, real)], seed)
+    rows += _runs(
+        [*map(note_transitions, generated)], [*map(note_transitions, real)], seed
+    )
     if training:
         for name, transposed in (("copy", False), ("copy_any_key", True)):
             copies = longest_copies([*generated, *real], training, transposed)
@@ -111,9 +113,9 @@ def _each(
     """A figure of single pieces, summed up by `of`."""
     return Row(
         name,
-        interval(ours, of, seed),
-        interval(theirs, of, seed),
-        overlap(ours, theirs),
+        confidence_interval(ours, of, seed),
+        confidence_interval(theirs, of, seed),
+        density_overlap(ours, theirs),
     )
 
 
@@ -123,8 +125,8 @@ def _pooled(name: str, ours: list[Counter], theirs: list[Counter], seed: int) ->
 
     def apart(order: Sequence[int]) -> float:
         shares = order[: len(ours)], order[len(ours) :]
-        one, other = (pool(bags[i] for i in share) for share in shares)
-        return divergence(one, other)
+        one, other = (merge(bags[i] for i in share) for share in shares)
+        return js_divergence(one, other)
 
     shuffles = [apart(rng.permutation(len(bags)).tolist()) for _ in range(SHUFFLES)]
     found = apart(range(len(bags)))
@@ -134,12 +136,14 @@ def _pooled(name: str, ours: list[Counter], theirs: list[Counter], seed: int) ->
 def _runs(ours: list, theirs: list, seed: int) -> list[Row]:
     """What is of runs of words."""
     one, other = ([grams(tokens, N) for tokens in pieces] for pieces in (ours, theirs))
-    known = pool(other)
-    new = np.array([shared(bag, known) for bag in one])
-    old = np.array([shared(bag, known - bag) for bag in other])
+    known = merge(other)
+    new = np.array([coverage(bag, known) for bag in one])
+    old = np.array([coverage(bag, known - bag) for bag in other])
     return [
         Row(
-            f"distinct_{N}", Interval(distinct(ours, N)), Interval(distinct(theirs, N))
+            f"distinct_{N}",
+            ConfidenceInterval(distinct(ours, N)),
+            ConfidenceInterval(distinct(theirs, N)),
         ),
         _each(f"in_real_{N}", new, old, seed),
         _each("self_bleu", self_bleu(ours), self_bleu(theirs), seed),
@@ -149,6 +153,8 @@ def _runs(ours: list, theirs: list, seed: int) -> list[Row]:
 def _copied(name: str, ours: np.ndarray, theirs: np.ndarray, seed: int) -> list[Row]:
     """The notes of the longest copies, of one in the middle and of the longest of all."""
     most = Row(
-        f"{name}_longest", Interval(float(ours.max())), Interval(float(theirs.max()))
+        f"{name}_longest",
+        ConfidenceInterval(float(ours.max())),
+        ConfidenceInterval(float(theirs.max())),
     )
     return [_each(name, ours, theirs, seed, np.median), most]

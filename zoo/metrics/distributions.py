@@ -13,10 +13,10 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import gaussian_kde
 
 from zoo.data.proto import NoteSequence
-from zoo.metrics.note_table import read
+from zoo.metrics.note_table import note_table
 
-POINTS = 4096  # at which densities are compared
-NOTHING = 0.1  # matches where there are none, or a mean of logarithms would be of 0
+GRID_POINTS = 4096  # at which densities are compared
+SMOOTHING = 0.1  # matches where there are none, or a mean of logarithms would be of 0
 
 
 def sixteenths(quarters: np.ndarray) -> np.ndarray:
@@ -24,13 +24,13 @@ def sixteenths(quarters: np.ndarray) -> np.ndarray:
     return np.floor(4 * quarters + 0.501).astype(np.int64)
 
 
-def words(sequence: NoteSequence) -> list[tuple[int, int]]:
+def note_transitions(sequence: NoteSequence) -> list[tuple[int, int]]:
     """From each note to the next: the interval in semitones, and the 16ths between their onsets.
 
     Notes are in the order of their onsets and, within one, from low to high. Drums are left out,
     unless there is nothing else; then it is the drum that is struck, in place of the interval.
     """
-    score = read(sequence).heard
+    score = note_table(sequence).heard
     moves = score.pitch[1:] if score.drum.any() else np.diff(score.pitch)
     return list(
         zip(moves.tolist(), sixteenths(np.diff(score.onset)).tolist(), strict=True)
@@ -39,12 +39,12 @@ def words(sequence: NoteSequence) -> list[tuple[int, int]]:
 
 def pitch_classes(sequence: NoteSequence) -> Counter[int]:
     """How many pitched notes are of each class, 0 (C) to 11."""
-    return Counter((read(sequence).pitched.pitch % 12).tolist())
+    return Counter((note_table(sequence).pitched.pitch % 12).tolist())
 
 
-def intervals(sequence: NoteSequence) -> Counter[int]:
+def melodic_intervals(sequence: NoteSequence) -> Counter[int]:
     """How many steps from one note to the next are of each size, in semitones, as in `words`."""
-    return Counter(interval for interval, _ in words(sequence))
+    return Counter(interval for interval, _ in note_transitions(sequence))
 
 
 def grams(tokens: Sequence[Hashable], n: int) -> Counter[tuple[Hashable, ...]]:
@@ -52,7 +52,7 @@ def grams(tokens: Sequence[Hashable], n: int) -> Counter[tuple[Hashable, ...]]:
     return Counter(zip(*(tokens[i:] for i in range(n)), strict=False))
 
 
-def pool(bags: Iterable[Counter]) -> Counter:
+def merge(bags: Iterable[Counter]) -> Counter:
     """All of them in one."""
     total: Counter = Counter()
     for bag in bags:
@@ -60,7 +60,7 @@ def pool(bags: Iterable[Counter]) -> Counter:
     return total
 
 
-def divergence(one: Counter, other: Counter) -> float:
+def js_divergence(one: Counter, other: Counter) -> float:
     """Of Jensen and Shannon (Lin 1991), in bits: 0 of the same, 1 of disjoint; NaN of an empty."""
     if not (one and other):
         return np.nan
@@ -69,7 +69,7 @@ def divergence(one: Counter, other: Counter) -> float:
     return float(jensenshannon(*counts, base=2) ** 2)
 
 
-def shared(bag: Counter, other: Counter) -> float:
+def coverage(bag: Counter, other: Counter) -> float:
     """The share of what is in `bag`, as often as it is there, that `other` has as well."""
     return (
         sum(n for thing, n in bag.items() if other[thing]) / bag.total()
@@ -78,7 +78,7 @@ def shared(bag: Counter, other: Counter) -> float:
     )
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
+def density_overlap(one: np.ndarray, other: np.ndarray) -> float:
     """The area under both of two densities of figures [n] and [m], from 0 to 1.
 
     Densities are by Gaussian kernels, as in Yang & Lerch 2020 (On the evaluation of generative
@@ -97,13 +97,13 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     densities = [gaussian_kde(x) for x in sets]
     tails = 4 * max(float(np.sqrt(kde.covariance.item())) for kde in densities)
     ends = np.min(np.concatenate(sets)) - tails, np.max(np.concatenate(sets)) + tails
-    grid = np.linspace(*ends, POINTS)
+    grid = np.linspace(*ends, GRID_POINTS)
     return float(np.trapezoid(np.minimum(*(kde(grid) for kde in densities)), grid))
 
 
 def distinct(sequences: Sequence[Sequence[Hashable]], n: int) -> float:
     """How many different runs of `n` tokens there are, per run (Li et al. 2016, 5.2)."""
-    bag = pool(grams(tokens, n) for tokens in sequences)
+    bag = merge(grams(tokens, n) for tokens in sequences)
     return len(bag) / bag.total() if bag else np.nan
 
 
@@ -142,5 +142,5 @@ def _precisions(bags: Sequence[Counter]) -> np.ndarray:
             second[x] if most[x][1] == index else most[x][0]
         )
         matches = sum(min(count, elsewhere(thing)) for thing, count in bag.items())
-        found.append(max(matches, NOTHING) / max(bag.total(), 1))
+        found.append(max(matches, SMOOTHING) / max(bag.total(), 1))
     return np.array(found)

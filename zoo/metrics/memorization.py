@@ -15,9 +15,9 @@ import numpy as np
 
 from zoo.data.proto import NoteSequence
 from zoo.metrics.distributions import sixteenths
-from zoo.metrics.note_table import read
+from zoo.metrics.note_table import note_table
 
-LONGEST = (1 << 15) - 1  # 16ths that are told apart
+MAX_SIXTEENTHS = (1 << 15) - 1  # 16ths that are told apart
 
 
 class Copy(NamedTuple):
@@ -47,7 +47,7 @@ def longest_copies(
     """
     if not training:
         return [Copy()] * len(pieces)
-    strings = [links(sequence, transposed) for sequence in (*training, *pieces)]
+    strings = [encode_links(sequence, transposed) for sequence in (*training, *pieces)]
     # after each a symbol of its own, so that nothing is shared across
     text = np.concatenate(
         [np.append(string, -1 - i) for i, string in enumerate(strings)]
@@ -70,11 +70,11 @@ def longest_copies(
     return found
 
 
-def links(sequence: NoteSequence, transposed: bool = False) -> np.ndarray:
+def encode_links(sequence: NoteSequence, transposed: bool = False) -> np.ndarray:
     """From each note to the next, all there is to it in one number, int64 [n - 1], 0 or more."""
-    score = read(sequence).heard
-    lasting = np.minimum(sixteenths(score.offset - score.onset), LONGEST)
-    gap = np.minimum(sixteenths(np.diff(score.onset)), LONGEST)
+    score = note_table(sequence).heard
+    lasting = np.minimum(sixteenths(score.offset - score.onset), MAX_SIXTEENTHS)
+    gap = np.minimum(sixteenths(np.diff(score.onset)), MAX_SIXTEENTHS)
     pitch, kind = score.pitch, 128 * score.drum[1:]
     if transposed and not score.drum.any():
         two = np.zeros(len(gap), np.int64), np.diff(pitch) + 128

@@ -6,11 +6,13 @@ import numpy as np
 
 from zoo.data.proto import NoteSequence, metres, quarters
 
-STEPS = 24  # per quarter: 96 to a bar of 4/4, on which 32nds and triplets are whole
-NEAR = 1e-3  # quarters: what lies closer is at the same time
+STEPS_PER_QUARTER = (
+    24  # per quarter: 96 to a bar of 4/4, on which 32nds and triplets are whole
+)
+TOLERANCE = 1e-3  # quarters: what lies closer is at the same time
 
 
-class Score(NamedTuple):
+class NoteTable(NamedTuple):
     """The notes of a piece [n], by onset and then from low to high; times in quarters."""
 
     onset: np.ndarray  # float64
@@ -22,7 +24,7 @@ class Score(NamedTuple):
 
     def take(self, index: np.ndarray) -> "Score":
         """These notes alone, and all of the bars."""
-        return Score._make([*(column[index] for column in self[:-1]), self.bars])
+        return NoteTable._make([*(column[index] for column in self[:-1]), self.bars])
 
     @property
     def pitched(self) -> "Score":
@@ -37,7 +39,7 @@ class Score(NamedTuple):
         """For how many quarters each note sounds in each bar, float [m, n]."""
         start, stop = self.bars[:, :1], self.bars[:, 1:]
         last = np.minimum(self.offset, stop) - np.maximum(self.onset, start)
-        return np.where(last > NEAR, last, 0.0)
+        return np.where(last > TOLERANCE, last, 0.0)
 
     def places(self, rate: int) -> tuple[np.ndarray, np.ndarray]:
         """The bar in which each note is struck, and the step of it, `rate` to a quarter; int [n].
@@ -50,15 +52,17 @@ class Score(NamedTuple):
         return bar, np.rint((self.onset - self.bars[bar, 0]) * rate).astype(np.int64)
 
 
-def read(sequence: NoteSequence) -> Score:
+def note_table(sequence: NoteSequence) -> NoteTable:
     """The notes and bars of a piece; bars go on until it ends."""
     notes = sequence.notes
     clock = quarters(sequence)
     onset = clock(np.array([x.start_time for x in notes]))
-    offset = np.maximum(clock(np.array([x.end_time for x in notes])), onset + 1 / STEPS)
+    offset = np.maximum(
+        clock(np.array([x.end_time for x in notes])), onset + 1 / STEPS_PER_QUARTER
+    )
     end = max([float(clock(np.array(sequence.total_time))), *offset.tolist()])
     tracks = [(x.instrument << 20) + (x.part << 10) + x.voice for x in notes]
-    score = Score(
+    score = NoteTable(
         onset,
         offset,
         np.array([x.pitch for x in notes], np.int64),
@@ -66,7 +70,7 @@ def read(sequence: NoteSequence) -> Score:
         np.array(tracks, np.int64),
         _bars(sequence, end),
     )
-    return score.take(np.lexsort((score.pitch, np.rint(onset / NEAR))))
+    return score.take(np.lexsort((score.pitch, np.rint(onset / TOLERANCE))))
 
 
 def _bars(sequence: NoteSequence, end: float) -> np.ndarray:
@@ -74,7 +78,7 @@ def _bars(sequence: NoteSequence, end: float) -> np.ndarray:
     found = metres(sequence)
     stops = [min(metre.start, end) for metre in found[1:]] + [end]
     starts = [
-        np.arange(metre.start, stop - NEAR, metre.bar)
+        np.arange(metre.start, stop - TOLERANCE, metre.bar)
         for metre, stop in zip(found, stops, strict=True)
     ]
     lengths = np.repeat([metre.bar for metre in found], [len(x) for x in starts])

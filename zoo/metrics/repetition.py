@@ -12,10 +12,10 @@ import numpy as np
 
 from zoo.data.codecs.phrase import PITCH, Phrase
 from zoo.errors import UsageError
-from zoo.metrics.self_similarity import end
+from zoo.metrics.self_similarity import piece_end
 
 
-def alike(passages: np.ndarray) -> np.ndarray:
+def note_jaccard(passages: np.ndarray) -> np.ndarray:
     """The share [u, u] of notes that two `passages` [u, t] have in common; 0 where both are silent.
 
     A note that is held from the passage before does not count.
@@ -46,9 +46,9 @@ def recurrence(pieces: np.ndarray, codec: Phrase, bars: int = 2) -> float:
     found: list[float] = []
     for piece in np.asarray(pieces):
         steps = bars * codec.bar
-        passages = piece[: end(piece) // steps * steps].reshape(-1, steps)
+        passages = piece[: piece_end(piece) // steps * steps].reshape(-1, steps)
         if len(passages) > 1:
-            heard = np.tril(alike(passages), -1).max(axis=1)
+            heard = np.tril(note_jaccard(passages), -1).max(axis=1)
             found += heard[1:][(passages[1:] >= PITCH).any(axis=1)].tolist()
     if not found:
         raise UsageError(
@@ -57,7 +57,9 @@ def recurrence(pieces: np.ndarray, codec: Phrase, bars: int = 2) -> float:
     return float(np.mean(found))
 
 
-def form(pieces: np.ndarray, real: np.ndarray, codec: Phrase) -> Mapping[str, float]:
+def recurrence_metrics(
+    pieces: np.ndarray, real: np.ndarray, codec: Phrase
+) -> Mapping[str, float]:
     """The `recurrence` of pieces, and of `real` ones beside it: the same at best."""
     return {
         "recurrence": recurrence(pieces, codec),

@@ -19,10 +19,10 @@ from zoo.data.codecs.steps import HOLD
 from zoo.errors import UsageError
 
 FRAME, HOP = 4, 2  # bars
-LEAST = 1e-6  # a standard deviation: notes all alike are a point, which overlaps with itself alone
+MIN_STD = 1e-6  # a standard deviation: notes all alike are a point, which overlaps with itself alone
 
 
-def overlap(
+def normal_overlap(
     mean: np.ndarray, std: np.ndarray, mean_2: np.ndarray, std_2: np.ndarray
 ) -> np.ndarray:
     """The area under both of two normal densities, from 0 to 1; all [..] and std above 0.
@@ -43,7 +43,7 @@ def overlap(
     return np.where(reach > 0, found, 1.0)
 
 
-def overlaps(pieces: np.ndarray, codec: Phrase) -> dict[str, np.ndarray]:
+def frame_overlaps(pieces: np.ndarray, codec: Phrase) -> dict[str, np.ndarray]:
     """The overlaps [m] of neighbouring frames, by what is overlapped: "pitch" and "duration".
 
     Frames lie within a piece, which ends at its first BOUNDARY. A note belongs to those it is
@@ -58,8 +58,8 @@ def overlaps(pieces: np.ndarray, codec: Phrase) -> dict[str, np.ndarray]:
     """
     pairs: list[np.ndarray] = []
     for piece in np.asarray(pieces):
-        struck, values = notes(piece[: end(piece)])
-        firsts = np.arange(0, end(piece) - FRAME * codec.bar + 1, HOP * codec.bar)
+        struck, values = parse_notes(piece[: piece_end(piece)])
+        firsts = np.arange(0, piece_end(piece) - FRAME * codec.bar + 1, HOP * codec.bar)
         frames = [
             (struck >= first) & (struck < first + FRAME * codec.bar) for first in firsts
         ]
@@ -72,11 +72,11 @@ def overlaps(pieces: np.ndarray, codec: Phrase) -> dict[str, np.ndarray]:
             f"give pieces of {FRAME + HOP} bars or more."
         )
     one, two = np.stack(kept, axis=-1)  # [pitch or duration, mean or std, m] each
-    areas = overlap(one[:, 0], one[:, 1], two[:, 0], two[:, 1])
+    areas = normal_overlap(one[:, 0], one[:, 1], two[:, 0], two[:, 1])
     return {"pitch": areas[0], "duration": areas[1]}
 
 
-def consistency(
+def consistency_metrics(
     pieces: np.ndarray, real: np.ndarray, codec: Phrase
 ) -> Mapping[str, float]:
     """How near the mean and the variance of overlaps are to those of `real` pieces: 1 at best.
@@ -84,7 +84,7 @@ def consistency(
     Each is max(0, 1 - |x - real| / real), the paper's "consistency" and "variance"; the means and
     variances themselves are there beside them, as `_overlap` and `_spread`.
     """
-    ours, theirs = overlaps(pieces, codec), overlaps(real, codec)
+    ours, theirs = frame_overlaps(pieces, codec), frame_overlaps(real, codec)
     figures: dict[str, float] = {}
     for name in ours:
         for figure, found, wanted in (
@@ -99,7 +99,7 @@ def consistency(
     return figures
 
 
-def notes(piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def parse_notes(piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The steps [i] at which the notes of a piece are struck; their pitches and durations [2, i].
 
     Pitches count from the codec's lowest, durations in steps.
@@ -115,10 +115,10 @@ def _normals(values: np.ndarray) -> np.ndarray:
     if not values.shape[1]:
         return np.full((2, 2), np.nan)
     return np.stack(
-        [values.mean(axis=1), np.maximum(values.std(axis=1), LEAST)], axis=1
+        [values.mean(axis=1), np.maximum(values.std(axis=1), MIN_STD)], axis=1
     )
 
 
-def end(piece: np.ndarray) -> int:
+def piece_end(piece: np.ndarray) -> int:
     """The step at which a piece has its first BOUNDARY, or its length where it has none."""
     return int(np.append(piece, BOUNDARY).tolist().index(BOUNDARY))

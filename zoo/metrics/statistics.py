@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from zoo.data.proto import NoteSequence
-from zoo.metrics.note_table import NEAR, STEPS, read
+from zoo.metrics.note_table import STEPS_PER_QUARTER, TOLERANCE, note_table
 
 QUALIFIED = 1 / 8  # quarters: a 32nd, three steps
-SIXTEENTH = STEPS // 4
+SIXTEENTH = STEPS_PER_QUARTER // 4
 GROOVE = 16  # steps per quarter: 64 to a bar of 4/4, as Wu & Yang have it
 MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])  # and natural minor, from its third on
 
@@ -32,20 +32,20 @@ CIRCLES = np.concatenate([np.sin(_ANGLES), np.cos(_ANGLES)], axis=1) * [
 
 def empty_bars(sequence: NoteSequence) -> float:
     """The share of bars in which nothing sounds (EB of Dong et al. 2018, MuseGAN, 5.3)."""
-    return _mean(np.all(read(sequence).within() == 0, axis=1))
+    return _mean(np.all(note_table(sequence).within() == 0, axis=1))
 
 
 def used_pitch_classes(sequence: NoteSequence) -> float:
     """Pitch classes that sound in a bar, 1 to 12, the mean over bars with any (MuseGAN's UPC)."""
-    score = read(sequence).pitched
+    score = note_table(sequence).pitched
     used = (score.within() @ np.eye(12)[score.pitch % 12] > 0).sum(axis=1)
     return _mean(used[used > 0])
 
 
 def qualified_notes(sequence: NoteSequence) -> float:
     """The share of pitched notes that last a 32nd or longer: three steps (MuseGAN's QN)."""
-    score = read(sequence).pitched
-    return _mean(score.offset - score.onset >= QUALIFIED - NEAR)
+    score = note_table(sequence).pitched
+    return _mean(score.offset - score.onset >= QUALIFIED - TOLERANCE)
 
 
 def polyphonicity(sequence: NoteSequence) -> float:
@@ -53,10 +53,10 @@ def polyphonicity(sequence: NoteSequence) -> float:
 
     PP of Dong & Yang 2018 (arXiv:1804.09399, 4), where silent steps count as well.
     """
-    score = read(sequence).pitched
-    steps = np.floor(np.stack([score.onset, score.offset]) * STEPS + 0.5).astype(
-        np.int64
-    )
+    score = note_table(sequence).pitched
+    steps = np.floor(
+        np.stack([score.onset, score.offset]) * STEPS_PER_QUARTER + 0.5
+    ).astype(np.int64)
     roll = np.zeros((steps.max(initial=0), 128), bool)  # [t, p]
     for start, stop, pitch in zip(*steps.tolist(), score.pitch.tolist(), strict=True):
         roll[start:stop, pitch] = True
@@ -69,8 +69,8 @@ def drum_pattern(sequence: NoteSequence) -> float:
 
     Of 24 steps to a quarter a note is on the nearest. MuseGAN has a tenth for those next to a 16th.
     """
-    score = read(sequence)
-    _, step = score.take(score.drum).places(STEPS)
+    score = note_table(sequence)
+    _, step = score.take(score.drum).places(STEPS_PER_QUARTER)
     return _mean(step % SIXTEENTH == 0)
 
 
@@ -81,7 +81,7 @@ def tonal_distance(sequence: NoteSequence) -> float:
     dimensions of `CIRCLES` (Harte, Sandler & Gasser 2006, Detecting harmonic change in musical
     audio, equations 2 and 3).
     """
-    score = read(sequence).pitched
+    score = note_table(sequence).pitched
     sounds, classes = score.within(), np.eye(12)[score.pitch % 12]
     centroids = []
     for track in np.unique(score.track):
@@ -101,7 +101,7 @@ def scale_consistency(sequence: NoteSequence) -> float:
     Of Mogren 2016 (C-RNN-GAN, arXiv:1611.09904, 4.2). A minor scale has the notes of its relative
     major.
     """
-    count = np.bincount(read(sequence).pitched.pitch % 12, minlength=12)
+    count = np.bincount(note_table(sequence).pitched.pitch % 12, minlength=12)
     best = max(count[(MAJOR + tonic) % 12].sum() for tonic in range(12))
     return float(best / count.sum()) if count.any() else np.nan
 
@@ -112,7 +112,7 @@ def groove_consistency(sequence: NoteSequence) -> float:
     1 - the share of steps in which they differ, GS of Wu & Yang 2020 (The Jazz Transformer,
     arXiv:2008.01307, 4.2), drums included. Bars of different lengths are not compared.
     """
-    score = read(sequence)
+    score = note_table(sequence)
     bar, step = score.places(GROOVE)
     sizes = np.rint(np.diff(score.bars, axis=1)[:, 0] * GROOVE).astype(np.int64)
     struck = np.zeros((len(sizes), sizes.max(initial=0) + 1), bool)
@@ -138,7 +138,7 @@ STATISTICS: Mapping[str, Callable[[NoteSequence], float]] = {
 }
 
 
-def table(pieces: Iterable[NoteSequence]) -> np.ndarray:
+def statistics_table(pieces: Iterable[NoteSequence]) -> np.ndarray:
     """All of them, float [pieces, a] in the order of `STATISTICS`."""
     rows = [[measure(piece) for measure in STATISTICS.values()] for piece in pieces]
     return np.array(rows).reshape(-1, len(STATISTICS))

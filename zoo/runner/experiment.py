@@ -14,9 +14,19 @@ import jax
 import tyro
 
 from zoo.core import Batch, Family
-from zoo.data.batching.batches import Batches, Crops, whole, whole_frames
+from zoo.data.batching.batches import (
+    CropBatches,
+    PackedBatches,
+    packed_eval_batches,
+    padded_eval_batches,
+)
 from zoo.data.batching.encoded import Pieces, corpus_pieces
-from zoo.data.batching.phrases import cut, excerpts, there, told
+from zoo.data.batching.phrases import (
+    extract_phrases,
+    require_styles,
+    select_styles,
+    split_excerpts,
+)
 from zoo.data.codecs import Phrased, make
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.chorale import VOICES
@@ -126,9 +136,16 @@ def events(
         raise UsageError(
             f"{name} reads one event at a time: give --codec melody or performance."
         )
-    size = (music.batch, music.length, options.seed, music.transpose, process)
-    batches = Batches(pieces["train"], codec, *size)
-    over = lambda split: whole(pieces[split], codec, music.batch, process)
+    batches = PackedBatches(
+        pieces["train"],
+        codec,
+        music.batch,
+        length=music.length,
+        seed=options.seed,
+        transpose=music.transpose,
+        process=process,
+    )
+    over = lambda split: packed_eval_batches(pieces[split], codec, music.batch, process)
     task = Task(name, codec, batches, over, pieces["test"][:3], music)
     return run(
         family(codec.vocab), task, workdir, steps, adam, options, samples, finish, began
@@ -155,13 +172,21 @@ def frames(
     process = connected(options, frames.batch)
     codec, pieces = source(frames)
     values = pieces["train"].shape[0]
-    size = (frames.batch, frames.length, options.seed, frames.transpose, process)
-    batches = Crops(pieces["train"], codec, *size, context=not frames.excerpts)
+    batches = CropBatches(
+        pieces["train"],
+        codec,
+        frames.batch,
+        length=frames.length,
+        seed=options.seed,
+        transpose=frames.transpose,
+        process=process,
+        context=not frames.excerpts,
+    )
     if frames.excerpts:
         pieces = {
-            split: excerpts(rows, frames.length) for split, rows in pieces.items()
+            split: split_excerpts(rows, frames.length) for split, rows in pieces.items()
         }
-    over = lambda split: whole_frames(pieces[split], frames.batch, process)
+    over = lambda split: padded_eval_batches(pieces[split], frames.batch, process)
     task = Task(name, codec, batches, over, pieces["test"][:3], frames)
     return run(
         family(values), task, workdir, steps, adam, options, samples, finish, began
@@ -192,14 +217,27 @@ def phrases(
     codec = make(bars.codec, bars=bars.bars, metres=bars.metres, **rolls)
     assert isinstance(codec, Phrased)
     pieces = {split: corpus_pieces(bars.corpus, split, codec.whole) for split in SPLITS}
-    there(bars.styles, pieces["train"].labels(bars.label))
-    cuts = lambda split, stride: cut(
-        pieces[split], codec, stride, bars.styles, pieces[split].labels(bars.label)
+    require_styles(bars.styles, pieces["train"].labels(bars.label))
+    cuts = lambda split, stride: extract_phrases(
+        pieces[split],
+        codec,
+        stride,
+        styles=bars.styles,
+        labels=pieces[split].labels(bars.label),
     )
     rows = {split: cuts(split, codec.bars) for split in SPLITS}
-    size = (bars.batch, codec.length, options.seed, bars.transpose, process)
-    batches = Crops(cuts("train", 1), codec, *size)
-    over = lambda split: whole_frames(rows[split], bars.batch, process, codec.length)
+    batches = CropBatches(
+        cuts("train", 1),
+        codec,
+        bars.batch,
+        length=codec.length,
+        seed=options.seed,
+        transpose=bars.transpose,
+        process=process,
+    )
+    over = lambda split: padded_eval_batches(
+        rows[split], bars.batch, process, codec.length
+    )
     task = Task(name, codec, batches, over, rows["test"][:3], bars)
     return run(
         family(codec), task, workdir, steps, adam, options, samples, finish, began
@@ -221,9 +259,9 @@ def source(frames: Frames) -> tuple[Codec, Mapping[str, Pieces | Arrays]]:
         else make(frames.codec)
     )
     corpus = {split: corpus_pieces(frames.data, split, codec) for split in SPLITS}
-    there(frames.styles, corpus["train"].labels(frames.label))
+    require_styles(frames.styles, corpus["train"].labels(frames.label))
     return codec, {
-        split: told(pieces, frames.styles, pieces.labels(frames.label))
+        split: select_styles(pieces, frames.styles, pieces.labels(frames.label))
         for split, pieces in corpus.items()
     }
 
@@ -239,7 +277,7 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
         return latent_pieces.held_out(model, spec, split, batch)
     pieces = as_read(model, spec, split)
     if isinstance(model.codec, Phrased):
-        return whole_frames(pieces, batch, length=model.codec.length)
+        return padded_eval_batches(pieces, batch, length=model.codec.length)
     frame = model.family.example(1)["tokens"].shape[2:]
     if tuple(pieces.shape) != frame:
         name, unit = (
@@ -250,7 +288,11 @@ def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterable[Batc
             f"{name} reads {unit or 'single events'}, and {spec} has others: measure it on what "
             "it was trained on, or on a corpus."
         )
-    return whole_frames(pieces, batch) if frame else whole(pieces, model.codec, batch)
+    return (
+        padded_eval_batches(pieces, batch)
+        if frame
+        else packed_eval_batches(pieces, model.codec, batch)
+    )
 
 
 def as_read(model: Trained, spec: str, split: str) -> Pieces | Arrays:
@@ -260,12 +302,14 @@ def as_read(model: Trained, spec: str, split: str) -> Pieces | Arrays:
     styles, label = getattr(family, "styles", ()), music.get("label", "style")
     if isinstance(codec, Phrased):
         lines = corpus_pieces(spec, split, codec.whole)
-        return cut(lines, codec, codec.bars, styles, lines.labels(label))
+        return extract_phrases(
+            lines, codec, codec.bars, styles=styles, labels=lines.labels(label)
+        )
     if pathlib.Path(spec).suffix in (".mat", ".json"):
         return read(spec)[split]
     pieces = corpus_pieces(spec, split, codec)
-    rows = told(pieces, styles, pieces.labels(label))
-    return excerpts(rows, family.length) if music.get("excerpts") else rows
+    rows = select_styles(pieces, styles, pieces.labels(label))
+    return split_excerpts(rows, family.length) if music.get("excerpts") else rows
 
 
 def xla_cache() -> pathlib.Path:

@@ -17,8 +17,8 @@ from zoo.data.batching.encoded import corpus_pieces
 from zoo.errors import UsageError
 from zoo.inference.latent_space import Space
 from zoo.inference.model import Trained, load
-from zoo.metrics.repetition import form
-from zoo.metrics.self_similarity import consistency
+from zoo.metrics.repetition import recurrence_metrics
+from zoo.metrics.self_similarity import consistency_metrics
 from zoo.models import LatentDiffusion, LatentMDN, MusicVAE
 from zoo.nn.latent.latent_sequence import principal
 from zoo.runner.run import Task, connected, run
@@ -183,7 +183,10 @@ def rounds(
         if not drawn:
             return {}
         tokens, played = trained.tokens(drawn, options.seed), np.stack(whole)
-        return {**consistency(tokens, played, codec), **form(tokens, played, codec)}
+        return {
+            **consistency_metrics(tokens, played, codec),
+            **recurrence_metrics(tokens, played, codec),
+        }
 
     net = family(model.family, styles)
     norm = principal(np.concatenate(walks["train"].pieces), net.axes)

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from zoo.core import Batch, Family, Params
-from zoo.data.audio.batches import SoundBatches, Sounding, beginnings
-from zoo.data.audio.datasets import open_split, sounds
+from zoo.data.audio.batches import AudioBatches, HasAudio, audio_eval_batches
+from zoo.data.audio.datasets import audio_dataset, open_split
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.corpora.dedup import SPLITS
@@ -65,17 +65,19 @@ def sounding(
     """
     began = time.perf_counter()
     process = connected(options, audio.batch)
-    of = sounds(audio.corpus, audio.hertz, audio.seconds)
+    of = audio_dataset(audio.corpus, audio.hertz, audio.seconds)
     if audio.length > of.length:
         raise UsageError(
             f"crops of {audio.length} samples are longer than excerpts of {of.length}: lower "
             "--length, or raise --seconds."
         )
     excerpts = {split: open_split(of, split) for split in SPLITS}
-    batches = SoundBatches(
+    batches = AudioBatches(
         excerpts["train"], audio.batch, audio.length, options.seed, process
     )
-    over = lambda split: beginnings(excerpts[split], audio.batch, of.length, process)
+    over = lambda split: audio_eval_batches(
+        excerpts[split], audio.batch, of.length, process
+    )
     codec = cast(Codec, Waveform(audio.hertz))
     listen = lambda *told: beside(excerpts["test"], name, *told)
     task = Task(name, codec, batches, over, [], audio, listen)
@@ -94,7 +96,7 @@ def sounding(
 
 
 def beside(
-    excerpts: Sequence[Sounding],
+    excerpts: Sequence[HasAudio],
     title: str,
     model: Trained,
     folder: pathlib.Path,
@@ -132,5 +134,7 @@ def compiled(family: Any, vary: Vary | None) -> Callable[..., jax.Array]:
 
 def held_out(model: Trained, spec: str, split: str, batch: int) -> Iterator[Batch]:
     """A split of a dataset of sound, every excerpt of it once, as `model` was measured."""
-    of = sounds(spec, cast(Any, model.codec).rate, model.about["music"]["seconds"])
-    return beginnings(open_split(of, split), batch, of.length)
+    of = audio_dataset(
+        spec, cast(Any, model.codec).rate, model.about["music"]["seconds"]
+    )
+    return audio_eval_batches(open_split(of, split), batch, of.length)

@@ -8,11 +8,11 @@ from typing import Protocol
 import grain.python as grain
 import numpy as np
 
-from zoo.data.batching.batches import Batch, divides
+from zoo.data.batching.batches import Batch, require_divisible
 from zoo.errors import UsageError
 
 
-class Sounding(Protocol):
+class HasAudio(Protocol):
     """Whatever has samples int16 [s]."""
 
     @property
@@ -20,7 +20,7 @@ class Sounding(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class SoundBatches:
+class AudioBatches:
     """Training batches without end of crops, {"audio": int16 [b / processes, length]}.
 
     The excerpts of an epoch are shuffled by (seed, epoch), and each is cropped by (seed, row of the
@@ -31,7 +31,7 @@ class SoundBatches:
       UsageError: there are fewer excerpts than rows, or a batch that cannot be shared out.
     """
 
-    excerpts: Sequence[Sounding]
+    excerpts: Sequence[HasAudio]
     batch: int
     length: int
     seed: int = 0
@@ -43,7 +43,7 @@ class SoundBatches:
                 f"a batch of {self.batch} is more than {len(self.excerpts)} excerpts: lower "
                 "--batch, or add recordings."
             )
-        divides(self.batch, self.process[1])
+        require_divisible(self.batch, self.process[1])
 
     @functools.cached_property
     def dataset(self) -> grain.MapDataset:
@@ -52,25 +52,25 @@ class SoundBatches:
         )
         return dataset.random_map(self.crop).batch(self.batch // self.process[1])
 
-    def crop(self, excerpt: Sounding, rng: np.random.Generator) -> Batch:
+    def crop(self, excerpt: HasAudio, rng: np.random.Generator) -> Batch:
         """Some of it."""
         start = int(
             rng.integers(0, max(0, len(excerpt.audio) - self.length), endpoint=True)
         )
-        return {"audio": fitted(excerpt.audio[start:], self.length)}
+        return {"audio": pad_or_trim(excerpt.audio[start:], self.length)}
 
     def __getitem__(self, step: int) -> Batch:
         index, count = self.process
         return self.dataset[step * count + index]
 
 
-def fitted(audio: np.ndarray, length: int) -> np.ndarray:
+def pad_or_trim(audio: np.ndarray, length: int) -> np.ndarray:
     """The first `length` samples, silence after the last."""
     return np.pad(audio[:length], (0, max(0, length - len(audio))))
 
 
-def beginnings(
-    excerpts: Sequence[Sounding],
+def audio_eval_batches(
+    excerpts: Sequence[HasAudio],
     batch: int,
     length: int,
     process: tuple[int, int] = (0, 1),
@@ -84,7 +84,7 @@ def beginnings(
         numbers = np.arange(first, first + batch)[index * share :][:share]
         there = numbers < len(excerpts)
         rows = [
-            fitted(excerpts[int(i) if i < len(excerpts) else 0].audio, length)
+            pad_or_trim(excerpts[int(i) if i < len(excerpts) else 0].audio, length)
             for i in numbers
         ]
         yield {"audio": np.stack(rows), "mask": there}

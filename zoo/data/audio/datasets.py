@@ -20,15 +20,20 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.data.audio.folder import Folder
-from zoo.data.audio.rendered import Rendered
-from zoo.data.audio.soundfont_notes import Notes
-from zoo.data.audio.tfds import Catalogued
+from zoo.data.audio.folder import AudioFolder
+from zoo.data.audio.rendered import RenderedCorpus
+from zoo.data.audio.soundfont_notes import SoundfontNotes
+from zoo.data.audio.tfds import TfdsAudio
 from zoo.data.corpora.build import progress_bar
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.records import Records, data_root
 from zoo.data.corpora.report import Report
-from zoo.data.corpora.tfds_writer import Gathered, alone, replaced, writing
+from zoo.data.corpora.tfds_writer import (
+    ShardedBuilder,
+    atomic_replace,
+    exclusive_lock,
+    translate_write_errors,
+)
 from zoo.errors import UsageError
 
 PREFIX, SCORES, CATALOGUE = "audio_folder:", "rendered:", "tfds:"
@@ -41,7 +46,7 @@ Shard = Callable[[], Iterable[tuple[str, dict[str, Any]]]]  # the examples of on
 
 
 @dataclasses.dataclass(frozen=True)
-class Excerpt:
+class AudioExcerpt:
     """A part of a recording, or a note: `audio` is int16 [s] at `rate`, and `about` what else is
     known of it."""
 
@@ -54,17 +59,17 @@ class Excerpt:
     about: Mapping[str, Any]
 
 
-class Excerpts(Records, Sequence[Excerpt]):  # type: ignore[type-arg]
+class AudioSplit(Records, Sequence[AudioExcerpt]):  # type: ignore[type-arg]
     """Those of one split, each read when asked for."""
 
-    def __getitem__(self, index: int) -> Excerpt:  # type: ignore[override]
+    def __getitem__(self, index: int) -> AudioExcerpt:  # type: ignore[override]
         found = dict(self.source[range(len(self))[index]])
         texts = {name: found.pop(name).decode() for name in TEXTS}
         audio, rate = np.frombuffer(found.pop("audio"), "<i2"), int(found.pop("rate"))
-        return Excerpt(**texts, rate=rate, audio=audio, about=found)
+        return AudioExcerpt(**texts, rate=rate, audio=audio, about=found)
 
 
-class Sounds(Protocol):
+class AudioDataset(Protocol):
     """What there is to hear somewhere."""
 
     @property
@@ -91,7 +96,7 @@ class Sounds(Protocol):
         """What is known beside an excerpt's own, as TFDS describes it."""
 
 
-class Sound(Gathered, skip_registration=True):  # type: ignore[call-arg]
+class AudioBuilder(ShardedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """The TFDS builder of what is gathered already."""
 
     VERSION = tfds.core.Version(VERSION)
@@ -101,7 +106,7 @@ class Sound(Gathered, skip_registration=True):  # type: ignore[call-arg]
 
     def __init__(
         self,
-        of: Sounds,
+        of: AudioDataset,
         folder: Path,
         shards: Mapping[str, Sequence[Shard]],
         report: Report,
@@ -126,7 +131,7 @@ class Sound(Gathered, skip_registration=True):  # type: ignore[call-arg]
         )
 
 
-def sounds(spec: str, rate: int = 16_000, seconds: float = 4.0) -> Sounds:
+def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioDataset:
     """What `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS` or `tfds:NAME` names, at
     `rate` and in excerpts of `seconds`.
 
@@ -135,13 +140,15 @@ def sounds(spec: str, rate: int = 16_000, seconds: float = 4.0) -> Sounds:
     """
     cut: dict[str, Any] = {"rate": rate, "seconds": seconds}
     if spec == NOTES:
-        return Notes(**cut)
+        return SoundfontNotes(**cut)
     if spec.startswith(PREFIX):
-        return Folder(Path(spec.removeprefix(PREFIX)).expanduser().resolve(), **cut)
+        return AudioFolder(
+            Path(spec.removeprefix(PREFIX)).expanduser().resolve(), **cut
+        )
     if spec.startswith(SCORES):
-        return Rendered(spec.removeprefix(SCORES), **cut)
+        return RenderedCorpus(spec.removeprefix(SCORES), **cut)
     if spec.startswith(CATALOGUE):
-        return Catalogued(spec.removeprefix(CATALOGUE), **cut)
+        return TfdsAudio(spec.removeprefix(CATALOGUE), **cut)
     raise UsageError(
         f"{spec} is no dataset of sound: give {NOTES}, {PREFIX}/PATH, {SCORES}CORPUS, or "
         f"{CATALOGUE}NAME."
@@ -149,7 +156,7 @@ def sounds(spec: str, rate: int = 16_000, seconds: float = 4.0) -> Sounds:
 
 
 def build(
-    of: Sounds,
+    of: AudioDataset,
     root: Path | str | None = None,
     *,
     workers: int = 2,
@@ -165,7 +172,7 @@ def build(
     root = Path(root or data_root())
     home = of.home(root)
     finished, staging = home / "sound" / VERSION, home / "staging"
-    with writing(root), alone(home / "lock"):
+    with translate_write_errors(root), exclusive_lock(home / "lock"):
         if finished.exists() and not force:
             return Report.load(finished / "report.json")
         began = time.monotonic()
@@ -176,17 +183,20 @@ def build(
         written = itertools.count(1)
         told = lambda: say(next(written), report.splits.total())
         shards = {
-            split: [partial(counted, x, told) for x in some]
+            split: [partial(count_examples, x, told) for x in some]
             for split, some in shards.items()
         }
-        builder = Sound(of, home, shards, report)
-        with replaced(finished, staging), contextlib.redirect_stdout(io.StringIO()):
+        builder = AudioBuilder(of, home, shards, report)
+        with (
+            atomic_replace(finished, staging),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             builder.download_and_prepare(download_dir=staging / "downloads")
         shutil.rmtree(staging)
     return report
 
 
-def counted(
+def count_examples(
     shard: Shard, told: Callable[[], None]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Its examples, each of them told of."""
@@ -195,13 +205,15 @@ def counted(
         told()
 
 
-def open_split(of: Sounds, split: str, root: Path | str | None = None) -> Excerpts:
+def open_split(
+    of: AudioDataset, split: str, root: Path | str | None = None
+) -> AudioSplit:
     """The excerpts of a split, with random access; builds the dataset first if it is not there.
 
     Raises UsageError for a split that does not exist, ZooError for one without excerpts.
     """
     finished = of.home(Path(root or data_root())) / "sound" / VERSION
-    excerpts = Excerpts(finished, split)
+    excerpts = AudioSplit(finished, split)
     if not finished.exists():
         with progress_bar(f"reading {of.spec}") as progress:
             build(of, root, progress=progress)

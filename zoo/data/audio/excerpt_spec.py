@@ -12,7 +12,7 @@ One = TypeVar("One")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cutting:
+class ExcerptSpec:
     """At `rate`, in excerpts of `seconds`.
 
     Raises:

@@ -9,24 +9,24 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from zoo.data.audio.excerpt_spec import Cutting
+from zoo.data.audio.excerpt_spec import ExcerptSpec
 from zoo.data.audio.recordings import Recording
-from zoo.data.audio.scan import Found, listed, survey
-from zoo.data.corpora.dedup import placed
+from zoo.data.audio.scan import ScannedFile, list_recordings, scan
+from zoo.data.corpora.dedup import assign_groups
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.report import Report
 from zoo.data.refusal import Refused
 
-FEW = 20  # recordings below which a recording is divided among splits
+MIN_RECORDINGS = 20  # recordings below which a recording is divided among splits
 LICENCE = "Not stated: these are your own files, on whatever terms you hold them."
 
 
 @dataclasses.dataclass(frozen=True)
-class Cut:
+class FileExcerpts:
     """Some excerpts of a recording, by their numbers."""
 
     path: Path
-    file: Found
+    file: ScannedFile
     numbers: frozenset[int]
 
 
@@ -34,7 +34,7 @@ class Cut:
 class Shard:
     """The examples of one file."""
 
-    cuts: tuple[Cut, ...]
+    group_by_file: tuple[FileExcerpts, ...]
     source: str
     rate: int
     length: int
@@ -59,7 +59,7 @@ class Shard:
 
 
 @dataclasses.dataclass(frozen=True)
-class Folder(Cutting):
+class AudioFolder(ExcerptSpec):
     """Recordings below `path`."""
 
     path: Path
@@ -73,8 +73,8 @@ class Folder(Cutting):
         return {}
 
     @functools.cached_property
-    def files(self) -> list[Found]:
-        return listed(self.path)
+    def files(self) -> list[ScannedFile]:
+        return list_recordings(self.path)
 
     def home(self, root: Path) -> Path:
         """The directory of all that is built of it; another one whenever a file changes."""
@@ -91,19 +91,19 @@ class Folder(Cutting):
     ) -> tuple[Report, dict[str, list[Shard]]]:
         """What there is, and the files that it is to be written to."""
         notes = staging / "survey.jsonl"
-        found = survey(
+        found = scan(
             self.path, self.files, self.rate, self.length, notes, workers, progress
         )
-        report = reported(self, found)
+        report = build_report(self, found)
         report.require_music()
-        splits = divided(found)
+        splits = assign_splits(found)
         report.splits = Counter(
             {split: len(chosen) for split, chosen in splits.items()}
         )
-        return report, sharded(self, splits)
+        return report, make_shards(self, splits)
 
 
-def reported(of: Folder, found: Sequence[Found]) -> Report:
+def build_report(of: AudioFolder, found: Sequence[ScannedFile]) -> Report:
     """What there is, but for its splits: kept and dropped are recordings, styles excerpts."""
     report, source = Report(spec=of.spec), of.path.name
     report.licences = {source: LICENCE}
@@ -119,25 +119,27 @@ def reported(of: Folder, found: Sequence[Found]) -> Report:
     return report
 
 
-def divided(found: Sequence[Found]) -> dict[str, list[tuple[Found, int]]]:
+def assign_splits(
+    found: Sequence[ScannedFile],
+) -> dict[str, list[tuple[ScannedFile, int]]]:
     """The excerpts of each split, by recording and number: whole recordings go together, unless
     there are few; what sounds the same goes together whatever its name."""
     kept = [file for file in found if file.excerpts]
-    alike: dict[str, list[tuple[Found, int]]] = defaultdict(list)
+    alike: dict[str, list[tuple[ScannedFile, int]]] = defaultdict(list)
     for file in kept:
         whole = hashlib.blake2b(
             "".join(file.excerpts).encode(), digest_size=8
         ).hexdigest()
         for number, own in enumerate(file.excerpts):
-            alike[whole if len(kept) >= FEW else own].append((file, number))
-    splits: dict[str, list[tuple[Found, int]]] = defaultdict(list)
-    for digest, split in placed({digest: digest for digest in alike}).items():
+            alike[whole if len(kept) >= MIN_RECORDINGS else own].append((file, number))
+    splits: dict[str, list[tuple[ScannedFile, int]]] = defaultdict(list)
+    for digest, split in assign_groups({digest: digest for digest in alike}).items():
         splits[split] += alike[digest]
     return splits
 
 
-def sharded(
-    of: Folder, splits: Mapping[str, list[tuple[Found, int]]]
+def make_shards(
+    of: AudioFolder, splits: Mapping[str, list[tuple[ScannedFile, int]]]
 ) -> dict[str, list[Shard]]:
     """Each split cut into files, recordings in an order that depends on their names alone."""
     order = lambda one: (
@@ -148,16 +150,18 @@ def sharded(
     for split, chosen in splits.items():
         chosen = sorted(chosen, key=order)
         made[split] = [
-            Shard(cuts(of, some), of.path.name, of.rate, of.length)
+            Shard(group_by_file(of, some), of.path.name, of.rate, of.length)
             for some in of.by_file(chosen, len(chosen))
         ]
     return made
 
 
-def cuts(of: Folder, chosen: Sequence[tuple[Found, int]]) -> tuple[Cut, ...]:
+def group_by_file(
+    of: AudioFolder, chosen: Sequence[tuple[ScannedFile, int]]
+) -> tuple[FileExcerpts, ...]:
     """The same by recording."""
     each = groupby(chosen, key=lambda one: one[0])
     return tuple(
-        Cut(of.path / file.key, file, frozenset(number for _, number in some))
+        FileExcerpts(of.path / file.key, file, frozenset(number for _, number in some))
         for file, some in each
     )

@@ -15,7 +15,7 @@ FRAME = 0.02  # seconds over which loudness is measured
 HIGH, LOW = 2000.0, 1000.0  # Hz
 
 
-def qualities(
+def measure_qualities(
     audio: np.ndarray, rate: int, held: float, distorted: bool
 ) -> dict[str, bool]:
     """Of a note [s], held for a share of its time; whether it is distorted is known.

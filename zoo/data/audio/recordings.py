@@ -17,9 +17,9 @@ from zoo.data.refusal import Refused
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 BLOCK = 1 << 16  # samples of each channel that are read at a time
-SILENCE = 10 ** (-60 / 20)  # an excerpt that stays below is none
-FULL = 1 - 2**-12  # samples from here on are at full scale
-CLIPPED = 4  # as many in a row that are say that a recording was too loud
+SILENCE_THRESHOLD = 10 ** (-60 / 20)  # an excerpt that stays below is none
+FULL_SCALE = 1 - 2**-12  # samples from here on are at full scale
+CLIPPED_RUN = 4  # as many in a row that are say that a recording was too loud
 
 
 @dataclasses.dataclass
@@ -44,18 +44,18 @@ class Recording:
                 part, waiting = waiting[:length], waiting[length:]
                 if self._sounds(part):
                     heard = True
-                    yield quantised(part)
+                    yield to_int16(part)
         if len(waiting) and self._sounds(waiting):
             heard = True
-            yield quantised(waiting)
+            yield to_int16(waiting)
         if not heard:
             raise Refused("silent", "There is nothing to hear in it; leave it out.")
 
     def _sounds(self, part: np.ndarray) -> bool:
         loud = np.abs(part)
-        runs = np.convolve(loud >= FULL, np.ones(CLIPPED), "valid")
-        self.remarks["clipped"] += bool(len(runs) and runs.max() == CLIPPED)
-        silent = bool(loud.max() < SILENCE)
+        runs = np.convolve(loud >= FULL_SCALE, np.ones(CLIPPED_RUN), "valid")
+        self.remarks["clipped"] += bool(len(runs) and runs.max() == CLIPPED_RUN)
+        silent = bool(loud.max() < SILENCE_THRESHOLD)
         self.remarks["silent"] += silent
         return not silent
 
@@ -108,6 +108,6 @@ class Recording:
             raise Refused("broken", f"It breaks off ({error.error_string}).") from error
 
 
-def quantised(x: np.ndarray) -> np.ndarray:
+def to_int16(x: np.ndarray) -> np.ndarray:
     """Samples of 16 bits, what is beyond full scale at full scale."""
     return np.rint(np.clip(x, -1, 1) * 32767).astype(np.int16)

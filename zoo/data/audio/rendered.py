@@ -16,9 +16,9 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from zoo.data.audio.excerpt_spec import Cutting
-from zoo.data.audio.recordings import quantised
-from zoo.data.audio.soundfont_notes import PLAYED
+from zoo.data.audio.excerpt_spec import ExcerptSpec
+from zoo.data.audio.recordings import to_int16
+from zoo.data.audio.soundfont_notes import SYNTH_RATE
 from zoo.data.corpora import build
 from zoo.data.corpora.dedup import SPLITS
 from zoo.data.corpora.ingest import Progress
@@ -33,7 +33,7 @@ from zoo.soundfont.score import LONGEST, render
 
 
 @dataclasses.dataclass(frozen=True)
-class Rendered(Cutting):
+class RenderedCorpus(ExcerptSpec):
     """The corpus `of`, by `soundfont`, or by the General MIDI set that pretty_midi ships."""
 
     of: str
@@ -123,7 +123,7 @@ class Rendered(Cutting):
 class Shard:
     """The excerpts of one file: of pieces by number, those of these numbers."""
 
-    rendered: Rendered
+    rendered: RenderedCorpus
     records: Split
     chosen: tuple[tuple[int, tuple[int, ...]], ...]
 
@@ -131,19 +131,19 @@ class Shard:
         of = self.rendered
         for piece, numbers in self.chosen:
             record = self.records[piece]
-            audio = played(record.sequence, of.rate, of.soundfont)
+            audio = render_mono(record.sequence, of.rate, of.soundfont)
             for number in numbers:
                 part = audio[number * of.length :][: of.length]
                 part = np.pad(part, (0, of.length - len(part)))
                 begin = number * of.seconds
-                notes = within(
+                notes = notes_between(
                     record.sequence, begin, begin + of.seconds
                 ).SerializeToString()
                 name = f"{record.id}#{number}"
                 texts = {"id": name, "label": record.style, "source": record.source}
                 sound = {
                     "rate": of.rate,
-                    "audio": quantised(part).astype("<i2").tobytes(),
+                    "audio": to_int16(part).astype("<i2").tobytes(),
                 }
                 yield (
                     name,
@@ -151,19 +151,19 @@ class Shard:
                 )
 
 
-def played(
+def render_mono(
     sequence: NoteSequence, rate: int, soundfont: Path | None = None
 ) -> np.ndarray:
     """A piece in one channel, float32 [s]; silence of as many seconds as a SoundFont that has none
     of its instruments would play."""
     try:
-        mono = render(sequence, PLAYED, soundfont).mean(axis=1)
+        mono = render(sequence, SYNTH_RATE, soundfont).mean(axis=1)
     except ZooError:
         return np.zeros(round(sequence.total_time * rate), np.float32)
-    return soxr.resample(mono, PLAYED, rate) if rate != PLAYED else mono
+    return soxr.resample(mono, SYNTH_RATE, rate) if rate != SYNTH_RATE else mono
 
 
-def within(sequence: NoteSequence, begin: float, end: float) -> NoteSequence:
+def notes_between(sequence: NoteSequence, begin: float, end: float) -> NoteSequence:
     """The notes that sound between two times in seconds, counted from the first of them."""
     part = NoteSequence(ticks_per_quarter=sequence.ticks_per_quarter)
     for note in sequence.notes:

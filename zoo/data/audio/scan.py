@@ -18,7 +18,7 @@ from zoo.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class ScannedFile:
     """A recording: `key` is its path below the folder, `label` the folder that it lies in."""
 
     key: str
@@ -32,7 +32,7 @@ class Found:
     refused: tuple[str, str] | None = None  # the reason, and a sentence
 
 
-def listed(folder: Path) -> list[Found]:
+def list_recordings(folder: Path) -> list[ScannedFile]:
     """The recordings below `folder`, not yet read.
 
     Raises:
@@ -48,7 +48,7 @@ def listed(folder: Path) -> list[Found]:
             within, stat = path.parent.relative_to(folder).as_posix(), path.stat()
             label = folder.name if within == "." else within
             key = path.relative_to(folder).as_posix()
-            found.append(Found(key, label, stat.st_size, stat.st_mtime_ns))
+            found.append(ScannedFile(key, label, stat.st_size, stat.st_mtime_ns))
     if not found:
         kinds = ", ".join(SUFFIXES)
         raise UsageError(
@@ -57,23 +57,23 @@ def listed(folder: Path) -> list[Found]:
     return found
 
 
-def survey(
+def scan(
     folder: Path,
-    files: Sequence[Found],
+    files: Sequence[ScannedFile],
     rate: int,
     length: int,
     notes: Path,
     workers: int,
     progress: Progress,
-) -> list[Found]:
+) -> list[ScannedFile]:
     """All of `files`, read at `rate` in excerpts of `length`, `workers` at a time; what is in
     `notes` is not read again."""
-    known = {(one.key, one.size, one.modified): one for one in noted(notes)}
+    known = {(one.key, one.size, one.modified): one for one in read_scan(notes)}
     of = lambda file: known.get((file.key, file.size, file.modified))
     todo = [file for file in files if not of(file)]
     progress(len(files) - len(todo), len(files))
     with ThreadPoolExecutor(workers) as pool, notes.open("a") as lines:
-        read = pool.map(lambda file: heard(folder, file, rate, length), todo)
+        read = pool.map(lambda file: scan_file(folder, file, rate, length), todo)
         for count, found in enumerate(read, len(files) - len(todo) + 1):
             known[found.key, found.size, found.modified] = found
             lines.write(json.dumps(dataclasses.asdict(found)) + "\n")
@@ -82,7 +82,7 @@ def survey(
     return [known[file.key, file.size, file.modified] for file in files]
 
 
-def heard(folder: Path, file: Found, rate: int, length: int) -> Found:
+def scan_file(folder: Path, file: ScannedFile, rate: int, length: int) -> ScannedFile:
     """One of them, read to its end."""
     recording, hashes, samples = Recording(folder / file.key, rate), [], 0
     try:
@@ -97,7 +97,7 @@ def heard(folder: Path, file: Found, rate: int, length: int) -> Found:
     )
 
 
-def noted(notes: Path) -> Iterator[Found]:
+def read_scan(notes: Path) -> Iterator[ScannedFile]:
     """What an earlier survey has found, but for a last line that breaks off."""
     for line in notes.read_text().splitlines() if notes.exists() else ():
         try:
@@ -105,6 +105,6 @@ def noted(notes: Path) -> Iterator[Found]:
         except json.JSONDecodeError:
             return
         refused = known["refused"] and tuple(known["refused"])
-        yield Found(
+        yield ScannedFile(
             **{**known, "excerpts": tuple(known["excerpts"]), "refused": refused}
         )

@@ -19,10 +19,10 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from zoo.data.audio.excerpt_spec import Cutting
-from zoo.data.audio.nsynth_qualities import QUALITIES, qualities
-from zoo.data.audio.recordings import quantised
-from zoo.data.corpora.dedup import placed
+from zoo.data.audio.excerpt_spec import ExcerptSpec
+from zoo.data.audio.nsynth_qualities import QUALITIES, measure_qualities
+from zoo.data.audio.recordings import to_int16
+from zoo.data.corpora.dedup import assign_groups
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.report import Report
 from zoo.data.refusal import Refused
@@ -73,13 +73,13 @@ OWN_FONT = "Not stated: this is a SoundFont of yours, on whatever terms you hold
 DEFAULT_FONT = (
     "Played by TimGM6mb of Tim Brechbill, which is under the GNU GPL, version 2."
 )
-PLAYED = 48_000  # what a note is played at, before it has its rate
-HELD = 0.75  # of a note's time
+SYNTH_RATE = 48_000  # what a note is played at, before it has its rate
+HELD_FRACTION = 0.75  # of a note's time
 GAIN = 2.0  # of the loudest notes most are below full scale
 
 
 @dataclasses.dataclass(frozen=True)
-class Notes(Cutting):
+class SoundfontNotes(ExcerptSpec):
     """`programs` x pitches x `velocities`, each of them an excerpt.
 
     Pitches are every `every`-th from the first to the last. The SoundFont is `soundfont`, or the
@@ -128,7 +128,7 @@ class Notes(Cutting):
 
     @property
     def features(self) -> Mapping[str, Any]:
-        return known(128, FAMILIES)
+        return nsynth_features(128, FAMILIES)
 
     def home(self, root: Path) -> Path:
         """The directory of all that is built of it; another one for other notes."""
@@ -148,7 +148,7 @@ class Notes(Cutting):
         for note in self.order:
             if not self.font.find(0, *note):
                 detail = "The SoundFont has no sample for it; leave it out."
-                report.drop(source, named(*note), Refused("silent", detail))
+                report.drop(source, note_id(*note), Refused("silent", detail))
             else:
                 report.kept[source] += 1
                 report.styles[family_of(note[0])] += 1
@@ -156,7 +156,7 @@ class Notes(Cutting):
         report.milliseconds = round(1000 * self.seconds * report.kept.total())
         report.require_music()
         splits: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-        for own, split in placed({name: name for name in alike}).items():
+        for own, split in assign_groups({name: name for name in alike}).items():
             splits[split] += alike[own]
         report.splits = Counter(
             {split: len(chosen) for split, chosen in splits.items()}
@@ -169,10 +169,14 @@ class Notes(Cutting):
 
     def played(self, program: int, pitch: int, velocity: int) -> np.ndarray:
         """One note, float32 [s]."""
-        held = round(HELD * self.seconds * PLAYED)
-        both = voice(self.font, PLAYED, 0, program, pitch, velocity, held)
+        held = round(HELD_FRACTION * self.seconds * SYNTH_RATE)
+        both = voice(self.font, SYNTH_RATE, 0, program, pitch, velocity, held)
         mono = GAIN * both.mean(axis=1)
-        mono = soxr.resample(mono, PLAYED, self.rate) if self.rate != PLAYED else mono
+        mono = (
+            soxr.resample(mono, SYNTH_RATE, self.rate)
+            if self.rate != SYNTH_RATE
+            else mono
+        )
         fade = min(round(0.02 * self.rate), self.length)
         out = np.pad(mono[: self.length], (0, max(0, self.length - len(mono))))
         out[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
@@ -183,13 +187,13 @@ class Notes(Cutting):
 class Shard:
     """The notes of one file."""
 
-    notes: Notes
+    notes: SoundfontNotes
     order: tuple[tuple[int, int, int], ...]
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         source = sf.path(self.notes.soundfont).name
         for program, pitch, velocity in self.order:
-            name, family = named(program, pitch, velocity), family_of(program)
+            name, family = note_id(program, pitch, velocity), family_of(program)
             audio = self.notes.played(program, pitch, velocity)
             texts = {
                 "id": name,
@@ -199,14 +203,14 @@ class Shard:
             }
             of = {"label": program, "family": family, "source": source_of(program)}
             told = {"pitch": pitch, "velocity": velocity, "instrument": of}
-            told["qualities"] = qualities(
-                audio, self.notes.rate, HELD, program in DISTORTED
+            told["qualities"] = measure_qualities(
+                audio, self.notes.rate, HELD_FRACTION, program in DISTORTED
             )
-            sound = quantised(audio).astype("<i2").tobytes()
+            sound = to_int16(audio).astype("<i2").tobytes()
             yield name, {**texts, **told, "rate": self.notes.rate, "audio": sound}
 
 
-def known(instruments: int, families: Sequence[str]) -> Mapping[str, Any]:
+def nsynth_features(instruments: int, families: Sequence[str]) -> Mapping[str, Any]:
     """What NSynth tells of a note, as TFDS describes it."""
     kind = tfds.features.ClassLabel
     number, family, source = (
@@ -224,7 +228,7 @@ def known(instruments: int, families: Sequence[str]) -> Mapping[str, Any]:
     return of | {"qualities": kinds}
 
 
-def named(program: int, pitch: int, velocity: int) -> str:
+def note_id(program: int, pitch: int, velocity: int) -> str:
     """As NSynth names a note: family, source, instrument, pitch and velocity."""
     what = f"{family_of(program)}_{source_of(program)}_{program:03d}"
     return f"{what}-{pitch:03d}-{velocity:03d}"

@@ -16,28 +16,28 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from zoo.data.audio.excerpt_spec import Cutting
-from zoo.data.audio.recordings import quantised
-from zoo.data.audio.soundfont_notes import known
-from zoo.data.corpora.dedup import SPLITS, placed
+from zoo.data.audio.excerpt_spec import ExcerptSpec
+from zoo.data.audio.recordings import to_int16
+from zoo.data.audio.soundfont_notes import nsynth_features
+from zoo.data.corpora.dedup import SPLITS, assign_groups
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.report import Report
-from zoo.data.corpora.tfds_fetch import fetched
+from zoo.data.corpora.tfds_fetch import fetch_builder
 from zoo.data.refusal import Refused
 
-THEIRS = {
+TFDS_SPLITS = {
     "train": "train",
     "valid": "validation",
     "validation": "validation",
     "test": "test",
 }
-RATE = 16_000  # of a dataset that does not say: NSynth's
-INSTEAD = "build it where that is, and read it from the same $ZOO_DATA anywhere"
+DEFAULT_RATE = 16_000  # of a dataset that does not say: NSynth's
+ALTERNATIVE = "build it where that is, and read it from the same $ZOO_DATA anywhere"
 Example = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Catalogued(Cutting):
+class TfdsAudio(ExcerptSpec):
     """TFDS's `name`."""
 
     name: str
@@ -48,7 +48,7 @@ class Catalogued(Cutting):
 
     @cached_property
     def builder(self) -> Any:
-        return fetched(self.name, self.name, INSTEAD)
+        return fetch_builder(self.name, self.name, ALTERNATIVE)
 
     @property
     def licence(self) -> str:
@@ -66,7 +66,7 @@ class Catalogued(Cutting):
         if not self.noted:
             return {}
         of = self.builder.info.features["instrument"]
-        return known(of["label"].num_classes, of["family"].names)
+        return nsynth_features(of["label"].num_classes, of["family"].names)
 
     def home(self, root: Path) -> Path:
         """The directory of all that is built of it."""
@@ -92,9 +92,9 @@ class Catalogued(Cutting):
                     detail = "There is nothing to hear in it; leave it out."
                     report.drop(name, f"{split}/{number}", Refused("silent", detail))
         report.require_music()
-        where = {one: THEIRS.get(one[0], "") for one in kept}
+        where = {one: TFDS_SPLITS.get(one[0], "") for one in kept}
         if not set(SPLITS) <= set(where.values()):
-            where = placed({one: f"{one[0]}/{one[1]}" for one in kept})
+            where = assign_groups({one: f"{one[0]}/{one[1]}" for one in kept})
         report.splits = Counter(
             {x: sum(kept[y] for y in kept if where[y] == x) for x in SPLITS}
         )
@@ -111,9 +111,10 @@ class Catalogued(Cutting):
         x = x / 32768 if np.issubdtype(x.dtype, np.integer) else x
         x = np.nan_to_num(x.astype(np.float32)).reshape(len(x), -1).mean(axis=1)
         theirs = (
-            getattr(self.builder.info.features["audio"], "sample_rate", None) or RATE
+            getattr(self.builder.info.features["audio"], "sample_rate", None)
+            or DEFAULT_RATE
         )
-        x = quantised(soxr.resample(x, theirs, self.rate) if theirs != self.rate else x)
+        x = to_int16(soxr.resample(x, theirs, self.rate) if theirs != self.rate else x)
         parts = [x[i : i + self.length] for i in range(0, len(x), self.length)]
         return [
             np.pad(part, (0, self.length - len(part))) for part in parts if part.any()
@@ -136,7 +137,7 @@ class Catalogued(Cutting):
 class Shard:
     """The examples of one file, by their split in the catalogue and number in it."""
 
-    of: Catalogued
+    of: TfdsAudio
     chosen: tuple[tuple[str, int], ...]
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
