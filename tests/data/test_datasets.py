@@ -142,7 +142,10 @@ def test_batches_are_functions_of_their_step(built, root):
     assert one.dtype == np.int16
     assert np.array_equal(one, again)
     assert not np.array_equal(one, batches[6]["audio"])
-    halves = [AudioBatches(train, 8, 300, 1, (i, 2))[5]["audio"] for i in range(2)]
+    halves = [
+        AudioBatches(train, 8, 300, seed=1, process=(i, 2))[5]["audio"]
+        for i in range(2)
+    ]
     assert {row.tobytes() for row in np.concatenate(halves)} == {
         row.tobytes() for row in one
     }
@@ -162,18 +165,18 @@ def test_every_excerpt_is_measured_once(built, root):
 
 
 def test_bad_requests_say_so(tmp_path, built, root):
-    with pytest.raises(UsageError, match="no dataset of sound"):
+    with pytest.raises(UsageError, match="no audio dataset"):
         audio_dataset("folder:/x")
     with pytest.raises(UsageError, match="There is no folder"):
         build(audio_dataset(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
-    with pytest.raises(UsageError, match="holds no recording"):
+    with pytest.raises(UsageError, match="contains no recording"):
         build(AudioFolder(tmp_path), tmp_path / "data")
-    with pytest.raises(UsageError, match="are none"):
+    with pytest.raises(UsageError, match="are empty"):
         AudioFolder(tmp_path, seconds=0)
     (tmp_path / "a.wav").write_text("no")
     with pytest.raises(ZooError, match="dropped as unreadable"):
         build(AudioFolder(tmp_path), tmp_path / "data")
-    with pytest.raises(UsageError, match="lower --batch"):
+    with pytest.raises(UsageError, match="reduce batch"):
         AudioBatches(open_split(built[0], "test", root), 1000, 10)
 
 

@@ -39,7 +39,7 @@ def test_what_is_heard_is_what_is_written(built):
     _, rendered, _, root = built
     told = 0
     for one in list(open_split(rendered, "train", root))[:12]:
-        notes = NoteSequence.FromString(one.about["notes"]).notes
+        notes = NoteSequence.FromString(one.features["notes"]).notes
         assert all(0 <= note.start_time < note.end_time <= SECONDS for note in notes)
         for note in notes:
             if note.end_time - note.start_time < 0.2:
@@ -67,7 +67,7 @@ def test_a_note_that_goes_on_is_in_both_excerpts():
 
 
 def test_bad_requests_say_so(tmp_path):
-    with pytest.raises(UsageError, match="choose more"):
+    with pytest.raises(UsageError, match="are empty"):
         RenderedCorpus("tunes", seconds=0)
     with pytest.raises(UsageError, match="no corpus"):
         audio_dataset("rendered:nothing").home(tmp_path)

@@ -89,7 +89,7 @@ def test_nothing_kept_names_the_commonest_reason():
         ZooError, match=r"2 of 3 pieces were dropped as too-long.*It is too-long\."
     ):
         report.require_music()
-    with pytest.raises(ZooError, match="holds no music"):
+    with pytest.raises(ZooError, match="contains no music"):
         Report(spec="some").require_music()
     made_of([("a", "kept", 60)]).require_music()
 

@@ -63,24 +63,24 @@ def nsynth(tmp_path):
 
 
 def test_notes_of_nsynth_keep_what_is_told_of_them(nsynth, tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "fetched", lambda *of: nsynth)
+    monkeypatch.setattr(catalogue, "fetch_builder", lambda *of: nsynth)
     of = audio_dataset("tfds:nsynth", 8000)
     report = build(of, tmp_path / "data")
     assert report.splits == {"train": 4, "validation": 2, "test": 2}
     assert report.reasons.counts == {"silent": 1}
-    monkeypatch.delattr(catalogue, "fetched")  # what is built is read without it
+    monkeypatch.delattr(catalogue, "fetch_builder")  # what is built is read without it
     for split, first in (("train", 1), ("validation", 5), ("test", 7)):
         for i, one in enumerate(
             open_split(audio_dataset("tfds:nsynth", 8000), split, tmp_path / "data")
         ):
             assert (one.id, one.label) == (f"bass_{first + i}", FAMILIES[first + i])
-            assert one.about["pitch"] == 46 + first - 1 + i
-            assert one.about["instrument"] == {
+            assert one.features["pitch"] == 46 + first - 1 + i
+            assert one.features["instrument"] == {
                 "label": 600 + first + i,
                 "family": first + i,
             } | {"source": 1}
-            assert one.about["qualities"]["bright"]
-            assert not one.about["qualities"]["dark"]
+            assert one.features["qualities"]["bright"]
+            assert not one.features["qualities"]["dark"]
             assert one.audio.shape == (32_000,)
             at = np.abs(np.fft.rfft(one.audio)).argmax() / 4
             assert at == 110 * (first + i + 1)
@@ -96,7 +96,7 @@ def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeyp
         for i in range(9)
     ]
     theirs = written(tmp_path, features, {"train": songs})
-    monkeypatch.setattr(catalogue, "fetched", lambda *of: theirs)
+    monkeypatch.setattr(catalogue, "fetch_builder", lambda *of: theirs)
     of = audio_dataset("tfds:gtzan", RATE, 1.0)
     report = build(of, tmp_path / "data")
     assert report.styles == {"blues": 15, "metal": 12}

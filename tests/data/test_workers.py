@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import specimens
 
-from zoo.data.corpora.workers import AHEAD_FILES, read_all
+from zoo.data.corpora.workers import MAX_AHEAD_FILES, read_all
 from zoo.data.scores.limits import Limits, Piece
 from zoo.data.scores.read import read
 from zoo.errors import ZooError
@@ -85,7 +85,7 @@ def test_pieces_arrive_as_they_were_read_and_paths_are_taken_as_needed(folder):
 
     found = read_all(endless(), workers=1, reader=misbehave)
     assert [next(found), next(found)] == [(path, read(path)) for path in paths[:2]]
-    assert taken <= AHEAD_FILES + 2
+    assert taken <= MAX_AHEAD_FILES + 2
     begun = time.monotonic()
     found.close()
     assert time.monotonic() - begun < 5  # though its worker hangs

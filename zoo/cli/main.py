@@ -196,7 +196,7 @@ def data(
 
     codec = make(for_) if for_ else None
     with progress_bar(f"reading {corpus}") as progress:
-        if corpus.startswith(datasets.ALL):
+        if corpus.startswith(datasets.SPECS):
             of = datasets.audio_dataset(corpus, rate, seconds)
             datasets.build(of, workers=workers, force=force, progress=progress).print()
             return

@@ -158,11 +158,11 @@ def measures(rate: int) -> dict[str, Callable[[Any, Any], jax.Array]]:
 
 def astray(one: Any, x: np.ndarray, y: np.ndarray) -> float | None:
     """By how many cents y [s] is off the pitch of x, in the median; None where x has none."""
-    if "pitch" not in one.about:
+    if "pitch" not in one.features:
         return None
     import librosa  # takes seconds, and only notes need it
 
-    hz = 440 * 2 ** ((one.about["pitch"] - 69) / 12)
+    hz = 440 * 2 ** ((one.features["pitch"] - 69) / 12)
     ours, theirs = (
         librosa.yin(
             z,

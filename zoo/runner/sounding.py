@@ -73,7 +73,11 @@ def sounding(
         )
     excerpts = {split: open_split(of, split) for split in SPLITS}
     batches = AudioBatches(
-        excerpts["train"], audio.batch, audio.length, options.seed, process
+        excerpts["train"],
+        audio.batch,
+        audio.length,
+        seed=options.seed,
+        process=process,
     )
     over = lambda split: audio_eval_batches(
         excerpts[split], audio.batch, of.length, process

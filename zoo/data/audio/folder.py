@@ -1,4 +1,8 @@
-"""A folder of recordings: surveyed, divided by what sounds alike, and read again to be written."""
+"""A folder of recordings as an audio dataset.
+
+The recordings are scanned, divided into splits so that identical audio shares a split,
+and read again to be written.
+"""
 
 import dataclasses
 import functools
@@ -17,13 +21,15 @@ from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.report import Report
 from zoo.data.refusal import Refused
 
-MIN_RECORDINGS = 20  # recordings below which a recording is divided among splits
-LICENCE = "Not stated: these are your own files, on whatever terms you hold them."
+MIN_RECORDINGS = 20  # with fewer, excerpts of one recording may be in several splits
+LICENCE = "Not stated: these are your own files, under your own terms."
+
+Excerpt = tuple[ScannedFile, int]  # a recording and the index of one of its excerpts
 
 
 @dataclasses.dataclass(frozen=True)
 class FileExcerpts:
-    """Some excerpts of a recording, by their numbers."""
+    """Excerpts of a recording, by their indices."""
 
     path: Path
     file: ScannedFile
@@ -34,33 +40,35 @@ class FileExcerpts:
 class Shard:
     """The examples of one file."""
 
-    group_by_file: tuple[FileExcerpts, ...]
+    recordings: tuple[FileExcerpts, ...]
     source: str
     rate: int
+    _: dataclasses.KW_ONLY
     length: int
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for cut in self.cuts:
-            parts = Recording(cut.path, self.rate).excerpts(self.length)
-            for number, part in zip(range(max(cut.numbers) + 1), parts, strict=False):
-                if number in cut.numbers:
-                    name = f"{cut.file.key}#{number}"
-                    texts = {"id": name, "label": cut.file.label, "source": self.source}
-                    sound = part.astype("<i2").tobytes()
+        for recording in self.recordings:
+            parts = Recording(recording.path, self.rate).excerpts(self.length)
+            indices = range(max(recording.numbers) + 1)
+            for number, part in zip(indices, parts, strict=False):
+                if number in recording.numbers:
+                    name = f"{recording.file.key}#{number}"
                     yield (
                         name,
                         {
-                            **texts,
+                            "id": name,
+                            "label": recording.file.label,
+                            "source": self.source,
                             "licence": LICENCE,
                             "rate": self.rate,
-                            "audio": sound,
+                            "audio": part.astype("<i2").tobytes(),
                         },
                     )
 
 
 @dataclasses.dataclass(frozen=True)
 class AudioFolder(ExcerptSpec):
-    """Recordings below `path`."""
+    """The recordings below `path`."""
 
     path: Path
 
@@ -77,91 +85,102 @@ class AudioFolder(ExcerptSpec):
         return list_recordings(self.path)
 
     def home(self, root: Path) -> Path:
-        """The directory of all that is built of it; another one whenever a file changes."""
+        """Returns the directory of the built dataset; it changes with the files."""
         stamps = "".join(f"{f.key} {f.size} {f.modified}\n" for f in self.files)
         listing = stamps.encode("utf-8", "surrogateescape")
         digest = hashlib.blake2b(listing, digest_size=6).hexdigest()
-        name = "".join(c if c.isalnum() or c in "_-" else "_" for c in self.path.name)[
-            :60
-        ]
-        return root / f"{name}-{self.rate}-{self.length}-{digest}"
+        name = "".join(c if c.isalnum() or c in "_-" else "_" for c in self.path.name)
+        return root / f"{name[:60]}-{self.rate}-{self.length}-{digest}"
 
-    def gathered(
+    def collect(
         self, staging: Path, workers: int, progress: Progress
     ) -> tuple[Report, dict[str, list[Shard]]]:
-        """What there is, and the files that it is to be written to."""
-        notes = staging / "survey.jsonl"
-        found = scan(
-            self.path, self.files, self.rate, self.length, notes, workers, progress
+        """Returns a report and the shards of each split."""
+        files = scan(
+            self.path,
+            self.files,
+            staging / "survey.jsonl",
+            rate=self.rate,
+            length=self.length,
+            workers=workers,
+            progress=progress,
         )
-        report = build_report(self, found)
+        report = build_report(self, files)
         report.require_music()
-        splits = assign_splits(found)
+        splits = assign_splits(files)
         report.splits = Counter(
-            {split: len(chosen) for split, chosen in splits.items()}
+            {split: len(excerpts) for split, excerpts in splits.items()}
         )
         return report, make_shards(self, splits)
 
 
-def build_report(of: AudioFolder, found: Sequence[ScannedFile]) -> Report:
-    """What there is, but for its splits: kept and dropped are recordings, styles excerpts."""
-    report, source = Report(spec=of.spec), of.path.name
+def build_report(dataset: AudioFolder, files: Sequence[ScannedFile]) -> Report:
+    """Returns a report without splits; it counts recordings, but excerpts by style."""
+    report, source = Report(spec=dataset.spec), dataset.path.name
     report.licences = {source: LICENCE}
-    for file in found:
+    for file in files:
         if file.refused:
             report.drop(source, file.key, Refused(*file.refused))
             continue
         report.kept[source] += 1
         report.styles[file.label] += len(file.excerpts)
         report.remarks.update({"silent": file.silent, "clipped": file.clipped})
-        report.milliseconds += round(1000 * file.samples / of.rate)
+        report.milliseconds += round(1000 * file.samples / dataset.rate)
     report.remarks = +report.remarks
     return report
 
 
-def assign_splits(
-    found: Sequence[ScannedFile],
-) -> dict[str, list[tuple[ScannedFile, int]]]:
-    """The excerpts of each split, by recording and number: whole recordings go together, unless
-    there are few; what sounds the same goes together whatever its name."""
-    kept = [file for file in found if file.excerpts]
-    alike: dict[str, list[tuple[ScannedFile, int]]] = defaultdict(list)
+def assign_splits(files: Sequence[ScannedFile]) -> dict[str, list[Excerpt]]:
+    """Assigns excerpts to splits.
+
+    The excerpts of a recording share a split, unless there are fewer than
+    `MIN_RECORDINGS`; identical audio always shares a split.
+    """
+    kept = [file for file in files if file.excerpts]
+    groups: dict[str, list[Excerpt]] = defaultdict(list)
     for file in kept:
-        whole = hashlib.blake2b(
-            "".join(file.excerpts).encode(), digest_size=8
-        ).hexdigest()
-        for number, own in enumerate(file.excerpts):
-            alike[whole if len(kept) >= MIN_RECORDINGS else own].append((file, number))
-    splits: dict[str, list[tuple[ScannedFile, int]]] = defaultdict(list)
-    for digest, split in assign_groups({digest: digest for digest in alike}).items():
-        splits[split] += alike[digest]
+        joined = "".join(file.excerpts).encode()
+        whole = hashlib.blake2b(joined, digest_size=8).hexdigest()
+        for number, digest in enumerate(file.excerpts):
+            group = whole if len(kept) >= MIN_RECORDINGS else digest
+            groups[group].append((file, number))
+    splits: dict[str, list[Excerpt]] = defaultdict(list)
+    for digest, split in assign_groups({digest: digest for digest in groups}).items():
+        splits[split] += groups[digest]
     return splits
 
 
 def make_shards(
-    of: AudioFolder, splits: Mapping[str, list[tuple[ScannedFile, int]]]
+    dataset: AudioFolder, splits: Mapping[str, list[Excerpt]]
 ) -> dict[str, list[Shard]]:
-    """Each split cut into files, recordings in an order that depends on their names alone."""
-    order = lambda one: (
-        hashlib.md5(one[0].key.encode("utf-8", "surrogateescape")).digest(),
-        one[1],
-    )
-    made = {}
-    for split, chosen in splits.items():
-        chosen = sorted(chosen, key=order)
-        made[split] = [
-            Shard(group_by_file(of, some), of.path.name, of.rate, of.length)
-            for some in of.by_file(chosen, len(chosen))
+    """Divides each split into files; the order depends on the recordings' names alone."""
+
+    def order(excerpt: Excerpt) -> tuple[bytes, int]:
+        key = excerpt[0].key.encode("utf-8", "surrogateescape")
+        return hashlib.md5(key).digest(), excerpt[1]
+
+    shards = {}
+    for split, excerpts in splits.items():
+        ordered = sorted(excerpts, key=order)
+        shards[split] = [
+            Shard(
+                group_by_file(dataset, part),
+                dataset.path.name,
+                dataset.rate,
+                length=dataset.length,
+            )
+            for part in dataset.shard(ordered, len(ordered))
         ]
-    return made
+    return shards
 
 
 def group_by_file(
-    of: AudioFolder, chosen: Sequence[tuple[ScannedFile, int]]
+    dataset: AudioFolder, excerpts: Sequence[Excerpt]
 ) -> tuple[FileExcerpts, ...]:
-    """The same by recording."""
-    each = groupby(chosen, key=lambda one: one[0])
+    """Groups successive excerpts of the same recording."""
     return tuple(
-        FileExcerpts(of.path / file.key, file, frozenset(number for _, number in some))
-        for file, some in each
+        FileExcerpts(
+            dataset.path / file.key, file, frozenset(number for _, number in group)
+        )
+        for file, group in groupby(excerpts, key=lambda excerpt: excerpt[0])
     )

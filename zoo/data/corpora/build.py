@@ -47,7 +47,7 @@ from zoo.data.corpora.tfds_writer import (
 from zoo.data.scores.limits import Limits
 
 __all__ = [
-    "Music",
+    "MusicBuilder",
     "Record",
     "Split",
     "build",
