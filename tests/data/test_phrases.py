@@ -17,7 +17,7 @@ CODEC = Phrase(bars=2, metres=("2/4",))
 
 
 def tune(bars, seed):
-    """A stream of `CODEC.whole` that strikes a random pitch at every step."""
+    """A stream of `CODEC.source` that strikes a random pitch at every step."""
     pitches = np.random.default_rng(seed).integers(30, 40, 8 * bars)
     return np.concatenate([[3], 4 + pitches, [0]]).astype(np.int32)
 

@@ -137,7 +137,9 @@ def test_bars_follow_the_metre_and_a_pickup_is_short():
 
 
 def test_a_note_a_little_before_the_bar_is_struck_with_it():
-    bar, step = note_table(piece((0, 1, 60), (3.99, 1, 60), (5.26, 1, 60))).bar_positions(4)
+    bar, step = note_table(
+        piece((0, 1, 60), (3.99, 1, 60), (5.26, 1, 60))
+    ).bar_positions(4)
     assert (bar.tolist(), step.tolist()) == ([0, 1, 1], [0, 0, 5])
 
 

@@ -165,11 +165,6 @@ class CropBatches:
         dataset = grain.MapDataset.source(source).seed(self.seed).shuffle().repeat()
         return dataset.random_map(self.crop).batch(self.batch // self.process[1])
 
-    @property
-    def beat(self) -> int:
-        """Steps of a quarter note; crops begin on a beat."""
-        return getattr(self.codec, "steps_per_quarter", 1)
-
     def crop(self, which: tuple[int, int], rng: np.random.Generator) -> Batch:
         """Returns the row of (piece, crop): the beginning if crop is 0, else random."""
         index, number = which
@@ -177,7 +172,8 @@ class CropBatches:
         start, last = 0, len(piece) - self.length
         if number:
             start = int(rng.integers(1, last, endpoint=True))
-            start = min(-(-start // self.beat) * self.beat, last)
+            beat = self.codec.beat
+            start = min(-(-start // beat) * beat, last)
         tokens = piece[start : start + self.length]
         if self.transpose:
             tokens = random_transposition(self.codec, tokens, rng, self.transpose)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from zoo.data.codecs import Phrased
+from zoo.data.codecs import PhraseCodec
 from zoo.data.pieces import Arrays, Pieces
 from zoo.errors import UsageError
 
@@ -14,7 +14,7 @@ PiecesT = TypeVar("PiecesT", bound=Sequence[np.ndarray])
 
 def extract_phrases(
     pieces: Sequence[np.ndarray],
-    codec: Phrased,
+    codec: PhraseCodec,
     stride: int = 1,
     *,
     styles: Sequence[str] = (),
@@ -23,7 +23,7 @@ def extract_phrases(
     """Extracts the phrases of `pieces`, one from every `stride`-th bar.
 
     Args:
-      pieces: arrays of `codec.whole`.
+      pieces: arrays of `codec.source`.
       codec: the codec of the phrases.
       stride: distance between the beginnings of successive phrases, in bars.
       styles: keeps only pieces of these styles, as `select_styles` does; () keeps all.
