@@ -250,7 +250,9 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
     pieces = corpus_pieces(
         f"folder:{tmp_path}/kits", "train", DRUMS.source, tmp_path / "built"
     )
-    rows = extract_phrases(pieces, DRUMS, 1, ("funk", "rock"), pieces.labels("style"))
+    rows = extract_phrases(
+        pieces, DRUMS, styles=("funk", "rock"), labels=pieces.labels("style")
+    )
     assert len(rows) == 3 * len(pieces) > 3
     assert rows.columns["style"].tolist() == [
         ("funk", "rock").index(style)

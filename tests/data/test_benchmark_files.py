@@ -1,4 +1,4 @@
-"""Piano rolls in .mat and chorales in .json: what is read, and what is said of what cannot be."""
+"""Benchmark files: piano rolls in .mat, chorales in .json, and errors of invalid ones."""
 
 import json
 
@@ -27,7 +27,7 @@ def chorales(path, pieces, keys=("train", "valid", "test")):
     return path
 
 
-def test_rolls_are_read_as_they_were_written(tmp_path):
+def test_rolls_are_read_unchanged(tmp_path):
     rng = np.random.default_rng(0)
     pieces = [(rng.random((t, 88)) < 0.05).astype(np.float64) for t in (3, 9, 1)]
     splits = read(mat(tmp_path / "a.mat", pieces))
@@ -44,7 +44,7 @@ def test_chorales_are_read_as_tokens_of_their_codec(tmp_path):
     assert make("voices").pitches(found[0]).tolist() == piece
 
 
-def test_other_keys_are_named(tmp_path):
+def test_missing_keys_are_named(tmp_path):
     with pytest.raises(
         UsageError, match=r"keys songs, .*testdata, traindata, validdata is missing"
     ):
@@ -57,7 +57,7 @@ def test_other_keys_are_named(tmp_path):
     "piece",
     [np.zeros((3, 87)), np.full((2, 88), 2), np.full((2, 88), 0.5), np.zeros((0, 88))],
 )
-def test_what_is_no_piano_roll_is_refused(tmp_path, piece):
+def test_an_invalid_piano_roll_is_refused(tmp_path, piece):
     with pytest.raises(ZooError, match=r"a\.mat"):
         read(mat(tmp_path / "a.mat", [piece]))
 
@@ -66,7 +66,7 @@ def test_what_is_no_piano_roll_is_refused(tmp_path, piece):
     "piece",
     [[[60, 60, 60]], [[60, 60, 60, 60.5]], [[60] * 4, [60]], [[99] * 4], ["x"], 7, []],
 )
-def test_what_is_no_chorale_is_refused(tmp_path, piece):
+def test_an_invalid_chorale_is_refused(tmp_path, piece):
     with pytest.raises(ZooError, match=r"a\.json"):
         read(chorales(tmp_path / "a.json", [piece]))
 
@@ -75,20 +75,20 @@ def test_what_is_no_chorale_is_refused(tmp_path, piece):
 @pytest.mark.parametrize(
     "content", [b"", b"MATLAB 5.0 MAT-file", b"[1, 2", b"[]", b"\xff\xfe"]
 )
-def test_a_broken_file_is_named(tmp_path, name, content):
+def test_the_error_of_a_malformed_file_names_it(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ZooError, match=name):
         read(tmp_path / name)
 
 
-def test_a_file_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
+def test_a_missing_file_or_another_type_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no file"):
         read(tmp_path / "a.mat")
     with pytest.raises(UsageError, match=r"neither \.mat nor \.json"):
         read(tmp_path / "a.pickle")
 
 
-def test_a_public_name_on_another_file_is_said(tmp_path, capsys):
+def test_a_public_name_with_other_contents_is_reported(tmp_path, capsys):
     read(mat(tmp_path / "Nottingham.mat", [np.eye(88)]))
     assert "SHA-256 differs" in capsys.readouterr().err
     read(mat(tmp_path / "mine.mat", [np.eye(88)]))

@@ -1,4 +1,4 @@
-"""Phrases of a corpus: every one from each bar on, in batches that any step can be asked for."""
+"""Phrases and excerpts of pieces, selection by style, and their batches."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ CODEC = Phrase(bars=2, metres=("2/4",))
 
 
 def tune(bars, seed):
-    """A stream of `CODEC.source` that strikes a random pitch at every step."""
+    """Returns tokens of `CODEC.source` with an onset of a random pitch at every step."""
     pitches = np.random.default_rng(seed).integers(30, 40, 8 * bars)
     return np.concatenate([[3], 4 + pitches, [0]]).astype(np.int32)
 
@@ -29,7 +29,7 @@ def batched(rows, **options):
 PIECES = [tune(5, 0), tune(2, 1), tune(1, 2)]
 
 
-def test_a_phrase_from_every_bar_or_every_few():
+def test_phrases_begin_at_every_bar_or_every_stride():
     rows = extract_phrases(PIECES, CODEC)
     assert rows.lengths.tolist() == [16] * 5
     np.testing.assert_array_equal(rows[1], PIECES[0][9:25] - 1)
@@ -38,38 +38,40 @@ def test_a_phrase_from_every_bar_or_every_few():
     )
 
 
-def test_no_phrase_is_said():
+def test_the_error_without_phrases():
     with pytest.raises(UsageError, match="no piece has 2 full bars of 2/4 in a row"):
         extract_phrases(PIECES[2:], CODEC)
 
 
-def test_phrases_say_what_style_they_are_of():
-    styles, of = ("jig", "reel"), ["reel", "waltz", "jig"]
+def test_phrases_have_a_style_column():
+    styles, labels = ("jig", "reel"), ["reel", "waltz", "jig"]
     two = [PIECES[0], PIECES[0], PIECES[1]]
-    rows = extract_phrases(two, CODEC, 1, styles, of)
+    rows = extract_phrases(two, CODEC, styles=styles, labels=labels)
     assert rows.columns["style"].tolist() == [1] * 4 + [0]
     (batch,) = padded_eval_batches(rows, 8, length=CODEC.length)
     assert batch["style"][:5].tolist() == [1] * 4 + [0]
     assert batch["style"].shape == (8,)
-    drawn = batched(rows, batch=5)[0]
-    both = lambda rows, styles: sorted(
+    sampled = batched(rows, batch=5)[0]
+    pairs = lambda rows, styles: sorted(
         (x.tobytes(), y) for x, y in zip(rows, styles, strict=True)
     )
-    assert both(drawn["tokens"], drawn["style"]) == both(rows, rows.columns["style"])
+    assert pairs(sampled["tokens"], sampled["style"]) == pairs(
+        rows, rows.columns["style"]
+    )
     with pytest.raises(
-        UsageError, match="none of these pieces is polka, but jig, reel, waltz"
+        UsageError, match="no piece is labelled polka, only jig, reel, waltz"
     ):
-        extract_phrases(two, CODEC, 1, ("polka",), of)
+        extract_phrases(two, CODEC, styles=("polka",), labels=labels)
 
 
-def test_excerpts_are_whole_but_for_pieces_that_are_short():
+def test_excerpts_are_complete_except_of_short_pieces():
     pieces = [np.arange(n) for n in (7, 3, 2)]
     rows = split_excerpts(pieces, 3)
     assert [row.tolist() for row in rows] == [[0, 1, 2], [3, 4, 5], [0, 1, 2], [0, 1]]
     assert rows.columns == {}
 
 
-def test_excerpts_are_of_their_pieces_styles():
+def test_excerpts_have_the_styles_of_their_pieces():
     pieces = [np.arange(n) for n in (7, 3, 2)]
     rows = split_excerpts(
         select_styles(pieces, ("jig", "reel"), ["reel", "waltz", "jig"]), 3
@@ -89,7 +91,7 @@ def test_a_batch_is_a_function_of_its_step():
     assert not np.array_equal(batches[7]["tokens"], batches[8]["tokens"])
 
 
-def test_an_epoch_is_every_phrase_in_some_key():
+def test_an_epoch_has_every_phrase_in_some_key():
     rows = extract_phrases(PIECES, CODEC)
     plain = batched(rows, batch=5)[0]["tokens"]
     assert {row.tobytes() for row in plain} == {row.tobytes() for row in rows}
@@ -109,7 +111,7 @@ def test_processes_share_a_batch():
         batched(rows, batch=5, process=(0, 2))
 
 
-def test_every_phrase_is_measured_once():
+def test_evaluation_has_every_phrase_once():
     rows = extract_phrases(PIECES, CODEC)
     batches = [*padded_eval_batches(rows, 4, length=CODEC.length)]
     assert [batch["tokens"].shape for batch in batches] == [(4, 16)] * 2
@@ -124,10 +126,10 @@ def test_every_phrase_is_measured_once():
     np.testing.assert_array_equal(np.concatenate(halves), rows[:4])
 
 
-def test_a_style_that_no_piece_is_of_is_refused():
+def test_an_absent_style_is_refused():
     require_styles(("jig", "reel"), ["reel", "waltz", "jig"])
     require_styles((), ["reel"])
     with pytest.raises(
-        UsageError, match="no piece to train on is air, but jig, reel: choose"
+        UsageError, match="no training piece is labelled air, only jig, reel: choose"
     ):
         require_styles(("reel", "air"), ["reel", "jig", ""])

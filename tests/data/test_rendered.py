@@ -1,4 +1,4 @@
-"""Scores as sound, and what is heard where: notes are aligned with what plays them."""
+"""Rendered corpora: splits of the scores, and notes aligned with the audio."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def built(tmp_path_factory):
     return of, rendered, build(rendered, root), root
 
 
-def test_pieces_are_in_the_splits_that_they_have_as_scores(built):
+def test_splits_are_those_of_the_scores(built):
     of, rendered, report, root = built
     scores = build_scores(of, root)
     assert report.kept == scores.kept
@@ -34,10 +34,10 @@ def test_pieces_are_in_the_splits_that_they_have_as_scores(built):
         assert all(one.audio.shape == (RATE * SECONDS,) for one in excerpts)
 
 
-def test_what_is_heard_is_what_is_written(built):
-    """Where one note sounds alone, the spectrum's strongest partial is one of its own."""
+def test_audio_has_the_pitches_of_the_notes(built):
+    """The strongest partial of a single note is a harmonic of its pitch."""
     _, rendered, _, root = built
-    told = 0
+    matches = 0
     for one in list(open_split(rendered, "train", root))[:12]:
         notes = NoteSequence.FromString(one.features["notes"]).notes
         assert all(0 <= note.start_time < note.end_time <= SECONDS for note in notes)
@@ -50,14 +50,14 @@ def test_what_is_heard_is_what_is_written(built):
             part = one.audio[begin:end] * np.hanning(end - begin)
             hz = np.abs(np.fft.rfft(part, 1 << 16)).argmax() * RATE / (1 << 16)
             partial = hz / (440 * 2 ** ((note.pitch - 69) / 12))
-            told += abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
-            told -= not (
+            matches += abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
+            matches -= not (
                 abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
             )
-    assert told > 30
+    assert matches > 30
 
 
-def test_a_note_that_goes_on_is_in_both_excerpts():
+def test_a_note_across_excerpts_is_in_both():
     whole = tunes.sequence([(60, 1.5), (62, 1.0)])
     first, second = notes_between(whole, 0.0, 2.0), notes_between(whole, 2.0, 4.0)
     spans = lambda part: [(n.pitch, n.start_time, n.end_time) for n in part.notes]
@@ -66,7 +66,7 @@ def test_a_note_that_goes_on_is_in_both_excerpts():
     assert not notes_between(whole, 2.5, 4.0).notes
 
 
-def test_bad_requests_say_so(tmp_path):
+def test_errors_of_invalid_requests(tmp_path):
     with pytest.raises(UsageError, match="are empty"):
         RenderedCorpus("tunes", seconds=0)
     with pytest.raises(UsageError, match="no corpus"):

@@ -1,4 +1,4 @@
-"""Notes of a SoundFont are what their names say, and the same whenever they are made."""
+"""Notes rendered by a SoundFont: features, pitches, splits and qualities."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def built(tmp_path_factory):
     )
 
 
-def test_every_note_is_there_once_under_its_name(built):
+def test_every_note_occurs_once_with_its_features(built):
     report, notes, _ = built
     assert (
         report.kept.total() == len(notes) == len({one.id for one in notes}) == 4 * 4 * 2
@@ -72,7 +72,7 @@ def test_notes_have_their_pitch_and_their_velocity(built):
             assert loud[one.id] < 0.5 * loud[f"{one.id[:-3]}120"]
 
 
-def test_a_pitch_is_in_one_split_whatever_its_velocity(built):
+def test_all_velocities_of_a_pitch_share_a_split(built):
     _, _, root = built
     where = {}
     for split in SPLITS:
@@ -82,7 +82,7 @@ def test_a_pitch_is_in_one_split_whatever_its_velocity(built):
     assert set().union(*where.values()) == set(SPLITS)
 
 
-def test_they_are_the_same_again(built, tmp_path):
+def test_rendering_is_reproducible(built, tmp_path):
     build(FEW, tmp_path)
     for split in SPLITS:
         again = open_split(FEW, split, tmp_path)
@@ -91,7 +91,7 @@ def test_they_are_the_same_again(built, tmp_path):
     assert FEW.home(tmp_path) != SoundfontNotes(programs=(0, 1)).home(tmp_path)
 
 
-def test_every_program_is_of_a_family():
+def test_every_program_has_a_family():
     assert {family for _, family in FAMILY_STARTS} == set(FAMILIES)
     assert [family_of(p) for p in (0, 21, 22, 33, 47, 53, 57, 127)] == [
         *("keyboard", "organ", "reed", "bass", "mallet", "vocal", "brass", "effect")
@@ -119,7 +119,7 @@ def test_qualities_are_measured():
     assert measure_qualities(hum, 16_000, 0.75, True)["distortion"]
 
 
-def test_bad_requests_say_so():
+def test_errors_of_invalid_requests():
     with pytest.raises(UsageError, match="make 0 notes"):
         SoundfontNotes(programs=())
     with pytest.raises(UsageError, match="from 24 to 128"):

@@ -1,4 +1,4 @@
-"""A dataset of TFDS in NSynth's schema, and one that has labels only, become excerpts of ours."""
+"""TFDS datasets as audio datasets: one in NSynth's schema, one with only labels."""
 
 import importlib.util
 
@@ -17,7 +17,7 @@ F = tfds.features
 
 
 def written(folder, features, splits):
-    """A dataset as TFDS would have built it, audio as an array, which takes no TensorFlow."""
+    """Builds a TFDS dataset whose audio is an array, which needs no TensorFlow."""
 
     class Theirs(tfds.core.ShardBasedBuilder, skip_registration=True):
         VERSION, name, pkg_dir_path = tfds.core.Version("2.3.3"), "nsynth", folder
@@ -62,13 +62,15 @@ def nsynth(tmp_path):
     )
 
 
-def test_notes_of_nsynth_keep_what_is_told_of_them(nsynth, tmp_path, monkeypatch):
+def test_notes_of_nsynth_keep_their_annotations(nsynth, tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "fetch_builder", lambda *of: nsynth)
     of = audio_dataset("tfds:nsynth", 8000)
     report = build(of, tmp_path / "data")
     assert report.splits == {"train": 4, "validation": 2, "test": 2}
     assert report.reasons.counts == {"silent": 1}
-    monkeypatch.delattr(catalogue, "fetch_builder")  # what is built is read without it
+    monkeypatch.delattr(
+        catalogue, "fetch_builder"
+    )  # a built dataset is read without it
     for split, first in (("train", 1), ("validation", 5), ("test", 7)):
         for i, one in enumerate(
             open_split(audio_dataset("tfds:nsynth", 8000), split, tmp_path / "data")
@@ -86,7 +88,7 @@ def test_notes_of_nsynth_keep_what_is_told_of_them(nsynth, tmp_path, monkeypatch
             assert at == 110 * (first + i + 1)
 
 
-def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeypatch):
+def test_missing_splits_are_assigned_and_long_audio_is_divided(tmp_path, monkeypatch):
     features = {
         "audio": F.Tensor(shape=(None,), dtype=np.int64),
         "genre": F.ClassLabel(names=["blues", "metal"]),
@@ -110,7 +112,7 @@ def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeyp
     assert not last.audio[RATE // 2 :].any()
 
 
-def test_without_tensorflow_it_says_what_to_do(monkeypatch):
+def test_the_error_without_tensorflow_names_alternatives(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ZooError, match=r"tfds-catalog.*\$ZOO_DATA"):
         audio_dataset("tfds:nsynth").builder  # noqa: B018

@@ -1,4 +1,4 @@
-"""Distributions against counts by hand, closed forms and the definitions spelt out."""
+"""Counts and distances, against counts by hand, closed forms and definitions."""
 
 import math
 from collections import Counter
@@ -25,20 +25,20 @@ from zoo.metrics.distributions import (
 TUNE = piece((0, 1, 60), (1, 0.5, 64), (1.5, 0.5, 62), (4, 1, 60), (4, 1, 67))
 
 
-def test_words_are_intervals_and_16ths():
+def test_transitions_are_intervals_and_16ths():
     assert note_transitions(TUNE) == [(4, 4), (-2, 2), (-2, 10), (7, 0)]
     assert note_transitions(line(60)) == note_transitions(NoteSequence()) == []
     assert melodic_intervals(TUNE) == {4: 1, -2: 2, 7: 1}
 
 
-def test_words_are_the_same_in_any_key_and_beside_drums():
+def test_transitions_are_invariant_to_key_and_ignore_drums():
     higher = piece((0, 1, 65), (1, 0.5, 69), (1.5, 0.5, 67), (4, 1, 72), (4, 1, 65))
     assert note_transitions(
         added(higher, (0.25, 1, 36), drum=True)
     ) == note_transitions(TUNE)
 
 
-def test_words_of_drums_name_the_drum():
+def test_transitions_of_drums_have_the_drum():
     assert note_transitions(
         piece((0, 1, 36), (0.5, 1, 38), (0.75, 1, 36), drum=True)
     ) == [
@@ -47,7 +47,7 @@ def test_words_of_drums_name_the_drum():
     ]
 
 
-def test_half_a_16th_is_rounded_one_way_whatever_the_tempo():
+def test_half_a_16th_is_rounded_up_at_any_tempo():
     for qpm in (59.0, 60.0, 97.3, 181.0):
         assert note_transitions(
             piece((3, 1, 60), (3.125, 1, 60), (3.5, 1, 60), qpm=qpm)
@@ -61,7 +61,7 @@ def test_pitch_classes_leave_drums_out():
     assert pitch_classes(added(TUNE, (0, 1, 36), drum=True)) == {0: 2, 4: 1, 2: 1, 7: 1}
 
 
-def test_runs_are_counted():
+def test_ngrams_are_counted():
     assert grams("abab", 2) == {("a", "b"): 2, ("b", "a"): 1}
     assert not grams("ab", 3)
     assert merge([Counter("ab"), Counter("b")]) == {"a": 1, "b": 2}
@@ -71,7 +71,7 @@ def test_runs_are_counted():
     assert math.isnan(distinct(["a"], 2))
 
 
-def test_divergence_is_from_none_to_one_bit():
+def test_divergence_is_from_zero_to_one_bit():
     assert js_divergence(Counter("aab"), Counter("aabaab")) == pytest.approx(0)
     assert js_divergence(Counter("a"), Counter("b")) == pytest.approx(1)
     half = lambda p, q: p * np.log2(p / (p + q) * 2)
@@ -91,7 +91,7 @@ def test_the_overlap_of_large_samples_is_that_of_their_distributions():
     assert density_overlap(one, one + 100) == pytest.approx(0, abs=1e-6)
 
 
-def test_a_point_overlaps_with_what_equals_it():
+def test_a_point_mass_overlaps_with_equal_values():
     assert density_overlap(np.ones(3), np.ones(5)) == 1
     assert density_overlap(np.ones(3), np.zeros(5)) == 0
     assert density_overlap(np.array([1, 1, 1, 0]), np.ones(5)) == 3 / 4
@@ -99,23 +99,20 @@ def test_a_point_overlaps_with_what_equals_it():
     assert math.isnan(density_overlap(np.array([np.nan]), np.ones(2)))
 
 
-def bleu(note_transitions, others, n):
-    """As Papineni et al. define it, with a tenth of a match where there is none."""
+def bleu(tokens, others, n):
+    """Returns BLEU by the definition of Papineni et al.; no match counts as a tenth."""
     logs = 0.0
     for k in range(1, n + 1):
-        bags = [
+        counts = [
             Counter(tuple(x[i : i + k]) for i in range(len(x) - k + 1)) for x in others
         ]
-        runs = [
-            tuple(note_transitions[i : i + k])
-            for i in range(len(note_transitions) - k + 1)
-        ]
+        runs = [tuple(tokens[i : i + k]) for i in range(len(tokens) - k + 1)]
         clipped = sum(
-            min(runs.count(x), max(bag[x] for bag in bags)) for x in set(runs)
+            min(runs.count(x), max(count[x] for count in counts)) for x in set(runs)
         )
         logs += math.log(max(clipped, 0.1) / max(len(runs), 1)) / n
-    nearest = min((abs(len(x) - len(note_transitions)), len(x)) for x in others)[1]
-    return math.exp(logs + min(0, 1 - nearest / len(note_transitions)))
+    nearest = min((abs(len(x) - len(tokens)), len(x)) for x in others)[1]
+    return math.exp(logs + min(0, 1 - nearest / len(tokens)))
 
 
 def test_self_bleu_is_the_bleu_of_each_against_the_others():

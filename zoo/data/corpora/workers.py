@@ -38,9 +38,9 @@ Packed = list[tuple[str, bytes | None, Refused | None, Mapping[str, int]]]
 
 
 class Job(NamedTuple):
-    """A file to read, and its index."""
+    """A file to read, and its number in the order."""
 
-    index: int
+    number: int
     path: Path
 
 
@@ -80,7 +80,7 @@ def read_all(
             if not any(worker.jobs for worker in pool):
                 return
             for job, packed in _answers(pool, queue):
-                done[job.index] = job.path, packed
+                done[job.number] = job.path, packed
             while index in done:
                 path, packed = done.pop(index)
                 yield path, _unpack(packed)
@@ -115,7 +115,7 @@ class _Queue:
             job = Job(*item)
             jobs.append(job)
             with contextlib.suppress(OSError):  # the reader reports the error
-                self.open[job.index] = job.path.stat().st_size
+                self.open[job.number] = job.path.stat().st_size
         return jobs
 
     def close(self, index: int) -> None:
