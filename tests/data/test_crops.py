@@ -5,7 +5,7 @@ import pytest
 
 from zoo.data.batching.batches import CropBatches, bucket_length, padded_eval_batches
 from zoo.data.codecs import make
-from zoo.data.corpora.benchmark_files import Arrays
+from zoo.data.pieces import InMemoryPieces
 from zoo.errors import UsageError
 
 LENGTHS = (5, 16, 17, 70)
@@ -21,7 +21,7 @@ def pieces():
         roll[:, 10 + number] = 1
         roll[np.arange(length), 20 + np.arange(length) % 50] = 1
         rolls.append(roll)
-    return Arrays(rolls)
+    return InMemoryPieces(rolls)
 
 
 def rows(pieces, count, **options):

@@ -42,7 +42,7 @@ class Arrays(MusicTask):
         known = {} if self.coder is None else self.coder.dimensions
         return {**known, "length": self.length}
 
-    def pieces(self, split: str) -> pieces.Arrays:
+    def pieces(self, split: str) -> pieces.InMemoryPieces:
         """Returns the arrays of a split.
 
         Raises:
@@ -52,7 +52,7 @@ class Arrays(MusicTask):
         arrays = [np.asarray(source[i]) for i in range(len(source))]
         if not arrays:
             raise UsageError(f"there are no arrays to read: give Arrays({split}=...).")
-        return pieces.Arrays(arrays)
+        return pieces.InMemoryPieces(arrays)
 
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
         return CropBatches(

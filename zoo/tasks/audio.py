@@ -16,7 +16,7 @@ from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.listen.sounds import Sound
 from zoo.listen.sounds import sounds as write_audio_page
-from zoo.tasks.base import Process
+from zoo.tasks.base import Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Audio:
     def sizes(self) -> Mapping[str, Any]:
         return {"rate": self.coder.rate}
 
+    @cached_method
     def excerpts(self, split: str, corpus: str | None = None) -> AudioSplit:
         """Returns the excerpts of a split.
 

@@ -13,8 +13,8 @@ from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.batching.phrases import extract_phrases, require_styles
 from zoo.data.codecs import make
 from zoo.data.codecs.chorale import VOICES
-from zoo.data.pieces import Arrays
-from zoo.tasks.base import Label, MusicTask, Process
+from zoo.data.pieces import InMemoryPieces
+from zoo.tasks.base import Label, MusicTask, Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,10 @@ class Phrases(MusicTask):
     def sizes(self) -> Mapping[str, Any]:
         return {**self.coder.dimensions, "styles": self.styles}
 
-    def rows(self, split: str, corpus: str | None = None, stride: int = 0) -> Arrays:
+    @cached_method
+    def rows(
+        self, split: str, corpus: str | None = None, stride: int = 0
+    ) -> InMemoryPieces:
         """Returns the phrases of a split that begin at every `stride`-th bar.
 
         By default they do not overlap.

@@ -20,7 +20,7 @@ from zoo.data.corpora import benchmark_files
 from zoo.data.corpora.labels import KINDS, labels
 from zoo.data.corpora.records import VERSION, data_root, known_split
 from zoo.data.corpora.registry import benchmark_path, corpus
-from zoo.data.pieces import Pieces as Pieces
+from zoo.data.pieces import Pieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
@@ -57,15 +57,18 @@ class EncodedPieces(Pieces):
         return self.about["refused"]
 
 
-def file_codec(spec: str) -> Codec | None:
+def file_codec(spec: str, steps_per_quarter: int = 4) -> Codec | None:
     """Returns the codec of a benchmark file, or None if `spec` names a corpus.
 
-    A `.mat` file contains piano rolls of 88 keys, a `.json` file chorales.
+    A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter note,
+    a `.json` file chorales on 16ths.
     """
     path = benchmark_path(spec)
     if path is None:
         return None
-    return Pianoroll(onsets=False) if path.suffix == ".mat" else Voices()
+    if path.suffix == ".mat":
+        return Pianoroll(onsets=False, steps_per_quarter=steps_per_quarter)
+    return Voices()
 
 
 def corpus_pieces(
@@ -83,7 +86,7 @@ def corpus_pieces(
     path = benchmark_path(spec)
     if path is not None:
         require_codec(path, codec, file_codec(spec))
-        return benchmark_files.read(path)[known_split(split)]
+        return benchmark_files.read_splits(path)[known_split(split)]
     source, home = corpus(spec), root or data_root()
     about = f"{FORMAT} {VERSION} {codec} {importlib.metadata.version('music-zoo')}"
     digest = hashlib.blake2b(about.encode(), digest_size=6).hexdigest()

@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from zoo.data.codecs import PhraseCodec
-from zoo.data.pieces import Arrays, Pieces
+from zoo.data.pieces import InMemoryPieces, Pieces
 from zoo.errors import UsageError
 
 PiecesT = TypeVar("PiecesT", bound=Sequence[np.ndarray])
@@ -19,7 +19,7 @@ def extract_phrases(
     *,
     styles: Sequence[str] = (),
     labels: Sequence[str] = (),
-) -> Arrays:
+) -> InMemoryPieces:
     """Extracts the phrases of `pieces`, one from every `stride`-th bar.
 
     Args:
@@ -44,7 +44,7 @@ def extract_phrases(
     return phrases
 
 
-def split_excerpts(pieces: Sequence[np.ndarray], length: int) -> Arrays:
+def split_excerpts(pieces: Sequence[np.ndarray], length: int) -> InMemoryPieces:
     """Splits each piece into successive excerpts of `length` frames.
 
     A remainder is dropped, unless the piece is shorter than `length`.
@@ -61,7 +61,7 @@ def split_excerpts(pieces: Sequence[np.ndarray], length: int) -> Arrays:
 
 def select_styles(
     pieces: PiecesT, styles: Sequence[str], labels: Sequence[str]
-) -> PiecesT | Arrays:
+) -> PiecesT | InMemoryPieces:
     """Selects the pieces of `styles`; returns all pieces unchanged if there are none.
 
     Args:
@@ -82,7 +82,7 @@ def select_styles(
             "choose a corpus with one of these styles."
         )
     numbers = np.array([styles.index(labels[i]) for i in kept], np.int32)
-    return Arrays([pieces[i] for i in kept], {"style": numbers})
+    return InMemoryPieces([pieces[i] for i in kept], {"style": numbers})
 
 
 def require_styles(styles: Sequence[str], labels: Sequence[str]) -> None:
@@ -101,7 +101,7 @@ def _names(labels: Sequence[str]) -> str:
 def _flatten(
     pieces: Sequence[np.ndarray],
     split: Callable[[np.ndarray], Sequence[np.ndarray]],
-) -> Arrays | None:
+) -> InMemoryPieces | None:
     """Returns the parts of all pieces, with their pieces' columns; None if no parts."""
     parts = [split(piece) for piece in pieces]
     counts = [len(arrays) for arrays in parts]
@@ -111,4 +111,4 @@ def _flatten(
     repeated = {
         name: np.repeat(values, counts, axis=0) for name, values in columns.items()
     }
-    return Arrays([array for arrays in parts for array in arrays], repeated)
+    return InMemoryPieces([array for arrays in parts for array in arrays], repeated)

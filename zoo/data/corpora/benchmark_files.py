@@ -21,7 +21,7 @@ import numpy as np
 import scipy.io
 
 from zoo.data.codecs.voices import Voices
-from zoo.data.pieces import Arrays as Arrays
+from zoo.data.pieces import InMemoryPieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
@@ -35,7 +35,7 @@ CHORALES = {"train": "train", "validation": "valid", "test": "test"}
 KEYS = 88
 
 
-def read(path: str | pathlib.Path) -> dict[str, Arrays]:
+def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
     """Reads the published splits `train`, `validation` and `test`.
 
     Prints a warning to stderr if a file has the name of a public one but other contents.
@@ -65,7 +65,8 @@ def read(path: str | pathlib.Path) -> dict[str, Arrays]:
             file=sys.stderr,
         )
     return {
-        split: Arrays(pieces) for split, pieces in readers[path.suffix](path).items()
+        split: InMemoryPieces(pieces)
+        for split, pieces in readers[path.suffix](path).items()
     }
 
 
