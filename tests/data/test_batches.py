@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.data.batching.batches import PackedBatches, packed_eval_batches
-from zoo.data.batching.encoded import Pieces, corpus_pieces, encode, pack
+from zoo.data.batching.encoded import corpus_pieces, encode, pack
 from zoo.data.codecs import Melody
+from zoo.data.pieces import Pieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
