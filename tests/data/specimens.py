@@ -47,7 +47,10 @@ SLOWER = '<direction><direction-type/><sound tempo="60"/></direction>'
 
 
 def note(pitch: str | None, eighths: int, *extra: str) -> str:
-    """Returns a MusicXML note such as `note("Cb4", 2)`, or a rest; `extra`: "start", "stop", "grace"."""
+    """Returns a MusicXML note such as `note("Cb4", 2)`, or a rest.
+
+    `extra` is some of "start", "stop" and "grace".
+    """
     inside = "<rest/>"
     if pitch:
         alter = {"": "", "b": "<alter>-1</alter>", "#": "<alter>1</alter>"}[pitch[1:-1]]
@@ -68,7 +71,10 @@ def measures(*inside: str) -> str:
 
 
 def musicxml() -> bytes:
-    """Returns two parts in 3/4: a pickup, a tie over a bar line, C flat, a grace note, two tempos."""
+    """Returns two parts in 3/4.
+
+    They have a pickup, a tie over a bar line, C flat, a grace note and two tempos.
+    """
     one = measures(
         ATTRIBUTES + note("D4", 2),
         note("Cb5", 4) + note("A4", 0, "grace") + note("G4", 2, "start"),
@@ -87,7 +93,8 @@ def mxl(score: bytes) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(
             "META-INF/container.xml",
-            '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>',
+            '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles>'
+            "</container>",
         )
         archive.writestr("score.xml", score)
     return file.getvalue()

@@ -93,7 +93,8 @@ def test_an_invalid_tune_refuses_only_itself():
 
 
 def test_blank_lines_comments_and_encodings():
-    text = "X:1\nT:Für\n% a comment\n%%directive\nL:1/4\nK:C\nC D\n% between\nE\n\nnot music\n"
+    text = "X:1\nT:Für\n% a comment\n%%directive\nL:1/4\nK:C\nC D\n% between\nE\n\n"
+    text += "not music\n"
     for encoding in ("utf-8", "latin-1", "utf-8-sig"):
         for newline in ("\n", "\r\n", "\r"):
             (piece,) = read_bytes(

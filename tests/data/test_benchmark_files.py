@@ -1,4 +1,4 @@
-"""Benchmark files: piano rolls in .mat, chorales in .json, and errors of invalid ones."""
+"""Benchmark files: piano rolls in .mat, chorales in .json, and their errors."""
 
 import json
 

@@ -166,7 +166,8 @@ import sys
 from zoo.data.corpora import ingest
 from zoo.data.corpora.build import build
 ingest.CHUNK_FILES = 4
-build(sys.argv[1], sys.argv[2], workers=1, progress=lambda done, total: print(done, flush=True))
+progress = lambda done, total: print(done, flush=True)
+build(sys.argv[1], sys.argv[2], workers=1, progress=progress)
 assert not {"tensorflow", "music21", "jax"} & set(sys.modules)
 """
 

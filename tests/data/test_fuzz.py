@@ -181,7 +181,7 @@ def inputs(n: int, seed: int):
 
 
 def outcomes(kind: str, data: bytes) -> list[str]:
-    """Returns the result of each piece, after checking the guarantees of the readers."""
+    """Returns the result of each piece, and checks the guarantees of readers."""
     begun = time.perf_counter()
     pieces = read_bytes(data, kind, "fuzz", LIMITS)
     assert time.perf_counter() - begun < SECONDS
@@ -230,7 +230,8 @@ def main() -> None:
         except Exception as error:
             failures += 1
             print(
-                f"input {index} ({kind}): {type(error).__name__}: {error}\n{data[:2000]!r}"
+                f"input {index} ({kind}): {type(error).__name__}: {error}\n"
+                f"{data[:2000]!r}"
             )
     for kind, found in counts.items():
         print(kind, *(f"{reason}={count}" for reason, count in found.most_common()))

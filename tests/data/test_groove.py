@@ -77,7 +77,8 @@ def test_a_build_has_the_splits_of_the_table(unpacked, tmp_path, monkeypatch):
 
 
 def test_the_table_of_the_archive_is_read(tmp_path):
-    head = "drummer,session,id,style,bpm,beat_type,time_signature,midi_filename,audio_filename,"
+    head = "drummer,session,id,style,bpm,beat_type,time_signature,midi_filename,"
+    head += "audio_filename,"
     row = (
         "drummer1,drummer1/s,drummer1/s/1,funk/groove1,138,beat,4-4,drummer1/s/1.mid,,"
     )

@@ -17,7 +17,7 @@ CODEC = Phrase(bars=2, metres=("2/4",))
 
 
 def tune(bars, seed):
-    """Returns tokens of `CODEC.source` with an onset of a random pitch at every step."""
+    """Returns tokens of `CODEC.source`, an onset of a random pitch at each step."""
     pitches = np.random.default_rng(seed).integers(30, 40, 8 * bars)
     return np.concatenate([[3], 4 + pitches, [0]]).astype(np.int32)
 

@@ -98,11 +98,13 @@ def test_midi_matches_note_seq():
         (smf(track(ON, b"\xff\xff\xff\xff\x7f\x80\x3c\x40")), "midi-syntax"),
         (smf(track(b"\x00\x3c\x40", END)), "midi-syntax"),
         (smf(track(ON, b"\x00\xf8", END)), "midi-syntax"),
-        (smf(track(b"\x00\xff\x51\x03\x00\x00\x00", b"\x10\xff\x51\x03\x00\x00\x00", ON, OFF, END)),
+        (smf(track(b"\x00\xff\x51\x03\x00\x00\x00",
+                   b"\x10\xff\x51\x03\x00\x00\x00", ON, OFF, END)),
          "midi-syntax"),
         (smf(track(b"\x00\xff\x58\x04\x04\xff\x18\x08", ON, OFF, END)), "midi-syntax"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "bytes",  # zip archives contain the time
+    # zip archives contain the time
+    ids=lambda value: value if isinstance(value, str) else "bytes",
 )  # fmt: skip
 def test_corrupt_midi_is_refused_before_it_costs_memory(data, why):
     assert reason(data, "midi") == why

@@ -39,7 +39,7 @@ class Metre(NamedTuple):
 
 
 def quarters(sequence: NoteSequence) -> Times:
-    """Returns the map from seconds to quarters: elementwise, monotonic and linear between tempos."""
+    """Returns the map from seconds to quarters, monotonic and piecewise linear."""
     times, beats, rates = _tempo_map(sequence)
     return lambda x: _piecewise(np.asarray(x, np.float64), times, beats, rates)
 
@@ -68,7 +68,7 @@ def metres(sequence: NoteSequence) -> list[Metre]:
 
 
 def _tempo_map(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the tempo changes [k] in seconds, in quarters, and in quarters per second."""
+    """Returns tempo changes [k] in seconds, in quarters, and as quarters per second."""
     tempos = {0.0: QPM}
     for tempo in sorted(sequence.tempos, key=lambda x: x.time):
         if tempo.qpm > 0 and math.isfinite(tempo.qpm) and math.isfinite(tempo.time):
@@ -81,6 +81,6 @@ def _tempo_map(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def _piecewise(
     x: np.ndarray, knots: np.ndarray, values: np.ndarray, slopes: np.ndarray
 ) -> np.ndarray:
-    """Evaluates the piecewise linear function of `knots`, `values` and `slopes` at `x`."""
+    """Evaluates a piecewise linear function at `x`."""
     index = np.maximum(np.searchsorted(knots, x, side="right") - 1, 0)
     return values[index] + (x - knots[index]) * slopes[index]

@@ -1,7 +1,7 @@
 """Attributes of phrases: density, register, leaps, syncopation, mode and repetition.
 
-They include those of Roberts et al. 2018 (arXiv:1803.05428, section 5.5). A phrase is an
-array of the `Phrase` codec. Axes: n phrases, t step.
+They include those of Roberts et al. 2018 (arXiv:1803.05428, section 5.5). A phrase is
+an array of the `Phrase` codec. Axes: n phrases, t step.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ def leaps(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
 
 
 def syncopation(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """Returns the fraction of notes that begin off the eighths and last over the next."""
+    """Returns the fraction of notes that begin off the eighths and cross one."""
     onsets = phrases >= PITCH
     eighth = codec.steps_per_quarter // 2
     off_eighth = np.arange(phrases.shape[1]) % eighth != 0
@@ -86,7 +86,7 @@ def _standardise(x: np.ndarray) -> np.ndarray:
 
 
 def repetition(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """Returns the fraction of steps, from the second bar on, that repeat the last bar."""
+    """Returns the fraction of steps, from bar two on, that equal the bar before."""
     if phrases.shape[1] <= codec.bar:
         return np.zeros(len(phrases))
     return (phrases[:, codec.bar :] == phrases[:, : -codec.bar]).mean(axis=1)

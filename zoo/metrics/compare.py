@@ -1,4 +1,4 @@
-"""Comparison of generated pieces with real ones, by all metrics of pieces and of sets."""
+"""Comparison of generated pieces with real ones."""
 
 import math
 from collections import Counter
@@ -68,8 +68,8 @@ def compare(
     - the means of all `STATISTICS`;
     - the divergences of pitch classes, intervals and bigrams of note transitions, with
       their expectation for shuffled pieces;
-    - the distinct n-grams of `NGRAM` transitions, those found in (other) real pieces, and
-      `self_bleu`;
+    - the distinct n-grams of `NGRAM` transitions, those that occur in (other) real
+      pieces, and `self_bleu`;
     - with `training`, the notes of the longest copy from it, in the same key and in any
       key, as median and maximum. The copies in real pieces show what music of this kind
       has in common.
@@ -113,7 +113,7 @@ def _piece_row(
     *,
     statistic: Statistic = np.mean,
 ) -> Row:
-    """Returns the row of a metric with one value per piece, summarised by `statistic`."""
+    """Returns the row of a metric that has a value for each piece."""
     return Row(
         name,
         confidence_interval(ours, statistic, seed),
@@ -163,7 +163,7 @@ def _ngram_rows(ours: list, theirs: list, seed: int) -> list[Row]:
 
 
 def _copy_rows(name: str, ours: np.ndarray, theirs: np.ndarray, seed: int) -> list[Row]:
-    """Returns the rows of the median and the maximum of the notes of the longest copies."""
+    """Returns the rows of the median and the maximum of copied notes."""
     longest = Row(
         f"{name}_longest",
         ConfidenceInterval(float(ours.max())),

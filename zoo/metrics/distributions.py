@@ -1,7 +1,7 @@
 """Counts of musical events, and distances between their distributions.
 
-Counts are Counters; those of several pieces are merged into one. A note transition is the
-interval and the time from one note of a piece to the next; it is invariant to
+Counts are Counters; those of several pieces are merged into one. A note transition is
+the interval and the time from one note of a piece to the next; it is invariant to
 transposition, for melodies and for chords.
 """
 
@@ -82,8 +82,8 @@ def density_overlap(one: np.ndarray, other: np.ndarray) -> float:
 
     Densities are estimated by Gaussian kernels, as in Yang & Lerch 2020 (On the
     evaluation of generative models in music, 3.3); here they are of the values, in the
-    paper of distances between them. Constant values are a point mass, which overlaps only
-    with equal values. NaN values are ignored; without values the overlap is NaN.
+    paper of distances between them. Constant values are a point mass, which overlaps
+    only with equal values. NaN values are ignored; without values the overlap is NaN.
     """
     samples = [
         x[np.isfinite(x)] for x in (np.asarray(one, float), np.asarray(other, float))
@@ -109,11 +109,11 @@ def distinct(sequences: Sequence[Sequence[Hashable]], n: int) -> float:
 def self_bleu(sequences: Sequence[Sequence[Hashable]], n: int = 4) -> np.ndarray:
     """Returns the BLEU of each sequence with all others as references, [s].
 
-    BLEU is that of Papineni et al. 2002, 2.3, with n-grams of up to `n` tokens; self-BLEU
-    is that of Zhu et al. 2018 (Texygen, arXiv:1802.01886, 3.1). High values mean little
-    variety; a copy has 1. An order without matches counts as a tenth of a match.
-    Self-BLEU grows with the number of sequences, so compare sets of equal size. It is NaN
-    for fewer than two sequences.
+    BLEU is that of Papineni et al. 2002, 2.3, with n-grams of up to `n` tokens;
+    self-BLEU is that of Zhu et al. 2018 (Texygen, arXiv:1802.01886, 3.1). High values
+    mean little variety; a copy has 1. An order without matches counts as a tenth of a
+    match. Self-BLEU grows with the number of sequences, so compare sets of equal size.
+    It is NaN for fewer than two sequences.
     """
     if len(sequences) < 2:
         return np.full(len(sequences), np.nan)

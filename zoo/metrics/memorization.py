@@ -110,7 +110,7 @@ def _suffix_ranks(text: np.ndarray) -> np.ndarray:
 
 
 def _common_prefix(text: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Returns the length of the common prefix of suffixes `one` and `other` of `text`."""
+    """Returns the lengths of the common prefixes of two arrays of suffixes."""
     one, other, length = one.ravel(), other.ravel(), np.zeros(one.shape, np.int64)
     count, active = length.reshape(-1), np.arange(length.size)
     while len(active):

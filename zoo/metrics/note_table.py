@@ -52,8 +52,8 @@ class NoteTable(NamedTuple):
     def bar_positions(self, rate: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns the bar of each onset, and its step in the bar; int [n].
 
-        An onset is on the nearest step, which may be the first of the next bar. There are
-        `rate` steps in a quarter.
+        An onset is on the nearest step, which may be the first of the next bar. There
+        are `rate` steps in a quarter.
         """
         onset = self.onset + 0.5 / rate
         bar = np.searchsorted(self.bars[:, 0], onset, side="right") - 1

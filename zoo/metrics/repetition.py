@@ -1,7 +1,8 @@
 """Repetition of passages within a piece, a metric of its form.
 
 Passages of equal length are compared as sets of notes, a note being a step and a pitch,
-by their Jaccard index (Jaccard 1901). Axes: n pieces, t step, u passage, p pitch, w note.
+by their Jaccard index (Jaccard 1901). Axes: n pieces, t step, u passage, p pitch, w
+note.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,8 @@ from zoo.metrics.self_similarity import piece_end
 def note_jaccard(passages: np.ndarray) -> np.ndarray:
     """Returns the Jaccard indices [u, u] of the notes of `passages` [u, t].
 
-    The index of two silent passages is 0. Notes that began before a passage are ignored.
+    The index of two silent passages is 0. Notes that began before a passage are
+    ignored.
     """
     pitches = np.arange(PITCH, max(passages.max(), PITCH) + 1)
     onsets = passages[..., None] == pitches  # [u, t, p]

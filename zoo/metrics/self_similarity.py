@@ -1,10 +1,11 @@
 """Self-similarity of neighbouring passages, compared with that of real music.
 
 Mittal et al. 2021 (arXiv:2103.16091, section 4): a piece is divided into frames of four
-bars with a hop of two bars. The pitches and the durations of the notes of a frame are each
-summarised by a normal distribution; the similarity of successive frames is the overlap
-area of these (after Choi et al. 2020). Generated music should have the same mean and the
-same variance of overlaps as real music. Axes: n pieces, t step, m pairs of frames.
+bars with a hop of two bars. The pitches and the durations of the notes of a frame are
+each summarised by a normal distribution; the similarity of successive frames is the
+overlap area of these (after Choi et al. 2020). Generated music should have the same
+mean and the same variance of overlaps as real music. Axes: n pieces, t step, m pairs of
+frames.
 """
 
 import itertools
@@ -27,10 +28,10 @@ def normal_overlap(
 ) -> np.ndarray:
     """Returns the overlap area of two normal densities, from 0 to 1; all [..], std > 0.
 
-    Relative to the narrower density, the other has mean m and standard deviation s. They
-    intersect at the roots of (s^2 - 1) x^2 + 2 m x = m^2 + 2 s^2 log s, one of which is
-    infinite if s is 1; between them the wider density is the smaller one. (The paper's
-    formula has only one of the two intersections.)
+    Relative to the narrower density, the other has mean m and standard deviation s.
+    They intersect at the roots of (s^2 - 1) x^2 + 2 m x = m^2 + 2 s^2 log s, one of
+    which is infinite if s is 1; between them the wider density is the smaller one. (The
+    paper's formula has only one of the two intersections.)
     """
     narrow, wide = np.minimum(std, std_2), np.maximum(std, std_2)
     m, s = np.abs(mean_2 - mean) / narrow, wide / narrow
@@ -51,9 +52,9 @@ def frame_overlaps(pieces: np.ndarray, codec: Phrase) -> dict[str, np.ndarray]:
     onset, with its full duration. Pairs with a silent frame are ignored.
 
     Args:
-      pieces: tokens [n, t] of `codec`, of any number of bars. In pieces that were divided
-        into phrases, notes begin again with each phrase, so compare only pieces that were
-        divided alike.
+      pieces: tokens [n, t] of `codec`, of any number of bars. In pieces that were
+        divided into phrases, notes begin again with each phrase, so compare only pieces
+        that were divided alike.
       codec: the codec of the pieces.
 
     Raises:
@@ -71,7 +72,7 @@ def frame_overlaps(pieces: np.ndarray, codec: Phrase) -> dict[str, np.ndarray]:
     finite = [pair for pair in pairs if np.isfinite(pair).all()]
     if not finite:
         raise UsageError(
-            f"no piece has two frames of {FRAME} bars, {HOP} apart, with notes in both: "
+            f"no piece has two frames of {FRAME} bars, {HOP} bars apart, with notes: "
             f"give pieces of {FRAME + HOP} bars or more."
         )
     one, two = np.stack(finite, axis=-1)  # [pitch or duration, mean or std, m] each
@@ -85,9 +86,9 @@ def consistency_metrics(
     """Compares the mean and the variance of the overlaps with those of `real` pieces.
 
     Returns:
-      `_consistency` and `_variance` of the paper, max(0, 1 - |x - real| / real), best at
-      1, and the mean and the variance themselves, `_overlap` and `_spread`, for "pitch"
-      and "duration".
+      `_consistency` and `_variance` of the paper, max(0, 1 - |x - real| / real), best
+      at 1, and the mean and the variance themselves, `_overlap` and `_spread`, for
+      "pitch" and "duration".
     """
     ours, theirs = frame_overlaps(pieces, codec), frame_overlaps(real, codec)
     metrics: dict[str, float] = {}
@@ -109,7 +110,7 @@ def _agreement(value: float, real: float) -> float:
 
 
 def parse_notes(piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the onsets [i] of the notes of a piece, and their pitches and durations [2, i].
+    """Returns onsets [i], and pitches and durations [2, i], of the notes of a piece.
 
     Pitches are relative to the lowest of the codec; onsets and durations are in steps.
     """
@@ -120,7 +121,7 @@ def parse_notes(piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fit_normals(values: np.ndarray) -> np.ndarray:
-    """Returns means and standard deviations [2, 2] of `values` [2, i]; NaN if i is 0."""
+    """Returns means and standard deviations [2, 2] of values [2, i]; else NaN."""
     if not values.shape[1]:
         return np.full((2, 2), np.nan)
     return np.stack(

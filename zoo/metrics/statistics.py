@@ -1,8 +1,8 @@
 """Statistics of pieces that papers on multitrack music report.
 
-Each is a function of a NoteSequence, and NaN if the piece has no notes of its kind. Bars
-are those of the time signatures. Steps, in the papers 96 to a bar of 4/4, are 24 to a
-quarter in any metre. Axes: m bars, n notes, t step, p pitch, k track.
+Each is a function of a NoteSequence, and NaN if the piece has no notes of its kind.
+Bars are those of the time signatures. Steps, in the papers 96 to a bar of 4/4, are 24
+to a quarter in any metre. Axes: m bars, n notes, t step, p pitch, k track.
 """
 
 import itertools
@@ -66,8 +66,8 @@ def polyphonicity(sequence: NoteSequence) -> float:
 def drum_pattern(sequence: NoteSequence) -> float:
     """Returns the fraction of drum notes on the 16ths of a bar (DP of MuseGAN).
 
-    A note is on the nearest of 24 steps to a quarter. MuseGAN also counts notes next to a
-    16th, with weight 0.1.
+    A note is on the nearest of 24 steps to a quarter. MuseGAN also counts notes next to
+    a 16th, with weight 0.1.
     """
     table = note_table(sequence)
     _, step = table.take(table.drum).bar_positions(STEPS_PER_QUARTER)
@@ -75,11 +75,11 @@ def drum_pattern(sequence: NoteSequence) -> float:
 
 
 def tonal_distance(sequence: NoteSequence) -> float:
-    """Returns the mean tonal distance of two tracks, over bars and pairs (TD of MuseGAN).
+    """Returns the mean tonal distance of pairs of tracks (TD of MuseGAN).
 
     The tonal centroid of a track in a bar is the mean of its pitch classes in the six
-    dimensions of `CIRCLES`, weighted by duration (Harte, Sandler & Gasser 2006, Detecting
-    harmonic change in musical audio, equations 2 and 3).
+    dimensions of `CIRCLES`, weighted by duration (Harte, Sandler & Gasser 2006,
+    Detecting harmonic change in musical audio, equations 2 and 3).
     """
     table = note_table(sequence).pitched
     durations, classes = table.durations_in_bars(), np.eye(12)[table.pitch % 12]

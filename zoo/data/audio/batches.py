@@ -26,10 +26,10 @@ class HasAudio(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class AudioBatches:
-    """Endless training batches of random crops, {"audio": int16 [b / processes, length]}.
+    """Endless training batches of random crops, {"audio": int16 [b / processes, s]}.
 
-    The excerpts of an epoch are shuffled by (seed, epoch) and cropped by (seed, row of the
-    run). An excerpt that is shorter than a crop is padded with silence.
+    The excerpts of an epoch are shuffled by (seed, epoch) and cropped by (seed, row of
+    the run). An excerpt that is shorter than a crop is padded with silence.
 
     Attributes:
       batch: rows in a batch, over all processes.

@@ -176,7 +176,7 @@ def build(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Builds an audio dataset, unless it is built already. Resumes an interrupted build.
+    """Builds an audio dataset, unless it is built; an interrupted build is resumed.
 
     Args:
       dataset: the dataset.

@@ -39,7 +39,7 @@ class ExcerptSpec:
         return round(self.rate * self.seconds)
 
     def shard(self, items: Sequence[T], excerpts: int) -> list[tuple[T, ...]]:
-        """Divides items, which have `excerpts` excerpts in all, into files of equal size."""
+        """Divides items with `excerpts` excerpts in total into files of equal size."""
         count = min(len(items), -(-excerpts * self.length // SHARD_SAMPLES))
         bounds = [len(items) * i // max(count, 1) for i in range(count + 1)]
         return [tuple(items[a:b]) for a, b in pairwise(bounds)]

@@ -153,7 +153,7 @@ def assign_splits(files: Sequence[ScannedFile]) -> dict[str, list[Excerpt]]:
 def make_shards(
     dataset: AudioFolder, splits: Mapping[str, list[Excerpt]]
 ) -> dict[str, list[Shard]]:
-    """Divides each split into files; the order depends on the recordings' names alone."""
+    """Divides each split into files; the order depends only on the names."""
 
     def order(excerpt: Excerpt) -> tuple[bytes, int]:
         key = excerpt[0].key.encode("utf-8", "surrogateescape")

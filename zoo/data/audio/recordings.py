@@ -1,7 +1,7 @@
 """Reading of WAV, FLAC, OGG and MP3 files, as excerpts at one sample rate.
 
-Files may have any sample rate, depth and number of channels; channels are averaged. Files
-are read block by block, so that memory does not depend on their duration.
+Files may have any sample rate, depth and number of channels; channels are averaged.
+Files are read block by block, so that memory does not depend on their duration.
 """
 
 import dataclasses

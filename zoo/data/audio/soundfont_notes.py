@@ -1,8 +1,8 @@
 """Notes of every General MIDI program, rendered by a SoundFont, with NSynth's features.
 
-Features and families have the names of J. Engel et al.: Neural audio synthesis of musical
-notes with WaveNet autoencoders, arXiv:1704.01279; the family `effect` is added for
-sound effects. Each note is held for three quarters of its duration, as in NSynth.
+Features and families have the names of J. Engel et al.: Neural audio synthesis of
+musical notes with WaveNet autoencoders, arXiv:1704.01279; the family `effect` is added
+for sound effects. Each note is held for three quarters of its duration, as in NSynth.
 Qualities are measured (`zoo.data.audio.nsynth_qualities`), not annotated by listeners.
 """
 

@@ -33,7 +33,10 @@ TFDS_SPLITS = {
     "test": "test",
 }
 DEFAULT_RATE = 16_000  # samples per second of datasets without a stated rate: NSynth's
-ALTERNATIVE = "build it where TensorFlow is installed, and read it from the same $ZOO_DATA anywhere"
+ALTERNATIVE = (
+    "build it where TensorFlow is installed, and read it from the same $ZOO_DATA "
+    "anywhere"
+)
 Example = Mapping[str, Any]
 
 
@@ -57,7 +60,7 @@ class TfdsAudio(ExcerptSpec):
 
     @property
     def has_nsynth_features(self) -> bool:
-        """Whether examples have the annotations of NSynth."""
+        """Tells whether examples have the annotations of NSynth."""
         nsynth = {"pitch", "velocity", "instrument", "qualities"}
         return nsynth <= set(self.builder.info.features)
 
@@ -79,7 +82,8 @@ class TfdsAudio(ExcerptSpec):
     ) -> tuple[Report, dict[str, list["Shard"]]]:
         """Returns a report and the shards of each split.
 
-        The splits are those of the dataset if it has all three, else new ones by example.
+        The splits are those of the dataset if it has all three, else new ones by
+        example.
         """
         del staging, workers, progress  # TFDS has its own
         info = self.builder.info

@@ -127,8 +127,8 @@ class CropBatches:
     for every started `length` frames. Its first crop begins where the piece begins; the
     others begin at a random beat. Their first eighth is masked out as context, so that
     the model learns from beginnings alone how pieces begin. Without `context` nothing
-    is masked out, and the model learns excerpts. A batch is
-    {"tokens": [b / processes, t, ...], "mask": [b / processes, t]}, and `pieces.columns`.
+    is masked out, and the model learns excerpts. A batch is {"tokens": [b / processes,
+    t, ...], "mask": [b / processes, t]}, and `pieces.columns`.
 
     Attributes:
       batch: rows in a batch, over all processes.
@@ -191,7 +191,7 @@ def columns(pieces: Pieces, index: int) -> Batch:
 
 
 def pad_row(tokens: np.ndarray, length: int, context: int = 0) -> Batch:
-    """Pads `tokens` with 0 to `length`; masks padding and the first `context` frames."""
+    """Pads `tokens` with 0; masks out padding and the first `context` frames."""
     empty = length - len(tokens)
     mask = (np.arange(length) >= context) & (np.arange(length) < len(tokens))
     return {
@@ -231,8 +231,8 @@ def padded_eval_batches(
     Args:
       batch: rows in a batch, over all processes.
       process: index of this process, and number of processes.
-      length: frames in a row. By default each batch has the length of its longest piece,
-        rounded up by `bucket_length`, so that few programs are compiled.
+      length: frames in a row. By default each batch has the length of its longest
+        piece, rounded up by `bucket_length`, so that few programs are compiled.
     """
     index, count = process
     share = batch // count

@@ -48,7 +48,7 @@ class EncodedPieces(Pieces):
         return np.asarray(self.events[start:stop])
 
     def labels(self, kind: str) -> list[str]:
-        """Returns a label per piece; `kind` is one of `zoo.data.corpora.labels.KINDS`."""
+        """Returns a label per piece; `kind` is one of `labels.KINDS`."""
         return self.about["labels"][kind]
 
     @property
@@ -60,8 +60,8 @@ class EncodedPieces(Pieces):
 def file_codec(spec: str, steps_per_quarter: int = 4) -> Codec | None:
     """Returns the codec of a benchmark file, or None if `spec` names a corpus.
 
-    A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter note,
-    a `.json` file chorales on 16ths.
+    A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter
+    note, a `.json` file chorales on 16ths.
     """
     path = benchmark_path(spec)
     if path is None:
@@ -171,9 +171,9 @@ def no_pieces_error(
         return ZooError("this split of the corpus is empty: choose a larger corpus.")
     reason, count = refused.most_common(1)[0]
     return ZooError(
-        f"{type(codec).__name__} refuses all of these {refused.total()} pieces, {count} "
-        f"of them as {reason} ({details[reason]}): choose another codec or change that "
-        "setting."
+        f"{type(codec).__name__} refuses all of these {refused.total()} pieces, "
+        f"{count} of them as {reason} ({details[reason]}): choose another codec or "
+        "change that setting."
     )
 
 

@@ -38,14 +38,16 @@ KEYS = 88
 def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
     """Reads the published splits `train`, `validation` and `test`.
 
-    Prints a warning to stderr if a file has the name of a public one but other contents.
+    Prints a warning to stderr if a file has the name of a public one but other
+    contents.
 
     Returns:
       The pieces of each split: piano rolls as uint8 [t, 88], 1 while the key is down;
       chorales as int32 [t, 4], the tokens of `Voices()`.
 
     Raises:
-      UsageError: no such file, not .mat or .json, or other splits than these files have.
+      UsageError: no such file, not .mat or .json, or other splits than these files
+        have.
       ZooError: the file is malformed, or a piece has another shape or other values.
     """
     path = pathlib.Path(path)
@@ -55,9 +57,7 @@ def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
             f"{path} is neither .mat nor .json: give a file such as Nottingham.mat."
         )
     if not path.is_file():
-        raise UsageError(
-            f"there is no file {path}: the README names the sources of the public files."
-        )
+        raise UsageError(f"there is no file {path}: the README names the sources.")
     public = SHA256.get(path.name)
     if public and digest(path) != public:
         print(
@@ -102,7 +102,7 @@ def rolls(path: pathlib.Path) -> dict[str, list[np.ndarray]]:
 
 
 def chorales(path: pathlib.Path) -> dict[str, list[np.ndarray]]:
-    """Reads the splits of a JSON file: chorales are lists of four pitches, -1 is silence."""
+    """Reads the splits of a JSON file, lists of chorales of four pitches per step."""
     try:
         contents = json.loads(path.read_text())
     except ValueError as error:
@@ -123,14 +123,14 @@ def chorales(path: pathlib.Path) -> dict[str, list[np.ndarray]]:
                 splits[split].append(codec.tokens(four_voices(piece)))
             except (TypeError, ValueError, Refused) as error:
                 raise ZooError(
-                    f"{key}[{number}] of {path} is not a chorale ({error}): each 16th is "
-                    "four MIDI numbers, soprano to bass, -1 for silence."
+                    f"{key}[{number}] of {path} is not a chorale ({error}): each 16th "
+                    "is four MIDI numbers, soprano to bass, -1 for silence."
                 ) from error
     return require_music(path, splits)
 
 
 def four_voices(piece: Any) -> np.ndarray:
-    """Converts nested lists to integers [t, 4]; raises TypeError or ValueError if invalid."""
+    """Converts nested lists to integers [t, 4]; raises ValueError or TypeError."""
     array = np.array(piece, float)
     if array.shape[1:] != (4,) or not (array == np.floor(array)).all():
         raise ValueError(f"its shape is {array.shape}, or a pitch is not an integer")
@@ -140,7 +140,7 @@ def four_voices(piece: Any) -> np.ndarray:
 def require_keys(
     path: pathlib.Path, contents: Mapping, names: dict[str, str]
 ) -> dict[str, str]:
-    """Returns `names`; raises UsageError if a value of it is not a key of `contents`."""
+    """Returns `names`; raises UsageError if `contents` lacks one of its values."""
     if missing := sorted(set(names.values()) - set(contents)):
         raise UsageError(
             f"{path} has the keys {', '.join(sorted(map(str, contents))) or '(none)'}, "

@@ -103,7 +103,7 @@ class MusicBuilder(ShardedBuilder, skip_registration=True):  # type: ignore[call
         sources = self._corpus.sources
         return tfds.core.DatasetInfo(
             builder=self,
-            description=f"{self._corpus.spec}: music as note_seq's NoteSequence protos.",
+            description=f"{self._corpus.spec}: scores as note_seq's NoteSequences.",
             features=tfds.features.FeaturesDict({**texts, "sequence": sequence}),
             citation="\n".join(source.citation for source in sources),
             license="\n".join(f"{source.name}: {source.licence}" for source in sources),

@@ -1,17 +1,17 @@
 """Near-duplicate detection, so that variants of a tune share a split.
 
 A piece is reduced to its top line, the line to steps of (interval, rhythm), which are
-invariant to key, octave and tempo, and the steps to overlapping shingles. Two pieces are
-variants if the Jaccard index of their shingles is at least `MIN_JACCARD`. Variants of
-variants are grouped (union-find), and a group is assigned to the split by its smallest
-fingerprint.
+invariant to key, octave and tempo, and the steps to overlapping shingles. Two pieces
+are variants if the Jaccard index of their shingles is at least `MIN_JACCARD`. Variants
+of variants are grouped (union-find), and a group is assigned to the split by its
+smallest fingerprint.
 
 A piece is represented by a bottom-k sketch (Broder, "On the resemblance and containment
 of documents", 1997): the `SKETCH_SIZE` smallest hashes of its shingles. The index is
-exact for tunes and an estimate for longer pieces. Sketches are computed while pieces are
-read, on any number of machines. One process groups them, with about 5 kB per piece: a
-million pieces in 5 GB. Unlike splits by a hash of each piece, music that is added to a
-corpus may join two groups, and then moves one of them to the other's split.
+exact for tunes and an estimate for longer pieces. Sketches are computed while pieces
+are read, on any number of machines. One process groups them, with about 5 kB per piece:
+a million pieces in 5 GB. Unlike splits by a hash of each piece, music that is added to
+a corpus may join two groups, and then moves one of them to the other's split.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ SPLITS = {"train": 0.9, "validation": 0.05, "test": 0.05}
 
 
 def fingerprint(sequence: NoteSequence) -> str:
-    """Returns a hash of the top line, 32 hex digits, invariant to key, octave and tempo."""
+    """Returns a hash of the top line, invariant to key, octave and tempo."""
     intervals, rhythms = melody_steps(sequence)
     return hashlib.blake2b(
         np.stack([intervals, rhythms]).tobytes(), digest_size=16
@@ -45,7 +45,7 @@ def fingerprint(sequence: NoteSequence) -> str:
 
 
 def melody_steps(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the steps of the top line: intervals mod 12 and rhythms, uint64 [notes - 1].
+    """Returns intervals mod 12 and rhythms of the top line, uint64 [notes - 1] each.
 
     The top line is the highest pitch at each onset, drums only if there are no other
     notes. Repeated pitches are joined, because variants differ most in repetitions. The
@@ -145,7 +145,7 @@ def assign_groups(
 
 
 def _uniform(digest: str) -> float:
-    """Hashes a digest to [0, 1): the smallest digest of a group is not uniform itself."""
+    """Hashes a digest to [0, 1), because a group's smallest is not uniform."""
     rehashed = hashlib.blake2b(digest.encode(), digest_size=6).digest()
     return int.from_bytes(rehashed) / 2**48
 
@@ -169,7 +169,7 @@ def _shingles(codes: np.ndarray, width: int) -> np.ndarray:
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
-    """Applies the finaliser of SplitMix64 (Steele, Lea and Flood 2014), a hash function."""
+    """Hashes by the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -180,8 +180,8 @@ def _candidates(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Yields pairs of pieces that share at least `MIN_SHARED` of their smallest hashes.
 
     The pieces with a hash, in the order of their sketches, are paired with the next
-    `MAX_NEIGHBOURS`: all pairs for a rare hash, similar pieces for a frequent one. Pairs
-    are in memory for one block of pieces at a time.
+    `MAX_NEIGHBOURS`: all pairs for a rare hash, similar pieces for a frequent one.
+    Pairs are in memory for one block of pieces at a time.
     """
     order = sorted(range(len(sketches)), key=lambda i: sketches[i][:4].tolist())
     keys = [sketches[i][:INDEX_HASHES] for i in order]

@@ -20,8 +20,8 @@ COLUMNS = ("midi_filename", "style", "split")
 BUILDER = "groove/full-midionly"
 CITATION = (
     "Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman: Learning to "
-    "Groove with Inverse Sequence Transformations (ICML 2019); the Groove MIDI Dataset, "
-    "Google LLC."
+    "Groove with Inverse Sequence Transformations (ICML 2019); the Groove MIDI "
+    "Dataset, Google LLC."
 )
 ALTERNATIVE = (
     "unpack groove-v1.0.0-midionly.zip yourself and give folder:/PATH/TO/groove"
@@ -30,7 +30,7 @@ LICENCE = "Creative Commons Attribution 4.0 International."
 
 
 def read_info(folder: Path) -> dict[str, tuple[str, str]]:
-    """Reads info.csv: style and split of each file, by its path; {} if there is none."""
+    """Reads style and split of each file from info.csv; {} if there is none."""
     path = folder / INFO
     if not path.is_file():
         return {}

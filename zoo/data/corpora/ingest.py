@@ -69,7 +69,7 @@ class Row:
 
 
 def chunks(corpus: Corpus, folder: Path) -> list[Chunk]:
-    """Divides a corpus into chunks of at most CHUNK_FILES files and about CHUNK_BYTES."""
+    """Divides a corpus into chunks of at most CHUNK_FILES, about CHUNK_BYTES."""
     groups: list[list[tuple[Source, File]]] = []
     size = CHUNK_BYTES
     for source, file in corpus.files:
@@ -153,7 +153,7 @@ def _write(chunk: Chunk, results: Iterable[list[Piece]]) -> None:
 
 
 def _require_sequence(source: Source, piece: Piece) -> NoteSequence:
-    """Returns the piece's sequence; raises Refused if the reader or the source refuses it."""
+    """Returns the sequence of a piece; raises Refused if there is none."""
     if piece.sequence is None:
         raise piece.refused or Refused(
             "no-notes", "There are no notes in it; leave it out."

@@ -15,7 +15,8 @@ def labels(record: "Record") -> dict[str, str]:
     """Returns a label for each of `KINDS`, "" if it is unknown.
 
     The style is that of the record, the mode that of the first key signature, and the
-    metre the one with the longest total duration, because a pickup has its own signature.
+    metre the one with the longest total duration, because a pickup has its own
+    signature.
     """
     return {
         "style": record.style,

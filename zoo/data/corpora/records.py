@@ -29,7 +29,7 @@ class Record:
 
 
 def data_root() -> Path:
-    """Returns the folder of built corpora: $ZOO_DATA, or a folder in the user's cache."""
+    """Returns the folder of built corpora, $ZOO_DATA or in the user's cache."""
     folder = os.environ.get("ZOO_DATA")
     if folder:
         return Path(folder).expanduser()
@@ -46,7 +46,7 @@ def known_split(split: str) -> str:
 
 
 class Records:
-    """One split of the dataset in `folder`, opened with the first access. Can be pickled.
+    """One split of the dataset in `folder`, opened on first access; can be pickled.
 
     Raises:
       UsageError: there is no such split.
@@ -60,8 +60,8 @@ class Records:
         builder = tfds.builder_from_directory(self.folder)
         if self.split not in builder.info.splits:
             raise ZooError(
-                f"The corpus in {self.folder} is too small for a {self.split} split: it "
-                "needs at least three pieces that are not variants of each other."
+                f"The corpus in {self.folder} is too small for a {self.split} split: "
+                "it needs at least three pieces that are not variants of each other."
             )
         return builder.as_data_source(self.split)
 

@@ -4,8 +4,8 @@ A spec is `tunes`, `essen`, `chorales`, `groove`, `folder:/any/path`, or a union
 `tunes+essen`. The named corpora are scores that are installed with music21. They are
 found by path, because importing music21 takes seconds.
 
-The files of published benchmarks, `file:/path/x.mat`, are specs too, but contain encoded
-pieces instead of scores (`benchmark_path`).
+The files of published benchmarks, `file:/path/x.mat`, are specs too, but contain
+encoded pieces instead of scores (`benchmark_path`).
 """
 
 import difflib
@@ -22,9 +22,9 @@ from zoo.data.scores.read import SUFFIXES
 from zoo.errors import UsageError, ZooError
 
 MUSIC21_LICENCE = (
-    "The encoding has no licence of its own; music21 distributes it by permission of its "
-    "encoders and states no further terms (music21 corpus/license.txt). The music is in "
-    "the public domain."
+    "The encoding has no licence of its own; music21 distributes it by permission of "
+    "its encoders and states no further terms (music21 corpus/license.txt). The music "
+    "is in the public domain."
 )
 BENCHMARK_SUFFIXES = (".mat", ".json")
 
@@ -34,7 +34,7 @@ class File:
     """A file of a corpus.
 
     Attributes:
-      path: where it is.
+      path: its location.
       key: its name in records, the path relative to the source.
       style: its style label.
       size: in bytes.
@@ -79,10 +79,11 @@ class Corpus:
     @cached_property
     def key(self) -> str:
         """Directory name: the spec, and a digest of the files."""
-        stamps = [
-            f"{s.name}/{f.key}\n{f.style} {f.size} {f.modified}{f.split and f' {f.split}'}\n"
-            for s, f in self.files
-        ]
+        stamps = []
+        for source, file in self.files:
+            split = f" {file.split}" if file.split else ""
+            stamp = f"{file.style} {file.size} {file.modified}{split}"
+            stamps.append(f"{source.name}/{file.key}\n{stamp}\n")
         listing = "".join(stamps).encode("utf-8", "surrogateescape")
         return (
             f"{_slug(self.spec)}-{hashlib.blake2b(listing, digest_size=6).hexdigest()}"
@@ -94,7 +95,7 @@ class Corpus:
 
 
 def benchmark_path(spec: str) -> Path | None:
-    """Returns the path of the benchmark file that `spec` names, or None if it is a corpus.
+    """Returns the path of a benchmark file, or None if `spec` names a corpus.
 
     Benchmark files (`zoo.data.corpora.benchmark_files`) are named `file:PATH`, or by a
     path that ends in .mat or .json.
@@ -123,7 +124,7 @@ def corpus(spec: "str | Corpus") -> Corpus:
 
 
 def _split_union(spec: str) -> list[str]:
-    """Splits a union at its plus signs, except within the path of an existing folder."""
+    """Splits a union at plus signs, except within the path of a folder."""
     names = spec.split("+")
     parts: list[str] = []
     for name in names:
@@ -153,11 +154,12 @@ def _sources(part: str) -> list[Source]:
 def _folder(path: Path) -> list[Source]:
     """Lists all readable files below `path`, each labelled by its folder.
 
-    If there is an info.csv of the Groove MIDI Dataset, styles and splits are those of it.
+    If there is an info.csv of the Groove MIDI Dataset, styles and splits are those of
+    it.
     """
     if not path.is_dir():
         raise UsageError(
-            f"There is no folder {path}: give the path of a folder that contains scores."
+            f"There is no folder {path}: give the path of a folder of scores."
         )
     root, files = path.resolve(), []
     info = groove.read_info(root)
@@ -197,7 +199,7 @@ def _music21() -> Path:
     spec = importlib.util.find_spec("music21")
     if spec is None or spec.origin is None:
         raise ZooError(
-            "This corpus is part of music21, which is not installed: pip install music21."
+            "This corpus needs music21, which is not installed: pip install music21."
         )
     folder = Path(spec.origin).parent / "corpus"
     if not folder.is_dir():
@@ -257,18 +259,18 @@ def tunes() -> list[Source]:
             "*.abc",
             lambda _: "new_england",
             citation="William Bradbury Ryan, Mammoth Collection (Boston: Elias Howe, "
-            "1883), reprinted as Cole's One Thousand Fiddle Tunes, contributed in ABC by "
-            "Ray Davies, John Walsh, Bob Puckette, John Chambers and others whom the "
-            "tunes' Z: fields name.",
+            "1883), reprinted as Cole's One Thousand Fiddle Tunes, contributed in ABC "
+            "by Ray Davies, John Walsh, Bob Puckette, John Chambers and others whom "
+            "the tunes' Z: fields name.",
             licence=MUSIC21_LICENCE,
         ),
         _book(
             "airdsAirs",
             "*.abc",
             lambda _: "scottish",
-            citation="James Aird, A Selection of Scotch, English, Irish and Foreign Airs, "
-            "six volumes (Glasgow, 1778-1801), transcribed to ABC by Jack Campin, "
-            "www.campin.me.uk, 2003-9.",
+            citation="James Aird, A Selection of Scotch, English, Irish and Foreign "
+            "Airs, six volumes (Glasgow, 1778-1801), transcribed to ABC by Jack "
+            "Campin, www.campin.me.uk, 2003-9.",
             licence=MUSIC21_LICENCE,
         ),
     ]
@@ -285,7 +287,7 @@ ESSEN_TEST_PREFIX = "t"  # test0, test1, testd, teste: the encoders' tests, not 
 
 
 def essen() -> list[Source]:
-    """Folk songs of the Essen collection, about 8,500: mostly German, with 1,200 Chinese."""
+    """Folk songs of the Essen collection, about 8,500, mostly German."""
 
     def style(path: Path) -> str:
         return next(
@@ -299,10 +301,11 @@ def essen() -> list[Source]:
             f"[!{ESSEN_TEST_PREFIX}]*.abc",
             style,
             citation="The Essen Folksong Collection (www.esac-data.org), encoded under "
-            "Helmut Schaffrath and continued by Ewa Dahlig-Turek; ABC by Seymour Shlien.",
-            licence="Non-commercial use only: the legal status is unclear, because many "
-            "people encoded it, and Ewa Dahlig-Turek permits non-commercial distribution "
-            "and use (music21 corpus/essenFolksong/license.txt).",
+            "Helmut Schaffrath and continued by Ewa Dahlig-Turek; ABC by Seymour "
+            "Shlien.",
+            licence="Non-commercial use only: the legal status is unclear, because "
+            "many people encoded it, and Ewa Dahlig-Turek permits non-commercial "
+            "distribution and use (music21 corpus/essenFolksong/license.txt).",
             notice="The Essen folk songs are for non-commercial use only; treat models "
             "that are trained on them likewise.",
         )
@@ -319,8 +322,9 @@ def chorales() -> list[Source]:
             citation="J. S. Bach's four-part chorales, encoded by Margaret Greentree "
             "(jsbchorales.net), as MusicXML in music21.",
             licence="The scores are marked (c) 2004 Margaret Greentree, used by "
-            "permission, and have no licence; music21 distributes them by that permission "
-            "(music21 corpus/license.txt). The music is in the public domain.",
+            "permission, and have no licence; music21 distributes them by that "
+            "permission (music21 corpus/license.txt). The music is in the public "
+            "domain.",
             voices=4,
         )
     ]

@@ -153,7 +153,7 @@ class Report:
     def with_codec(
         self, codec: SequenceCodec, pieces: Iterable[NamedSequence]
     ) -> "Report":
-        """Returns the report with the refusals of `codec`, under the name of its class."""
+        """Returns the report with the refusals of `codec` added."""
         drops = Drops()
         for piece in pieces:
             try:
@@ -265,7 +265,7 @@ DROPS = ("dropped", "refusals")
 
 
 def _metres(sequence: NoteSequence) -> set[str]:
-    """Returns the time signatures, except those of one bar (pickups, irregular bars)."""
+    """Returns the time signatures that last for more than one bar."""
     if not sequence.time_signatures:
         return {"none"}
     changes = metres(sequence)

@@ -15,7 +15,7 @@ from zoo.errors import ZooError
 
 @contextlib.contextmanager
 def atomic_replace(finished: Path, staging: Path) -> Iterator[None]:
-    """Moves an old dataset away while the new one is written, and back if that fails."""
+    """Moves an old dataset away while a new one is written; restores it on failure."""
     for incomplete in finished.parent.glob("incomplete.*"):
         shutil.rmtree(incomplete)
     old = staging / "replaced"
@@ -31,7 +31,7 @@ def atomic_replace(finished: Path, staging: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, after waiting for it; a killed process releases it."""
+    """Waits for the lock file `path` and locks it; a killed process releases it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -45,14 +45,14 @@ def translate_write_errors(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ZooError(
-            f"The corpus could not be written below {root} ({error.strerror or error}): "
-            "free disk space, or set ZOO_DATA to another folder; the files read so far "
-            "are kept."
+            f"The corpus could not be written below {root} "
+            f"({error.strerror or error}): free disk space, or set "
+            "ZOO_DATA to another folder; the files read so far are kept."
         ) from error
 
 
 class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A TFDS builder of prepared shards, which also saves a report beside the data."""
+    """A TFDS builder of prepared shards, which also saves a report with the data."""
 
     pkg_dir_path = Path(__file__).parent
 

@@ -52,9 +52,9 @@ def read_all(
 ) -> Iterator[tuple[Path, list[Piece]]]:
     """Reads files in worker processes; yields each path with its pieces, in order.
 
-    A file that exceeds `limits.seconds` is refused as `timeout`, one that ends its process
-    as `crash`. `limits.memory` is enforced if the system supports it. `paths` is consumed
-    lazily.
+    A file that exceeds `limits.seconds` is refused as `timeout`, one that ends its
+    process as `crash`. `limits.memory` is enforced if the system supports it. `paths`
+    is consumed lazily.
 
     Args:
       paths: the files.
@@ -159,7 +159,7 @@ class _Worker:
             self.connection.send(message)
 
     def receive(self) -> tuple[Job, Packed] | None:
-        """Receives an answer, or None when imports are done. Raises EOFError on exit."""
+        """Receives an answer, None after the imports; raises EOFError on exit."""
         packed = self.connection.recv()
         self.deadline = time.monotonic() + self.limits.seconds
         if packed is None:
@@ -176,7 +176,7 @@ class _Worker:
 
 
 def _answers(pool: list[_Worker], queue: _Queue) -> Iterator[tuple[Job, Packed]]:
-    """Waits for the first answer or deadline; removes workers that ended from the pool."""
+    """Waits for the first answer or deadline; removes workers that ended."""
     busy = {worker.connection: worker for worker in pool if worker.jobs}
     soonest = min(worker.deadline for worker in busy.values())
     ready = wait(list(busy), max(0.0, soonest - time.monotonic()))

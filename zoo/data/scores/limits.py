@@ -12,8 +12,8 @@ class Limits:
     """Limits on one file; a file or piece that exceeds one of them is refused.
 
     The defaults suit any real score, and keep the memory for a corrupt one within a few
-    hundred megabytes. `seconds` and `memory` can only be enforced in a separate process,
-    which `zoo.data.corpora.workers` does.
+    hundred megabytes. `seconds` and `memory` can only be enforced in a separate
+    process, which `zoo.data.corpora.workers` does.
     """
 
     bytes: int = 16 << 20  # size of the file, compressed and uncompressed

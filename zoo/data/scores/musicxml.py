@@ -1,10 +1,10 @@
 """MusicXML, plain or compressed, read by note_seq with corrections before and after.
 
-note_seq's parser does not join tied notes, places grace notes at time zero, reads C flat
-and B sharp in the wrong octave, misses pickups if divisions are fine, carries the last
-tempo of a part into the next, and reads every key as major. It therefore receives a
-score without grace notes and tempo changes, with such pitches respelled. Ties, tempos,
-metres and keys are restored afterwards.
+note_seq's parser does not join tied notes, places grace notes at time zero, reads C
+flat and B sharp in the wrong octave, misses pickups if divisions are fine, carries the
+last tempo of a part into the next, and reads every key as major. It therefore receives
+a score without grace notes and tempo changes, with such pitches respelled. Ties,
+tempos, metres and keys are restored afterwards.
 """
 
 import io
@@ -111,7 +111,7 @@ def _member(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:
 
 
 def _parse(data: bytes) -> Element:
-    """Parses a document; refuses entities, which expand without limit, and deep nesting."""
+    """Parses a document; refuses entities, which may expand, and deep nesting."""
     builder, parser, depth = ElementTree.TreeBuilder(), expat.ParserCreate(), 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
@@ -217,7 +217,7 @@ def _restore_times(
     document: musicxml_parser.MusicXMLDocument,
     tempos: list[float],
 ) -> int:
-    """Restores tempos, metres and keys of a sequence that was read at 120 quarters a minute.
+    """Restores tempos, metres and keys of a sequence that was read at one tempo.
 
     Returns:
       The number of irregular bars.
@@ -265,7 +265,7 @@ def _restore_times(
 
 
 def _key(key: Element) -> tuple[int, int]:
-    """Returns the tonic (a pitch class) and the mode of a key, by default of a major key."""
+    """Returns the tonic (a pitch class) and the mode of a key, by default major."""
     mode = key.findtext("mode", "").strip().lower()[:3] or "none"
     shift, name = MODES.get(mode, (0, "NOT_SPECIFIED"))
     tonic = 7 * (int(key.findtext("fifths", "")) - shift) % 12

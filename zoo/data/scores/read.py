@@ -40,17 +40,17 @@ SUFFIXES = {
 def read(path: str | Path, limits: Limits = Limits()) -> list[Piece]:
     """Reads all pieces of a file, in order.
 
-    If the file cannot be read as a whole, the result is a single refused piece. Tunes of
-    an ABC book are named by number, `book1.abc#12`; other pieces by the file's name.
+    If the file cannot be read as a whole, the result is a single refused piece. Tunes
+    of an ABC book are named by number, `book1.abc#12`; other pieces by the file's name.
     """
     path = Path(path)
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        known = " ".join(SUFFIXES)
+        suffixes = " ".join(SUFFIXES)
         return _refuse(
             path.name,
             "unknown-suffix",
-            f"Not one of {known}; rename it or leave it out.",
+            f"Not one of {suffixes}; rename it or leave it out.",
         )
     try:
         with path.open("rb") as file:
@@ -130,7 +130,7 @@ def _check_piece(piece: Piece, limits: Limits) -> Piece:
 
 
 def check(sequence: NoteSequence, limits: Limits) -> None:
-    """Raises Refused for a sequence without notes, beyond `limits` or with invalid values."""
+    """Raises Refused for a sequence without notes, invalid or beyond `limits`."""
     if not sequence.notes:
         raise Refused("no-notes", "There are no notes in it; leave it out.")
     if len(sequence.notes) > limits.notes:

@@ -43,9 +43,9 @@ def time_signatures(
     """Returns time signatures by which every bar line begins a bar.
 
     A short first bar (pickup) gets a signature of its own length, followed by the true
-    one, as in note_seq's MusicXML reader. So does an irregular bar within the piece. Two
-    parts of one bar, divided by a repeat sign, remain one bar, and the last bar may be
-    incomplete.
+    one, as in note_seq's MusicXML reader. So does an irregular bar within the piece.
+    Two parts of one bar, divided by a repeat sign, remain one bar, and the last bar may
+    be incomplete.
 
     Args:
       bar_lines: ascending positions of the bar lines, including the end of the piece.

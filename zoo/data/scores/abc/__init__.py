@@ -56,8 +56,8 @@ def _split(text: str) -> tuple[list[Line], list[tuple[list[Line], int]]]:
     """Splits a file into its header and its tunes.
 
     Returns:
-      The fields of the header, and for each tune its lines and the number of stray lines
-      after its end.
+      The fields of the header, and for each tune its lines and the number of stray
+      lines after its end.
     """
     header: list[Line] = []
     tunes: list[tuple[list[Line], int]] = []

@@ -144,8 +144,9 @@ def sections(
     """Returns the sections of a tune and the groups in which they are played.
 
     Returns:
-      The starts of the sections in ticks, and for each group the indices of its sections
-      and its number of plays; both empty if the tune is played straight through.
+      The starts of the sections in ticks, and for each group the indices of its
+      sections and its number of plays; both empty if the tune is played straight
+      through.
     """
     if len(played) == 1 and played[0].spans == [(0, end)] and played[0].times == 1:
         return [], []

@@ -111,8 +111,8 @@ def _read(header: dict[str, Line], lines: list[Line], limits: Limits) -> Voice:
 def _join_continued(lines: list[Line]) -> Iterator[Line]:
     """Joins continued lines of music: after a backslash, or quoted-printable.
 
-    Quoted-printable mail breaks a line after `=`, and encodes `=` as `=3D` and a space at
-    the end of a line as `=20`.
+    Quoted-printable mail breaks a line after `=`, and encodes `=` as `=3D` and a space
+    at the end of a line as `=20`.
     """
     continued = ""
     for number, line in lines:

@@ -20,7 +20,8 @@ DYNAMICS = {  # velocities as in note_seq; the default is mf
     **{"f": 105, "ff": 120, "fff": 127, "ffff": 127},
 }
 HARMONY = re.compile(
-    r"[A-G][#b]?(?:maj|min|dim|aug|sus|add|m|M|\+|°|ø|[2-79]|11|13|[#b(),])*(?:/[A-G][#b]?)?"
+    r"[A-G][#b]?(?:maj|min|dim|aug|sus|add|m|M|\+|°|ø|[2-79]|11|13|[#b(),])*"
+    r"(?:/[A-G][#b]?)?"
 )
 
 Spelling = tuple[str, str]  # letter and octave marks
@@ -166,7 +167,7 @@ class Voice:
         self.position += ticks
 
     def _factor(self) -> tuple[int, int]:
-        """Returns the factor of the next event by tuplet and broken rhythm, as a fraction."""
+        """Returns the fraction by which tuplet and broken rhythm scale an event."""
         numerator, denominator = self.broken
         self.broken = 1, 1
         left, q, p = self.tuplet
