@@ -50,7 +50,8 @@ def folder(tmp_path):
 def test_a_failure_is_attributed_to_its_file(folder, capfd):
     names = (
         "good-1.abc", "hang.mid", "good-2.mid", "exit.abc", "good-3.abc",
-        "segfault.mid", "good-4.mid", "memory.abc", "good-5.abc", "fail.mid", "print.abc", "good-6.mid",
+        "segfault.mid", "good-4.mid", "memory.abc", "good-5.abc", "fail.mid",
+        "print.abc", "good-6.mid",
     )  # fmt: skip
     found = dict(read_all(folder(*names), QUICK, workers=2, reader=misbehave))
     reasons = {

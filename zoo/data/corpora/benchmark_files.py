@@ -26,9 +26,12 @@ from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
 SHA256 = {
-    "JSB_Chorales.mat": "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4",
-    "Nottingham.mat": "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea",
-    "Jsb16thSeparated.json": "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7",
+    "JSB_Chorales.mat": "ac0e608527cc411c7e21ef7d38be47f0"
+    "de7fb6b13b3ae168b8eccf1c2a9b18d4",
+    "Nottingham.mat": "d154f7ca2e90799dc1dc011d8fc048f2"
+    "fc6ef3f7c69d974b9cf27a471634fbea",
+    "Jsb16thSeparated.json": "79294cc374f9252e95ef4b703161524c"
+    "1c53dc1f712c236f00f1c1f5d54af5a7",
 }
 ROLLS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 CHORALES = {"train": "train", "validation": "valid", "test": "test"}
