@@ -29,7 +29,7 @@ from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import ZooError
 from zoo.soundfont import bank as sf
-from zoo.soundfont.score import LONGEST, render
+from zoo.soundfont.score import MAX_SECONDS, render
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +102,7 @@ class RenderedCorpus(ExcerptSpec):
             for note in record.sequence.notes
             if note.velocity
         ]
-        if max((end for _, end in times), default=0.0) > LONGEST:
+        if max((end for _, end in times), default=0.0) > MAX_SECONDS:
             refused = Refused("long", "It is longer than an hour; divide it.")
             report.drop(record.source, record.id, refused)
             return ()

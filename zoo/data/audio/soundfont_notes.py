@@ -180,7 +180,15 @@ class SoundfontNotes(ExcerptSpec):
     def render(self, program: int, pitch: int, velocity: int) -> np.ndarray:
         """Renders one note, float32 [s]."""
         held = round(HELD_FRACTION * self.seconds * SYNTH_RATE)
-        stereo = voice(self.font, SYNTH_RATE, 0, program, pitch, velocity, held)
+        stereo = voice(
+            self.font,
+            SYNTH_RATE,
+            bank=0,
+            program=program,
+            key=pitch,
+            velocity=velocity,
+            duration=held,
+        )
         mono = GAIN * stereo.mean(axis=1)
         if self.rate != SYNTH_RATE:
             mono = soxr.resample(mono, SYNTH_RATE, self.rate)
