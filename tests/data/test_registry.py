@@ -103,7 +103,7 @@ def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(UsageError, match="There is no folder"):
         corpus(f"folder:{tmp_path}/absent")
     (tmp_path / "readme.txt").write_text("nothing here")
-    with pytest.raises(UsageError, match="holds no file that can be read"):
+    with pytest.raises(UsageError, match="contains no file of a supported type"):
         corpus(f"folder:{tmp_path}")
 
 
