@@ -2,7 +2,7 @@
 
 A spec is `tunes`, `essen`, `chorales`, `groove`, `folder:/any/path`, or a union such as
 `tunes+essen`. The named corpora are scores that are installed with music21. They are
-found by path, because importing music21 takes seconds.
+located by path, because importing music21 takes seconds.
 
 The files of published benchmarks, `file:/path/x.mat`, are specs too, but contain
 encoded pieces instead of scores (`benchmark_path`).
