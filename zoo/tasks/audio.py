@@ -76,9 +76,7 @@ class Audio:
         batch: int | None = None,
         process: Process = (0, 1),
     ) -> Iterable[Batch]:
-        length = sounds(
-            corpus or self.corpus, self.coder.rate, self.seconds
-        ).length
+        length = sounds(corpus or self.corpus, self.coder.rate, self.seconds).length
         excerpts = self.excerpts(split, corpus)
         return beginnings(excerpts, batch or self.batch, length, process)
 
