@@ -14,7 +14,7 @@ SIBLINGS = {  # room: what it may import from the house
     "config": {"errors"},
     "nn": {"core", "errors", "nn"},
     "models": {"core", "errors", "nn", "models"},
-    "train": {"core", "errors", "train"},
+    "train": {"config", "core", "errors", "train"},
     "soundfont": {"errors", "soundfont"},
     "data": {"errors", "data", "soundfont"},
     "listen": {"errors", "data", "listen", "soundfont"},

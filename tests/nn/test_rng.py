@@ -10,7 +10,7 @@ from zoo.train import sharding
 
 @pytest.mark.usefixtures("eight")
 def test_numbers_lie_where_the_rows_do():
-    batch = sharding.spread(sharding.mesh(), {"x": np.ones((16, 3))})
+    batch = sharding.shard_batch(sharding.mesh(), {"x": np.ones((16, 3))})
     rows = jax.jit(numbered)(batch["x"])
     np.testing.assert_array_equal(rows, np.arange(16))
     where = lambda x: {s.device: s.index[0].indices(16) for s in x.addressable_shards}

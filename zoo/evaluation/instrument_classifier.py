@@ -93,6 +93,6 @@ def descended(
         loss,
         classifier.init(rng, every),
         steps,
-        Adam(RATE, decay=DECAY).rule(steps),
+        Adam(RATE, decay=DECAY).optimizer(steps),
         batches={"key": jax.random.split(rng, steps)},
     )

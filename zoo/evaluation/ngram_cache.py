@@ -245,7 +245,7 @@ def scored(
 
     def with_scores() -> Iterator[Batch]:
         for batch in batches:
-            tokens = sharding.spread(mesh, batch)["tokens"]
+            tokens = sharding.shard_batch(mesh, batch)["tokens"]
             yield {**batch, "log_p": score(model.params, tokens)[0]}
 
     notes, log_p = zip(*rows(with_scores(), family), strict=True)

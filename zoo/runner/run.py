@@ -94,7 +94,7 @@ def run(
         "steps": steps,
         "workdir": workdir,
         "options": options,
-        "given": given,
+        "pretrained": given,
     }
     outcome = loop.fit(model, task.batches, **trained, meta=config, validate=validate)
     done = workdir / "result.json"
@@ -131,8 +131,8 @@ def run(
 def rules(adam: Rules, steps: int) -> Any:
     """The update rule of all objectives, or of each."""
     if isinstance(adam, Adam):
-        return adam.rule(steps)
-    return {name: each.rule(steps) for name, each in adam.items()}
+        return adam.optimizer(steps)
+    return {name: each.optimizer(steps) for name, each in adam.items()}
 
 
 def listen(

@@ -1,4 +1,4 @@
-"""Minimisation of one loss in one compiled loop, with the same step as a training run."""
+"""Minimisation of a loss in one compiled loop, by the step of a training run."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
