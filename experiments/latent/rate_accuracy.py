@@ -19,7 +19,7 @@ from music_vae_2bar import music_vae_2bar
 from zoo.evaluation.vae import PAIRS, apart, interpolated, phrases, reconstruction
 from zoo.inference.latent_space import Space
 from zoo.inference.model import load
-from zoo.listen.curves import Panel, draw
+from zoo.listen.curves import Panel, plot_curves
 from zoo.runner.experiment import held_out, launch
 from zoo.runner.results import provenance, write
 from zoo.train.optim import Adam
@@ -96,10 +96,10 @@ def picture(metrics: dict[str, float], betas: tuple[float, ...], path: Path) -> 
     accuracy = of("accuracy_teacher_forced", "accuracy_sampled")
     cost = of("between_cost", "between_cost_best")
     panels = [
-        Panel(FIGURES["kl"], "steps that come back", accuracy, words),
-        Panel(FIGURES["kl"], "cost between two, beyond theirs", cost, words),
+        Panel(FIGURES["kl"], "steps that come back", accuracy, words=words),
+        Panel(FIGURES["kl"], "cost between two, beyond theirs", cost, words=words),
     ]
-    draw(panels, path)
+    plot_curves(panels, path)
 
 
 if __name__ == "__main__":

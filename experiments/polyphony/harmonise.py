@@ -12,7 +12,7 @@ from zoo.data.codecs.chorale import VOICES
 from zoo.data.corpora.benchmark_files import read
 from zoo.errors import UsageError
 from zoo.inference.model import load
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 from zoo.models import Coconet
 from zoo.nn.sequence.sampling import Draw
 from zoo.runner.experiment import launch
@@ -69,7 +69,7 @@ def harmonise(
         written.append(trained.codec.decode(np.asarray(rows[0])))
         real.append(trained.codec.decode(chorale))
     title = f"Harmonised: the {' and '.join(keep)} is given"
-    return gallery(written, workdir, title=title, real=real)
+    return write_gallery(written, workdir, title=title, real=real)
 
 
 if __name__ == "__main__":

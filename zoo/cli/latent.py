@@ -42,7 +42,7 @@ def interpolate(
         adapt: fill what is too short with rests, and move what is out of range.
         out: where to put them.
     """
-    from zoo.listen.latent import strip
+    from zoo.listen.latent import plot_strip
 
     space, pieces, styles = latent(run, (one, other), adapt)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
@@ -59,7 +59,7 @@ def interpolate(
         out,
         f"from {one.stem} to {other.stem}",
     )
-    strip(music, out / "strip.png")
+    plot_strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
 
 
@@ -177,7 +177,7 @@ def transfer(
     from zoo.inference.model import load
     from zoo.inference.style_classifier import Judge
     from zoo.inference.style_transfer import Transfer
-    from zoo.listen.gallery import gallery
+    from zoo.listen.gallery import write_gallery
     from zoo.metrics.attributes import scale
 
     change = Transfer(
@@ -190,7 +190,9 @@ def transfer(
         rows = change(source, style, seed, scale(source, change.space.melody), progress)
     codec = change.space.melody
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
-    page = gallery(music, out, title=f"{piece.stem}, and the same in the style {style}")
+    page = write_gallery(
+        music, out, title=f"{piece.stem}, and the same in the style {style}"
+    )
     print(
         f"{len(rows)} phrases of {codec.bars} bars, as read and in the other style; open {page}"
     )
@@ -271,10 +273,10 @@ def written(
     title: str,
 ) -> "list[NoteSequence]":
     """A gallery of the music at `points`."""
-    from zoo.listen.gallery import gallery
+    from zoo.listen.gallery import write_gallery
     from zoo.nn.sequence.sampling import Draw
 
     pieces = space.decode(points, seed, Draw(temperature), styles, best_of)
-    page = gallery(pieces, out, title=title)
+    page = write_gallery(pieces, out, title=title)
     print(f"{len(pieces)} pieces in {out}; open {page}")
     return pieces

@@ -16,7 +16,7 @@ from zoo.data.codecs import Phrase
 from zoo.inference.attribute_steering import GREEDY, Steering
 from zoo.inference.latent_space import Space
 from zoo.inference.model import Trained
-from zoo.listen.curves import Panel, draw
+from zoo.listen.curves import Panel, plot_curves
 from zoo.metrics.attributes import ATTRIBUTES, table
 from zoo.models import Markov, MusicVAE
 from zoo.nn.latent.variational import active, divergence, marginal, slerp
@@ -71,7 +71,7 @@ def picture(path: dict[str, list[float]], file: pathlib.Path) -> None:
         ),
         Panel("way", "cost of a step, 1 for real ones", costs),
     ]
-    draw(panels, file)
+    plot_curves(panels, file)
 
 
 def apart(rows: np.ndarray, n: int) -> np.ndarray:

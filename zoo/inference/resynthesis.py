@@ -16,7 +16,7 @@ from zoo.errors import UsageError
 from zoo.inference.model import Trained
 from zoo.inference.sampler import demand
 from zoo.inference.timbre_transfer import Statistics, between, like
-from zoo.listen.sounds import Sound, sounds
+from zoo.listen.audio_page import AudioComparison, write_audio_page
 from zoo.models.variational_vocoder import Vary
 from zoo.runner.sounding import reconstructed
 
@@ -91,7 +91,9 @@ def blended(
     made = between(model, first, last, shares.tolist(), seed)
     versions = {f"{share:.2f}": x for share, x in zip(shares, made, strict=True)}
     title = f"From {one.stem} to {other.stem}"
-    return sounds([Sound(title, versions)], out, codec.rate, title=title)
+    return write_audio_page(
+        [AudioComparison(title, versions)], out, codec.rate, title=title
+    )
 
 
 def unheard(model: Trained) -> str:

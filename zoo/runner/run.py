@@ -16,7 +16,7 @@ from zoo.config import record
 from zoo.core import Batch, Family, Params
 from zoo.data.codecs.base import Codec
 from zoo.inference.model import Trained, load
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 from zoo.runner.results import compare, provenance, write
 from zoo.train import distributed, loop, precision, sharding
 from zoo.train.evaluate import evaluator, plain
@@ -142,7 +142,7 @@ def listen(
     if samples:
         here = dataclasses.replace(model, params=jax.device_get(model.params))
         real = [task.codec.decode(piece) for piece in task.real]
-        gallery(here.sample(samples, seed), folder, title=task.name, real=real)
+        write_gallery(here.sample(samples, seed), folder, title=task.name, real=real)
 
 
 def likelihood(

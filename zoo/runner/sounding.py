@@ -18,8 +18,7 @@ from zoo.data.codecs.waveform import Waveform
 from zoo.data.corpora.dedup import SPLITS
 from zoo.errors import UsageError
 from zoo.inference.model import Trained
-from zoo.listen.sounds import Sound
-from zoo.listen.sounds import sounds as gallery
+from zoo.listen.audio_page import AudioComparison, write_audio_page
 from zoo.models.variational_vocoder import Vary
 from zoo.runner.run import Finish, Rules, Task, connected, run
 from zoo.train.optim import Adam
@@ -110,8 +109,10 @@ def beside(
         one: Any = excerpts[number]
         original = cast(Any, model.codec).decode(one.audio)
         made = reconstructed(model, original[None], seed)[0]
-        every.append(Sound(one.id, {"original": original, "reconstruction": made}))
-    gallery(every, folder, cast(Any, model.codec).rate, title=title)
+        every.append(
+            AudioComparison(one.id, {"original": original, "reconstruction": made})
+        )
+    write_audio_page(every, folder, cast(Any, model.codec).rate, title=title)
 
 
 def reconstructed(
