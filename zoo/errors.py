@@ -1,7 +1,7 @@
 """Errors for the user: one sentence that says what, where, and what to do next.
 
-Messages name arguments as Python does, in backticks: `best_of`. On the command line they
-are printed as options: --best-of.
+Messages name arguments as Python does, in backticks: `best_of`. The command line prints
+them as options: --best-of.
 """
 
 import re

@@ -21,7 +21,7 @@ def piece(*notes, program=0, velocity=90, drum=False, instrument=0, into=None):
 
 
 def line(pitches, seconds=0.5, **options):
-    """Returns a melody of equal notes; 0.5 seconds are a quarter at the default tempo."""
+    """Returns a melody of equal notes; by default they are quarters."""
     notes = [(i * seconds, (i + 1) * seconds, p) for i, p in enumerate(pitches)]
     return piece(*notes, **options)
 

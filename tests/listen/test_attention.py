@@ -15,7 +15,7 @@ TUNE = line([60, 64, 67, 72])
 
 
 def blue(path, weights, shade=1.0):
-    """Returns a mask [y, x] of the pixels in the colour of attention, or a paler one."""
+    """Returns a mask [y, x] of the pixels in a shade of the colour of attention."""
     plot_attention(TUNE, weights, np.arange(4.0), path, title="$5")
     image = matplotlib.image.imread(path)[..., :3]
     colour = 1 - shade * (1 - np.array(matplotlib.colors.to_rgb(COLOURS[1])))

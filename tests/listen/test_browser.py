@@ -84,8 +84,9 @@ def cursor(tab, track=0):
     """Returns the position of the cursor, from 0 (left) to 1 (right)."""
     return tab.evaluate(
         """track => {
-            const box = document.querySelectorAll('.notes')[track].getBoundingClientRect();
-            const line = document.querySelectorAll('.cursor')[track].getBoundingClientRect();
+            const find = (name) => document.querySelectorAll(name)[track];
+            const box = find('.notes').getBoundingClientRect();
+            const line = find('.cursor').getBoundingClientRect();
             return (line.left - box.left - 1) / (box.width - 1);
         }""",
         track,
@@ -93,8 +94,10 @@ def cursor(tab, track=0):
 
 
 def wait_until(tab, track, time):
-    tab.wait_for_function(  # a function, since the page's policy forbids evaluating strings
-        "([track, time]) => document.querySelectorAll('audio')[track].currentTime > time",
+    # a function, because the policy of the page forbids evaluating strings
+    tab.wait_for_function(
+        "([track, time]) => "
+        "document.querySelectorAll('audio')[track].currentTime > time",
         arg=[track, time],
     )
 
@@ -123,8 +126,10 @@ def test_the_audio_is_not_silent(opened):
         """async () => {
             const source = document.querySelector('audio').src.split(',')[1];
             const bytes = Uint8Array.from(atob(source), c => c.charCodeAt(0));
-            const sound = await new OfflineAudioContext(2, 1, 32000).decodeAudioData(bytes.buffer);
-            return sound.getChannelData(0).reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+            const context = new OfflineAudioContext(2, 1, 32000);
+            const audio = await context.decodeAudioData(bytes.buffer);
+            const left = audio.getChannelData(0);
+            return left.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
         }"""
     )
     assert 0.5 < loudest < 1.1

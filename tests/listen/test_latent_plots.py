@@ -7,7 +7,7 @@ from matplotlib.image import imread
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
 from zoo.listen.curves import Panel, plot_curves
-from zoo.listen.latent import plot_latent_map
+from zoo.listen.latent import plot_latent_map, plot_strip
 
 
 def note(pitch):

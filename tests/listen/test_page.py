@@ -10,7 +10,7 @@ from pieces import line, metre, piece
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
-from zoo.listen.page import Track, write_page
+from zoo.listen.page import MAX_BYTES, Track, write_page
 from zoo.soundfont.score import TAIL
 
 MARKUP = "</script><b>\"' & {{intro}} $1 \\1"

@@ -117,7 +117,7 @@ def test_values_have_their_flags():
 
 
 @pytest.mark.parametrize("plot", [plot_piano_roll, engrave_score])
-def test_nothing_to_plot(plot, tmp_path):
+def test_a_sequence_without_notes_is_refused(plot, tmp_path):
     with pytest.raises(ZooError, match="no notes to plot"):
         plot(NoteSequence(), tmp_path / "a.png")
 

@@ -1,4 +1,4 @@
-"""The train step against closed forms: updates, microbatches, clipping and averaging."""
+"""The train step against closed forms: updates, microbatches, clipping, averaging."""
 
 import dataclasses
 
@@ -53,7 +53,7 @@ class Pair(Quadratic):
 
 
 def test_gradient_descent_and_average_have_their_closed_form():
-    """w_k = m (1 - (1 - rate)^k) in a quadratic around m; the average follows its recursion."""
+    """w_k = m (1 - (1 - rate)^k) for a quadratic around m; the average is recursive."""
     state, step = stepper(Quadratic(3), optax.sgd(0.1), ema=0.9)
     w = average = 0.0
     for k in range(1, 6):

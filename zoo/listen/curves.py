@@ -32,7 +32,7 @@ class Panel:
 
 
 def plot_curves(panels: Sequence[Panel], path: str | os.PathLike[str]) -> None:
-    """Plots the panels in a row to a PNG. Curve i has the same colour in every panel."""
+    """Plots the panels in a row to a PNG. Colours follow the order of the curves."""
     figure = Figure((4.6 * len(panels), 3.6), DPI, layout="constrained")
     FigureCanvasAgg(figure)
     row = figure.subplots(1, len(panels), squeeze=False)[0]

@@ -176,7 +176,7 @@ def _fill(
 
 
 def _values(start: int, end: int) -> list[tuple[int, int]]:
-    """Splits a span into values, largest first. A remainder below 3 ticks is dropped."""
+    """Splits a span into values, largest first. Drops a remainder below 3 ticks."""
     out: list[tuple[int, int]] = []
     while end - start >= SIXTEENTH or (end > start and not out):
         left = end - start

@@ -42,7 +42,7 @@ def plot_piano_roll(
 
 
 def extent(sequence: NoteSequence) -> tuple[int, int, np.ndarray]:
-    """Returns the lowest pitch - 1, the highest pitch + 1, and bar lines in quarters."""
+    """Returns the lowest pitch - 1, the highest + 1, and the bar lines in quarters."""
     pitches = [note.pitch for voice in voices(sequence) for note in voice]
     return min(pitches) - 1, max(pitches) + 1, bars(sequence)
 

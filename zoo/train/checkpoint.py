@@ -150,7 +150,7 @@ class Checkpoints:
 
     @property
     def best(self) -> int | None:
-        """The step with the lowest validation loss, or the latest without validation."""
+        """The step with the lowest validation loss; without validation, the latest."""
         return self.manager.best_step() or self.latest
 
     def save(

@@ -16,7 +16,7 @@ LossFunction = Callable[[Any, Any], Array]
 
 @dataclasses.dataclass(frozen=True)
 class Minimization:
-    """A loss and its initial parameters, as a family with one network and one objective."""
+    """A loss and its initial parameters, as a family with one network."""
 
     loss: LossFunction
     start: Tree
