@@ -81,9 +81,14 @@ import inspect, jax, zoo.models
 for module in zoo.models.families().values():
     family = module.TINY
     params = jax.eval_shape(family.init, jax.random.key(0), family.example(2))
-    of = ["batch"] if "batch" in inspect.signature(family.sample).parameters else []
-    given = {{name: family.example(2) for name in of}}
-    sample = lambda params: family.sample(params, jax.random.key(1), 2, **given)
+    batch = family.example(2)
+    inputs = {{"batch": batch, **batch}}
+    required = {{
+        p.name: inputs[p.name]
+        for p in inspect.signature(family.sample).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+    }}
+    sample = lambda params: family.sample(params, jax.random.key(1), 2, **required)
     assert len(jax.eval_shape(sample, params)) == 2
 """)
 

@@ -36,6 +36,12 @@ def as_options(message: str) -> str:
     return re.sub(r"`([a-z]\w*)(?:=([^`]+))?`", option, message)
 
 
+def require(holds: bool, otherwise: str) -> None:
+    """Raises UsageError with the message `otherwise`, unless the condition holds."""
+    if not holds:
+        raise UsageError(otherwise)
+
+
 def exit_on_error(run: Callable[[], T]) -> T:
     """Runs a command; prints a ZooError as one sentence and exits with its code."""
     try:

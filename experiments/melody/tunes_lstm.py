@@ -6,8 +6,9 @@ python experiments/melody/tunes_lstm.py --workdir runs/tunes_lstm --steps 1500
 from pathlib import Path
 from typing import Any
 
-from zoo.models import LSTM
 from zoo.runner.experiment import Music, events, launch
+
+from zoo.models import LSTM
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -41,7 +42,15 @@ def tunes_lstm(
         samples: pieces to write at the end.
     """
     return events(
-        lambda vocab: LSTM(vocab, embed, width, layers, dropout, music.length, segment),
+        lambda vocab: LSTM(
+            vocab,
+            embed,
+            width,
+            layers=layers,
+            dropout=dropout,
+            length=music.length,
+            segment=segment,
+        ),
         name="tunes_lstm",
         workdir=workdir,
         steps=steps,

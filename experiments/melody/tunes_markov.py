@@ -11,12 +11,13 @@ order 12; those that Chen & Goodman estimate from the counts of counts give 1.21
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import Music, events, launch
+
 from zoo.data.batching.batches import Rows
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs import make
 from zoo.errors import UsageError
 from zoo.models import Markov
-from zoo.runner.experiment import Music, events, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -47,7 +48,9 @@ def tunes_markov(
     if options.ema:
         raise UsageError("counts are a sum and have no average: leave out --ema.")
     return events(
-        lambda vocab: Markov(vocab, order, slots, discounts, music.length),
+        lambda vocab: Markov(
+            vocab, order, slots, discounts=discounts, length=music.length
+        ),
         name="tunes_markov",
         workdir=workdir,
         steps=steps or once(music),

@@ -6,9 +6,10 @@ python experiments/melody/tunes_transformer.py --workdir runs/tunes_transformer 
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import Music, events, launch
+
 from zoo.models import Transformer
 from zoo.nn.sequence.attention import Position
-from zoo.runner.experiment import Music, events, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -45,7 +46,14 @@ def tunes_transformer(
     """
     return events(
         lambda vocab: Transformer(
-            vocab, width, layers, heads, dropout, music.length, position, remat
+            vocab,
+            width,
+            layers,
+            heads=heads,
+            dropout=dropout,
+            length=music.length,
+            position=position,
+            remat=remat,
         ),
         name="tunes_transformer",
         workdir=workdir,

@@ -6,8 +6,9 @@ python experiments/polyphony/polyphonic_rnn.py --data JSB_Chorales.mat --workdir
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.models import PolyphonicRNN
 from zoo.runner.experiment import Frames, frames, launch
+
+from zoo.models import PolyphonicRNN
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -48,7 +49,13 @@ def polyphonic_rnn(
     """
     return frames(
         lambda keys: PolyphonicRNN(
-            keys, width, layers, output, hidden, dropout, length
+            keys,
+            width,
+            layers,
+            output=output,
+            hidden=hidden,
+            dropout=dropout,
+            length=length,
         ),
         name="polyphonic_rnn",
         workdir=workdir,

@@ -7,11 +7,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import launch
+from zoo.runner.sounding import Audio, sounding
+
 from zoo.errors import UsageError
 from zoo.evaluation.audio import Heard
 from zoo.inference.model import load
-from zoo.runner.experiment import launch
-from zoo.runner.sounding import Audio, sounding
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -51,7 +52,9 @@ def vocoder_refined(
             f"{vocoder} is of {model.family.rate} Hz, and {audio.hertz} are asked for: give "
             f"--hertz {model.family.rate}."
         )
-    family = dataclasses.replace(model.family, warm=0, matching=matching, game=game)
+    family = dataclasses.replace(
+        model.family, warm=0, matching_weight=matching, game=game
+    )
     return sounding(
         lambda _: family,
         name="vocoder_refined",

@@ -15,7 +15,7 @@ from zoo.data.codecs.waveform import Waveform
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.listen.audio_page import AudioComparison, write_audio_page
-from zoo.tasks.base import Process
+from zoo.tasks.base import Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Audio:
     def sizes(self) -> Mapping[str, Any]:
         return {"rate": self.coder.rate}
 
+    @cached_method
     def excerpts(self, split: str, corpus: str | None = None) -> Excerpts:
         """Returns the excerpts of a split.
 
