@@ -5,8 +5,8 @@ import pytest
 from zoo.train.collapse import PATIENCE, CollapseMonitor
 
 GOOD, BAD = (
-    {"judge/duplicates": 0.0, "other": 99.0},
-    {"judge/duplicates": 0.9, "other": 99.0},
+    {"critic/duplicates": 0.0, "other": 99.0},
+    {"critic/duplicates": 0.9, "other": 99.0},
 )
 
 
@@ -16,7 +16,7 @@ def test_a_persistent_symptom_is_reported_once():
     assert [bool(x) for x in warnings] == [
         step == PATIENCE - 1 for step in range(3 * PATIENCE)
     ]
-    assert "judge/duplicates is 0.9" in warnings[PATIENCE - 1][0]
+    assert "critic/duplicates is 0.9" in warnings[PATIENCE - 1][0]
 
 
 def test_a_passing_symptom_is_not_reported():
