@@ -11,7 +11,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 SIBLINGS = {  # room: what it may import from the house
     "errors": set(),
     "core": set(),
-    "config": {"errors"},
+    "upgrades": set(),
+    "config": {"errors", "upgrades"},
     "nn": {"core", "errors", "nn"},
     "models": {"core", "errors", "nn", "models"},
     "train": {"config", "core", "errors", "train"},
