@@ -11,10 +11,11 @@ ROOT = pathlib.Path(__file__).parents[1]
 SIBLINGS = {  # room: what it may import from the house
     "errors": set(),
     "core": set(),
-    "config": {"errors"},
+    "upgrades": set(),
+    "config": {"errors", "upgrades"},
     "nn": {"core", "errors", "nn"},
     "models": {"core", "errors", "nn", "models"},
-    "train": {"core", "errors", "train"},
+    "train": {"config", "core", "errors", "train"},
     "soundfont": {"errors", "soundfont"},
     "data": {"errors", "data", "soundfont"},
     "listen": {"errors", "data", "listen", "soundfont"},

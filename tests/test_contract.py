@@ -141,18 +141,18 @@ def test_metrics_are_finite_scalars(family):
 @pytest.mark.usefixtures("eight")
 def test_eight_devices_give_the_result_of_one(family):
     """Every way to split parameters is some families': to compile all for each takes minutes."""
-    mesh, ways = sharding.mesh(model=2), [*sharding.RULES]
+    mesh, ways = sharding.mesh(model=2), [*sharding.PLACEMENTS]
     placement = ways[[*FAMILIES.values()].index(family) % len(ways)]
     assert mesh.size == 8
     state, batch = start(family)
     where = sharding.place(
-        mesh, jax.eval_shape(lambda: state), sharding.RULES[placement]
+        mesh, jax.eval_shape(lambda: state), sharding.PLACEMENTS[placement]
     )
     step, one = make_step(family, rules(family), ema=0.9), jitted(family)
     many = jax.jit(
         step, static_argnames="due", out_shardings=(where, NamedSharding(mesh, P()))
     )
-    apart, apart_batch = jax.device_put(state, where), sharding.spread(mesh, batch)
+    apart, apart_batch = jax.device_put(state, where), sharding.shard_batch(mesh, batch)
     for i in range(3):
         state, _ = one(state, batch, due=due(family, i))
         apart, _ = many(apart, apart_batch, due=due(family, i))
