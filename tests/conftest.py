@@ -29,6 +29,7 @@ from jaxtyping import install_import_hook
 # before anything of the zoo is imported
 install_import_hook(["zoo.nn", "zoo.models"], "shapes.check")
 
+import compile_report  # noqa: E402
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -110,6 +111,10 @@ def judge():
     for _ in range(40):
         state, _ = step(state, batch(), due=("entropy",))
     return Judge(Trained(family, state.params, codec, {}))
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(compile_report.CompileReport())
 
 
 def share(nodeid: str) -> str:
