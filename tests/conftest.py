@@ -30,6 +30,7 @@ from jaxtyping import install_import_hook
 install_import_hook(["zoo.nn", "zoo.models"], "shapes.check")
 
 import compile_report  # noqa: E402
+import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -37,6 +38,25 @@ import pytest  # noqa: E402
 from zoo.train import sharding  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# `make test` tries the same examples every time; `make fuzz` tries new ones
+hypothesis.settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=30,
+    print_blob=True,
+)
+hypothesis.settings.register_profile(
+    "fuzz",
+    database=None,
+    deadline=None,
+    max_examples=1000,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("repeatable")
 
 # what tracing makes is mostly kept: to look through it each time costs a twentieth of all
 gc.set_threshold(200_000, 20, 50)

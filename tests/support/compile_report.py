@@ -30,7 +30,7 @@ class CompileReport:
     """A pytest plugin that counts programs per file, with or without xdist."""
 
     def __init__(self):
-        self.file = ""
+        self.file = "collection"
         self.programs: collections.Counter[str] = collections.Counter()
         self.compiling: collections.Counter[str] = collections.Counter()
         self.running: collections.Counter[str] = collections.Counter()
