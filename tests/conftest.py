@@ -52,7 +52,7 @@ hypothesis.settings.register_profile(
     "fuzz",
     database=None,
     deadline=None,
-    max_examples=1000,
+    max_examples=300,
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
