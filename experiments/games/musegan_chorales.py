@@ -10,8 +10,8 @@ from zoo.data.codecs import Multitrack
 from zoo.evaluation.multitrack import figures
 from zoo.models import MuseGAN
 from zoo.runner.experiment import Bars, launch, phrases
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 BARS = Bars(
     "chorales",

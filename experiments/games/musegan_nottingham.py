@@ -10,7 +10,7 @@ from typing import Any
 from musegan_chorales import BARS, musegan_chorales
 
 from zoo.runner.experiment import launch
-from zoo.train.loop import Options
+from zoo.train.options import Options
 
 
 def musegan_nottingham(

@@ -10,7 +10,7 @@ from typing import Any
 from seqgan_tunes import NOTES, seqgan_tunes
 
 from zoo.runner.experiment import launch
-from zoo.train.loop import Options
+from zoo.train.options import Options
 
 
 def seqgan_nottingham(

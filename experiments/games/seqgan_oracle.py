@@ -29,7 +29,7 @@ from zoo.nn.sequence.sampling import Draw
 from zoo.runner.experiment import launch
 from zoo.runner.results import provenance, write
 from zoo.train import loop
-from zoo.train.loop import Options
+from zoo.train.options import Options
 
 FEW = 2_000  # sequences that validation draws
 CHUNK = 500  # sequences drawn at a time

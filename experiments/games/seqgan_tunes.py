@@ -14,8 +14,8 @@ from zoo.evaluation.compound import figures
 from zoo.inference.model import load
 from zoo.models import SeqGAN
 from zoo.runner.experiment import Frames, frames, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 FILTERS = ((1, 64), (2, 128), (3, 128), (4, 128), (6, 128), (8, 64))
 NOTES = Frames("tunes", batch=32, length=32, codec="compound", excerpts=True)

@@ -11,8 +11,8 @@ from typing import Any
 from music_vae_2bar import music_vae_2bar
 
 from zoo.runner.experiment import Bars, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def drums_vae_2bar(

@@ -9,8 +9,8 @@ from typing import Any
 from zoo.models import LatentDiffusion
 from zoo.runner.experiment import launch
 from zoo.runner.latent_pieces import Rounds, rounds
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def latent_diffusion(

@@ -9,8 +9,8 @@ from typing import Any
 from music_vae_16bar_hierarchical import BARS, OPTIONS, music_vae_16bar_hierarchical
 
 from zoo.runner.experiment import Bars, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def music_vae_16bar_flat(

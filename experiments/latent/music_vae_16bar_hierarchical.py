@@ -9,8 +9,8 @@ from typing import Any
 from music_vae_2bar import music_vae_2bar
 
 from zoo.runner.experiment import Bars, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 BARS = Bars(bars=16, batch=32)
 OPTIONS = Options(ema=0.99, save_every=250, bf16=True)

@@ -14,8 +14,8 @@ from typing import Any
 from zoo.evaluation.vae import appraise
 from zoo.models import MusicVAE
 from zoo.runner.experiment import Bars, launch, phrases
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def music_vae_2bar(

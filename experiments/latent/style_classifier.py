@@ -9,8 +9,8 @@ from typing import Any
 from zoo.inference.style_classifier import Judge
 from zoo.models import LatentClassifier
 from zoo.runner.experiment import Bars, launch, phrases
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def style_classifier(

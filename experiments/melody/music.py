@@ -17,7 +17,7 @@ from zoo.listen.gallery import gallery
 from zoo.nn.sequence.sampling import Draw
 from zoo.runner.experiment import Music, launch
 from zoo.runner.results import provenance, write
-from zoo.train.loop import Options
+from zoo.train.options import Options
 
 
 def music(

@@ -17,8 +17,8 @@ from zoo.inference.model import Trained
 from zoo.listen.attention import attention
 from zoo.models import AttentionRNN
 from zoo.runner.experiment import Music, events, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def tunes_attention_rnn(

@@ -8,8 +8,8 @@ from typing import Any
 
 from zoo.models import LSTM
 from zoo.runner.experiment import Music, events, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def tunes_lstm(

@@ -17,8 +17,8 @@ from zoo.data.codecs import make
 from zoo.errors import UsageError
 from zoo.models import Markov
 from zoo.runner.experiment import Music, events, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def tunes_markov(

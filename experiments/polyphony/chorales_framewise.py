@@ -15,8 +15,8 @@ from zoo.core import Batch
 from zoo.inference.model import Trained
 from zoo.models import Coconet
 from zoo.runner.experiment import Frames, frames, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def chorales_framewise(

@@ -9,8 +9,8 @@ from typing import Any
 from zoo.evaluation.ngram_cache import OWN, Chain, recalling
 from zoo.models import NoteTransformer
 from zoo.runner.experiment import Frames, frames, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 TUNE, NEAR, FAR = (0, OWN), tuple(range(1, 9)), tuple(range(1, 13))
 CHAINS = (

@@ -9,8 +9,8 @@ from typing import Any
 from zoo.evaluation.ngram_cache import OWN, Chain, recalling
 from zoo.models import NoteTransformer
 from zoo.runner.experiment import Frames, frames, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 TUNE = 0, OWN  # the melody, and the note that is asked for
 NEAR, FAR = (

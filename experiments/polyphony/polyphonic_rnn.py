@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from zoo.models import PolyphonicRNN
 from zoo.runner.experiment import Frames, frames, launch
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def polyphonic_rnn(

@@ -10,8 +10,8 @@ from zoo.evaluation.audio import Heard
 from zoo.models import VariationalVocoder
 from zoo.runner.experiment import launch
 from zoo.runner.sounding import Audio, sounding
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def vocoder_mel(

@@ -12,8 +12,8 @@ from zoo.evaluation.audio import Heard
 from zoo.inference.model import load
 from zoo.runner.experiment import launch
 from zoo.runner.sounding import Audio, sounding
-from zoo.train.loop import Options
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 def vocoder_refined(

@@ -35,7 +35,7 @@ KINDS = [
     Phrase(),
     Phrase(bars=1, metres=("6/8", "3/4"), low=60, high=72),
     Drums(),
-    Drums().whole,
+    Drums().source,
     Chorale(),
     Pianoroll(),
     Pianoroll(onsets=False, low=40, high=50),

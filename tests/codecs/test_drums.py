@@ -37,7 +37,7 @@ def score(hits, length, metre=(4, 4)):
 
 
 def spelt(tokens):
-    return " ".join(DRUMS.whole.describe(token).replace(" ", "-") for token in tokens)
+    return " ".join(DRUMS.source.describe(token).replace(" ", "-") for token in tokens)
 
 
 def bars(*numbers):
@@ -86,7 +86,7 @@ def test_what_is_no_phrase_the_grammar_stops(tokens, at):
 @given(st.lists(st.sampled_from([BAR, SILENT, SILENT, 2, 7, 512]), max_size=90))
 def test_whole_parts_come_back_as_they_were_encoded(tokens):
     """With pickups and bars cut short wherever a BAR stands."""
-    whole = DRUMS.whole
+    whole = DRUMS.source
     try:
         once = whole.encode(whole.decode(np.array([BAR, *tokens])))
     except Refused as refused:
@@ -213,9 +213,9 @@ def test_crops_begin_on_bars_and_are_never_silent():
 
 def test_bars_are_counted_anew_after_a_pickup_and_a_cut_bar():
     stream = [BAR, 9, 9, 9, 9, BAR, *bars(2, 3), 8, 8, BAR, *bars(4, 5), BOUNDARY]
-    piece = DRUMS.whole.decode(np.array(stream))
+    piece = DRUMS.source.decode(np.array(stream))
     assert barred(piece) == [(0, 1, 4), (4, 4, 4), (36, 1, 8), (38, 4, 4)]
-    again = DRUMS.whole.encode(piece)
+    again = DRUMS.source.encode(piece)
     np.testing.assert_array_equal(again, stream)
     assert [[x[0], x[-1]] for x in DRUMS.crops(again)] == [[2, 3], [4, 5]]
 
@@ -223,7 +223,7 @@ def test_bars_are_counted_anew_after_a_pickup_and_a_cut_bar():
 def test_a_change_of_name_alone_begins_nothing_anew():
     piece = score([(0, 36), (16, 38), (32, 36)], 48)
     piece.time_signatures.add(time=16 * STEP, numerator=2, denominator=2)
-    stream = DRUMS.whole.encode(piece)
+    stream = DRUMS.source.encode(piece)
     assert (stream == BAR).sum() == 1
     assert len(DRUMS.crops(stream)) == 2
 
@@ -234,7 +234,7 @@ def test_two_short_bars_are_one_and_an_odd_one_is_cut():
     )
     for at, numerator in ((32, 2), (72, 4)):
         piece.time_signatures.add(time=at * STEP, numerator=numerator, denominator=4)
-    stream = DRUMS.whole.encode(piece)
+    stream = DRUMS.source.encode(piece)
     assert np.flatnonzero(stream == BAR).tolist() == [0, 73]
     assert [x[0] for x in DRUMS.crops(stream)] == [3, 3, 3, 2]
 
@@ -248,11 +248,11 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
         midi = midi_io.note_sequence_to_pretty_midi(DRUMS.decode(tokens))
         midi.write(str(folder / f"{i}.mid"))
     pieces = corpus_pieces(
-        f"folder:{tmp_path}/kits", "train", DRUMS.whole, tmp_path / "built"
+        f"folder:{tmp_path}/kits", "train", DRUMS.source, tmp_path / "built"
     )
     rows = cut(pieces, DRUMS, 1, ("funk", "rock"), pieces.labels("style"))
     assert len(rows) == 3 * len(pieces) > 3
-    assert rows.labels["style"].tolist() == [
+    assert rows.columns["style"].tolist() == [
         ("funk", "rock").index(style)
         for style in pieces.labels("style")
         for _ in range(3)

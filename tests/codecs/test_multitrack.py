@@ -27,7 +27,7 @@ CHOIR = Multitrack(tracks=VOICES, bars=1)
 
 
 def tracks_of(codec, piece):
-    rolls = codec.whole.encode(piece)[1:]
+    rolls = codec.source.encode(piece)[1:]
     return {
         name: sorted({pitch for pitch, _ in cells})
         for name, cells in lit(codec, rolls).items()
@@ -171,7 +171,7 @@ def test_phrases_of_a_band_come_back_exactly(rolls):
 @given(rolls_of(SMALL, 2), st.lists(st.integers(0, 40), max_size=3))
 def test_whole_pieces_come_back_as_they_were_encoded(rolls, starts):
     """With pickups and bars cut short wherever a row of BAR stands."""
-    whole = SMALL.whole
+    whole = SMALL.source
     rolls = np.insert(rolls, np.minimum(starts, len(rolls)).astype(int), BAR, axis=0)
     try:
         once = whole.encode(whole.decode(rolls))
@@ -184,7 +184,7 @@ def test_whole_pieces_come_back_as_they_were_encoded(rolls, starts):
 
 
 @pytest.mark.parametrize(
-    "codec", [BAND, SMALL.whole, CHOIR], ids=["band", "whole", "choir"]
+    "codec", [BAND, SMALL.source, CHOIR], ids=["band", "whole", "choir"]
 )
 @given(st.data())
 def test_transposing_moves_what_is_not_drums(codec, data):
@@ -235,9 +235,9 @@ def test_phrases_are_views_from_every_bar_on_counted_anew_after_a_pickup():
     piece.MergeFrom(score(bars))
     piece.time_signatures[1].time = 4 * STEP
     piece.total_time = 84 * STEP
-    stream = BAND.whole.encode(piece)
+    stream = BAND.source.encode(piece)
     assert np.flatnonzero((stream == BAR).all(axis=(1, 2))).tolist() == [0, 5]
-    assert barred(BAND.whole.decode(stream)) == [(0, 1, 4), (4, 4, 4)]
+    assert barred(BAND.source.decode(stream)) == [(0, 1, 4), (4, 4, 4)]
     phrases = BAND.crops(stream)
     assert [phrase.any(axis=(1, 2)).nonzero()[0].tolist() for phrase in phrases] == [
         [0, 1, 2, 3, 16, 17, 18, 19],
@@ -251,8 +251,8 @@ def test_phrases_are_views_from_every_bar_on_counted_anew_after_a_pickup():
 
 def test_two_short_bars_are_one():
     piece = score([(0, [(60, 0, 4), (62, 8, 12), (64, 40, 44)])], 48, (2, 4))
-    assert (BAND.whole.encode(piece) == BAR).all(axis=(1, 2)).sum() == 1
-    assert len(BAND.crops(BAND.whole.encode(piece))) == 2
+    assert (BAND.source.encode(piece) == BAR).all(axis=(1, 2)).sum() == 1
+    assert len(BAND.crops(BAND.source.encode(piece))) == 2
     assert barred(BAND.decode(BAND.encode(piece))) == [(0, 4, 4)]
 
 
@@ -337,7 +337,7 @@ def test_impossible_codecs_are_usage_errors(fields, said):
 
 
 @pytest.mark.parametrize(
-    "codec", [BAND, CHOIR, BAND.whole], ids=["band", "choir", "whole"]
+    "codec", [BAND, CHOIR, BAND.source], ids=["band", "choir", "whole"]
 )
 def test_a_codec_is_a_value_that_survives_json(codec):
     assert restore(json.loads(json.dumps(record(codec)))) == codec
@@ -355,7 +355,7 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
         (tmp_path / "band").mkdir(exist_ok=True)
         midi.write(str(tmp_path / "band" / f"{i}.mid"))
     pieces = corpus_pieces(
-        f"folder:{tmp_path}/band", "train", BAND.whole, tmp_path / "built"
+        f"folder:{tmp_path}/band", "train", BAND.source, tmp_path / "built"
     )
     assert pieces.refused == {}
     rows = cut(pieces, BAND)

@@ -27,7 +27,7 @@ def test_a_phrase_is_its_steps_and_no_more():
 
 
 def test_phrases_begin_at_every_bar_and_strike_what_was_held():
-    phrases = PHRASE.crops(PHRASE.whole.encode(sequence(REEL)))
+    phrases = PHRASE.crops(PHRASE.source.encode(sequence(REEL)))
     assert len(phrases) == 2
     assert PHRASE.describe(phrases[1][0]) == "E4"
     np.testing.assert_array_equal(phrases[0], PHRASE.encode(sequence(REEL)))
@@ -43,7 +43,7 @@ def test_phrases_are_windows_without_metres(tune):
         with pytest.raises(Refused, match=refused.reason):
             codec.encode(sequence(tune))
         return
-    phrases = codec.crops(codec.whole.encode(sequence(tune)))
+    phrases = codec.crops(codec.source.encode(sequence(tune)))
     for window, phrase in zip(windows, phrases, strict=True):
         assert codec.grammar().wrong(phrase) is None
         assert played(codec.decode(phrase)) == played(melody.decode(window))
@@ -91,7 +91,7 @@ def test_bars_of_several_lengths_are_no_phrases():
 
 def test_two_short_bars_are_one():
     polka = Tune((2, 4), 0, [(60 + i, 4) for i in range(14)])  # seven bars
-    phrases = PHRASE.crops(PHRASE.whole.encode(sequence(polka)))
+    phrases = PHRASE.crops(PHRASE.source.encode(sequence(polka)))
     assert [played(PHRASE.decode(phrase))[0] for phrase in phrases] == [
         (60, 0, 4),
         (64, 0, 4),

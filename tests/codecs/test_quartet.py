@@ -36,10 +36,10 @@ def score(lines=LINES, metre=(4, 4)) -> NoteSequence:
 
 
 def test_each_column_is_the_phrase_of_its_voice():
-    stream = QUARTET.whole.encode(score())
+    stream = QUARTET.source.encode(score())
     one = Phrase(metres=("4/4",), high=84)
     columns = [
-        one.crops(one.whole.encode(sequence(Tune((4, 4), 4, line)))) for line in LINES
+        one.crops(one.source.encode(sequence(Tune((4, 4), 4, line)))) for line in LINES
     ]
     found = QUARTET.crops(stream)
     assert len(found) == 3
@@ -81,7 +81,7 @@ def test_what_is_no_phrase_is_refused(piece, reason):
 
 def test_a_space_of_quartets_is_moved_in(tmp_path):
     """Cut, encoded, decoded, gone between and drawn the best of, by a model that is not trained."""
-    rows = cut([QUARTET.whole.encode(score())], QUARTET)[:]
+    rows = cut([QUARTET.source.encode(score())], QUARTET)[:]
     assert len(rows) == 3
     family = MusicVAE(QUARTET.vocab, 2, 16, QUARTET.voices, 4, (8,), (8,))
     params = jax.jit(family.init)(jax.random.key(0), family.example(1))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from zoo.data.batching.encoded import corpus_pieces, file_codec
 from zoo.data.codecs import make
 from zoo.data.corpora.benchmark_files import read
 from zoo.errors import UsageError, ZooError
@@ -92,3 +93,27 @@ def test_a_public_name_on_another_file_is_said(tmp_path, capsys):
     assert "SHA-256 differs" in capsys.readouterr().err
     read(mat(tmp_path / "mine.mat", [np.eye(88)]))
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prefix", ["", "file:"])
+def test_benchmark_files_are_read_as_corpora(tmp_path, prefix):
+    rolls = mat(tmp_path / "a.mat", [np.eye(88), np.eye(88)[:3]])
+    voices = chorales(tmp_path / "b.json", [[[72, 67, 64, 48]]])
+    for path in (rolls, voices):
+        spec = f"{prefix}{path}"
+        codec = file_codec(spec)
+        pieces = corpus_pieces(spec, "test", codec)
+        expected = read(path)["test"]
+        assert pieces.lengths.tolist() == expected.lengths.tolist()
+        assert all(np.array_equal(a, b) for a, b in zip(pieces, expected, strict=True))
+        assert pieces.labels("style") == [""] * len(pieces)
+        assert pieces.columns == {}
+        with pytest.raises(UsageError, match=type(codec).__name__):
+            corpus_pieces(spec, "test", make("melody"))
+        with pytest.raises(UsageError, match="no split 'tset'"):
+            corpus_pieces(spec, "tset", codec)
+
+
+def test_a_corpus_has_no_codec_of_its_own(tmp_path):
+    for spec in ("chorales", f"folder:{tmp_path}/a.mat", "tunes+essen"):
+        assert file_codec(spec) is None

@@ -73,7 +73,7 @@ def test_a_build_keeps_to_them(unpacked, tmp_path, monkeypatch):
         "groove/drummer0/session1/2.mid",
         "groove/drummer1/session1/5.mid",
     }
-    assert all(Drums(bars=2).whole.fit(record.sequence) for record in found)
+    assert all(Drums(bars=2).source.fit(record.sequence) for record in found)
 
 
 def test_the_archives_own_table_is_read(tmp_path):

@@ -12,7 +12,7 @@ CODEC = Phrase(bars=2, metres=("2/4",))
 
 
 def tune(bars, seed):
-    """A stream of `CODEC.whole` that strikes a random pitch at every step."""
+    """A stream of `CODEC.source` that strikes a random pitch at every step."""
     pitches = np.random.default_rng(seed).integers(30, 40, 8 * bars)
     return np.concatenate([[3], 4 + pitches, [0]]).astype(np.int32)
 
@@ -42,7 +42,7 @@ def test_phrases_say_what_style_they_are_of():
     styles, of = ("jig", "reel"), ["reel", "waltz", "jig"]
     two = [PIECES[0], PIECES[0], PIECES[1]]
     rows = cut(two, CODEC, 1, styles, of)
-    assert rows.labels["style"].tolist() == [1] * 4 + [0]
+    assert rows.columns["style"].tolist() == [1] * 4 + [0]
     (batch,) = whole_frames(rows, 8, length=CODEC.length)
     assert batch["style"][:5].tolist() == [1] * 4 + [0]
     assert batch["style"].shape == (8,)
@@ -50,7 +50,7 @@ def test_phrases_say_what_style_they_are_of():
     both = lambda rows, styles: sorted(
         (x.tobytes(), y) for x, y in zip(rows, styles, strict=True)
     )
-    assert both(drawn["tokens"], drawn["style"]) == both(rows, rows.labels["style"])
+    assert both(drawn["tokens"], drawn["style"]) == both(rows, rows.columns["style"])
     with pytest.raises(
         UsageError, match="none of these pieces is polka, but jig, reel, waltz"
     ):
@@ -61,14 +61,14 @@ def test_excerpts_are_whole_but_for_pieces_that_are_short():
     pieces = [np.arange(n) for n in (7, 3, 2)]
     rows = excerpts(pieces, 3)
     assert [row.tolist() for row in rows] == [[0, 1, 2], [3, 4, 5], [0, 1, 2], [0, 1]]
-    assert rows.labels == {}
+    assert rows.columns == {}
 
 
 def test_excerpts_are_of_their_pieces_styles():
     pieces = [np.arange(n) for n in (7, 3, 2)]
     rows = excerpts(told(pieces, ("jig", "reel"), ["reel", "waltz", "jig"]), 3)
     assert [len(row) for row in rows] == [3, 3, 2]
-    assert rows.labels["style"].tolist() == [1, 1, 0]
+    assert rows.columns["style"].tolist() == [1, 1, 0]
     assert told(pieces, (), []) is pieces
 
 

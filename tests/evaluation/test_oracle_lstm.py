@@ -78,7 +78,7 @@ def test_no_file_is_said(tmp_path):
 def test_the_experiment_runs(tmp_path, monkeypatch):
     from seqgan_oracle import seqgan_oracle
 
-    from zoo.train.loop import Options
+    from zoo.train.options import Options
 
     np.savez(tmp_path / "oracle.npz", **weights(vocab=30))
     sizes = {

@@ -22,7 +22,7 @@ from zoo.inference.resynthesis import blended, resynthesise
 from zoo.inference.timbre_transfer import Ranking, Statistics, latents, like
 from zoo.models.variational_vocoder import TINY
 from zoo.runner.sounding import Audio, reconstructed, sounding
-from zoo.train.loop import Options
+from zoo.train.options import Options
 
 RATE = 800
 

@@ -91,6 +91,7 @@ def main():
 
     from zoo.errors import ZooError
     from zoo.train import distributed, loop
+    from zoo.train.options import Options
 
     distributed.connect(args.coordinator, args.processes, args.process)
     if args.largest_file is not None:  # a write beyond it fails, as on a full disk
@@ -107,7 +108,7 @@ def main():
             tx=optax.adam(1e-2),
             steps=args.steps,
             workdir=args.workdir,
-            options=loop.Options(
+            options=Options(
                 save_every=args.save_every,
                 log_every=1,
                 ema=0.9,

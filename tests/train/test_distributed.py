@@ -14,6 +14,7 @@ from quadratic import Points, Quadratic
 
 from zoo.errors import UsageError
 from zoo.train import distributed, loop
+from zoo.train.options import Options
 
 WIDTH, STEPS = 4096, 60
 pytestmark = pytest.mark.usefixtures("eight")
@@ -40,7 +41,7 @@ def alone(workdir, **options):
         tx=optax.adam(1e-2),
         steps=STEPS,
         workdir=workdir,
-        options=loop.Options(save_every=5, log_every=1, ema=0.9, quiet=True, **options),
+        options=Options(save_every=5, log_every=1, ema=0.9, quiet=True, **options),
     )
 
 

@@ -13,6 +13,7 @@ from quadratic import Points, Quadratic
 from zoo.errors import UsageError, ZooError
 from zoo.train import loop
 from zoo.train.checkpoint import Checkpoints
+from zoo.train.options import Options
 
 NAN_FOR_EVER = range(3, 1000)
 
@@ -24,7 +25,7 @@ def fit(workdir, steps=6, *, batches=None, family=None, tx=None, meta=None, **op
         tx=tx or optax.adam(1e-2),
         steps=steps,
         workdir=workdir,
-        options=loop.Options(save_every=2, log_every=1, quiet=True, **options),
+        options=Options(save_every=2, log_every=1, quiet=True, **options),
         meta=meta,
     )
 

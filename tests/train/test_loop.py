@@ -19,6 +19,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.train import loop, sharding
 from zoo.train.checkpoint import Checkpoints
 from zoo.train.log import Log, rewind
+from zoo.train.options import Options
 from zoo.train.prefetch import Feed
 from zoo.train.tensorboard import crc32c, scalar
 
@@ -34,9 +35,7 @@ def fit(
         tx=optax.adam(1e-2),
         steps=steps,
         workdir=workdir,
-        options=loop.Options(
-            **{"save_every": 2, "log_every": 1, "quiet": True, **options}
-        ),
+        options=Options(**{"save_every": 2, "log_every": 1, "quiet": True, **options}),
         validate=validate,
         given=given,
     )

@@ -13,6 +13,7 @@ from zoo.core import ALWAYS, FOREVER, Objective
 from zoo.train import loop, precision
 from zoo.train.evaluate import evaluator
 from zoo.train.optim import optimizers
+from zoo.train.options import Options
 from zoo.train.step import due, init, make_step
 
 
@@ -138,7 +139,7 @@ def test_an_objective_takes_the_steps_it_names(tmp_path):
             tx=optax.sgd(0.1),
             steps=steps,
             workdir=tmp_path / str(steps),
-            options=loop.Options(quiet=True, clip=0, log_every=1),
+            options=Options(quiet=True, clip=0, log_every=1),
         ).state.params
         for steps in (2, 3, 6)
     }

@@ -27,8 +27,8 @@ from zoo.errors import UsageError, exit_on_error
 from zoo.inference.model import Trained
 from zoo.runner import latent_pieces, sounding
 from zoo.runner.run import Finish, Rules, Task, connected, run
-from zoo.train import loop
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 SPLITS = ("train", "validation", "test")
 Label = Literal["style", "mode", "metre"]
@@ -109,7 +109,7 @@ def events(
     steps: int,
     music: Music = Music(),
     adam: Adam = Adam(),
-    options: loop.Options = loop.Options(),
+    options: Options = Options(),
     samples: int = 8,
     finish: Finish | None = None,
 ) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def frames(
     steps: int,
     frames: Frames,
     adam: Rules = Adam(),
-    options: loop.Options = loop.Options(),
+    options: Options = Options(),
     samples: int = 8,
     finish: Finish | None = None,
 ) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def phrases(
     steps: int,
     bars: Bars,
     adam: Adam = Adam(),
-    options: loop.Options = loop.Options(),
+    options: Options = Options(),
     samples: int = 8,
     finish: Finish | None = None,
 ) -> dict[str, Any]:

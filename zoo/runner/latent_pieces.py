@@ -22,8 +22,8 @@ from zoo.metrics.self_similarity import consistency
 from zoo.models import LatentDiffusion, LatentMDN, MusicVAE
 from zoo.nn.latent.latent_sequence import principal
 from zoo.runner.run import Task, connected, run
-from zoo.train import loop
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +143,7 @@ def rounds(
     steps: int,
     music: Rounds,
     adam: Adam = Adam(),
-    options: loop.Options = loop.Options(),
+    options: Options = Options(),
     samples: int = 8,
     drawn: int = 64,
 ) -> dict[str, Any]:

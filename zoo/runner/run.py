@@ -21,6 +21,7 @@ from zoo.runner.results import compare, provenance, write
 from zoo.train import distributed, loop, precision, sharding
 from zoo.train.evaluate import evaluator, plain
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 from zoo.train.prefetch import Batches as Steps
 
 
@@ -48,7 +49,7 @@ Listen = Callable[
 Finish = Callable[[Trained, Callable[[str], Iterable[Batch]]], dict[str, Any]]
 
 
-def connected(options: loop.Options, batch: int) -> tuple[int, int]:
+def connected(options: Options, batch: int) -> tuple[int, int]:
     """Joins the hosts of a run and shares out the cores; which process this is, of how many."""
     distributed.connect(options.coordinator, options.processes, options.process)
     distributed.share_cores(batch // (options.processes or 1) // options.accumulate)
@@ -61,7 +62,7 @@ def run(
     workdir: str | pathlib.Path,
     steps: int,
     adam: Rules,
-    options: loop.Options,
+    options: Options,
     samples: int,
     finish: Finish | None,
     began: float,
@@ -145,7 +146,7 @@ def listen(
 
 
 def likelihood(
-    model: Family, task: Task, options: loop.Options
+    model: Family, task: Task, options: Options
 ) -> Callable[[Params, str], dict[str, float]]:
     """Returns `(params, split) -> metrics` over every piece of a split, whole."""
     mesh = sharding.mesh(model=options.model)

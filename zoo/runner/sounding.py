@@ -22,8 +22,8 @@ from zoo.listen.sounds import Sound
 from zoo.listen.sounds import sounds as gallery
 from zoo.models.variational_vocoder import Vary
 from zoo.runner.run import Finish, Rules, Task, connected, run
-from zoo.train import loop
 from zoo.train.optim import Adam
+from zoo.train.options import Options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ def sounding(
     steps: int,
     audio: Audio = Audio(),
     adam: Rules = Adam(),
-    options: loop.Options = loop.Options(),
+    options: Options = Options(),
     samples: int = 8,
     finish: Finish | None = None,
     given: Params | None = None,

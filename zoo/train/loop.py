@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import optax
@@ -21,6 +21,7 @@ from zoo.train.collapse import Watch
 from zoo.train.initialize import begin
 from zoo.train.log import Log
 from zoo.train.optim import Optimizers, optimizers
+from zoo.train.options import Options
 from zoo.train.preemption import Stop
 from zoo.train.prefetch import Batches, Feed
 from zoo.train.step import TrainState, due, make_step
@@ -28,41 +29,6 @@ from zoo.train.step import TrainState, due, make_step
 PATIENCE = 10  # non-finite steps in a row before a run gives up
 RECENT = 50  # steps over which items per second are counted
 LAG = 2  # steps whose metrics are left on the device
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How a run is run. None of it changes what the model is."""
-
-    seed: int = 0
-    log_every: int = 50
-    save_every: int = 500
-    """Steps between checkpoints; each is evaluated on held-out data."""
-    keep: int = 2
-    """Latest checkpoints kept, beside the best."""
-    ema: float = 0.0
-    """Decay of the averaged parameters that sampling reads; 0 turns averaging off."""
-    clip: float = 1.0
-    """Global norm to which gradients are clipped; 0 turns clipping off."""
-    accumulate: int = 1
-    """Parts each batch is split into, for a batch larger than memory."""
-    bf16: bool = False
-    """Multiply matrices in bfloat16, keep the parameters in float32."""
-    placement: Literal["replicate", "fsdp", "tensor"] = "replicate"
-    """Rules by which parameters are split over devices."""
-    model: int = 1
-    """Devices that share one copy of the parameters (the mesh's model axis)."""
-    restore_step: int | None = None
-    """Go back to this checkpoint instead of the latest."""
-    init_from: str | None = None
-    """A run whose parameters to start from."""
-    compare: bool = False
-    """Say at the end whether the run lies inside the published curve's band."""
-    coordinator: str | None = None
-    """Address of process 0 (host:port) in a run on many hosts, or "auto"; a TPU pod needs none."""
-    processes: int | None = None
-    process: int | None = None
-    quiet: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import grain.python as grain
 import numpy as np
 
-from zoo.data.batching.encoded import Part, Pieces, pack
+from zoo.data.batching.encoded import Part, pack
 from zoo.data.codecs.base import Codec
-from zoo.data.corpora.benchmark_files import Arrays
+from zoo.data.pieces import Pieces
 from zoo.errors import UsageError
 
 Batch = dict[str, np.ndarray]
@@ -19,7 +19,7 @@ Batch = dict[str, np.ndarray]
 class Rows:
     """Rows of `length` events, several pieces laid in each: {"tokens": [t], "mask": [t]}."""
 
-    pieces: Pieces | Arrays
+    pieces: Pieces
     codec: Codec
     length: int
 
@@ -63,7 +63,7 @@ class Batches:
     any batch can be had without those before it. Tokens int32 [b / processes, t], mask likewise.
     """
 
-    pieces: Pieces | Arrays
+    pieces: Pieces
     codec: Codec
     batch: int
     length: int
@@ -107,7 +107,7 @@ class Crops:
     any batch can be had without those before it.
     """
 
-    pieces: Pieces | Arrays
+    pieces: Pieces
     codec: Codec
     batch: int
     length: int
@@ -133,7 +133,7 @@ class Crops:
     @property
     def beat(self) -> int:
         """Steps to a quarter: crops begin on one, so that a model may count."""
-        return getattr(self.codec, "steps_per_quarter", 1)
+        return self.codec.beat
 
     def crop(self, which: tuple[int, int], rng: np.random.Generator) -> Batch:
         """A row of the piece and part."""
@@ -149,17 +149,16 @@ class Crops:
                 tokens, interval(self.codec, tokens, rng, self.transpose)
             )
         lead = self.length // 8 if part and self.context else 0
-        return framed(tokens, self.length, lead) | labels(self.pieces, number)
+        return framed(tokens, self.length, lead) | columns(self.pieces, number)
 
     def __getitem__(self, step: int) -> Batch:
         index, count = self.process
         return self.dataset[step * count + index]
 
 
-def labels(pieces: Pieces | Arrays, index: int) -> Batch:
-    """What else is known of a piece."""
-    known = pieces.labels if isinstance(pieces, Arrays) else {}
-    return {name: values[index] for name, values in known.items()}
+def columns(pieces: Pieces, index: int) -> Batch:
+    """Returns the row of each of `pieces.columns` that belongs to piece `index`."""
+    return {name: values[index] for name, values in pieces.columns.items()}
 
 
 def framed(tokens: np.ndarray, length: int, lead: int = 0) -> Batch:
@@ -173,7 +172,7 @@ def framed(tokens: np.ndarray, length: int, lead: int = 0) -> Batch:
 
 
 def whole_frames(
-    pieces: Pieces | Arrays,
+    pieces: Pieces,
     batch: int,
     process: tuple[int, int] = (0, 1),
     length: int | None = None,
@@ -190,7 +189,7 @@ def whole_frames(
     for first in range(0, len(order), batch):
         chosen = order[first : first + batch].tolist()
         size = length or rounded(len(pieces[chosen[-1]]))
-        rows = [framed(pieces[i], size) | labels(pieces, i) for i in chosen]
+        rows = [framed(pieces[i], size) | columns(pieces, i) for i in chosen]
         rows += [rows[0] | framed(pieces[chosen[0]][:0], size)] * (batch - len(rows))
         mine = rows[index * share : (index + 1) * share]
         yield {key: np.stack([row[key] for row in mine]) for key in mine[0]}
@@ -220,7 +219,7 @@ def divides(batch: int, processes: int) -> None:
 
 
 def whole(
-    pieces: Pieces | Arrays, codec: Codec, batch: int, process: tuple[int, int] = (0, 1)
+    pieces: Pieces, codec: Codec, batch: int, process: tuple[int, int] = (0, 1)
 ) -> list[Batch]:
     """Every piece once, none cut and none transposed: what a likelihood is measured on.
 

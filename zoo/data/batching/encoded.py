@@ -14,27 +14,29 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.data.codecs.base import Codec
+from zoo.data.codecs.pianoroll import Pianoroll
+from zoo.data.codecs.voices import Voices
+from zoo.data.corpora import benchmark_files
 from zoo.data.corpora.labels import KINDS, labels
-from zoo.data.corpora.records import VERSION, data_root
-from zoo.data.corpora.registry import corpus
+from zoo.data.corpora.records import VERSION, data_root, known_split
+from zoo.data.corpora.registry import benchmark_path, corpus
+from zoo.data.pieces import Pieces as Pieces
 from zoo.data.refusal import Refused
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 
-FORMAT = 2  # of the files below
+FORMAT = 2  # version of the files that `encode` writes
 
 
-class Pieces(Sequence[np.ndarray]):
-    """Encoded pieces, a folder of `events.bin`, `offsets.npy` and `about.json`."""
+class EncodedPieces(Pieces):
+    """Memory-mapped pieces in a folder of `events.bin`, `offsets.npy`, `about.json`."""
 
     def __init__(self, folder: pathlib.Path):
         self.about = json.loads((folder / "about.json").read_text())
         self.offsets = np.load(folder / "offsets.npy")
-        self.shape = tuple(
-            self.about["shape"]
-        )  # of one event: () for tokens, (4,) for chorales
-        self.events = np.memmap(
-            folder / "events.bin", self.about["dtype"], "r"
-        ).reshape(-1, *self.shape)
+        self.lengths = np.diff(self.offsets)
+        self.shape = tuple(self.about["shape"])
+        events = np.memmap(folder / "events.bin", self.about["dtype"], "r")
+        self.events = events.reshape(-1, *self.shape)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -45,37 +47,65 @@ class Pieces(Sequence[np.ndarray]):
         start, stop = self.offsets[range(len(self))[index] :][:2]
         return np.asarray(self.events[start:stop])
 
-    @property
-    def lengths(self) -> np.ndarray:
-        return np.diff(self.offsets)
-
     def labels(self, kind: str) -> list[str]:
-        """The style, the mode or the metre of each piece, as `zoo.data.corpora.labels` has it."""
+        """Returns a label per piece; `kind` is one of `zoo.data.corpora.labels.KINDS`."""
         return self.about["labels"][kind]
 
     @property
     def refused(self) -> dict[str, int]:
-        """How many pieces the codec would not take, by reason."""
+        """Number of pieces that the codec refused, by reason."""
         return self.about["refused"]
+
+
+def file_codec(spec: str) -> Codec | None:
+    """Returns the codec of a benchmark file, or None if `spec` names a corpus.
+
+    A `.mat` file contains piano rolls of 88 keys, a `.json` file chorales.
+    """
+    path = benchmark_path(spec)
+    if path is None:
+        return None
+    return Pianoroll(onsets=False) if path.suffix == ".mat" else Voices()
 
 
 def corpus_pieces(
     spec: str, split: str, codec: Codec, root: pathlib.Path | None = None
 ) -> Pieces:
-    """A split of a corpus as arrays of `codec`; builds and encodes whatever is not there yet."""
-    home = root or data_root()
+    """Returns a split of a corpus or of a benchmark file, encoded by `codec`.
+
+    A corpus is built and encoded under `root` (default `data_root()`) the first time.
+    The arrays of a benchmark file are already those of `file_codec(spec)`.
+
+    Raises:
+      UsageError: no such corpus, file or split, or the file is of another codec.
+      ZooError: the split is empty, or the codec refuses all of its pieces.
+    """
+    path = benchmark_path(spec)
+    if path is not None:
+        require_codec(path, codec, file_codec(spec))
+        return benchmark_files.read(path)[known_split(split)]
+    source, home = corpus(spec), root or data_root()
     about = f"{FORMAT} {VERSION} {codec} {importlib.metadata.version('music-zoo')}"
     digest = hashlib.blake2b(about.encode(), digest_size=6).hexdigest()
     name = f"{type(codec).__name__.lower()}-{digest}"
-    folder = home / corpus(spec).key / "encoded" / name / split
+    folder = home / source.key / "encoded" / name / split
     if (folder / "about.json").exists():
-        return Pieces(folder)
+        return EncodedPieces(folder)
     from zoo.data.corpora.build import open_split, progress_bar
 
-    records = open_split(spec, split, home)
+    records = open_split(source, split, home)
     with progress_bar(f"encoding {split}") as progress:
         return encode(
             records, codec, folder, progress=lambda n: progress(n, len(records))
+        )
+
+
+def require_codec(path: pathlib.Path, codec: Codec, needed: Codec | None) -> None:
+    """Raises UsageError unless `codec` is of the same class as `needed`."""
+    if type(codec) is not type(needed):
+        raise UsageError(
+            f"{path} contains arrays of the {type(needed).__name__} codec, not of "
+            f"{type(codec).__name__}: choose that codec, or a corpus."
         )
 
 
@@ -85,10 +115,11 @@ def encode(
     folder: pathlib.Path,
     *,
     progress: Callable[[int], None] = lambda count: None,
-) -> Pieces:
-    """The `records` as arrays of `codec`, kept in `folder`; a kill leaves it unmade.
+) -> EncodedPieces:
+    """Encodes `records` by `codec` into `folder`, which appears only when complete.
 
-    Raises ZooError where the codec takes none of them, naming the reason it gave most often.
+    Raises:
+      ZooError: the codec refuses all records; names the most frequent reason.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     refused: collections.Counter[str] = collections.Counter()
@@ -124,7 +155,7 @@ def encode(
         with contextlib.suppress(OSError):  # another process finished first
             os.rename(made, folder)
             made.mkdir()
-    return Pieces(folder)
+    return EncodedPieces(folder)
 
 
 def nothing_kept(

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from zoo.data.codecs import Phrased
-from zoo.data.corpora.benchmark_files import Arrays
+from zoo.data.codecs import PhraseCodec
+from zoo.data.pieces import Arrays, Pieces
 from zoo.errors import UsageError
 
 Some = TypeVar("Some", bound=Sequence[np.ndarray])
@@ -14,12 +14,12 @@ Some = TypeVar("Some", bound=Sequence[np.ndarray])
 
 def cut(
     pieces: Sequence[np.ndarray],
-    codec: Phrased,
+    codec: PhraseCodec,
     stride: int = 1,
     styles: Sequence[str] = (),
     of: Sequence[str] = (),
 ) -> Arrays:
-    """The phrases of `pieces`, streams of `codec.whole`, one from every `stride`-th bar on.
+    """The phrases of `pieces`, streams of `codec.source`, one from every `stride`-th bar on.
 
     With `styles`, those of these styles alone; `of` says which each piece is of, as `told` has it.
 
@@ -78,9 +78,9 @@ def _parts(
     """All parts of all pieces, labelled as these are; None where there are none."""
     rows = [of(piece) for piece in pieces]
     counts = [len(row) for row in rows]
-    labels = pieces.labels if isinstance(pieces, Arrays) else {}
+    columns = pieces.columns if isinstance(pieces, Pieces) else {}
     repeated = {
-        name: np.repeat(values, counts, axis=0) for name, values in labels.items()
+        name: np.repeat(values, counts, axis=0) for name, values in columns.items()
     }
     return (
         Arrays([part for row in rows for part in row], repeated)

@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from zoo.data.codecs.base import Codec, Fit
+from zoo.data.codecs.base import Codec, Fit, PhraseCodec
 from zoo.data.codecs.chorale import Chorale
 from zoo.data.codecs.compound import Compound
 from zoo.data.codecs.drums import DrumPart, Drums
@@ -18,8 +18,6 @@ from zoo.data.codecs.rolls import Rolls
 from zoo.data.codecs.voices import Voices
 from zoo.data.codecs.waveform import Waveform
 from zoo.errors import UsageError
-
-Phrased = Excerpt | Drums | Multitrack  # phrases, cut from the pieces of `whole`
 
 __all__ = [
     "CODECS",
@@ -34,7 +32,7 @@ __all__ = [
     "Multitrack",
     "Performance",
     "Phrase",
-    "Phrased",
+    "PhraseCodec",
     "Pianoroll",
     "Quartet",
     "Rolls",

@@ -1,7 +1,7 @@
 """What every codec is, and the reading and writing of protos that they share."""
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from zoo.data.codecs.grammar import BOUNDARY as BOUNDARY
 from zoo.data.codecs.grammar import Grammar
 from zoo.data.proto import QPM, TICKS, NoteSequence
 from zoo.data.refusal import Refused
+from zoo.errors import UsageError
 
 VELOCITY = 90
 
@@ -22,7 +23,10 @@ class Fit(NamedTuple):
 
 @runtime_checkable
 class Codec(Protocol):
-    """NoteSequence <-> array: a frozen dataclass, so that a checkpoint can store and restore it."""
+    """Encodes a NoteSequence as an array, and decodes it.
+
+    A codec is a frozen dataclass, so that a checkpoint can store and restore it.
+    """
 
     @property
     def vocab(self) -> int:
@@ -48,6 +52,173 @@ class Codec(Protocol):
 
     def grammar(self) -> Grammar | None:
         """Which streams of events are music; None where the arrays are frames."""
+
+    # `BaseCodec` documents what follows, and has defaults
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def monophonic(self) -> bool: ...
+
+    @property
+    def beat(self) -> int: ...
+
+    @property
+    def source(self) -> Any: ...
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]: ...
+
+    def prefix(self, array: np.ndarray) -> np.ndarray: ...
+
+    def encode_primer(
+        self, sequence: NoteSequence, missing: Sequence[str] = ()
+    ) -> np.ndarray: ...
+
+    def constraint(self, **values: str | int) -> np.ndarray: ...
+
+    def region(
+        self, array: np.ndarray, voices: Sequence[str], span: tuple[int, int]
+    ) -> np.ndarray: ...
+
+    def event_mask(self, rows: np.ndarray) -> np.ndarray: ...
+
+    def corruptions(
+        self, rows: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]: ...
+
+
+class BaseCodec:
+    """Defaults of what codecs offer to samplers, tasks and evaluations.
+
+    They are right for a codec of whole pieces: streams of events that BOUNDARY ends,
+    or, with a `frame_shape`, rows of values at each step. Others override them.
+    """
+
+    frame_shape: ClassVar[
+        tuple[int, ...]
+    ] = ()  # of one step of an array; () for tokens
+    monophonic: ClassVar[bool] = False  # phrases of a single melodic line
+
+    @property
+    def beat(self) -> int:
+        """Steps of a quarter note, which crops are aligned to; 1 without a grid."""
+        return 1
+
+    @property
+    def source(self: Any) -> Any:
+        """The codec of the pieces that arrays are cut from; itself for whole pieces."""
+        return self
+
+    @property
+    def dimensions(self: Any) -> Mapping[str, Any]:
+        """The fields of a model family that the codec decides, by name."""
+        return {"vocab": self.vocab}
+
+    def prefix(self, array: np.ndarray) -> np.ndarray:
+        """Returns an encoded piece without its end, so that it can be continued."""
+        return array if self.frame_shape else array[array != BOUNDARY]
+
+    def encode_primer(
+        self: Any, sequence: NoteSequence, missing: Sequence[str] = ()
+    ) -> np.ndarray:
+        """Encodes a piece that is to be continued, or that lacks the voices `missing`.
+
+        Raises:
+          Refused: the piece does not fit.
+        """
+        return self.prefix(self.encode(sequence))
+
+    def constraint(self, **values: str | int) -> np.ndarray:
+        """Returns a row [k] with those values, and BOUNDARY where a value is free.
+
+        Raises:
+          UsageError: the codec has no such values.
+        """
+        raise UsageError(
+            f"{type(self).__name__} has no {' or '.join(values)} to fix: leave it out, or "
+            "load a model of the Compound codec, such as a SeqGAN."
+        )
+
+    def region(
+        self, array: np.ndarray, voices: Sequence[str], span: tuple[int, int]
+    ) -> np.ndarray:
+        """Returns bool [t, ..], True for what a model rewrites of an encoded piece.
+
+        Args:
+          array: the piece.
+          voices: names of the voices to rewrite; all by default.
+          span: the first step to rewrite, and the step after the last.
+
+        Raises:
+          UsageError: the codec has no voices of those names.
+        """
+        if voices:
+            raise UsageError(
+                f"{type(self).__name__} has no separate voices: leave `rewrite` out."
+            )
+        return within(span, len(array))
+
+    def event_mask(self, rows: np.ndarray) -> np.ndarray:
+        """Returns bool [n, t], True for what is part of a piece in rows [n, t, ..].
+
+        A stream of events is one up to and including its end; frames have no end.
+        """
+        return np.ones(rows.shape[:2], bool) if self.frame_shape else up_to_end(rows)
+
+    def corruptions(
+        self, rows: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Returns copies of rows [n, t, ..] with their order destroyed, by name.
+
+        They hold the same values, so that a critic can tell them from real ones by
+        nothing but the order.
+        """
+        return {"mixed_notes": shuffled_steps(rows, rng)}
+
+
+@runtime_checkable
+class PhraseCodec(Protocol):
+    """A codec of phrases of equal length, cut from the pieces of `source`."""
+
+    bars: int
+    metres: tuple[str, ...]
+
+    @property
+    def source(self) -> Any:
+        """The codec of whole pieces."""
+
+    @property
+    def length(self) -> int:
+        """Steps of a phrase."""
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]: ...
+
+    def crops(self, stream: np.ndarray, stride: int = 1) -> list[np.ndarray]:
+        """Returns the phrases of a piece that begin at every `stride`-th bar."""
+
+    def adapted(self, sequence: NoteSequence) -> Fit:
+        """Encodes the first phrase; pads or transposes a piece that does not fit."""
+
+
+def within(span: tuple[int, int], length: int) -> np.ndarray:
+    """Returns bool [length], True from the first step of `span` up to its last."""
+    return np.isin(np.arange(length), range(*span))
+
+
+def up_to_end(rows: np.ndarray) -> np.ndarray:
+    """Returns bool [n, t], True up to and including the first step of BOUNDARY alone."""
+    ends = (rows == BOUNDARY).reshape(*rows.shape[:2], -1).all(axis=2)
+    return np.cumsum(ends, axis=1) - ends == 0
+
+
+def shuffled_steps(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns rows [n, t, k] with the steps of each in random order, BOUNDARY last."""
+    ended = (rows == BOUNDARY).all(axis=-1)
+    keys = np.where(ended, np.arange(rows.shape[1]), rng.random(ended.shape) - 1)
+    return np.take_along_axis(rows, keys.argsort(axis=1)[..., None], axis=1)
 
 
 class Notes(NamedTuple):

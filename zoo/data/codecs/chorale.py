@@ -62,6 +62,8 @@ class Chorale(Steps):
     velocity, fermatas, words.
     """
 
+    frame_shape = (len(VOICES),)
+
     high: int = 84
 
     def fit(self, sequence: NoteSequence) -> Fit:

@@ -7,19 +7,22 @@ from the note before as in the latter, so that a piece may be of any length.
 
 import difflib
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from zoo.data.codecs import grid
 from zoo.data.codecs.base import (
     BOUNDARY,
+    BaseCodec,
     Fit,
     Notes,
     blank,
     losses,
     outside,
+    up_to_end,
     write_notes,
 )
 from zoo.data.codecs.metre import Fraction, bar_steps, plain_name, spans
@@ -35,7 +38,7 @@ LOUDEST = 127
 
 
 @dataclass(frozen=True)
-class Compound:
+class Compound(BaseCodec):
     """A piece as int32 [t, 7], one row per note, ended by a row of BOUNDARY.
 
     Columns, 0 being BOUNDARY in each: `metre` 1 + its place in `metres`; `bar` 1 + the barlines
@@ -80,6 +83,35 @@ class Compound:
         return np.array(
             [bar_steps(metre, self.steps_per_quarter) for metre in self.known]
         )
+
+    frame_shape = (len(COLUMNS),)
+
+    @property
+    def beat(self) -> int:
+        return self.steps_per_quarter
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        return {"sizes": self.sizes}
+
+    def prefix(self, array: np.ndarray) -> np.ndarray:
+        """Returns an encoded piece without its last row, which ends it."""
+        return array[:-1]
+
+    def event_mask(self, rows: np.ndarray) -> np.ndarray:
+        return up_to_end(rows)
+
+    def constraint(self, **values: str | int) -> np.ndarray:
+        tokens = {name: self.value(name, value) for name, value in values.items()}
+        return np.array([tokens.get(name, BOUNDARY) for name in COLUMNS], np.int32)
+
+    def corruptions(
+        self, rows: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        mixed = super().corruptions(rows, rng)
+        pitch = np.array(COLUMNS) == "pitch"
+        pitches = np.where(pitch, mixed["mixed_notes"], rows)
+        return {**mixed, "mixed_pitches": pitches}
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ strike them at once is of Roberts et al. 2018 (arXiv:1803.05428).
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from zoo.data.codecs import grid
 from zoo.data.codecs.base import (
     BOUNDARY,
     VELOCITY,
+    BaseCodec,
     Fit,
     Notes,
     blank,
@@ -83,7 +85,7 @@ BAR = SILENT + (1 << len(KIT))  # in whole parts alone
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrumPart:
+class DrumPart(BaseCodec):
     """The drums of a piece as int32 [t], one token per 16th.
 
     Tokens: 0 BOUNDARY, which ends it, 1 + the sum of 2**i over the drums i of `KIT` that are
@@ -117,6 +119,10 @@ class DrumPart:
     def known(self) -> tuple[Fraction, ...]:
         """The metres as (numerator, denominator)."""
         return Steps(steps_per_quarter=self.steps_per_quarter, metres=self.metres).known
+
+    @property
+    def beat(self) -> int:
+        return self.steps_per_quarter
 
     @property
     def bar(self) -> int:
@@ -298,7 +304,7 @@ class Drums(DrumPart):
         super().__post_init__()
 
     @functools.cached_property
-    def whole(self) -> DrumPart:
+    def source(self) -> DrumPart:  # type: ignore[override]
         """The codec of the pieces that phrases are cut from."""
         fields = dataclasses.fields(DrumPart)
         return DrumPart(**{field.name: getattr(self, field.name) for field in fields})
@@ -311,6 +317,11 @@ class Drums(DrumPart):
     @property
     def vocab(self) -> int:
         return BAR
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        sizes = {"bars": self.bars, "steps": self.bar, "voices": self.voices}
+        return {"vocab": self.vocab, "length": self.length, **sizes}
 
     def fit(self, sequence: NoteSequence) -> Fit:
         """The first phrase int32 [length], and what was done.
@@ -339,8 +350,11 @@ class Drums(DrumPart):
         fit = self.fit(piece)
         return Fit(fit.array, (*padded, *fit.notes))
 
-    def crops(self, stream: np.ndarray) -> list[np.ndarray]:
-        """Every phrase of a part, a stream of `whole`, one from each bar on; silent ones not."""
+    def crops(self, stream: np.ndarray, stride: int = 1) -> list[np.ndarray]:
+        """Returns the phrases of a part, a stream of `source`, that are not silent.
+
+        One begins at every `stride`-th bar of those.
+        """
         stream = before_boundary(stream).astype(np.int32)
         phrases = []
         for run in np.split(stream, np.flatnonzero(stream == BAR)):
@@ -349,7 +363,8 @@ class Drums(DrumPart):
             phrases += [
                 steps[at : at + self.length] for at in range(0, last + 1, self.bar)
             ]
-        return [phrase for phrase in phrases if (phrase != SILENT).any()]
+        sounding = [phrase for phrase in phrases if (phrase != SILENT).any()]
+        return sounding[::stride]
 
     def grammar(self) -> Grammar:
         """Phrases that strike something."""

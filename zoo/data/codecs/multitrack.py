@@ -7,7 +7,9 @@ steps rather than 96, the lead has a track of its own, and every step of a drum 
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +38,7 @@ class Multitrack(Rolls):
         super().__post_init__()
 
     @functools.cached_property
-    def whole(self) -> Rolls:
+    def source(self) -> Rolls:  # type: ignore[override]
         """The codec of the pieces that phrases are cut from."""
         return Rolls(
             **{
@@ -49,6 +51,11 @@ class Multitrack(Rolls):
     def length(self) -> int:
         """Steps of a phrase."""
         return self.bars * self.bar
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        sizes = {"bars": self.bars, "steps": self.bar, "pitches": self.shape[1]}
+        return {"tracks": self.tracks, **sizes}
 
     @property
     def vocab(self) -> int:
@@ -82,7 +89,7 @@ class Multitrack(Rolls):
         return Fit(fit.array, (*padded, *fit.notes))
 
     def crops(self, stream: np.ndarray, stride: int = 1) -> list[np.ndarray]:
-        """The phrases of a piece, a stream of `whole`, from every `stride`-th bar on.
+        """The phrases of a piece, a stream of `source`, from every `stride`-th bar on.
 
         Silent ones are left out, and those after them begin where they would have begun. They are
         views: a piece has a phrase for each of its bars, and is kept once.

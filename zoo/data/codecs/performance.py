@@ -14,6 +14,7 @@ from note_seq import sequences_lib
 
 from zoo.data.codecs.base import (
     BOUNDARY,
+    BaseCodec,
     Fit,
     Notes,
     blank,
@@ -49,7 +50,7 @@ class At(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Performance:
+class Performance(BaseCodec):
     """A piece as int32 [t], ended by BOUNDARY; tempo lives on as seconds.
 
     Tokens: 0 BOUNDARY, 128 note-on, 128 note-off, `max_shift` time shifts of 1.. steps,

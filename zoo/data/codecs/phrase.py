@@ -2,12 +2,13 @@
 
 import functools
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from zoo.data.codecs.base import BOUNDARY, Fit
+from zoo.data.codecs.base import BOUNDARY, BaseCodec, Fit
 from zoo.data.codecs.chorale import CHOIR, VOICES, Chorale
 from zoo.data.codecs.grammar import Grammar, explore
 from zoo.data.codecs.melody import Melody
@@ -28,7 +29,7 @@ class At(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Excerpt(ABC):
+class Excerpt(BaseCodec, ABC):
     """What `Phrase` and `Quartet` share: phrases as tokens, one per step and voice and no other.
 
     Tokens: 0 BOUNDARY, which no phrase has, 1 HOLD, 2 REST, then one to strike each pitch
@@ -36,7 +37,7 @@ class Excerpt(ABC):
     first metre, which all are decoded in: in 2/4, two of its bars are one of 4/4.
 
     Raises:
-      UsageError: `metres` whose bars do not make up one of the first, and what `whole` raises.
+      UsageError: `metres` whose bars do not make up one of the first, and what `source` raises.
     """
 
     voices: ClassVar[int] = 1
@@ -58,19 +59,19 @@ class Excerpt(ABC):
 
     @property
     @abstractmethod
-    def whole(self) -> Melody | Chorale:
+    def source(self) -> Melody | Chorale:  # type: ignore[override]
         """The codec of the pieces that phrases are cut from."""
 
     @property
     def _range(self) -> tuple[int, int, int, tuple[str, ...], float, float]:
-        """The fields that `whole` has too."""
+        """The fields that `source` has too."""
         grain = self.steps_per_quarter, self.metres, self.off_grid, self.chords
         return (self.low, self.high, *grain)
 
     @functools.cached_property
     def _lengths(self) -> list[int]:
         """Steps of a bar of each metre."""
-        lengths = self.whole.bar_lengths()
+        lengths = self.source.bar_lengths()
         return [int(lengths[METRE + i]) for i in range(len(self.metres))]
 
     @property
@@ -84,11 +85,20 @@ class Excerpt(ABC):
         return self.bars * self.bar
 
     @property
+    def beat(self) -> int:
+        return self.steps_per_quarter
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        sizes = {"bars": self.bars, "steps": self.bar, "voices": self.voices}
+        return {"vocab": self.vocab, "length": self.length, **sizes}
+
+    @property
     def vocab(self) -> int:
         return PITCH + self.high - self.low + 1
 
     def fit(self, sequence: NoteSequence) -> Fit:
-        """The first phrase, and what was done. Raises `Refused` as `whole` does, and `short`."""
+        """The first phrase, and what was done. Raises `Refused` as `source` does, and `short`."""
         phrases, notes = self._windows(sequence)
         found = f"cropped: the first of {len(phrases)} windows of {self.bars} bars"
         return Fit(phrases[0], (*notes, found))
@@ -102,7 +112,7 @@ class Excerpt(ABC):
     ) -> tuple[list[np.ndarray], tuple[str, ...]]:
         """The `crops` of a piece, one at least, and what was done to it."""
         try:
-            stream, notes = self.whole.fit(sequence)
+            stream, notes = self.source.fit(sequence)
         except Refused as refused:
             if refused.reason != "metre":
                 raise
@@ -147,14 +157,14 @@ class Excerpt(ABC):
         return Fit(fit.array, (*done, *fit.notes))
 
     def crops(self, stream: np.ndarray, stride: int = 1) -> list[np.ndarray]:
-        """The phrases of a piece, a stream of `whole`, from every `stride`-th bar on.
+        """The phrases of a piece, a stream of `source`, from every `stride`-th bar on.
 
         Silent ones are left out, and those after them begin where they would have begun.
         """
         phrases = []
         for length in sorted(set(self._lengths), reverse=True):
             parts = self.bar // length
-            windows = self.whole.excerpts(stream, self.bars * parts, stride * parts)
+            windows = self.source.excerpts(stream, self.bars * parts, stride * parts)
             phrases += [
                 phrase for x in windows if len(phrase := self._strip(x)) == self.length
             ]
@@ -166,7 +176,7 @@ class Excerpt(ABC):
         """The music of a phrase, or of any number of steps up to the first BOUNDARY."""
         rows = np.asarray(array).reshape(-1, self.voices)
         rows = np.where(rows >= PITCH, rows + len(self.metres), rows)
-        return self.whole.decode(np.insert(rows, 0, METRE, axis=0), qpm, program)
+        return self.source.decode(np.insert(rows, 0, METRE, axis=0), qpm, program)
 
     def reach(self, array: np.ndarray) -> range:
         """The transpositions, in semitones, that keep every pitch within low..high."""
@@ -178,7 +188,7 @@ class Excerpt(ABC):
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
         """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
         more = len(self.metres)
-        moved = self.whole.transpose(
+        moved = self.source.transpose(
             np.where(array >= PITCH, array + more, array), semitones
         )
         return np.where(moved >= PITCH, moved - more, moved).astype(np.int32)
@@ -186,7 +196,7 @@ class Excerpt(ABC):
     def describe(self, token: int) -> str:
         """`boundary`, `hold`, `rest`, or a pitch such as `C4`."""
         token = int(token)
-        return self.whole.describe(
+        return self.source.describe(
             token + len(self.metres) if token >= PITCH else token
         )
 
@@ -201,8 +211,10 @@ class Excerpt(ABC):
 class Phrase(Excerpt):
     """`bars` full bars of a melody as int32 [length], the tokens of `Excerpt`."""
 
+    monophonic = True
+
     @functools.cached_property
-    def whole(self) -> Melody:
+    def source(self) -> Melody:  # type: ignore[override]
         return Melody(*self._range, fewest=1)
 
     def grammar(self) -> Grammar:
@@ -234,11 +246,12 @@ class Quartet(Excerpt):
     """
 
     voices: ClassVar[int] = len(VOICES)
+    frame_shape = (len(VOICES),)
 
     high: int = 84
 
     @functools.cached_property
-    def whole(self) -> Chorale:
+    def source(self) -> Chorale:
         return Chorale(*self._range)
 
     def decode(

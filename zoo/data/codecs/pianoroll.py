@@ -1,11 +1,21 @@
 """Piano keys by time steps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from zoo.data.codecs import grid
-from zoo.data.codecs.base import VELOCITY, Fit, blank, losses, outside, write_notes
+from zoo.data.codecs.base import (
+    VELOCITY,
+    BaseCodec,
+    Fit,
+    blank,
+    losses,
+    outside,
+    write_notes,
+)
 from zoo.data.proto import QPM, NoteSequence
 from zoo.errors import UsageError
 
@@ -13,7 +23,7 @@ OFF, ON, ONSET = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Pianoroll:
+class Pianoroll(BaseCodec):
     """A piece as uint8 [t, 88]: a row per 16th, a column per key low..high.
 
     0 off, 1 sustained, 2 onset; where `onsets` is false, 0 off and 1 on, and a note repeated
@@ -41,6 +51,18 @@ class Pianoroll:
     @property
     def vocab(self) -> int:
         return 3 if self.onsets else 2
+
+    @property
+    def beat(self) -> int:
+        return self.steps_per_quarter
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.keys,)
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        return {"keys": self.keys}
 
     @property
     def keys(self) -> int:

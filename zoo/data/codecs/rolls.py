@@ -7,6 +7,7 @@ import numpy as np
 
 from zoo.data.codecs.base import (
     VELOCITY,
+    BaseCodec,
     Fit,
     Notes,
     blank,
@@ -26,7 +27,7 @@ OFF, BAR = 0, 2  # BAR in whole pieces alone, all over its row
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rolls:
+class Rolls(BaseCodec):
     """A whole piece as uint8 [t, k, p], one row per 16th, track and pitch low..high.
 
     0 off, 1 on; a row of nothing but 2 takes no time and says that bars are counted anew: it begins
@@ -90,6 +91,22 @@ class Rolls:
         """The metres as (numerator, denominator)."""
         fields = self.low, self.high, self.steps_per_quarter, self.metres
         return Steps(*fields).known
+
+    @property
+    def beat(self) -> int:
+        return self.steps_per_quarter
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self.shape
+
+    def corruptions(
+        self, rows: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Returns rolls [n, t, k, p] with tracks of different phrases, or off the beat."""
+        mixed = [rows[rng.permutation(len(rows)), :, k] for k in range(rows.shape[2])]
+        late = np.roll(rows, 3 * rows.shape[1] // 16, axis=1)
+        return {"mixed_tracks": np.stack(mixed, axis=2), "off_beat": late}
 
     @property
     def bar(self) -> int:

@@ -2,11 +2,21 @@
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from zoo.data.codecs.base import BOUNDARY, VELOCITY, Notes, blank, outside, write_notes
+from zoo.data.codecs.base import (
+    BOUNDARY,
+    VELOCITY,
+    BaseCodec,
+    Notes,
+    blank,
+    outside,
+    write_notes,
+)
 from zoo.data.codecs.metre import Fraction, Span, bar_steps, signatures
 from zoo.data.proto import QPM, NoteSequence
 from zoo.errors import UsageError
@@ -34,7 +44,7 @@ _METRE = re.compile(r"[1-9]\d?/(1|2|4|8|16|32)")
 
 
 @dataclass(frozen=True)
-class Steps:
+class Steps(BaseCodec):
     """Tokens: 0 BOUNDARY, 1 HOLD, 2 REST, one per metre, then one to strike each pitch low..high.
 
     A metre token takes no time: it says which bars are counted from there on. Every other token
@@ -72,6 +82,14 @@ class Steps:
                     f"{self.steps_per_quarter} steps per quarter do not divide a bar of "
                     f"{metre[0]}/{metre[1]}; take more steps or leave that metre out"
                 )
+
+    @property
+    def beat(self) -> int:
+        return self.steps_per_quarter
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        return {"vocab": self.vocab, "bar_lengths": self.bar_lengths()}
 
     @property
     def vocab(self) -> int:

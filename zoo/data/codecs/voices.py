@@ -1,11 +1,20 @@
 """The pitches of four voices on a grid of 16ths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from zoo.data.codecs.base import VELOCITY, Fit, blank, outside, write_notes
+from zoo.data.codecs.base import (
+    VELOCITY,
+    BaseCodec,
+    Fit,
+    blank,
+    outside,
+    within,
+    write_notes,
+)
 from zoo.data.codecs.chorale import CHOIR, VOICES, choir
 from zoo.data.codecs.steps import NAMES
 from zoo.data.proto import QPM, NoteSequence
@@ -15,7 +24,7 @@ SILENT = 0
 
 
 @dataclass(frozen=True)
-class Voices:
+class Voices(BaseCodec):
     """A four-part piece as int32 [t, 4]: the pitch that soprano, alto, tenor and bass sound.
 
     One row per 16th. 0 is silence, 1 + pitch - low a pitch; the same pitch on successive rows is
@@ -46,9 +55,42 @@ class Voices:
                 f"steps_per_quarter is at least 1, not {self.steps_per_quarter}"
             )
 
+    frame_shape = (len(VOICES),)
+
+    @property
+    def beat(self) -> int:
+        return self.steps_per_quarter
+
     @property
     def vocab(self) -> int:
         return self.high - self.low + 2
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        return {"vocab": self.vocab, "keys": self.vocab - 1, "voices": len(VOICES)}
+
+    def encode_primer(
+        self, sequence: NoteSequence, missing: Sequence[str] = ()
+    ) -> np.ndarray:
+        """Encodes a piece of four voices, or of all but the `missing` ones.
+
+        Raises:
+          Refused: the piece does not fit.
+        """
+        present = [voice for voice in VOICES if voice not in missing]
+        tracks = {(x.instrument, x.part, x.voice) for x in sequence.notes}
+        incomplete = missing and len(tracks) == len(present)
+        return self.fit(sequence, present if incomplete else VOICES).array
+
+    def region(
+        self, array: np.ndarray, voices: Sequence[str], span: tuple[int, int]
+    ) -> np.ndarray:
+        if unknown := set(voices) - {*VOICES}:
+            raise UsageError(
+                f"there is no voice {min(unknown)}: rewrite some of {', '.join(VOICES)}."
+            )
+        columns = np.isin(VOICES, voices or VOICES)
+        return within(span, len(array))[:, None] & columns
 
     def fit(self, sequence: NoteSequence, parts: Sequence[str] = VOICES) -> Fit:
         """The rows int32 [t, 4], and what was done. Voices not among `parts` are silent.

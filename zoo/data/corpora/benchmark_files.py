@@ -13,14 +13,14 @@ import hashlib
 import json
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import scipy.io
 
 from zoo.data.codecs.voices import Voices
+from zoo.data.pieces import Arrays as Arrays
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
@@ -32,28 +32,6 @@ SHA256 = {
 ROLLS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 CHORALES = {"train": "train", "validation": "valid", "test": "test"}
 KEYS = 88
-
-
-class Arrays(Sequence[np.ndarray]):
-    """Pieces in memory, [t, ...] each, with what `zoo.data.batching.encoded.Pieces` says of its own.
-
-    `labels`, arrays [n, ...] by name, are what else a batch says of every piece.
-    """
-
-    def __init__(
-        self,
-        arrays: Sequence[np.ndarray],
-        labels: Mapping[str, np.ndarray] = MappingProxyType({}),
-    ):
-        self.arrays, self.labels = list(arrays), labels
-        self.lengths = np.array([len(array) for array in arrays])
-        self.shape = self.arrays[0].shape[1:]
-
-    def __len__(self) -> int:
-        return len(self.arrays)
-
-    def __getitem__(self, index):
-        return self.arrays[index]
 
 
 def read(path: str | pathlib.Path) -> dict[str, Arrays]:

@@ -103,7 +103,7 @@ class Music(Gathered, skip_registration=True):  # type: ignore[call-arg]
 
 
 def build(
-    spec: str,
+    spec: str | Corpus,
     root: Path | str | None = None,
     *,
     limits: Limits | None = None,
@@ -155,7 +155,7 @@ def build(
         return report
 
 
-def open_split(spec: str, split: str, root: Path | str | None = None) -> Split:
+def open_split(spec: str | Corpus, split: str, root: Path | str | None = None) -> Split:
     """The records of a split, with random access; builds the corpus first if it is not there.
 
     Raises UsageError for a spec or split that does not exist, ZooError for a split without pieces.
@@ -165,7 +165,7 @@ def open_split(spec: str, split: str, root: Path | str | None = None) -> Split:
     records = Split(finished, split)
     if not finished.exists():
         with progress_bar(f"reading {found.spec}") as progress:
-            build(spec, root, progress=progress)
+            build(found, root, progress=progress)
     len(records)
     return records
 

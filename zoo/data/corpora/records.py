@@ -37,6 +37,15 @@ def data_root() -> Path:
     )
 
 
+def known_split(split: str) -> str:
+    """Returns `split`; raises UsageError if it is not one of `SPLITS`."""
+    if split not in SPLITS:
+        raise UsageError(
+            f"There is no split {split!r}: choose from {', '.join(SPLITS)}."
+        )
+    return split
+
+
 class Records:
     """One split of the dataset in `folder`; costs nothing until the first record is read, and can
     be pickled.
@@ -46,11 +55,7 @@ class Records:
     """
 
     def __init__(self, folder: Path, split: str):
-        if split not in SPLITS:
-            raise UsageError(
-                f"There is no split {split!r}: choose from {', '.join(SPLITS)}."
-            )
-        self.folder, self.split = folder, split
+        self.folder, self.split = folder, known_split(split)
 
     @cached_property
     def source(self) -> Sequence[dict[str, Any]]:

@@ -24,6 +24,7 @@ DISTRIBUTED = (
     "encoders and names no further terms (music21 corpus/license.txt). The music is in the public "
     "domain."
 )
+BENCHMARK_SUFFIXES = (".mat", ".json")
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,30 @@ class Corpus:
         return ((source, file) for source in self.sources for file in source.files)
 
 
-def corpus(spec: str) -> Corpus:
-    """The corpus that `spec` names, its files listed and not yet read.
+def benchmark_path(spec: str) -> Path | None:
+    """Returns the path of the benchmark file that `spec` names, or None if it is a corpus.
 
-    Raises UsageError for a spec that names nothing or a folder without a readable file, ZooError
-    where music21 is installed without its scores.
+    Benchmark files (`zoo.data.corpora.benchmark_files`) are named `file:PATH`, or by a
+    path that ends in .mat or .json.
     """
+    if spec.startswith("file:"):
+        return Path(spec.removeprefix("file:")).expanduser()
+    if spec.startswith("folder:") or Path(spec).suffix not in BENCHMARK_SUFFIXES:
+        return None
+    return Path(spec).expanduser()
+
+
+def corpus(spec: "str | Corpus") -> Corpus:
+    """Returns the corpus that `spec` names: its files are listed, not yet read.
+
+    A corpus is returned unchanged, so that callers can resolve a spec once.
+
+    Raises:
+      UsageError: an unknown spec, or a folder without a readable file.
+      ZooError: music21 is installed without its scores.
+    """
+    if isinstance(spec, Corpus):
+        return spec
     parts = list(dict.fromkeys(part.strip() for part in _parts(spec)))
     sources = [source for part in parts for source in _sources(part)]
     return Corpus("+".join(parts), tuple(_distinct(sources)))

@@ -1,0 +1,137 @@
+"""The protocol of tasks, and what tasks of music share."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from zoo.core import Batch
+from zoo.data.codecs.base import Codec
+from zoo.data.proto import NoteSequence
+from zoo.data.refusal import Refused
+from zoo.errors import UsageError
+from zoo.listen.gallery import gallery
+
+SPLITS = ("train", "validation", "test")
+Label = Literal["style", "mode", "metre"]
+Process = tuple[int, int]  # the index of this process, and how many there are
+T = TypeVar("T", bound="Task")
+
+
+class Batches(Protocol):
+    """Training batches: `batches[i]` is the batch of step `i`."""
+
+    def __getitem__(self, step: int) -> Batch: ...
+
+
+class Task(Protocol):
+    """What a model is trained and evaluated on: a frozen dataclass of options.
+
+    Attributes:
+      SIZES: the fields of a family that the data decide, such as "vocab".
+      corpus: the name of the corpus, a folder, or a file.
+      batch: rows of a batch, over all devices.
+    """
+
+    SIZES: ClassVar[tuple[str, ...]]
+
+    @property
+    def corpus(self) -> str: ...
+
+    @property
+    def batch(self) -> int: ...
+
+    @property
+    def coder(self) -> Any:
+        """The codec between pieces and arrays."""
+
+    @property
+    def sizes(self) -> Mapping[str, Any]:
+        """The values of `SIZES`, as far as they are known."""
+
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Batches:
+        """Returns training batches without end."""
+
+    def eval_batches(
+        self,
+        split: str,
+        *,
+        corpus: str | None = None,
+        batch: int | None = None,
+        process: Process = (0, 1),
+    ) -> Iterable[Batch]:
+        """Returns the batches of a split, with every piece in it once.
+
+        Args:
+          split: "train", "validation" or "test".
+          corpus: another corpus or file than the task's.
+          batch: rows of a batch; the task's by default.
+          process: the part of each batch that is returned.
+        """
+
+    def examples(
+        self, split: str, *, corpus: str | None = None, length: int | None = None
+    ) -> Sequence[np.ndarray]:
+        """Returns the real pieces of a split, no longer than `length` steps.
+
+        They are what a model of the task would write: whole pieces, or phrases.
+        """
+
+    def encode_primer(
+        self, piece: NoteSequence, missing: Sequence[str] = ()
+    ) -> np.ndarray:
+        """Encodes a piece that is to be continued, or that lacks the voices `missing`.
+
+        Raises:
+          UsageError: the piece does not fit the codec.
+        """
+
+    def write_page(
+        self, model: Any, folder: pathlib.Path, n: int, *, seed: int, title: str
+    ) -> None:
+        """Writes a page of what a model makes, with real examples beside."""
+
+
+class MusicTask:
+    """Defaults of the tasks whose models write music."""
+
+    def encode_primer(
+        self: Any, piece: NoteSequence, missing: Sequence[str] = ()
+    ) -> np.ndarray:
+        with refusals_are_usage_errors(self.coder):
+            return self.coder.encode_primer(piece, missing)
+
+    def write_page(
+        self: Any, model: Any, folder: pathlib.Path, n: int, *, seed: int, title: str
+    ) -> None:
+        if n:
+            real = [self.coder.decode(piece) for piece in self.examples("test")[:3]]
+            gallery(model.sample(n, seed), folder, title=title, real=real)
+
+
+class refusals_are_usage_errors:
+    """Turns a codec's refusal of a primer into a UsageError."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, Refused):
+            name = type(self.codec).__name__
+            raise UsageError(
+                f"the primer does not suit the {name} codec: {error}"
+            ) from error
+
+
+def bound(task: T, **values: Any) -> T:
+    """Returns the task with cached properties that are known already.
+
+    A restored task keeps the codec of its checkpoint, and need not open its corpus.
+    """
+    copy = dataclasses.replace(task)  # type: ignore[type-var]
+    vars(copy).update(values)
+    return copy

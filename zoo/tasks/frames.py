@@ -1,0 +1,157 @@
+"""Music as a row of values at each step: piano rolls, voices, or notes."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from zoo.core import Batch
+from zoo.data.batching.batches import Crops, whole_frames
+from zoo.data.batching.encoded import corpus_pieces, file_codec
+from zoo.data.batching.phrases import excerpts, there, told
+from zoo.data.codecs import make
+from zoo.data.codecs.base import Codec
+from zoo.data.pieces import Arrays, Pieces
+from zoo.errors import UsageError
+from zoo.tasks.base import Label, MusicTask, Process
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames(MusicTask):
+    """Frames of several values at each step; a row is one piece, or a crop of one."""
+
+    SIZES: ClassVar[tuple[str, ...]] = ("vocab", "keys", "voices", "length")
+
+    corpus: str = "chorales"
+    """A .mat file of piano rolls, a .json file of chorales, or a corpus such as chorales
+    or folder:/path/to/files."""
+    codec: str = "pianoroll"
+    """How scores become frames: pianoroll or voices. A .mat or .json file decides it."""
+    batch: int = 16
+    """Rows of a batch, over all devices."""
+    _: dataclasses.KW_ONLY
+    length: int = 256
+    """Frames of a row."""
+    transpose: int = 0
+    """Largest random transposition in training, in semitones."""
+    styles: tuple[str, ...] = ()
+    """Styles to condition on; pieces of other styles are left out. None for all pieces."""
+    label: Label = "style"
+    """The label that styles are values of: style (irish), mode (major) or metre (4/4)."""
+    steps_per_quarter: int = 1
+    """Steps of a .mat file in a quarter note, for playback alone: 1 in JSB_Chorales, 2 in
+    Nottingham."""
+
+    @functools.cached_property
+    def coder(self) -> Codec:
+        from_file = file_codec(self.corpus)
+        if from_file is None:
+            onsets = {"onsets": False} if self.codec == "pianoroll" else {}
+            codec = make(self.codec, **onsets)
+        else:
+            fields = {field.name for field in dataclasses.fields(from_file)}
+            steps = {"steps_per_quarter": self.steps_per_quarter}
+            is_roll = "onsets" in fields
+            codec = dataclasses.replace(from_file, **steps) if is_roll else from_file
+        if not codec.frame_shape:
+            raise UsageError(
+                f"the codec {self.codec} writes single events: choose pianoroll or voices."
+            )
+        return codec
+
+    @property
+    def sizes(self) -> Mapping[str, Any]:
+        return {**self.coder.dimensions, "length": self.length}
+
+    def pieces(self, split: str, corpus: str | None = None) -> Pieces | Arrays:
+        """Returns the pieces of a split, of the task's styles alone.
+
+        Raises:
+          UsageError: the file has frames of another size.
+        """
+        spec = corpus or self.corpus
+        pieces = corpus_pieces(spec, split, self.coder)
+        if tuple(pieces.shape) != tuple(self.coder.frame_shape):
+            raise UsageError(
+                f"the model reads frames of shape {tuple(self.coder.frame_shape)}, and "
+                f"{spec} has {tuple(pieces.shape)}: evaluate it on what it was trained "
+                "on, or on a corpus."
+            )
+        if not self.styles:
+            return pieces
+        return told(pieces, self.styles, pieces.labels(self.label))
+
+    def train_pieces(self) -> Pieces | Arrays:
+        """Returns the pieces to train on.
+
+        Raises:
+          UsageError: one of the styles is not among them.
+        """
+        if self.styles:
+            pieces = corpus_pieces(self.corpus, "train", self.coder)
+            there(self.styles, pieces.labels(self.label))
+        return self.pieces("train")
+
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Crops:
+        return self.crops(seed, process, context=True)
+
+    def crops(self, seed: int, process: Process, *, context: bool) -> Crops:
+        """Returns batches of crops, the first eighth of each unscored with `context`."""
+        return Crops(
+            self.train_pieces(),
+            self.coder,
+            batch=self.batch,
+            length=self.length,
+            seed=seed,
+            transpose=self.transpose,
+            process=process,
+            context=context,
+        )
+
+    def eval_batches(
+        self,
+        split: str,
+        *,
+        corpus: str | None = None,
+        batch: int | None = None,
+        process: Process = (0, 1),
+    ) -> Iterable[Batch]:
+        return whole_frames(self.pieces(split, corpus), batch or self.batch, process)
+
+    def examples(
+        self, split: str, *, corpus: str | None = None, length: int | None = None
+    ) -> Sequence[np.ndarray]:
+        return [piece[:length] for piece in self.pieces(split, corpus)]
+
+
+@dataclasses.dataclass(frozen=True)
+class NoteRows(Frames):
+    """Excerpts of notes, a row of seven values each, in the compound encoding."""
+
+    SIZES: ClassVar[tuple[str, ...]] = ("sizes", "styles", "length")
+
+    corpus: str = "tunes"
+    """tunes, essen, chorales, folder:/path/to/files, or a union such as tunes+essen."""
+    codec: str = "compound"
+    """How scores become rows of values: compound."""
+    batch: int = 32
+    """Excerpts of a batch, over all devices."""
+    _: dataclasses.KW_ONLY
+    length: int = 32
+    """Notes of an excerpt."""
+
+    @property
+    def sizes(self) -> Mapping[str, Any]:
+        return {**super().sizes, "styles": self.styles}
+
+    def pieces(self, split: str, corpus: str | None = None) -> Arrays:
+        return excerpts(super().pieces(split, corpus), self.length)
+
+    def train_pieces(self) -> Pieces | Arrays:
+        super().train_pieces()  # checks the styles
+        return super().pieces("train")
+
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Crops:
+        return self.crops(seed, process, context=False)

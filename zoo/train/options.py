@@ -1,0 +1,45 @@
+"""Options of a training run."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of a training run that do not change the model."""
+
+    _: dataclasses.KW_ONLY
+    seed: int = 0
+    """Seed of the initial parameters and of the randomness of every step."""
+    log_every: int = 50
+    """Steps between lines of the training curve."""
+    save_every: int = 500
+    """Steps between checkpoints. Validation runs at each."""
+    keep: int = 2
+    """Number of latest checkpoints to keep, besides the best one."""
+    ema: float = 0.0
+    """Decay of the moving average of the parameters, used to sample; 0 for none."""
+    clip: float = 1.0
+    """Global norm to which gradients are clipped; 0 for no clipping."""
+    accumulate: int = 1
+    """Number of microbatches whose gradients are accumulated in one step."""
+    bf16: bool = False
+    """Multiply matrices in bfloat16. The parameters stay in float32."""
+    placement: Literal["replicate", "fsdp", "tensor"] = "replicate"
+    """How the parameters are split over the devices."""
+    model: int = 1
+    """Devices that share one copy of the parameters (the model axis of the mesh)."""
+    restore_step: int | None = None
+    """Resume from this checkpoint and delete the later ones; by default the latest."""
+    init_from: str | None = None
+    """Directory of a run to take the initial parameters from."""
+    compare: bool = False
+    """Report whether the run lies within the band of the published curve."""
+    coordinator: str | None = None
+    """Address of process 0 (host:port) in a multi-host run, or "auto"; not on TPUs."""
+    processes: int | None = None
+    """Number of processes in a multi-host run."""
+    process: int | None = None
+    """Index of this process in a multi-host run."""
+    quiet: bool = False
+    """Print no progress."""
