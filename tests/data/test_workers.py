@@ -88,7 +88,7 @@ def test_pieces_arrive_as_they_were_read_and_paths_are_taken_as_needed(folder):
     assert taken <= AHEAD_FILES + 2
     begun = time.monotonic()
     found.close()
-    assert time.monotonic() - begun < 5  # though its worker hangs
+    assert time.monotonic() - begun < 60  # its worker sleeps for an hour
 
 
 def test_no_files_need_no_workers():

@@ -5,7 +5,6 @@ import json
 import shutil
 import sys
 import threading
-import time
 
 import jax
 import jax.numpy as jnp
@@ -171,14 +170,16 @@ def test_given_networks_take_their_place_at_the_start_and_only_there(tmp_path):
 
 def test_the_feed_is_in_order_measures_waiting_and_raises_where_it_is_asked():
     mesh = sharding.mesh()
-    with Feed(Points(delay=0.05), mesh, 3, 9) as feed:
+    with Feed(Points(delay=0.1), mesh, 3, 9) as feed:
         batches = dict(feed)
     assert list(batches) == list(range(3, 9))
     for index, batch in batches.items():
         assert np.array_equal(batch["x"], Points()[index]["x"])
     assert feed.waited >= 0.2
-    with Feed(Points(), mesh, 0, 4, ahead=4) as feed:
-        time.sleep(1.0)  # all of it is ready before it is asked for
+    last_drawn = threading.Event()
+    drawing = lambda index: last_drawn.set() if index == 3 else None
+    with Feed(Points(told=drawing), mesh, 0, 4, ahead=4) as feed:
+        assert last_drawn.wait(timeout=60)
         list(feed)
     assert feed.waited < 0.5
 
