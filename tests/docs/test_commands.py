@@ -159,7 +159,7 @@ def outputs(words: list[str]) -> list[pathlib.Path]:
     return paths
 
 
-@pytest.mark.parametrize("name", sorted(CHAINS))
+@pytest.mark.parametrize("name", sorted(CHAINS, key=lambda name: -len(CHAINS[name])))
 def test_commands_run(name, folder_of_tunes, monkeypatch):
     monkeypatch.chdir(folder_of_tunes)
     monkeypatch.setenv("ZOO_DATA", str(folder_of_tunes / "data"))

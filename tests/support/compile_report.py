@@ -1,7 +1,8 @@
 """Programs compiled per test file: a table after the run, and a budget for each file.
 
 A program is one executable that XLA builds, or fetches from the persistent cache, so the
-number of programs does not depend on what the cache holds; the seconds do.
+number of programs does not depend on what the cache holds; the seconds do. The table has
+the files that take longest, or all of them with `-vv`.
 """
 
 import collections
@@ -68,14 +69,12 @@ class CompileReport:
         terminalreporter.section("compiled programs")
         row = "{:>8} {:>10} {:>9}  {}".format
         terminalreporter.line(row("programs", "compile s", "total s", "file"))
-        total = "all files"
-        for file, _ in self.compiling.most_common(HEAVIEST):
-            figures = self.compiling[file], self.running[file]
-            figures = (f"{seconds:.1f}" for seconds in figures)
-            terminalreporter.line(row(self.programs[file], *figures, file))
-        figures = self.compiling.total(), self.running.total()
-        figures = (f"{seconds:.1f}" for seconds in figures)
-        terminalreporter.line(row(self.programs.total(), *figures, total))
+        rows = None if terminalreporter.config.option.verbose > 0 else HEAVIEST
+        for file, running in self.running.most_common(rows):
+            seconds = f"{self.compiling[file]:.1f}", f"{running:.1f}"
+            terminalreporter.line(row(self.programs[file], *seconds, file))
+        seconds = f"{self.compiling.total():.1f}", f"{self.running.total():.1f}"
+        terminalreporter.line(row(self.programs.total(), *seconds, "all files"))
         for sentence in self._over():
             terminalreporter.line(sentence, red=True)
 
