@@ -11,6 +11,7 @@ import shutil
 import sys
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import pytest
 import scipy.io
@@ -166,6 +167,7 @@ def test_commands_run(name, folder_of_tunes, monkeypatch):
     few = functools.partial(Notes, programs=(0, 40), pitches=(48, 84), every=12)
     monkeypatch.setattr(datasets, "Notes", few)
     for command in CHAINS[name]:
+        jax.clear_caches()  # as in a process of its own: few programs stay in memory
         if command.words[0] == PYTHON:
             exec(compile(command.words[1], command.page, "exec"), {})
             continue
