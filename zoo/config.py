@@ -1,30 +1,35 @@
-"""Frozen dataclasses as JSON and back, so that a checkpoint describes itself.
+"""Records of frozen dataclasses as JSON, so that a checkpoint describes itself.
 
-A value is recorded by its class and fields; only classes of the zoo, or ones handed over by the
-caller, are ever built again: a record is data, and never names code to import from elsewhere.
+A value is recorded by the name of its class and its fields. Only classes of the zoo, or
+ones that the caller hands over, are built from a record: it is data, and never names code
+to import from elsewhere.
 """
 
 import dataclasses
 import importlib
-import importlib.util
+import json
+import pathlib
 from collections.abc import Iterable
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.upgrades import upgraded
 
 HOMES = ("zoo.models", "zoo.data.codecs", "zoo.tasks")  # whose classes are restored
-RENAMED: dict[str, str] = {}  # classes, by the names that older versions recorded
-RENAMED_FIELDS: dict[str, dict[str, str]] = {}  # fields of a class, likewise
 Json = Any
 
 
 def record(value: Any) -> Json:
-    """The JSON of a dataclass, a tuple, or a plain value; nested as deep as it goes."""
+    """Returns the JSON of a dataclass, a tuple or a plain value, however nested.
+
+    Raises:
+      TypeError: it holds something else.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {
-            f.name: record(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if f.init
+            field.name: record(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.init and field.metadata.get("recorded", True)
         }
         return {"class": name_of(type(value)), **fields}
     if isinstance(value, tuple | list):
@@ -38,28 +43,43 @@ def record(value: Any) -> Json:
     )
 
 
-def restore(json: Json, known: Iterable[type] = (), version: str | None = None) -> Any:
+def current(recorded: Json) -> Json:
+    """Returns a record of any version as this version would have written it."""
+    if isinstance(recorded, list):
+        return [current(item) for item in recorded]
+    if not isinstance(recorded, dict):
+        return recorded
+    fields = {key: current(value) for key, value in recorded.items()}
+    return upgraded(fields) if "class" in fields else fields
+
+
+def restore(
+    recorded: Json, known: Iterable[type] = (), version: str | None = None
+) -> Any:
     """Builds what `record` was given.
 
     Args:
-      json: the record; classes go by the names that any version gave them.
+      recorded: the record, of any version.
       known: classes from outside the zoo that may be built.
       version: the music-zoo that wrote the record, for errors.
 
     Raises:
       ZooError: the record names a class or a field that this version does not have.
     """
-    if isinstance(json, list):
-        return tuple(restore(item, known, version) for item in json)
-    if not isinstance(json, dict):
-        return json
-    fields = {k: restore(v, known, version) for k, v in json.items() if k != "class"}
-    if "class" not in json:
+    return build(current(recorded), known, version)
+
+
+def build(recorded: Json, known: Iterable[type], version: str | None) -> Any:
+    """Builds the value of a current record; see `restore`."""
+    if isinstance(recorded, list):
+        return tuple(build(item, known, version) for item in recorded)
+    if not isinstance(recorded, dict):
+        return recorded
+    fields = {k: build(v, known, version) for k, v in recorded.items() if k != "class"}
+    if "class" not in recorded:
         return fields
-    cls = find(json["class"], known, version)
-    renamed = RENAMED_FIELDS.get(cls.__name__, {})
-    fields = {renamed.get(key, key): value for key, value in fields.items()}
-    unknown = fields.keys() - {f.name for f in dataclasses.fields(cls)}
+    cls = find(recorded["class"], known, version)
+    unknown = fields.keys() - {field.name for field in dataclasses.fields(cls)}
     if unknown:
         raise ZooError(
             f"the record of {cls.__name__} has fields this version does not know "
@@ -84,12 +104,9 @@ def find(path: str, known: Iterable[type], version: str | None = None) -> type:
     for cls in known:
         if path in (name_of(cls), f"{cls.__module__}.{cls.__qualname__}"):
             return cls
-    module, _, name = path.rpartition(".")
-    name = RENAMED.get(name, name)
-    homes = [home for home in HOMES if importlib.util.find_spec(home)]
-    if module in ("", "zoo") or module.startswith("zoo."):  # older versions wrote it
-        for home in homes:
-            found = getattr(importlib.import_module(home), name, None)
+    if "." not in path:
+        for home in HOMES:
+            found = getattr(importlib.import_module(home), path, None)
             if isinstance(found, type) and dataclasses.is_dataclass(found):
                 return found
     raise ZooError(
@@ -100,4 +117,13 @@ def find(path: str, known: Iterable[type], version: str | None = None) -> type:
 
 
 def writer(version: str | None) -> str:
+    """Returns the version that wrote a record, in words."""
     return f"music-zoo {version}" if version else "another version of music-zoo"
+
+
+def write(path: pathlib.Path, value: Json) -> None:
+    """Writes a value as JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(value, indent=2) + "\n")
+    unfinished.replace(path)

@@ -10,7 +10,7 @@ p pitch, k track or voice, z latent, y style, s sample, f frame, m mel band.
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -111,12 +111,30 @@ class Likelihood(Protocol):
 
 
 @runtime_checkable
+class NoteLikelihood(Protocol):
+    """Has a probability for every note of a frame, one after the other."""
+
+    @property
+    def score_notes(self) -> Callable[..., Any]:
+        """`(params, frames [b, t, ..])` -> log-probabilities [b, t, k] of the notes."""
+
+
+@runtime_checkable
 class Adversarial(Protocol):
     """Has a critic."""
 
     @property
     def verdict(self) -> Callable[..., Array]:
         """`(params, rows [b, ..])` -> how real the critic holds each row [b]."""
+
+
+@runtime_checkable
+class Accompanist(Protocol):
+    """Writes tracks to others that a piece has already."""
+
+    @property
+    def conditioning(self) -> tuple[str, ...]:
+        """Names of the tracks it conditions on; none if it writes all of them."""
 
 
 @runtime_checkable
@@ -176,9 +194,6 @@ class AudioAutoencoder(Protocol):
         """`(params, audio [b, s], rng)` -> audio [b, s]."""
 
 
-T = TypeVar("T")
-
-
-def supports(value: Any, protocol: type[T]) -> bool:
+def supports(value: Any, protocol: Any) -> bool:
     """Says whether `value` has all that `protocol` asks for."""
     return isinstance(value, protocol)

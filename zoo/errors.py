@@ -19,6 +19,12 @@ class UsageError(ZooError):
     code = 2
 
 
+def require(holds: bool, otherwise: str) -> None:
+    """Raises UsageError with the message `otherwise`, unless the condition holds."""
+    if not holds:
+        raise UsageError(otherwise)
+
+
 def exit_on_error(run: Callable[[], T]) -> T:
     """One sentence and an exit code, in place of a traceback, for what a person can mend."""
     try:

@@ -14,20 +14,23 @@ def reconstruct(
     share: float = 1.0,
     seed: int = 0,
 ) -> None:
-    """Give back a recording as a model of sound has it, in its latents and out of them.
+    """Encode a recording as latents, and write what a vocoder decodes from them.
 
     Args:
         file: a WAV, FLAC, OGG or MP3 file.
-        run: a directory that training of a VariationalVocoder has written.
+        run: a directory that training of a vocoder has written.
         out: the WAV file to write.
-        like: another recording, whose latents' means and deviations it is given.
-        share: how far it is to go to those: 0 for not at all.
-        seed: of the noise that is in it.
+        like: a recording whose timbre to borrow.
+        share: how much of that timbre, from 0 (none) to 1 (all).
+        seed: seed of the decoder's noise.
     """
     from zoo.inference.model import load
     from zoo.inference.resynthesis import resynthesise
+    from zoo.inference.timbre_transfer import transfer
 
-    seconds, rate = resynthesise(load(run), file, out, seed, like, share)
+    model = load(run)
+    vary = None if like is None else transfer(model, file, like, share)
+    seconds, rate = resynthesise(model, file, out, seed=seed, vary=vary)
     print(f"{seconds:.1f} seconds at {rate} Hz in {out}")
 
 
@@ -41,18 +44,32 @@ def blend(
     seconds: float = 10.0,
     seed: int = 0,
 ) -> None:
-    """Go from one recording to another in the latents of a model of sound, and write a page.
+    """Interpolate between two recordings in a vocoder's latent space, and write a page.
 
     Args:
         one: a WAV, FLAC, OGG or MP3 file.
         other: another.
-        run: a directory that training of a VariationalVocoder has written.
+        run: a directory that training of a vocoder has written.
         out: the directory of the page, and of a WAV of each step.
-        steps: how many, both ends among them.
-        seconds: the most of each that is heard.
-        seed: of the noise that is in it.
+        steps: number of steps, both ends included.
+        seconds: length of each recording to use, from its beginning.
+        seed: seed of the decoder's noise.
     """
-    from zoo.inference.model import load
-    from zoo.inference.resynthesis import blended
+    import numpy as np
 
-    print(blended(load(run), one, other, out, steps, seconds, seed))
+    from zoo.errors import require
+    from zoo.inference.model import load
+    from zoo.inference.resynthesis import excerpt, require_audio
+    from zoo.inference.timbre_transfer import interpolated
+    from zoo.listen.sounds import Sound, sounds
+
+    model = load(run)
+    require_audio(model)
+    require(steps > 1, f"steps is {steps}: choose 2 or more.")
+    rate = model.codec.rate
+    first, last = (excerpt(path, rate, seconds) for path in (one, other))
+    shares = np.linspace(0, 1, steps).tolist()
+    made = interpolated(model, first, last, shares, seed=seed)
+    versions = {f"{share:.2f}": x for share, x in zip(shares, made, strict=True)}
+    title = f"From {one.stem} to {other.stem}"
+    print(sounds([Sound(title, versions)], out, rate, title=title))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from zoo.data.corpora.records import data_root
-from zoo.runner.experiment import xla_cache
+from zoo.runner.launch import xla_cache
 from zoo.train.distributed import cores
 
 TESTED = {  # the versions the test suite last passed with

@@ -14,7 +14,7 @@ from zoo.errors import UsageError
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
     from zoo.inference.attribute_steering import Steering
-    from zoo.inference.latent_space import Space, Styles
+    from zoo.inference.latent_space import LatentSpace, Styles
 
 
 def interpolate(
@@ -173,22 +173,26 @@ def transfer(
     """
     from zoo.data.corpora.build import progress_bar
     from zoo.data.scores.read import asked
-    from zoo.inference.latent_space import Space
+    from zoo.inference.latent_space import LatentSpace
     from zoo.inference.model import load
-    from zoo.inference.style_classifier import Judge
+    from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import Transfer
     from zoo.listen.gallery import gallery
     from zoo.metrics.attributes import scale
 
     change = Transfer(
-        Space(load(run)), None if guide is None else Judge(load(guide)), keep
+        LatentSpace(load(run)),
+        None if guide is None else StyleClassifier(load(guide)),
+        keep,
     )
     read = asked(piece)
     with named(piece):
         source = change.space.whole(read)
     with progress_bar(f"searching for {style} phrases") as progress:
-        rows = change(source, style, seed, scale(source, change.space.melody), progress)
-    codec = change.space.melody
+        rows = change(
+            source, style, seed, scale(source, change.space.melody_codec), progress
+        )
+    codec = change.space.melody_codec
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
     page = gallery(music, out, title=f"{piece.stem}, and the same in the style {style}")
     print(
@@ -210,9 +214,9 @@ def classify(
 
     from zoo.data.scores.read import asked
     from zoo.inference.model import load
-    from zoo.inference.style_classifier import Judge
+    from zoo.inference.style_classifier import StyleClassifier
 
-    judge = Judge(load(run))
+    judge = StyleClassifier(load(run))
     table = Table("piece", *judge.styles)
     for path in files:
         piece = asked(path)
@@ -231,7 +235,7 @@ def named(path: pathlib.Path) -> Iterator[None]:
         raise UsageError(f"{path.name}: {error}") from error
 
 
-def steering(space: "Space", run: str) -> "Steering":
+def steering(space: "LatentSpace", run: str) -> "Steering":
     from zoo.inference.attribute_steering import Steering
     from zoo.inference.model import resolve
 
@@ -240,16 +244,16 @@ def steering(space: "Space", run: str) -> "Steering":
 
 def latent(
     run: str, paths: tuple[pathlib.Path, ...], adapt: bool
-) -> "tuple[Space, list[NoteSequence], np.ndarray | None]":
+) -> "tuple[LatentSpace, list[NoteSequence], np.ndarray | None]":
     """The latent space of a run, the pieces of files, and of what style each seems to be, [n, y].
 
     Says what is done to make them fit.
     """
     from zoo.data.scores.read import asked
-    from zoo.inference.latent_space import Space
+    from zoo.inference.latent_space import LatentSpace
     from zoo.inference.model import load
 
-    space, pieces = Space(load(run)), [asked(path) for path in paths]
+    space, pieces = LatentSpace(load(run)), [asked(path) for path in paths]
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):
@@ -261,7 +265,7 @@ def latent(
 
 
 def written(
-    space: "Space",
+    space: "LatentSpace",
     points: np.ndarray,
     styles: "Styles",
     seed: int,

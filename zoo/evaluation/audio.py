@@ -15,14 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.data.audio.batches import fitted
-from zoo.data.audio.datasets import open_split, sounds
 from zoo.evaluation.instrument_classifier import Judge, learn
-from zoo.inference.model import Trained
-from zoo.inference.timbre_transfer import Ranking, latents
+from zoo.inference.model import Model
+from zoo.inference.resynthesis import reconstructed
+from zoo.inference.timbre_transfer import PrincipalAxes, latents
 from zoo.nn.audio.mel import Mel
 from zoo.nn.audio.spectral_loss import distance
-from zoo.runner.run import Finish
-from zoo.runner.sounding import Audio, reconstructed
+from zoo.tasks.audio import Audio
 
 BATCH = 16
 STEPS = 60  # of Griffin & Lim
@@ -32,38 +31,32 @@ LOUD = 0.1  # of its loudest frame: where a pitch is sought
 
 
 @dataclasses.dataclass(frozen=True)
-class Heard:
-    """What is measured in the end, of what was not trained on."""
+class AudioEvaluation:
+    """Options of the evaluation of a model of audio; calling it evaluates one."""
 
     measured: int = 320
-    """Excerpts of the test split."""
+    """Excerpts of the test split to evaluate on."""
     judged: int = 3000
-    """Batches from which the judge of instruments learns."""
+    """Training steps of the classifier of instruments."""
     besides: str = "rendered:chorales"
-    """A dataset of sound that is measured besides, never trained on; "" for none."""
+    """Another dataset of sound to evaluate on, never trained on; "" for none."""
 
-    def finish(self, audio: Audio) -> Finish:
-        """Figures of a model that is trained on that."""
-        named = lambda spec: sounds(spec, audio.hertz, audio.seconds)
-        of = named(audio.corpus)
-
-        def finish(model: Trained, _: Any) -> dict[str, float]:
-            train, test = open_split(of, "train"), open_split(of, "test")
-            judge = learn(train, of.length, of.rate, steps=self.judged)
-            found = figures(model, test, self.measured, judge=judge)
-            found |= ranked(model, train, test, self.measured)
-            if self.besides:
-                every = figures(
-                    model, open_split(named(self.besides), "test"), self.measured
-                )
-                found |= {f"music_{name}": value for name, value in every.items()}
-            return found
-
-        return finish
+    def __call__(self, model: Model, task: Audio) -> dict[str, float]:
+        """Returns the metrics of a model trained on `task`."""
+        train, test = task.excerpts("train"), task.excerpts("test")
+        samples = len(train[0].audio)
+        judge = learn(train, samples, task.coder.rate, steps=self.judged)
+        metrics = figures(model, test, self.measured, judge=judge)
+        metrics |= ranked(model, train, test, self.measured)
+        if self.besides:
+            other = task.excerpts("test", self.besides)
+            others = figures(model, other, self.measured)
+            metrics |= {f"music_{name}": value for name, value in others.items()}
+        return metrics
 
 
 def figures(
-    model: Trained,
+    model: Model,
     excerpts: Sequence[Any],
     many: int,
     seed: int = 0,
@@ -99,7 +92,7 @@ def figures(
 
 
 def ranked(
-    model: Trained,
+    model: Model,
     excerpts: Sequence[Any],
     test: Sequence[Any],
     many: int,
@@ -110,23 +103,23 @@ def ranked(
     codec: Any = model.codec
     some = lambda of, i: codec.decode(of[int(i)].audio)
     spaced = lambda of: np.linspace(0, len(of) - 1, min(many, len(of))).astype(int)
-    ranking = Ranking.of(
+    ranking = PrincipalAxes.of(
         np.asarray(latents(model, some(excerpts, i)[None]))[0] for i in spaced(excerpts)
     )
     found: dict[str, float] = {}
     for fidelity in FIDELITIES:
-        vary = ranking.within(fidelity)
+        vary = ranking.projection(fidelity)
         off = [
             measured(x, reconstructed(model, x, seed, vary), codec.rate)["distance"][0]
             for x in (some(test, i)[None] for i in spaced(test))
         ]
-        found[f"directions_{fidelity}"] = float(ranking.kept(fidelity))
+        found[f"directions_{fidelity}"] = float(ranking.count(fidelity))
         found[f"directions_{fidelity}_distance"] = float(np.mean(off))
     return found
 
 
 def taken(
-    model: Trained, excerpts: Sequence[Any], many: int, seed: int
+    model: Model, excerpts: Sequence[Any], many: int, seed: int
 ) -> Iterator[tuple[list[Any], np.ndarray, dict[str, np.ndarray]]]:
     """Excerpts, their samples [b, s], and what is made of those, by what its figures begin with."""
     codec: Any = model.codec

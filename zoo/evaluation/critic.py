@@ -1,7 +1,7 @@
-"""What a critic makes of music: of real pieces, of its generator's, and of real ones spoilt.
+"""Verdicts of a model's critic on real, generated and corrupted pieces.
 
-Whether it can be asked shows in how its verdicts go with what else is known of the same pieces: how
-likely they are, and their statistics. Axes: n piece, t step, k value of a row, or track, p pitch.
+Whether they mean anything shows in their rank correlation with the likelihood and the
+statistics of the same pieces. Axes: n piece, t step, k value of a row, or track, p pitch.
 """
 
 from collections.abc import Iterable
@@ -10,100 +10,87 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import spearmanr
 
-from zoo.core import BOUNDARY, Batch
-from zoo.data.codecs import Compound
-from zoo.inference.model import Trained
+from zoo.core import BOUNDARY, Batch, Likelihood, supports
+from zoo.inference.model import Model
 from zoo.metrics.bootstrap import Interval, interval
 from zoo.metrics.statistics import STATISTICS, table
 
 
 class Verdicts(NamedTuple):
-    """Of kinds of pieces: by how many standard deviations of its verdicts on real ones the critic
-    puts each kind below them, and how likely they are, in nats per event, where that is known. And
-    of all of these pieces: the rank correlation of its verdicts with that and each statistic."""
+    """Verdicts of a critic by kind of piece: real, written, and each corruption.
+
+    Attributes:
+      below: standard deviations of the verdicts on real pieces by which the mean verdict
+        on a kind is below the mean on real ones.
+      likelihood: log-likelihood of each kind in nats per event, if the model has one.
+      related: rank correlation of verdicts, over all kinds, with the likelihood and with
+        each statistic.
+    """
 
     below: dict[str, Interval]
     likelihood: dict[str, Interval]
     related: dict[str, float]
 
 
-def judged(
-    model: Trained,
+def critic_verdicts(
+    model: Model,
     real: np.ndarray,
     written: np.ndarray,
     style: np.ndarray | None,
     seed: int = 0,
 ) -> Verdicts:
-    """What the model's critic makes of real pieces [n, ..], of those written, and of `spoilt` ones.
+    """Returns the critic's verdicts on real, written and corrupted pieces [n, ..].
 
-    All are of the styles [n], where the model knows any.
+    All are of the styles [n], if the model has styles.
     """
-    kinds = {"real": real, "written": written, **spoilt(model, real, seed)}
-    verdicts = {
-        kind: model.sampler.verdicts(rows, style) for kind, rows in kinds.items()
-    }
-    middle, width = verdicts["real"].mean(), verdicts["real"].std()
-    below = {
-        kind: interval((middle - x) / width, seed=seed) for kind, x in verdicts.items()
-    }
-    known: dict[str, np.ndarray] = {}
-    likely = {}
-    if hasattr(model.family, "log_prob"):
-        rates = {kind: model.sampler.rates(rows, style) for kind, rows in kinds.items()}
-        likely = {kind: interval(rate, seed=seed) for kind, rate in rates.items()}
-        known["likelihood"] = np.concatenate([*rates.values()])
-    figures = table(model.codec.decode(x) for rows in kinds.values() for x in rows)
-    known |= dict(zip(STATISTICS, figures.T, strict=True))
-    of_all = np.concatenate([*verdicts.values()])
-    related = {name: correlation(of_all, values) for name, values in known.items()}
-    return Verdicts(below, likely, {k: v for k, v in related.items() if np.isfinite(v)})
-
-
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Of the ranks of two figures [n] (Spearman 1904), where both are known; NaN of a constant."""
-    both = np.isfinite(one) & np.isfinite(other)
-    if min(len(np.unique(x[both])) for x in (one, other)) < 2:
-        return np.nan
-    return float(spearmanr(one[both], other[both]).statistic)
-
-
-def spoilt(model: Trained, real: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Real pieces put out of order, with nothing in them that was not there before."""
     rng = np.random.default_rng(seed)
-    if real.ndim == 4:  # piano rolls
-        mixed = lambda k: real[rng.permutation(len(real)), :, k]
-        tracks = [mixed(k) for k in range(real.shape[2])]
-        late = np.roll(real, 3 * real.shape[1] // 16, axis=1)
-        return {"mixed_tracks": np.stack(tracks, axis=2), "off_beat": late}
-    ended = (real == BOUNDARY).all(axis=-1)
-    order = np.where(
-        ended, np.arange(real.shape[1]), rng.random(ended.shape) - 1
-    ).argsort(axis=1)
-    notes = np.take_along_axis(real, order[..., None], axis=1)
-    found = {"mixed_notes": notes}
-    if isinstance(codec := model.codec, Compound):
-        pitch = np.array(codec.columns) == "pitch"
-        found["mixed_pitches"] = np.where(pitch, notes, real)
-    return found
+    corrupted = model.codec.corruptions(real, rng)
+    kinds = {"real": real, "written": written, **corrupted}
+    verdicts = {k: model.sampler.verdicts(rows, style) for k, rows in kinds.items()}
+    mean, std = verdicts["real"].mean(), verdicts["real"].std()
+    below = {
+        kind: interval((mean - values) / std, seed=seed)
+        for kind, values in verdicts.items()
+    }
+    likelihood: dict[str, Interval] = {}
+    compared: dict[str, np.ndarray] = {}
+    if supports(model.family, Likelihood):
+        rates = {k: model.sampler.rates(rows, style) for k, rows in kinds.items()}
+        likelihood = {kind: interval(rate, seed=seed) for kind, rate in rates.items()}
+        compared["likelihood"] = np.concatenate([*rates.values()])
+    pieces = (model.codec.decode(row) for rows in kinds.values() for row in rows)
+    compared |= dict(zip(STATISTICS, table(pieces).T, strict=True))
+    pooled = np.concatenate([*verdicts.values()])
+    related = {k: rank_correlation(pooled, values) for k, values in compared.items()}
+    finite = {name: value for name, value in related.items() if np.isfinite(value)}
+    return Verdicts(below, likelihood, finite)
 
 
-def some(
-    batches: Iterable[Batch], length: int, many: int, seed: int
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Returns Spearman's rank correlation of what is finite in both; NaN without any."""
+    both = np.isfinite(x) & np.isfinite(y)
+    if np.unique(x[both]).size < 2 or np.unique(y[both]).size < 2:
+        return np.nan
+    return float(spearmanr(x[both], y[both]).statistic)
+
+
+def random_rows(
+    batches: Iterable[Batch], length: int, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """`many` rows [n, length, ..] at random, of those in the mask, and their styles.
+    """Returns `count` random rows [n, length, ..] of batches, and their styles [n].
 
-    What is longer is cut, what is shorter ends in BOUNDARY.
+    Rows outside the mask are left out; longer ones are cut, shorter ones padded.
     """
     kept = [{k: v[b["mask"].any(axis=1)] for k, v in b.items()} for b in batches]
-    order = np.random.default_rng(seed).permutation(
-        sum(len(b["tokens"]) for b in kept)
-    )[:many]
+    total = sum(len(b["tokens"]) for b in kept)
+    order = np.random.default_rng(seed).permutation(total)[:count]
 
     def fitted(x: np.ndarray) -> np.ndarray:
-        empty = [(0, 0), (0, max(0, length - x.shape[1])), *[(0, 0)] * (x.ndim - 2)]
-        return np.pad(x[:, :length], empty, constant_values=BOUNDARY)
+        padding = [(0, 0), (0, max(0, length - x.shape[1]))]
+        padding += [(0, 0)] * (x.ndim - 2)
+        return np.pad(x[:, :length], padding, constant_values=BOUNDARY)
 
     tokens = np.concatenate([fitted(b["tokens"]) for b in kept])[order]
-    return tokens, np.concatenate([b["style"] for b in kept])[order] if "style" in kept[
-        0
-    ] else None
+    if "style" not in kept[0]:
+        return tokens, None
+    return tokens, np.concatenate([b["style"] for b in kept])[order]

@@ -1,24 +1,23 @@
-"""Figures of models of piano rolls: how like real phrases those are that they write.
+"""Metrics of models of multitrack piano rolls, beside real phrases.
 
 Axes: n phrase, t step, k track, p pitch.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Mapping
 
 import numpy as np
 
-from zoo.core import Batch
-from zoo.data.codecs import Multitrack
-from zoo.evaluation.critic import judged, some
+from zoo.evaluation.critic import critic_verdicts, random_rows
 from zoo.evaluation.key_mode import features, learn, recall
-from zoo.inference.model import Trained
+from zoo.inference.model import Model
+from zoo.inference.sampler import Request
 from zoo.metrics.compare import compare
 from zoo.metrics.statistics import tonal_distance
+from zoo.tasks.phrases import MultitrackPhrases
 
-MANY = 4096  # phrases that profiles are learned from
+PROFILE_PHRASES = 4096  # from which key profiles are learnt
 BEST_OF = 16
-FIGURES = (  # of a phrase, the generated ones' and the real ones' mean of each
+STATISTICS = (  # means over generated and over real phrases
     "empty_bars",
     "used_pitch_classes",
     "qualified_notes",
@@ -29,84 +28,76 @@ FIGURES = (  # of a phrase, the generated ones' and the real ones' mean of each
 )
 
 
-def figures(
-    model: Trained, whole: Callable[[str], Iterable[Batch]], many: int, seed: int = 0
+def multitrack_metrics(
+    model: Model, task: MultitrackPhrases, count: int, seed: int = 0
 ) -> dict[str, float]:
-    """What is published of a model of rolls: means over `many` phrases of its own and as many of
-    the test split, and the verdicts of its critic on both and on real ones taken apart.
+    """Returns metrics of `count` generated phrases and as many of the test split.
 
-    A model that goes by given tracks writes to those of the test split.
+    A model with conditioning tracks writes to those of the test split. `real_NAME` is a
+    statistic of real phrases, `verdict_KIND` by how many standard deviations the critic
+    puts that kind below real ones.
     """
-    family: Any = model.family
-    real, style = some(whole("test"), family.length, many, seed)
-    heard = real if family.given else None
-    written = model.sampler.draw(len(real), seed, style=style, primer=heard)
+    batches = task.eval_batches("test")
+    real, style = random_rows(batches, model.family.length, count, seed)
+    primer = real if model.sampler.accompanies else None
+    request = Request(primer=primer, style=style)
+    written = model.sampler.draw(len(real), seed, request)
     ours, theirs = ([model.codec.decode(x) for x in rolls] for rolls in (written, real))
     rows = {row.name: row for row in compare(ours, theirs, seed=seed)}
-    found = {
-        key: value
-        for name in FIGURES
-        for key, value in (
-            (name, rows[name].generated.value),
-            (f"real_{name}", rows[name].real.value),
-        )
-        if np.isfinite(value)
-    }
-    found |= {
-        "distinct_4": rows["distinct_4"].generated.value,
-        "real_distinct_4": rows["distinct_4"].real.value,
-    }
-    found |= {
-        f"verdict_{kind}": below.value
-        for kind, below in judged(model, real, written, style, seed).below.items()
-        if kind != "real"
-    }
-    found |= conditional(model, whole, written, real, style, seed)
-    return found | (accompanied(model, written) if family.given else {})
+    metrics = {}
+    for name in STATISTICS:
+        metrics[name] = rows[name].generated.value
+        metrics[f"real_{name}"] = rows[name].real.value
+    metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
+    metrics["distinct_4"] = rows["distinct_4"].generated.value
+    metrics["real_distinct_4"] = rows["distinct_4"].real.value
+    verdicts = critic_verdicts(model, real, written, style, seed)
+    for kind, below in verdicts.below.items():
+        if kind != "real":
+            metrics[f"verdict_{kind}"] = below.value
+    if style is not None and task.label == "mode":
+        metrics |= mode_metrics(model, task, written, real, style=style, seed=seed)
+    if model.sampler.accompanies:
+        metrics |= accompaniment_metrics(model, written)
+    return metrics
 
 
-def conditional(
-    model: Trained,
-    whole: Callable[[str], Iterable[Batch]],
+def mode_metrics(
+    model: Model,
+    task: MultitrackPhrases,
     written: np.ndarray,
     real: np.ndarray,
-    style: np.ndarray | None,
+    *,
+    style: np.ndarray,
     seed: int,
-) -> dict[str, float]:
-    """How often profiles of the modes, learned from the train split, name the one that was asked
-    for, of what is written, of the best of 16 by the critic, and the one that real phrases are in.
+) -> Mapping[str, float]:
+    """Returns how often key profiles, learnt from the train split, find the mode.
 
-    Nothing, of a model that is told of no modes.
+    `mode_named` is of generated phrases, `mode_named_judged` of the best of 16 by the
+    critic, `real_mode_named` of real phrases.
     """
-    if style is None or model.about["music"].get("label") != "mode":
-        return {}
-    family, codec = cast(Any, model.family), cast(Multitrack, model.codec)
-    rolls, modes = some(whole("train"), family.length, MANY, seed)
-    profiles = learn(
-        features(rolls, codec.low), cast(np.ndarray, modes), len(family.styles)
-    )
-    named = lambda rolls: recall(profiles, features(rolls, codec.low), style)
-    found = {"mode_named": named(written), "real_mode_named": named(real)}
-    if family.given:
-        return found
-    best = model.sampler.draw(
-        len(real), seed, best_of=BEST_OF, judge="critic", style=style
-    )
-    return found | {"mode_named_judged": named(best)}
+    batches = task.eval_batches("train")
+    length, low = model.family.length, model.codec.low
+    rolls, modes = random_rows(batches, length, PROFILE_PHRASES, seed)
+    assert modes is not None
+    profiles = learn(features(rolls, low), modes, len(model.styles))
+    named = lambda phrases: recall(profiles, features(phrases, low), style)
+    metrics = {"mode_named": named(written), "real_mode_named": named(real)}
+    if not model.sampler.accompanies:
+        request = Request(best_of=BEST_OF, judge="critic", style=style)
+        best = model.sampler.draw(len(real), seed, request)
+        metrics["mode_named_judged"] = named(best)
+    return metrics
 
 
-def accompanied(model: Trained, written: np.ndarray) -> dict[str, float]:
-    """Tonal distance of what is written from the tracks it was written to, and from others'."""
-    family: Any = model.family
-    given = [family.tracks.index(name) for name in family.given]
-    other = written.copy()
-    other[:, :, given] = np.roll(written, 1, axis=0)[
-        :, :, given
-    ]  # they are in no order
-    apart = lambda rolls: float(
-        np.nanmean([tonal_distance(model.codec.decode(roll)) for roll in rolls])
-    )
+def accompaniment_metrics(model: Model, written: np.ndarray) -> Mapping[str, float]:
+    """Returns the tonal distance of an accompaniment to its own tracks, and to others."""
+    family = model.family
+    conditioning = [family.tracks.index(name) for name in family.conditioning]
+    other = written.copy()  # the phrases are in random order
+    other[:, :, conditioning] = np.roll(written, 1, axis=0)[:, :, conditioning]
+    distances = lambda rolls: [tonal_distance(model.codec.decode(x)) for x in rolls]
     return {
-        "tonal_distance_own": apart(written),
-        "tonal_distance_shuffled": apart(other),
+        "tonal_distance_own": float(np.nanmean(distances(written))),
+        "tonal_distance_shuffled": float(np.nanmean(distances(other))),
     }

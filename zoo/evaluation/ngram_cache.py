@@ -24,11 +24,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from zoo.core import Array, Batch
-from zoo.errors import UsageError
-from zoo.inference.model import Trained
+from zoo.core import Array, Batch, NoteLikelihood, supports
+from zoo.errors import require
+from zoo.inference.model import Model
 from zoo.models import NoteTransformer
-from zoo.runner.run import Finish
+from zoo.tasks.base import Task
 from zoo.train import sharding
 
 STEPS = 300  # of descent, to fit the weights
@@ -203,21 +203,24 @@ def some(log_p: Array, counts: Array, frames: np.ndarray) -> tuple[Array, Array]
     return log_p[kept], counts[:, kept]
 
 
-def recalling(chains: Sequence[Chain]) -> Finish:
+def with_ngram_cache(
+    chains: Sequence[Chain],
+) -> Callable[[Model, Task], dict[str, float]]:
     """Ends an experiment over `NoteTransformer`: its figures with what `chains` recall.
 
     Weights are fitted on the validation split. Its own figure is that of its odd and even pieces,
     each under the weights that were fitted on the others. The network's figures are `alone`.
     """
 
-    def finish(
-        model: Trained, whole: Callable[[str], Iterable[Batch]]
-    ) -> dict[str, float]:
+    def evaluate(model: Model, task: Task) -> dict[str, float]:
         family = model.family
-        if not isinstance(family, NoteTransformer):
-            raise UsageError(
-                "what is recalled is mixed with a NoteTransformer: this is none."
-            )
+        require(
+            supports(family, NoteLikelihood),
+            f"the n-gram cache needs the probability of each note, which "
+            f"{model.name} has not: give a NoteTransformer.",
+        )
+        process = jax.process_index(), jax.process_count()
+        whole = lambda split: task.eval_batches(split, process=process)
         train = corpus([notes for notes, _ in rows(whole("train"), family)])
         valid, valid_p = scored(model, family, whole("validation"))
         test, test_p = scored(model, family, whole("test"))
@@ -241,11 +244,11 @@ def recalling(chains: Sequence[Chain]) -> Finish:
             name: total / events[name.partition("_")[0]] for name, total in nll.items()
         }
 
-    return finish
+    return evaluate
 
 
 def scored(
-    model: Trained, family: NoteTransformer, batches: Iterable[Batch]
+    model: Model, family: NoteTransformer, batches: Iterable[Batch]
 ) -> tuple[Corpus, Array]:
     """The pieces of a split, and the network's log-probabilities [f, k] of their notes."""
     score, mesh = jax.jit(family.score_notes), sharding.mesh()

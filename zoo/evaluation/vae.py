@@ -11,16 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo.config import write
 from zoo.core import Batch, Key, Params
-from zoo.data.codecs import Phrase
 from zoo.inference.attribute_steering import GREEDY, Steering
-from zoo.inference.latent_space import Space
-from zoo.inference.model import Trained
+from zoo.inference.latent_space import LatentSpace
+from zoo.inference.model import Model
 from zoo.listen.curves import Panel, draw
 from zoo.metrics.attributes import ATTRIBUTES, table
 from zoo.models import Markov, MusicVAE
 from zoo.nn.latent.variational import active, divergence, marginal, slerp
-from zoo.runner.results import write
+from zoo.tasks.base import Task
 
 STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
 PATH = np.linspace(0, 1, 11)
@@ -32,29 +32,33 @@ ORDER, SLOTS = (
 )  # of the chain that says whether what lies between is like music
 
 
-def appraise(
-    model: Trained,
-    whole: Callable[[str], Iterable[Batch]],
-    workdir: pathlib.Path,
-    many: int,
+def latent_space_metrics(
+    model: Model, task: Task, *, workdir: pathlib.Path, steered: int
 ) -> dict[str, float]:
-    """Everything that is published of a space of melodies; `many` phrases are steered, 0 for none.
+    """Returns the metrics of a MusicVAE: reconstruction, interpolation, attributes.
 
-    Leaves attributes.npz in `workdir`, by which `zoo vary` steers, latent.json, curves, and those
-    of paths as a picture, path.png.
+    For melodies of one or two bars it leaves attributes.npz in `workdir`, by which
+    `zoo vary` steers, latent.json, and path.png, the curves of interpolations.
+
+    Args:
+      model: a trained MusicVAE.
+      task: the phrases to evaluate it on.
+      workdir: the directory of the run.
+      steered: phrases whose attributes are changed; 0 for reconstruction alone.
     """
-    figures = reconstruction(model, whole("test"))
-    if not many or not isinstance(model.codec, Phrase) or model.codec.bars > 2:
-        return figures
-    space = Space(model)
-    train, test = (phrases(whole(split)) for split in ("train", "test"))
+    metrics = reconstruction(model, task.eval_batches("test"))
+    if not steered or not model.codec.monophonic or model.codec.bars > 2:
+        return metrics
+    space = LatentSpace(model)
+    train, test = (phrases(task.eval_batches(split)) for split in ("train", "test"))
     steering = Steering.of(space, train)
     steering.save(workdir)
-    moved, curves = steered(steering, apart(test, many))
-    between, path = interpolated(space, train, apart(test, 2 * min(4 * many, PAIRS)))
+    moved, curves = steered_attributes(steering, spaced(test, steered))
+    ends = spaced(test, 2 * min(4 * steered, PAIRS))
+    between, path = interpolated(space, train, ends)
     write(workdir / "latent.json", {"attributes": curves, "path": path})
     picture(path, workdir / "path.png")
-    return figures | moved | between
+    return {**metrics, **moved, **between}
 
 
 def picture(path: dict[str, list[float]], file: pathlib.Path) -> None:
@@ -74,7 +78,7 @@ def picture(path: dict[str, list[float]], file: pathlib.Path) -> None:
     draw(panels, file)
 
 
-def apart(rows: np.ndarray, n: int) -> np.ndarray:
+def spaced(rows: np.ndarray, n: int) -> np.ndarray:
     """`n` of the rows, evenly spaced, or all there are, an even number of them."""
     n = min(n, len(rows) // 2 * 2) if n > 1 else n
     return rows[np.linspace(0, len(rows) - 1, n).astype(int)]
@@ -86,7 +90,7 @@ def phrases(batches: Iterable[Batch]) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def steered(
+def steered_attributes(
     steering: Steering, chosen: np.ndarray
 ) -> tuple[dict[str, float], dict[str, list[list[float]]]]:
     """How far attributes go at strength 1, and how well they go with strength.
@@ -96,7 +100,7 @@ def steered(
       `followed_NAME`, the correlation with strength of its distance from each phrase's own mean;
       and `others_NAME`, the most that any other moves. And the means of all, [s, a], by name.
     """
-    space, codec = steering.space, steering.space.melody
+    space, codec = steering.space, steering.space.melody_codec
     z, style, figures, curves = space.means(chosen), space.guess(chosen), {}, {}
     for a, name in enumerate(ATTRIBUTES):
         values = []
@@ -123,7 +127,7 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def interpolated(
-    space: Space, train: np.ndarray, ends: np.ndarray
+    space: LatentSpace, train: np.ndarray, ends: np.ndarray
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
     """Paths between pairs of phrases [n, t], as Roberts et al. 2018 look at theirs (figure 4).
 
@@ -166,10 +170,10 @@ def interpolated(
 
 
 def chain(
-    space: Space, train: np.ndarray, order: int = ORDER
+    space: LatentSpace, train: np.ndarray, order: int = ORDER
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Nats per event [n] of phrases [n, t], by a Markov chain counted on those of training."""
-    codec = space.melody
+    codec = space.melody_codec
     family = Markov(codec.vocab, order, SLOTS, length=codec.length)
     net = family.init(jax.random.key(0), family.example(1))["net"]
     tally = jax.jit(family.tally)
@@ -187,7 +191,7 @@ def chain(
 
 
 def reconstruction(
-    model: Trained,
+    model: Model,
     batches: Iterable[Batch],
     particles: tuple[int, ...] = (1, 8, 64),
     seed: int = 0,
@@ -200,9 +204,7 @@ def reconstruction(
     rate, in nats per phrase; `active` of the latents say anything; `nll_k`: the importance-weighted
     bound on -log p(x) from k samples, in nats per phrase.
     """
-    family = model.family
-    assert isinstance(family, MusicVAE)
-    measure = jax.jit(functools.partial(_measure, family, particles))
+    measure = jax.jit(functools.partial(_measure, model.family, particles))
     sums: dict[str, float] = {}
     means, rows = [], 0
     for index, batch in enumerate(batches):

@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from zoo.errors import UsageError
-from zoo.inference.latent_space import Space, Styles
-from zoo.inference.sampler import demand
+from zoo.errors import UsageError, require
+from zoo.inference.latent_space import LatentSpace, Styles
 from zoo.metrics.attributes import ATTRIBUTES, table
 from zoo.nn.sequence.sampling import Draw
 
@@ -67,22 +66,22 @@ class Steering:
       UsageError: the space is not one of melodies.
     """
 
-    space: Space
+    space: LatentSpace
     vectors: np.ndarray
     spread: np.ndarray
 
     @classmethod
-    def of(cls, space: Space, phrases: np.ndarray) -> "Steering":
+    def of(cls, space: LatentSpace, phrases: np.ndarray) -> "Steering":
         """As `phrases` [n, t] have it."""
         vectors = space.attribute_vectors(phrases)
-        spread = np.nanstd(table(phrases, space.melody), axis=0)
+        spread = np.nanstd(table(phrases, space.melody_codec), axis=0)
         return cls(space, np.stack([*vectors.values()]), np.maximum(spread, 1e-6))
 
     @classmethod
-    def load(cls, space: Space, run: str | pathlib.Path) -> "Steering":
+    def load(cls, space: LatentSpace, run: str | pathlib.Path) -> "Steering":
         """What `save` has put beside a run. Raises UsageError where it has not."""
-        codec, path = space.melody, pathlib.Path(run) / FILE
-        demand(
+        codec, path = space.melody_codec, pathlib.Path(run) / FILE
+        require(
             path.exists(),
             f"there is no {path}: it is written where training of a MusicVAE ends, for phrases of "
             f"one or two bars (these are of {codec.bars}) and unless told --steered 0.",
@@ -129,11 +128,11 @@ class Steering:
         asked = want != 0
         weight = np.where(asked, 1.0, OTHERS)
         here = self._music(z[None], style)
-        start = table(here, self.space.melody)[0]
+        start = table(here, self.space.melody_codec)[0]
 
         def cost(points: np.ndarray) -> np.ndarray:
             music = self._music(points, style)
-            moved = (table(music, self.space.melody) - start) / self.spread
+            moved = (table(music, self.space.melody_codec) - start) / self.spread
             off = np.nan_to_num((moved - want) ** 2, nan=1e3) @ weight
             return off + AWAY * (music != here).sum(axis=1)
 

@@ -24,14 +24,14 @@ from jax import export as stablehlo
 
 from zoo.config import record
 from zoo.core import BOUNDARY, Array
-from zoo.inference.model import Trained
-from zoo.inference.sampler import demand
+from zoo.errors import require
+from zoo.inference.model import Model
 
 State = list[Array]
 
 
 def export(
-    model: Trained,
+    model: Model,
     out: str | pathlib.Path,
     *,
     batch: int | None = None,
@@ -42,7 +42,7 @@ def export(
     Raises UsageError where the family does not write event by event.
     """
     family: Any = model.family
-    demand(
+    require(
         model.sampler.streams,
         f"{model.sampler.name} does not write event by event: it has no step to export.",
     )

@@ -7,20 +7,18 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import Params
-from zoo.data.codecs import Drums, Excerpt, Fit, Phrase
+from zoo.core import Params, PhraseAutoencoder, supports
+from zoo.data.codecs import Fit
 from zoo.data.refusal import Refused
-from zoo.errors import UsageError
-from zoo.inference.model import Trained
-from zoo.inference.sampler import demand
+from zoo.errors import UsageError, require
+from zoo.inference.model import Model
 from zoo.metrics.attributes import ATTRIBUTES, table
-from zoo.models import MusicVAE
 from zoo.nn.latent.variational import Gaussian, slerp
 from zoo.nn.sequence.sampling import Draw
 
@@ -32,7 +30,7 @@ Styles = (
     str | Mapping[str, float] | np.ndarray | None
 )  # one, shares of several, [n, y], or any
 
-MANY = 256  # phrases that are encoded at a time
+ENCODED_AT_ONCE = 256  # phrases
 
 
 def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
@@ -43,7 +41,7 @@ def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 @contextlib.contextmanager
-def said() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """What a codec refuses is what was asked for."""
     try:
         yield
@@ -54,19 +52,19 @@ def said() -> Iterator[None]:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Space:
+class LatentSpace:
     """The latents of a trained model, and the music at any point of them.
 
     Raises:
       UsageError: the model has none.
     """
 
-    model: Trained
+    model: Model
 
     def __post_init__(self) -> None:
         name = type(self.model.family).__name__
-        demand(
-            isinstance(self.model.family, MusicVAE),
+        require(
+            supports(self.model.family, PhraseAutoencoder),
             f"{name} has no latent space: load a model that has one, such as a MusicVAE.",
         )
 
@@ -79,14 +77,13 @@ class Space:
           UsageError: it does not fit, in a sentence that says what would.
         """
         codec = self.model.codec
-        assert isinstance(codec, Excerpt | Drums)
-        with said():
+        with refusals():
             return codec.adapted(piece) if adapt else codec.fit(piece)
 
     def whole(self, piece: "NoteSequence") -> np.ndarray:
         """All of a melody as tokens int32 [n, t], phrase after phrase. Raises as `fit` does."""
-        with said():
-            return self.melody.phrases(piece)
+        with refusals():
+            return self.melody_codec.phrases(piece)
 
     def encode(
         self,
@@ -108,7 +105,7 @@ class Space:
             self.guess(phrases) if style is None else self.shares(style, len(phrases))
         )
         found = []
-        for part in batched(np.arange(len(phrases)), MANY):
+        for part in batched(np.arange(len(phrases)), ENCODED_AT_ONCE):
             given = () if shares is None else (shares[part],)
             found.append(
                 np.asarray(self._encode(self.model.params, phrases[part], *given).mean)
@@ -151,7 +148,7 @@ class Space:
         best_of: int = 1,
     ) -> np.ndarray:
         """`decode` as tokens int32 [n, t]."""
-        demand(best_of >= 1, f"the best of {best_of} is asked for: ask for 1 or more.")
+        require(best_of >= 1, f"the best of {best_of} is asked for: ask for 1 or more.")
         grammar, shares, several = (
             self.model.sampler.grammar,
             self.shares(style, len(z)),
@@ -178,7 +175,7 @@ class Space:
         """
         known = self.styles
         if not known:
-            demand(
+            require(
                 style is None,
                 "the model knows no styles: leave them out, or train one that does.",
             )
@@ -195,7 +192,7 @@ class Space:
                 f"there is no style {unknown[0]}: the model knows {', '.join(known)}."
             )
         weights = np.array([asked.get(name, 0.0) for name in known], np.float32)
-        demand(
+        require(
             bool((weights >= 0).all()) and 0 < weights.sum() < np.inf,
             f"the shares of styles are {dict(asked)}: none may be negative, nor all of them 0.",
         )
@@ -204,21 +201,26 @@ class Space:
     @property
     def size(self) -> int:
         """Latents of a point."""
-        return self._vae.latent
+        return self.autoencoder.latent
 
     @property
-    def melody(self) -> Phrase:
-        """Its codec. Raises UsageError where the space is not one of melodies."""
-        if not isinstance(codec := self.model.codec, Phrase):
-            raise UsageError(
-                "this asks for melodies: load a MusicVAE of the phrase codec."
-            )
+    def melody_codec(self) -> Any:
+        """The codec, if the space is one of melodies.
+
+        Raises:
+          UsageError: it is not.
+        """
+        codec = self.model.codec
+        require(
+            codec.monophonic,
+            "this needs melodies: load a MusicVAE of the phrase codec.",
+        )
         return codec
 
     @property
     def styles(self) -> tuple[str, ...]:
         """The styles that the model knows."""
-        return self._vae.styles
+        return self.autoencoder.styles
 
     def held(self, phrases: np.ndarray) -> np.ndarray:
         """log p(y|x), float32 [n, y]: how likely `phrases` [n, t] are to be of each style.
@@ -234,7 +236,7 @@ class Space:
         shares = self.shares(style, len(phrases))
         few = 1 << (len(phrases) - 1).bit_length()
         found = []
-        for part in batched(np.arange(len(phrases)), min(MANY, few)):
+        for part in batched(np.arange(len(phrases)), min(ENCODED_AT_ONCE, few)):
             given = () if shares is None else (shares[part],)
             found.append(
                 np.asarray(self._score(self.model.params, phrases[part], *given))
@@ -257,7 +259,9 @@ class Space:
         adapt: bool = False,
     ) -> np.ndarray:
         """`n` points from one piece to the other, both included, [n, z], along the sphere."""
-        demand(n >= 2, f"{n} points were asked for: a path has at least two, its ends.")
+        require(
+            n >= 2, f"{n} points were asked for: a path has at least two, its ends."
+        )
         a, b = self.encode([one, other], adapt)
         return np.asarray(slerp(jnp.asarray(a), jnp.asarray(b), jnp.linspace(0, 1, n)))
 
@@ -270,7 +274,7 @@ class Space:
           UsageError: a weight for each point is missing, one is negative, or all are 0.
         """
         share = np.asarray(weights, np.float32)
-        demand(
+        require(
             share.shape == (len(z),)
             and bool((share >= 0).all())
             and 0 < share.sum() < np.inf,
@@ -287,7 +291,7 @@ class Space:
         Raises:
           UsageError: another amount.
         """
-        demand(
+        require(
             0 <= amount <= 1,
             f"the amount is {amount}: choose from 0 (the same) to 1 (any).",
         )
@@ -303,7 +307,7 @@ class Space:
         (what has more notes has smaller leaps), and a mere difference of means, as in Roberts et
         al. 2018, would move all of them.
         """
-        values = table(phrases, self.melody)
+        values = table(phrases, self.melody_codec)
         known = np.isfinite(values).all(axis=1)
         values, means = values[known], self.means(phrases[known])
         spread = np.maximum(values.std(axis=0), 1e-9)
@@ -312,14 +316,13 @@ class Space:
         return dict(zip(ATTRIBUTES, ways.astype(np.float32), strict=True))
 
     @property
-    def _vae(self) -> MusicVAE:
-        family = self.model.family
-        assert isinstance(family, MusicVAE)
-        return family
+    def autoencoder(self) -> Any:
+        """The family of the model."""
+        return self.model.family
 
     @functools.cached_property
     def _score(self) -> Callable[..., jax.Array]:
-        family = dataclasses.replace(self._vae, particles=4)
+        family = dataclasses.replace(self.autoencoder, particles=4)
 
         def score(params: Params, tokens: jax.Array, *style: jax.Array) -> jax.Array:
             return family.log_prob(

@@ -1,9 +1,9 @@
-"""A trained model: what `zoo.load` returns and what samples, scores and evaluates from then on."""
+"""A trained model: what `zoo.load` returns."""
 
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,18 +12,20 @@ import numpy as np
 from jax.sharding import Mesh
 
 from zoo.config import restore
-from zoo.core import BOUNDARY, Family, Params
-from zoo.data.codecs.base import Codec
-from zoo.data.codecs.chorale import VOICES
-from zoo.data.codecs.compound import Compound
-from zoo.data.codecs.phrase import Phrase
-from zoo.data.codecs.voices import Voices
-from zoo.data.codecs.waveform import Waveform
-from zoo.data.refusal import Refused
-from zoo.errors import UsageError, ZooError
-from zoo.inference.sampler import Sampler, demand
+from zoo.core import (
+    AudioAutoencoder,
+    LatentSequenceModel,
+    Likelihood,
+    Params,
+    Styled,
+    supports,
+)
+from zoo.errors import UsageError, ZooError, require
+from zoo.inference.sampler import Request, Sampler
 from zoo.nn.sequence.sampling import Draw
+from zoo.tasks.base import Task, bound
 from zoo.train.checkpoint import Checkpoints, shapes
+from zoo.train.evaluate import evaluator, plain
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -32,13 +34,33 @@ WEIGHTS = pathlib.Path(__file__).parents[1] / "weights"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Trained:
-    """A family, its parameters, and the codec that turns its tokens into music."""
+class Model:
+    """A family with its parameters, its codec, and the task it was trained on.
 
-    family: Family
+    Attributes:
+      family: the family.
+      params: its parameters, one subtree for each network.
+      codec: the codec of its arrays; None if the run recorded none.
+      task: what it was trained on; None if the run recorded none.
+      about: what the checkpoint records, e.g. "experiment", "step" and "seed".
+    """
+
+    family: Any
     params: Params
-    codec: Codec
-    about: dict[str, Any]  # what the checkpoint says of itself
+    codec: Any = None
+    _: dataclasses.KW_ONLY
+    task: Any = None
+    about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of the family."""
+        return type(self.family).__name__
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles that the model is conditioned on, or tells apart."""
+        return self.family.styles if supports(self.family, Styled) else ()
 
     @functools.cached_property
     def sampler(self) -> Sampler:
@@ -50,14 +72,22 @@ class Trained:
         seed: int = 0,
         *,
         length: int | None = None,
-        draw: Draw = Draw(),
+        draw: Draw | None = None,
         primer: np.ndarray | None = None,
         grammar: bool = True,
+        **controls: Any,
     ) -> np.ndarray:
-        """Draws int [n, length, ..]: row i is a function of the seed, i and what it is drawn by."""
-        return self.sampler.draw(
-            n, seed, length=length, draw=draw, primer=primer, legal=grammar
+        """Draws arrays int [n, length, ..]; row i depends on the seed and i alone.
+
+        `controls` are fields of `Draw`, such as `temperature`, instead of `draw`.
+        """
+        request = Request(
+            length=length,
+            draw=drawing(draw, controls),
+            primer=primer,
+            grammar=grammar,
         )
+        return self.sampler.draw(n, seed, request)
 
     def sample(
         self,
@@ -65,7 +95,7 @@ class Trained:
         seed: int = 0,
         *,
         length: int | None = None,
-        draw: Draw = Draw(),
+        draw: Draw | None = None,
         primer: "NoteSequence | None" = None,
         rewrite: Sequence[str] = (),
         span: tuple[int, int] | None = None,
@@ -75,162 +105,231 @@ class Trained:
         beam: int | None = None,
         style: str | None = None,
         fixed: Mapping[str, str | int] = MappingProxyType({}),
+        **controls: Any,
     ) -> "list[NoteSequence]":
-        """Writes `n` pieces, none empty.
+        """Writes `n` pieces, none of them silent.
 
         Args:
-          length: the most events or steps of a piece; by default what the family is made for.
-          primer: what every piece goes on from, or, with `rewrite` or `span`, is a version of; or
-            what has the tracks that a model writes others to.
-          rewrite: the voices that are written anew: soprano, alto, tenor, bass; by default all.
-          span: the steps in which they are, from the first up to the second; by default all.
-          grammar: whether to draw nothing but what the codec writes.
-          best_of: how many to draw for each piece, of which one is kept.
-          judge: by what: the likeliest per event, or the one that the model's critic holds most
-            real.
-          beam: how many beginnings to keep in a search for the likeliest pieces, instead of
-            drawing; the best `n` that it ends with, which may be fewer.
-          style: by name, where the model knows styles; by default any.
-          fixed: what is the same in every note, by its name in a Compound codec, such as
+          n: number of pieces.
+          seed: seed of the sampling; piece i depends on the seed and i alone.
+          length: maximum length of a piece, in events or steps; by default the family's.
+          draw: how tokens are sampled from their distribution.
+          primer: a piece to continue; with `rewrite` or `span`, a piece to change; or
+            the tracks that a model accompanies.
+          rewrite: voices to rewrite: soprano, alto, tenor, bass; by default all.
+          span: the first step to rewrite, and the step after the last.
+          grammar: whether to sample only what the codec can write.
+          best_of: pieces to draw for each one that is kept.
+          judge: what selects them: the likelihood per event, or the model's critic.
+          beam: width of a beam search for the likeliest pieces, instead of sampling; it
+            may end with fewer than `n`.
+          style: name of the style to write in; by default any.
+          fixed: values that every note has, by column of the Compound codec, such as
             {"metre": "3/4", "instrument": "flute"}.
+          controls: fields of `Draw` instead of `draw`: temperature, top_k, top_p, min_p,
+            no_repeat.
 
         Raises:
-          UsageError: what does not fit together, or the family does not do.
-          ZooError: where most of what the model writes is silence.
+          UsageError: the arguments do not fit together, or the family cannot do it.
+          ZooError: most of what the model writes is silent.
         """
-        demand(
-            not isinstance(self.codec, Waveform),
-            f"{type(self.family).__name__} makes sound of sound: give it some, zoo reconstruct.",
+        require(n >= 1, f"{n} pieces were requested: request at least one.")
+        require(best_of >= 1, f"best_of is {best_of}: choose 1 or more.")
+        begin = None if primer is None else self.encode_primer(primer, rewrite)
+        drawn = drawing(draw, controls)
+        request = Request(
+            length=length,
+            draw=drawn,
+            primer=begin,
+            free=self.region(begin, rewrite, span),
+            grammar=grammar,
+            best_of=best_of,
+            judge=judge,
+            style=None if style is None else self.style_index(style),
+            fixed=self.constraint(fixed),
         )
-        demand(n >= 1, f"{n} pieces were asked for: ask for at least one.")
-        demand(best_of >= 1 and beam != 0, "best_of and beam are 1 or more.")
-        begin = None if primer is None else self.prime(primer, rewrite)
-        given: dict[str, Any] = {"length": length, "primer": begin, "legal": grammar}
         if beam is not None:
-            undrawn = (
-                dataclasses.replace(draw, no_repeat=None) == Draw() and best_of == 1
-            )
-            demand(
-                undrawn and not rewrite and span is None,
-                "beam search draws nothing: of the ways to draw it takes no_repeat alone.",
-            )
-            found = self.sampler.search(beam, no_repeat=draw.no_repeat, **given)
-            if pieces := self._heard(found):
+            rows = self.sampler.search(beam, request)
+            if pieces := self.sounding(rows):
                 return pieces[:n]
         else:
-            given |= {
-                "free": self.cells(begin, rewrite, span),
-                "best_of": best_of,
-                "draw": draw,
-            }
-            given |= {
-                "judge": judge,
-                "style": self.styled(style),
-                "fixed": self.fixed(fixed),
-            }
-            for rows in (
-                n,
-                2 * n,
-                8 * n,
-            ):  # row i does not depend on how many there are
-                if (
-                    len(pieces := self._heard(self.sampler.draw(rows, seed, **given)))
-                    >= n
-                ):
+            for count in (n, 2 * n, 8 * n):  # row i does not depend on the count
+                pieces = self.sounding(self.sampler.draw(count, seed, request))
+                if len(pieces) >= n:
                     return pieces[:n]
         raise ZooError("the model writes pieces without notes: train it for longer.")
 
-    def styled(self, name: str | None) -> int | None:
-        """The place of a style among those that the model knows. Raises UsageError for others."""
-        if name is None:
-            return None
-        known = getattr(self.family, "styles", ())
-        demand(
-            name in known and self.sampler.takes("style"),
-            f"{self.sampler.name} knows no style {name!r}: it knows {', '.join(known) or 'none'}.",
-        )
-        return known.index(name)
+    def log_prob(self, pieces: "Sequence[NoteSequence]") -> np.ndarray:
+        """Returns the log-likelihood of pieces, float [n], in nats.
 
-    def fixed(self, values: Mapping[str, str | int]) -> np.ndarray | None:
-        """The values [k] of a row of the codec, BOUNDARY where they are not given."""
+        Raises:
+          UsageError: the family has no likelihood, or the codec refuses a piece.
+        """
+        require(
+            supports(self.family, Likelihood),
+            f"{self.name} has no likelihood: load a model that has one.",
+        )
+        arrays = [self.encode(piece) for piece in pieces]
+        length = max(map(len, arrays))
+        pad = lambda x: np.pad(x, [(0, length - len(x))] + [(0, 0)] * (x.ndim - 1))
+        rows = np.stack([pad(array) for array in arrays])
+        mask = np.arange(length) < np.array([len(x) for x in arrays])[:, None]
+        return self.sampler.log_prob(rows, mask)
+
+    def encode(self, piece: "NoteSequence") -> np.ndarray:
+        """Encodes a piece by the model's codec.
+
+        Raises:
+          UsageError: the codec refuses it.
+        """
+        return refused_as_usage_error(self.codec, self.codec.encode, piece)
+
+    def evaluate(
+        self, split: str = "test", *, corpus: str | None = None, batch: int = 32
+    ) -> dict[str, float]:
+        """Returns the model's metrics on a split, each piece of which is read once.
+
+        Args:
+          split: "train", "validation" or "test".
+          corpus: another corpus or file than the model was trained on.
+          batch: rows evaluated at a time.
+
+        Raises:
+          UsageError: the run recorded no task, or the corpus does not fit the model.
+        """
+        require(self.task is not None, "the run recorded no task to evaluate on.")
+        batches = self.task.eval_batches(split, corpus=corpus, batch=batch)
+        return plain(evaluator(self.family)(self.params, batches))
+
+    def save(self, path: str | pathlib.Path) -> pathlib.Path:
+        """Writes the model as a checkpoint that `zoo.load` reads; returns `path`."""
+        from zoo.inference.saving import save
+
+        return save(self, pathlib.Path(path))
+
+    def style_index(self, name: str) -> int:
+        """Returns the index of a style.
+
+        Raises:
+          UsageError: the model has no such style, or cannot write in it.
+        """
+        require(
+            name in self.styles and self.sampler.takes("style"),
+            f"{self.name} knows no style {name!r}: it knows "
+            f"{', '.join(self.styles) or 'none'}.",
+        )
+        return self.styles.index(name)
+
+    def constraint(self, values: Mapping[str, str | int]) -> np.ndarray | None:
+        """Returns the row [k] of values that every note has, or None without any."""
         if not values:
             return None
-        codec = self.codec
-        if not (isinstance(codec, Compound) and self.sampler.takes("fixed")):
-            raise UsageError(
-                f"{self.sampler.name} writes no {' or '.join(values)} with its notes: leave that "
-                "out, or load a model of the Compound codec, such as a SeqGAN."
-            )
-        tokens = {name: codec.value(name, value) for name, value in values.items()}
-        return np.array(
-            [tokens.get(name, BOUNDARY) for name in codec.columns], np.int32
+        row = self.codec.constraint(**values)
+        require(
+            self.sampler.takes("fixed"),
+            f"{self.name} cannot fix {' or '.join(values)}: load a SeqGAN.",
         )
+        return row
 
-    def _heard(self, arrays: Iterable[np.ndarray]) -> "list[NoteSequence]":
-        """The music of the arrays that are not silent."""
-        return [piece for piece in map(self.codec.decode, arrays) if piece.notes]
+    def encode_primer(
+        self, primer: "NoteSequence", missing: Sequence[str] = ()
+    ) -> np.ndarray:
+        """Encodes a piece that is to be continued, or that lacks the voices `missing`.
 
-    def prime(self, primer: "NoteSequence", rewrite: Sequence[str] = ()) -> np.ndarray:
-        """The events of `primer` without its end, or its frames.
-
-        It need not have the voices to `rewrite`. Raises UsageError where the codec refuses it.
+        Raises:
+          UsageError: the codec refuses it.
         """
-        encode: Callable[[Any], np.ndarray] = self.codec.encode
-        family: Any = self.family
-        if isinstance(codec := self.codec, Phrase) and hasattr(family, "vae"):
-            part = dataclasses.replace(codec, bars=family.vae.bars)
-            encode = lambda piece: part.phrases(piece).reshape(-1)[: family.length]
-        if isinstance(codec := self.codec, Voices) and rewrite:
-            others = [voice for voice in VOICES if voice not in rewrite]
-            if len({(x.instrument, x.part, x.voice) for x in primer.notes}) == len(
-                others
-            ):
-                encode = lambda piece: codec.fit(piece, others).array
-        try:
-            array = encode(primer)
-        except Refused as refused:
-            raise UsageError(
-                f"the primer does not suit the {type(codec).__name__} codec: {refused}"
-            ) from refused
-        if isinstance(self.codec, Compound):
-            return array[:-1]  # its last row is the end
-        return array if array.ndim > 1 else array[array != BOUNDARY]
+        encode = self.codec if self.task is None else self.task
+        return refused_as_usage_error(self.codec, encode.encode_primer, primer, missing)
 
-    def cells(
+    def region(
         self,
         primer: np.ndarray | None,
         voices: Sequence[str],
         span: tuple[int, int] | None,
     ) -> np.ndarray | None:
-        """bool [t, k]: what of the primer [t, k] is written anew. None where nothing was said."""
+        """Returns bool [t, ..], True where the primer is rewritten; None without any.
+
+        Raises:
+          UsageError: the family cannot rewrite, or the region is not in the primer.
+        """
         if not voices and span is None:
             return None
-        demand(
+        require(
             self.sampler.takes("free"),
-            f"{self.sampler.name} writes from left to right and rewrites nothing: leave out "
-            "--rewrite and --span, or load a model that was trained to, such as a Coconet.",
-        )
-        demand(
-            not set(voices) - {*VOICES},
-            f"the voices are {', '.join(VOICES)}, not {voices}.",
+            f"{self.name} writes from left to right and rewrites nothing: leave out "
+            "`rewrite` and `span`, or load a model such as a Coconet.",
         )
         if primer is None:
-            raise UsageError("there is nothing to rewrite: give the piece by --primer.")
+            raise UsageError("there is nothing to rewrite: give the piece as `primer`.")
         first, last = span or (0, len(primer))
-        demand(
+        require(
             0 <= first < last <= len(primer),
-            f"--span {first} {last} is not within the primer: it has {len(primer)} steps.",
+            f"the span {first} {last} is not within the primer: it has {len(primer)} "
+            "steps.",
         )
-        if primer.ndim == 1:
-            demand(not voices, "the model writes one voice: leave --rewrite out.")
-            return np.isin(np.arange(self.sampler.family.length), range(first, last))
-        free = np.zeros(primer.shape, bool)
-        free[first:last, [VOICES.index(voice) for voice in voices or VOICES]] = True
-        return free
+        region = self.codec.region(primer, voices, (first, last))
+        if supports(self.family, LatentSequenceModel):  # which writes whole pieces
+            region = np.pad(region, (0, self.family.length - len(region)))
+        return region
+
+    def sounding(self, arrays: Iterable[np.ndarray]) -> "list[NoteSequence]":
+        """Decodes the arrays, and leaves out those without notes."""
+        return [piece for piece in map(self.codec.decode, arrays) if piece.notes]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AudioModel(Model):
+    """A trained model of audio, which reconstructs it."""
+
+    def sample(self, *args: Any, **options: Any) -> Any:
+        raise UsageError(
+            f"{self.name} reconstructs audio and writes none of its own: use "
+            "`reconstruct`, or the command zoo reconstruct."
+        )
+
+    def reconstruct(
+        self, audio: np.ndarray, seed: int = 0, **options: Any
+    ) -> np.ndarray:
+        """Reconstructs audio float [b, s] from the means of its latents."""
+        from zoo.inference.resynthesis import reconstructed
+
+        return reconstructed(self, audio, seed, **options)
+
+
+def drawing(draw: Draw | None, controls: Mapping[str, Any]) -> Draw:
+    """Returns `draw`, or one made of its fields.
+
+    Raises:
+      UsageError: both are given, or a field that does not exist.
+    """
+    fields = [field.name for field in dataclasses.fields(Draw)]
+    if unknown := [name for name in controls if name not in fields]:
+        raise UsageError(
+            f"there is no argument {unknown[0]}: the controls of sampling are "
+            f"{', '.join(fields)}."
+        )
+    require(
+        draw is None or not controls,
+        f"give draw, or {' and '.join(controls)}, but not both.",
+    )
+    return Draw(**controls) if draw is None else draw
+
+
+def refused_as_usage_error(codec: Any, encode: Any, *args: Any) -> np.ndarray:
+    """Calls `encode`, and raises a codec's refusal as a UsageError."""
+    from zoo.tasks.base import refusals_are_usage_errors
+
+    with refusals_are_usage_errors(codec):
+        return encode(*args)
 
 
 def resolve(name: str | pathlib.Path) -> pathlib.Path:
-    """The directory of a run, or of the weights that ship under that name."""
+    """Returns the directory of a run, or of the weights that ship under that name.
+
+    Raises:
+      UsageError: there is neither.
+    """
     for path in (pathlib.Path(name), WEIGHTS / str(name)):
         if (path / "checkpoints").is_dir():
             return path
@@ -242,7 +341,7 @@ def resolve(name: str | pathlib.Path) -> pathlib.Path:
 
 
 def weights() -> list[str]:
-    """The names of the weights that ship with the package."""
+    """Returns the names of the weights that ship with the package."""
     return sorted(path.parent.name for path in WEIGHTS.glob("*/checkpoints"))
 
 
@@ -252,11 +351,18 @@ def load(
     step: int | None = None,
     known: tuple[type, ...] = (),
     mesh: Mesh | None = None,
-) -> Trained:
-    """The model of a run directory or of shipped weights, at its best step unless told otherwise.
+) -> Model:
+    """Loads the model of a run directory, or of shipped weights.
 
-    The checkpoint holds all that is needed: family, codec and averaged parameters. `known` are
-    classes of yours that it may name. The parameters are put on one device, or on all of `mesh`.
+    Args:
+      path: the directory, or the name of shipped weights.
+      step: the step of a checkpoint; by default the best one.
+      known: classes outside the zoo that the checkpoint may name.
+      mesh: devices to put the parameters on; by default one.
+
+    Raises:
+      UsageError: there is no such run or step.
+      ZooError: the checkpoint was written by an incompatible version.
     """
     checkpoints = Checkpoints(resolve(path), read_only=True)
     try:
@@ -267,12 +373,38 @@ def load(
                 f"there is no checkpoint {step} in {path}: it has {there}."
             )
         about = checkpoints.meta(chosen)
-        version = about["versions"].get("music-zoo")
-        family = restore(about["family"], known, version)
-        codec = restore(about["codec"], known, version)
-        like = shapes(
-            jax.eval_shape(family.init, jax.random.key(0), family.example(1)), mesh
-        )
-        return Trained(family, checkpoints.params(like, chosen), codec, about)
+        version = about.get("versions", {}).get("music-zoo")
+        if "family" not in about:
+            raise ZooError(
+                f"{path} records no family: train it by `zoo.runner.train`, or give "
+                "`meta={'family': zoo.config.record(family)}` to `fit`."
+            )
+        recorded = {
+            name: restore(about[name], known, version)
+            for name in ("family", "codec", "task", "music")
+            if about.get(name)
+        }
+        family, codec = recorded["family"], recorded.get("codec")
+        fresh = jax.eval_shape(family.init, jax.random.key(0), family.example(1))
+        params = checkpoints.params(shapes(fresh, mesh), chosen)
+        task = recorded.get("task", recorded.get("music"))  # as 0.1 called it
     finally:
         checkpoints.close()
+    return assembled(family, params, codec, task, about)
+
+
+def assembled(
+    family: Any, params: Params, codec: Any, task: Task | None, about: Any
+) -> Model:
+    """Returns a model whose task has the codec, and the encoder, of its checkpoint."""
+    if task is not None and codec is not None:
+        task = bound(task, coder=codec)
+    if task is not None and supports(family, LatentSequenceModel):
+        from zoo.inference.latent_space import LatentSpace
+
+        vae = family.vae
+        coder = dataclasses.replace(codec, bars=vae.bars)
+        space = LatentSpace(Model(vae, params["vae"], coder))
+        task = bound(task, coder=codec, encode=space.means)
+    cls = AudioModel if supports(family, AudioAutoencoder) else Model
+    return cls(family, params, codec, task=task, about=about)

@@ -1,105 +1,95 @@
-"""A recording of any length through a model of sound, in blocks where the model can go on so."""
+"""Reconstruction of recordings of any length by a model of audio."""
 
+import functools
 import pathlib
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 import soundfile
 
+from zoo.core import Array, AudioAutoencoder, supports
 from zoo.data.audio.recordings import Recording, quantised
-from zoo.data.codecs.waveform import Waveform
 from zoo.data.refusal import Refused
-from zoo.errors import UsageError
-from zoo.inference.model import Trained
-from zoo.inference.sampler import demand
-from zoo.inference.timbre_transfer import Statistics, between, like
-from zoo.listen.sounds import Sound, sounds
-from zoo.models.variational_vocoder import Vary
-from zoo.runner.sounding import reconstructed
+from zoo.errors import UsageError, require
+from zoo.inference.model import Model
 
-FRAMES = 64  # of latents to a block
-MINUTE = 60.0
+FRAMES_PER_BLOCK = 64  # of latents
+MINUTE = 60.0  # seconds
+
+Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents [b, f, z]
+
+
+def reconstructed(
+    model: Model, audio: np.ndarray, seed: int = 0, vary: Vary | None = None
+) -> np.ndarray:
+    """Returns float32 [b, s], the reconstruction of audio [b, s].
+
+    It is made from the means of the posterior, or from what `vary` makes of them.
+    """
+    reconstruct = compiled(model.family, vary)
+    params = jax.device_get(model.params)
+    return np.asarray(reconstruct(params, audio, jax.random.key(seed)))
+
+
+@functools.lru_cache(maxsize=8)
+def compiled(family: Any, vary: Vary | None) -> Callable[..., jax.Array]:
+    """Returns the compiled reconstruction of a family; it is called once a batch."""
+    varied = {"vary": vary} if vary else {}
+    return jax.jit(functools.partial(family.reconstructed, **varied))
 
 
 def resynthesise(
-    model: Trained,
+    model: Model,
     path: pathlib.Path,
     out: pathlib.Path,
+    *,
     seed: int = 0,
-    other: pathlib.Path | None = None,
-    share: float = 1.0,
+    vary: Vary | None = None,
 ) -> tuple[float, int]:
-    """Writes at `out`, as a WAV of 16 bits, what `model` makes of the recording at `path`, as long
-    as it is, in the statistics of another's latents or a share of the way there; returns its
-    seconds and its rate. A causal model takes no more memory for hours.
+    """Writes the reconstruction of a recording as a WAV of 16 bits and the same length.
+
+    A model that streams needs no more memory for hours than for seconds.
+
+    Args:
+      model: a model of audio.
+      path: the recording.
+      out: the WAV to write.
+      seed: seed of the decoder's noise.
+      vary: changes the latents before they are decoded.
+
+    Returns:
+      The length in seconds, and the sample rate in hertz.
 
     Raises:
-      UsageError: the model is none of sound, or the recording cannot be read.
+      UsageError: the model is not one of audio, or the recording cannot be read.
     """
-    codec: Any = model.codec
-    demand(isinstance(codec, Waveform), unheard(model))
-    family: Any = model.family
-    goes_on = family.causal and not family.mel
-    samples = 0
-    vary: Vary = lambda z: z
-    if other is not None:
-        own, its = (
-            Statistics.of(model, beginning(one, codec.rate)) for one in (path, other)
-        )
-        vary = like(model, own, its, share)
+    require_audio(model)
+    rate, samples = model.codec.rate, 0
+    change: Vary = vary or (lambda z: z)
+    make = streamed if model.family.streams else at_once
     try:
-        heard = Recording(path, codec.rate).resampled()
-        made = (
-            streamed(model, heard, seed, vary)
-            if goes_on
-            else whole(model, heard, seed, vary)
-        )
-        with soundfile.SoundFile(
-            out, "w", codec.rate, 1, "PCM_16", format="WAV"
-        ) as file:
-            for block in made:
+        recording = Recording(path, rate).resampled()
+        with soundfile.SoundFile(out, "w", rate, 1, "PCM_16", format="WAV") as file:
+            for block in make(model, recording, seed, change):
                 file.write(quantised(block))
                 samples += len(block)
     except Refused as refused:
-        raise UsageError(f"{path} is not heard: {refused.detail}") from refused
-    return samples / codec.rate, codec.rate
+        raise UsageError(f"cannot read {path}: {refused.detail}") from refused
+    return samples / rate, rate
 
 
-def blended(
-    model: Trained,
-    one: pathlib.Path,
-    other: pathlib.Path,
-    out: pathlib.Path,
-    steps: int = 5,
-    seconds: float = 10.0,
-    seed: int = 0,
-) -> pathlib.Path:
-    """Writes a page of `steps` from one recording to another in the latents of `model`, each as far
-    from the last; returns its path.
-
-    Raises:
-      UsageError: the model is none of sound, a recording cannot be read, or steps are below 2.
-    """
-    codec: Any = model.codec
-    demand(isinstance(codec, Waveform), unheard(model))
-    demand(steps > 1, f"{steps} steps are asked for: choose 2 or more.")
-    first, last = (beginning(path, codec.rate, seconds) for path in (one, other))
-    shares = np.linspace(0, 1, steps)
-    made = between(model, first, last, shares.tolist(), seed)
-    versions = {f"{share:.2f}": x for share, x in zip(shares, made, strict=True)}
-    title = f"From {one.stem} to {other.stem}"
-    return sounds([Sound(title, versions)], out, codec.rate, title=title)
+def require_audio(model: Model) -> None:
+    """Raises UsageError unless the model is one of audio."""
+    require(
+        supports(model.family, AudioAutoencoder),
+        f"{model.name} writes music, not audio: load a VariationalVocoder.",
+    )
 
 
-def unheard(model: Trained) -> str:
-    return f"{type(model.family).__name__} makes music, not sound: load a VariationalVocoder."
-
-
-def beginning(path: pathlib.Path, rate: int, seconds: float = MINUTE) -> np.ndarray:
-    """Of a recording, float32 [s].
+def excerpt(path: pathlib.Path, rate: int, seconds: float = MINUTE) -> np.ndarray:
+    """Returns the beginning of a recording, float32 [s].
 
     Raises:
       UsageError: it cannot be read.
@@ -112,43 +102,43 @@ def beginning(path: pathlib.Path, rate: int, seconds: float = MINUTE) -> np.ndar
             if samples >= seconds * rate:
                 break
     except Refused as refused:
-        raise UsageError(f"{path} is not heard: {refused.detail}") from refused
+        raise UsageError(f"cannot read {path}: {refused.detail}") from refused
     return np.concatenate(parts)[: round(seconds * rate)]
 
 
-def whole(
-    model: Trained, heard: Iterable[np.ndarray], seed: int, vary: Vary
+def at_once(
+    model: Model, parts: Iterable[np.ndarray], seed: int, vary: Vary
 ) -> Iterator[np.ndarray]:
-    """All at once, for a model that looks ahead."""
-    yield reconstructed(model, np.concatenate([*heard])[None], seed, vary)[0]
+    """Yields the reconstruction as a whole, for a model that looks ahead."""
+    yield reconstructed(model, np.concatenate([*parts])[None], seed, vary)[0]
 
 
 def streamed(
-    model: Trained, heard: Iterable[np.ndarray], seed: int, vary: Vary
+    model: Model, parts: Iterable[np.ndarray], seed: int, vary: Vary
 ) -> Iterator[np.ndarray]:
-    """Block by block, and as much as was heard."""
-    family: Any = model.family
+    """Yields the reconstruction block by block, as long as the recording."""
+    family = model.family
     params = jax.device_get(model.params)
-    step = jax.jit(partial(family.step, vary=vary), donate_argnums=1)
+    step = jax.jit(functools.partial(family.step, vary=vary), donate_argnums=1)
     state = family.begin(params, jax.random.key(seed), 1)
-    size, late, left = family.hop * FRAMES, family.delay, 0
+    size, delay, remaining = family.hop * FRAMES_PER_BLOCK, family.delay, 0
     waiting = np.zeros(0, np.float32)
 
     def advance(block: np.ndarray) -> np.ndarray:
-        nonlocal state, late
+        nonlocal state, delay
         state, made = step(params, state, block[None])
-        skipped = min(late, size)
-        late -= skipped
+        skipped = min(delay, size)
+        delay -= skipped
         return np.asarray(made[0])[skipped:]
 
-    for part in heard:
-        left += len(part)
+    for part in parts:
+        remaining += len(part)
         waiting = np.concatenate([waiting, part])
         while len(waiting) >= size:
             made, waiting = advance(waiting[:size]), waiting[size:]
-            left -= len(made)
+            remaining -= len(made)
             yield made
-    while left > 0:  # what the model is late by comes after the last
+    while remaining > 0:  # the end, which the model's delay holds back
         made, waiting = advance(np.pad(waiting, (0, size))[:size]), waiting[size:]
-        yield made[:left]
-        left -= len(made)
+        yield made[:remaining]
+        remaining -= len(made)

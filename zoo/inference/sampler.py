@@ -1,58 +1,108 @@
-"""Arrays out of a model of any family: drawn, the best of several drawn, or searched for.
+"""Sampling arrays from a model of any family: drawn, best of several, or searched for.
 
-Axes: n rows, t step, k value of a frame.
+Axes: n row, t step, k value of a frame.
 """
 
 import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from zoo.core import BOUNDARY, Params
+from zoo.core import (
+    BOUNDARY,
+    Accompanist,
+    Adversarial,
+    Autoregressive,
+    LatentSequenceModel,
+    Likelihood,
+    Params,
+    Styled,
+    supports,
+)
 from zoo.data.codecs.base import Codec
-from zoo.data.codecs.grammar import Grammar as Rules
-from zoo.errors import UsageError
+from zoo.data.codecs.grammar import Grammar as CodecGrammar
+from zoo.errors import UsageError, require
 from zoo.nn.conditioning import any_style
 from zoo.nn.sequence.beam_search import beam
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw, bucket
 
-ALPHA = 1.0  # beams compare by likelihood per event, nearly: or else the shortest piece wins
+ALPHA = 1.0  # length penalty of beams: about the likelihood per event
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Request:
+    """How rows are to be sampled.
+
+    Attributes:
+      length: events or steps of a row; by default the family's.
+      draw: how tokens are sampled from their distribution.
+      primer: events [t] or frames [t, k] to continue, to change, or to accompany.
+      free: bool [t, k], True where the primer is rewritten.
+      grammar: whether to sample only what the codec can write.
+      best_of: rows to draw for each one that is kept.
+      judge: what selects them: likelihood per event, or the critic.
+      style: index of a style, or one for each row [n].
+      fixed: values [k] that every frame has, BOUNDARY where it is free.
+    """
+
+    length: int | None = None
+    draw: Draw = Draw()
+    primer: np.ndarray | None = None
+    _: dataclasses.KW_ONLY
+    free: np.ndarray | None = None
+    grammar: bool = True
+    best_of: int = 1
+    judge: Literal["likelihood", "critic"] = "likelihood"
+    style: int | np.ndarray | None = None
+    fixed: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sampler:
-    """Writes what `codec` reads. Compiled once for each bucket of lengths and number of rows."""
+    """Samples arrays of `codec`; compiled once for each number of rows and bucket of lengths."""
 
-    family: Any  # a Family, and what else it can do
+    family: Any
     params: Params
     codec: Codec
 
     @property
     def name(self) -> str:
+        """The name of the family."""
         return type(self.family).__name__
 
     def takes(self, name: str) -> bool:
-        """Whether samples of the family can be asked for under that keyword."""
+        """Says whether the family's `sample` has a keyword of that name."""
         return name in inspect.signature(self.family.sample).parameters
 
     @property
     def streams(self) -> bool:
-        """Whether the family writes event by event."""
-        return self.takes("grammar") and hasattr(self.family, "stepper")
+        """Whether the family writes one event at a time."""
+        return self.takes("grammar") and supports(self.family, Autoregressive)
+
+    @property
+    def has_critic(self) -> bool:
+        return supports(self.family, Adversarial) and "critic" in self.params
+
+    @property
+    def accompanies(self) -> bool:
+        """Whether the family writes tracks to others that are given."""
+        return supports(self.family, Accompanist) and bool(self.family.conditioning)
 
     @functools.cached_property
-    def rules(self) -> Rules | None:
-        """The codec's grammar, where the family can keep to one."""
-        return self.codec.grammar() if self.takes("grammar") else None
+    def codec_grammar(self) -> CodecGrammar | None:
+        """The codec's grammar, if the family can keep to one."""
+        has_one = self.takes("grammar") and self.codec is not None
+        return self.codec.grammar() if has_one else None
 
     @functools.cached_property
     def grammar(self) -> Grammar | None:
-        return Grammar.of(self.rules) if self.rules else None
+        """The same as arrays, for compiled samplers."""
+        return Grammar.of(self.codec_grammar) if self.codec_grammar else None
 
     @functools.cached_property
     def _draw(self) -> Callable[..., jax.Array]:
@@ -74,164 +124,173 @@ class Sampler:
 
         return jax.jit(search, static_argnames=("width", "length", "no_repeat"))
 
-    def draw(
-        self,
-        n: int,
-        seed: int,
-        *,
-        length: int | None = None,
-        draw: Draw = Draw(),
-        primer: np.ndarray | None = None,
-        free: np.ndarray | None = None,
-        legal: bool = True,
-        best_of: int = 1,
-        judge: str = "likelihood",
-        style: int | np.ndarray | None = None,
-        fixed: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Draws events [n, length] or frames [n, length, k]; row i is a function of seed and i.
+    def draw(self, n: int, seed: int, request: Request = Request()) -> np.ndarray:
+        """Draws events [n, length] or frames [n, length, ..].
 
-        Of `best_of` rows drawn for each one is kept: the likeliest, by log-likelihood per event,
-        its end among them, or per frame; or the one that a critic, as `judge`, holds most real.
-        All are of a `style`, by its place, or each of its own [n], and have what is `fixed` [k] in
-        every frame.
+        Row i depends on the seed and i alone. Of `best_of` rows drawn for each one the
+        likeliest per event is kept, or the one that the critic holds most real.
 
         Raises:
-          UsageError: what the family cannot do, or a primer that does not fit.
+          UsageError: the family cannot do what is requested, or the primer does not fit.
         """
-        demand(
-            not self.takes("batch"),
-            f"{self.name} tells styles apart and writes nothing: load a model that writes.",
+        self.check(request)
+        free, size = request.free, request.length
+        if size is None:
+            size = self.family.length if free is None else len(free)
+        conditions = self.conditions(request, size)
+        # a family that does not write from left to right cannot be cropped
+        crops = self.takes("primer") and not self.takes("free")
+        length = bucket(size) if crops else size
+        rng, count = jax.random.key(seed), n * request.best_of
+        styles = self.styles(rng, count, request)
+        if styles is not None:
+            conditions["style"] = styles
+        rows = self._draw(
+            self.params, rng, n=count, length=length, draw=request.draw, **conditions
         )
-        demand(
-            draw.no_repeat is None or self.takes("grammar"),
+        return self.best(np.asarray(rows)[:, :size], request, styles)
+
+    def check(self, request: Request) -> None:
+        """Raises UsageError if the family cannot do what is requested."""
+        require(
+            not self.takes("batch"),
+            f"{self.name} classifies music and writes none: load a model that writes.",
+        )
+        require(
+            request.draw.no_repeat is None or self.takes("grammar"),
             f"{self.name} writes frames, and no_repeat is about events: leave it out.",
         )
-        heard = self.takes("tracks") and bool(self.family.given)
-        demand(
-            primer is None or self.takes("primer") or heard,
-            f"{self.name} writes whole phrases and goes on from nothing: leave the primer out.",
+        require(
+            request.primer is None or self.takes("primer") or self.accompanies,
+            f"{self.name} writes whole phrases and continues nothing: leave the primer "
+            "out.",
         )
-        size = length or (self.family.length if free is None else len(free))
-        grammar = self.grammar.within(size) if legal and self.grammar else None
-        asked = {"free": free, "grammar": grammar, "fixed": fixed}
-        if heard:
-            asked["tracks"] = primer
+
+    def conditions(self, request: Request, size: int) -> dict[str, Any]:
+        """Returns the keyword arguments of `sample` that the request conditions it by."""
+        values: dict[str, Any] = {"free": request.free, "fixed": request.fixed}
+        if request.grammar and self.grammar:
+            values["grammar"] = self.grammar.within(size)
+        if self.accompanies:
+            values["tracks"] = request.primer
         else:
-            asked["primer"] = self.begin(primer, size, legal, inside=free is not None)
-        given = {name: value for name, value in asked.items() if value is not None}
-        # what is not written from left to right cannot be cropped
-        room = bucket(size) if self.takes("primer") and not self.takes("free") else size
-        rng, count = jax.random.key(seed), n * best_of
-        styles: Any = None
-        if style is not None:
-            styles = np.repeat(np.broadcast_to(np.asarray(style, np.int32), n), best_of)
-        if style is None and judge == "critic":  # who is to judge them must know
-            styles = any_style(rng, count, getattr(self.family, "styles", ()))
-        given |= {} if styles is None else {"style": styles}
-        rows = self._draw(self.params, rng, n=count, length=room, draw=draw, **given)
-        return self.best(np.asarray(rows)[:, :size], best_of, judge, styles)
+            values["primer"] = self.padded_primer(request, size)
+        return {name: value for name, value in values.items() if value is not None}
+
+    def styles(self, rng: jax.Array, count: int, request: Request) -> Any:
+        """Returns the style of each of `count` rows, or None for the family to choose."""
+        if request.style is not None:
+            styles = np.asarray(request.style, np.int32)
+            n = count // request.best_of
+            return np.repeat(np.broadcast_to(styles, n), request.best_of)
+        known = self.family.styles if supports(self.family, Styled) else ()
+        if request.judge == "critic":  # which is conditioned on the style as well
+            return any_style(rng, count, known)
+        return None
 
     def best(
-        self, rows: np.ndarray, of: int, judge: str, style: Any = None
+        self, rows: np.ndarray, request: Request, styles: Any = None
     ) -> np.ndarray:
-        """The best of every `of` rows, by a judge: their likelihood, or the family's critic."""
-        if of == 1:
+        """Returns the best of every `best_of` rows."""
+        if request.best_of == 1:
             return rows
-        worth = self.verdicts if judge == "critic" else self.rates
-        best = worth(rows, style).reshape(-1, of).argmax(axis=1)
-        return rows[np.arange(len(best)) * of + best]
+        by_critic = request.judge == "critic"
+        values = (self.verdicts if by_critic else self.rates)(rows, styles)
+        best = values.reshape(-1, request.best_of).argmax(axis=1)
+        return rows[np.arange(len(best)) * request.best_of + best]
 
     def verdicts(self, rows: np.ndarray, style: Any = None) -> np.ndarray:
-        """The critic's verdicts [n] on rows: the higher, the more real they look to it."""
-        demand(
-            "critic" in self.params,
-            f"{self.name} has no critic: leave --judge out, or load a model that has one, such as "
-            "a MuseGAN.",
+        """Returns the critic's verdicts [n] on rows: the higher, the more real."""
+        require(
+            self.has_critic,
+            f"{self.name} has no critic: judge by likelihood, or load a model that has "
+            "one, such as a MuseGAN.",
         )
         return np.asarray(self._verdict(self.params, rows, style))
 
-    def rates(self, rows: np.ndarray, style: Any = None) -> np.ndarray:
-        """The log-likelihood per event, or per frame, of rows [n]."""
-        demand(
-            hasattr(self.family, "log_prob"),
-            f"{self.name} does not say how likely music is: leave --best-of out"
-            + (", or judge by its critic." if "critic" in self.params else "."),
-        )
-        mask = np.ones(rows.shape[:2], bool)
-        if rows.ndim == 2 or getattr(self.family, "ends", False):
-            ends = (rows == BOUNDARY).reshape(*mask.shape, -1).all(axis=2)
-            mask = np.cumsum(ends, axis=1) - ends == 0
-        told = {} if style is None else {"style": style}
-        return np.asarray(self._log_prob(self.params, rows, mask, **told)) / mask.sum(
-            axis=1
-        )
-
-    def search(
-        self,
-        width: int,
-        *,
-        length: int | None = None,
-        no_repeat: int | None = None,
-        primer: np.ndarray | None = None,
-        legal: bool = True,
+    def log_prob(
+        self, rows: np.ndarray, mask: np.ndarray, style: Any = None
     ) -> np.ndarray:
-        """The likeliest rows that beam search finds, the best first: events [up to width, t]."""
-        demand(
-            self.streams,
-            f"{self.name} does not write event by event, as beam search does: leave --beam out.",
+        """Returns the log-likelihood of rows, float [n], in nats."""
+        conditions = {} if style is None else {"style": style}
+        return np.asarray(self._log_prob(self.params, rows, mask, **conditions))
+
+    def rates(self, rows: np.ndarray, style: Any = None) -> np.ndarray:
+        """Returns the log-likelihood per event, or per frame, of rows [n]."""
+        instead = " by likelihood: judge by the critic." if self.has_critic else "."
+        require(
+            supports(self.family, Likelihood),
+            f"{self.name} has no likelihood, so best_of cannot compare{instead}",
         )
-        size = length or self.family.length
+        mask = self.codec.event_mask(rows)
+        return self.log_prob(rows, mask, style) / mask.sum(axis=1)
+
+    def search(self, width: int, request: Request = Request()) -> np.ndarray:
+        """Returns the likeliest rows that beam search finds, the best first.
+
+        Raises:
+          UsageError: the family does not write one event at a time, or the request asks
+            for sampling.
+        """
+        require(width >= 1, f"the beam is {width} wide: choose 1 or more.")
+        plain = dataclasses.replace(request.draw, no_repeat=None) == Draw()
+        require(
+            plain and request.best_of == 1 and request.free is None,
+            "beam search samples nothing: of the controls it takes no_repeat alone.",
+        )
+        require(
+            self.streams,
+            f"{self.name} does not write event by event, as beam search does: leave beam "
+            "out.",
+        )
+        size = request.length or self.family.length
+        constrained = request.grammar and self.grammar
         rows, log_prob = self._search(
             self.params,
             width=width,
             length=size,
-            no_repeat=no_repeat,
-            primer=self.begin(primer, size, legal),
-            grammar=self.grammar.within(size) if legal and self.grammar else None,
+            no_repeat=request.draw.no_repeat,
+            primer=self.padded_primer(request, size),
+            grammar=self.grammar.within(size) if constrained else None,  # type: ignore[union-attr]
         )
         return np.asarray(rows)[np.isfinite(log_prob)]
 
-    def begin(
-        self, primer: np.ndarray | None, size: int, legal: bool, inside: bool = False
-    ) -> np.ndarray | None:
-        """The primer as samples take it: to be gone on from, or to be written `inside` of.
+    def padded_primer(self, request: Request, size: int) -> np.ndarray | None:
+        """Returns the primer; events are padded to a bucket of lengths.
 
-        Raises UsageError where no piece of `size` begins with it.
+        Raises:
+          UsageError: no piece of `size` begins with it.
         """
+        primer = request.primer
         events = np.zeros(0, np.int32) if primer is None else primer
-        # a model of so many phrases writes no longer pieces
-        more = (
-            "a --span of it"
-            if hasattr(self.family, "parts")
-            else f"--length {len(events) + 256}"
+        rewrites = request.free is not None
+        remedy = f"a length of {len(events) + 256}"
+        if supports(self.family, LatentSequenceModel):  # which has a fixed length
+            remedy = "a span of it"
+        require(
+            len(events) < size + rewrites,
+            f"the primer has {len(events)} events and a piece of {size} was requested: "
+            f"give a shorter primer, or {remedy}.",
         )
-        demand(
-            len(events) < size + inside,
-            f"the primer has {len(events)} events and a piece of {size} was asked for: "
-            f"give a shorter primer, or {more}.",
-        )
-        if legal and self.rules:
-            if (wrong := self.rules.wrong(events)) is not None:
-                token = self.codec.describe(events[wrong])
-                raise UsageError(
-                    f"event {wrong + 1} of the primer, {token}, may not stand there in a piece: "
-                    "end the primer before it, or turn the grammar off."
-                )
-            needed = self.rules.room(events)
-            demand(
-                needed <= size,
-                f"a piece that begins so has {needed} events or more, and {size} were asked for: "
-                "give a greater --length.",
-            )
+        if request.grammar and self.codec_grammar:
+            self.check_grammar(events, size)
         if primer is None or primer.ndim > 1:
             return primer
-        return np.pad(
-            primer, (0, bucket(len(primer)) - len(primer)), constant_values=BOUNDARY
+        padding = bucket(len(primer)) - len(primer)
+        return np.pad(primer, (0, padding), constant_values=BOUNDARY)
+
+    def check_grammar(self, events: np.ndarray, size: int) -> None:
+        """Raises UsageError if no legal piece of `size` begins with the events."""
+        assert self.codec_grammar is not None
+        if (wrong := self.codec_grammar.wrong(events)) is not None:
+            token = self.codec.describe(events[wrong])
+            raise UsageError(
+                f"event {wrong + 1} of the primer, {token}, may not stand there in a "
+                "piece: end the primer before it, or turn the grammar off."
+            )
+        needed = self.codec_grammar.room(events)
+        require(
+            needed <= size,
+            f"a piece that begins so has {needed} events or more, and {size} were "
+            "requested: give a greater length.",
         )
-
-
-def demand(holds: bool, otherwise: str) -> None:
-    """Raises UsageError, saying `otherwise`, unless it `holds`."""
-    if not holds:
-        raise UsageError(otherwise)

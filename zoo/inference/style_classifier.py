@@ -1,6 +1,6 @@
-"""What style, mode or metre music is of, as a trained classifier hears it.
+"""Classification of the style, the mode or the metre of music.
 
-Axes: n phrases, t step, y style.
+Axes: n phrase, t step, y style.
 """
 
 import dataclasses
@@ -11,82 +11,69 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from zoo.core import Batch
-from zoo.data.codecs import Phrase
-from zoo.inference.latent_space import MANY, batched, said
-from zoo.inference.model import Trained
-from zoo.inference.sampler import demand
-from zoo.models import LatentClassifier
+from zoo.core import Batch, Classifier, supports
+from zoo.errors import require
+from zoo.inference.latent_space import ENCODED_AT_ONCE, batched, refusals
+from zoo.inference.model import Model
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Judge:
+class StyleClassifier:
     """A trained classifier of phrases.
 
     Raises:
-      UsageError: the model is none.
+      UsageError: the model does not classify phrases.
     """
 
-    model: Trained
+    model: Model
 
     def __post_init__(self) -> None:
-        family = self.model.family
-        demand(
-            isinstance(family, LatentClassifier) and bool(family.vocab),
-            f"{type(family).__name__} tells no styles of music apart: load a LatentClassifier "
-            "that was trained on events.",
+        require(
+            supports(self.model.family, Classifier) and self.model.codec is not None,
+            f"{self.model.name} does not classify styles of music: load a "
+            "LatentClassifier that was trained on phrases.",
         )
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """What it tells apart."""
-        return self._family.styles
+        """The styles that it tells apart."""
+        return self.model.styles
 
     def __call__(self, phrases: np.ndarray) -> np.ndarray:
-        """How likely phrases int32 [n, t] are to be of each style, [n, y]."""
-        parts = batched(phrases, MANY)
-        found = [np.exp(self._predict(self.model.params, part)) for part in parts]
-        return np.concatenate(found)[: len(phrases)]
+        """Returns the probability of each style, float [n, y], for phrases int32 [n, t]."""
+        parts = batched(phrases, ENCODED_AT_ONCE)
+        shares = [np.exp(self._predict(self.model.params, part)) for part in parts]
+        return np.concatenate(shares)[: len(phrases)]
 
     def piece(self, sequence: "NoteSequence") -> dict[str, float]:
-        """How likely a piece is to be of each style: the mean over its phrases.
+        """Returns the probability of each style for a piece: the mean over its phrases.
 
         Raises:
-          UsageError: it has no phrase that the classifier reads, in a sentence that says why.
+          UsageError: the piece has no phrase that the classifier reads.
         """
-        codec = self.model.codec
-        assert isinstance(codec, Phrase)
-        with said():
-            rows = codec.phrases(sequence)
+        with refusals():
+            rows = self.model.codec.phrases(sequence)
         return dict(zip(self.styles, self(rows).mean(axis=0).tolist(), strict=True))
 
     def recalls(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """`recall_STYLE`: the share of its phrases that are told to be of it; `recall`: the mean.
+        """Returns the recall of each style, `recall_STYLE`, and their mean, `recall`.
 
-        In the mean each style counts alike, however many phrases there are of it.
+        Each style has the same weight in the mean, however many phrases it has.
         """
         hits = np.zeros((len(self.styles), 2))
         for batch in batches:
             real = np.asarray(batch["mask"]).any(axis=1)
-            of = np.asarray(batch["style"])[real]
-            right = self(np.asarray(batch["tokens"])[real]).argmax(axis=1) == of
-            np.add.at(hits, of, np.stack([right, np.ones(len(of))], axis=1))
+            style = np.asarray(batch["style"])[real]
+            right = self(np.asarray(batch["tokens"])[real]).argmax(axis=1) == style
+            np.add.at(hits, style, np.stack([right, np.ones(len(style))], axis=1))
         share = hits[:, 0] / np.maximum(hits[:, 1], 1)
-        each = {
-            f"recall_{name}": float(x)
-            for name, x in zip(self.styles, share, strict=True)
-        }
-        return {**each, "recall": float(share[hits[:, 1] > 0].mean())}
-
-    @property
-    def _family(self) -> LatentClassifier:
-        family = self.model.family
-        assert isinstance(family, LatentClassifier)
-        return family
+        named = zip(self.styles, share, strict=True)
+        recalls = {f"recall_{name}": float(value) for name, value in named}
+        return {**recalls, "recall": float(share[hits[:, 1] > 0].mean())}
 
     @functools.cached_property
     def _predict(self) -> Callable[..., jax.Array]:
-        return jax.jit(self._family.predict)
+        return jax.jit(self.model.family.predict)

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, require
 from zoo.inference.attribute_steering import GREEDY, cheapest
-from zoo.inference.latent_space import Space
-from zoo.inference.sampler import demand
-from zoo.inference.style_classifier import Judge
+from zoo.inference.latent_space import LatentSpace
+from zoo.inference.style_classifier import StyleClassifier
 from zoo.metrics.attributes import contour, sounds
 
 OUTSIDE = 20.0  # nats that a phrase outside the scale costs
@@ -35,17 +34,17 @@ class Transfer:
       UsageError: the space has no styles, or the guide reads other phrases.
     """
 
-    space: Space
-    guide: Judge | None = None
+    space: LatentSpace
+    guide: StyleClassifier | None = None
     keep: float = 4.0
 
     def __post_init__(self) -> None:
-        demand(
+        require(
             bool(self.space.styles),
             "the model was told no styles: load one that was, by --styles when it was trained.",
         )
-        demand(
-            self.guide is None or self.guide.model.codec == self.space.melody,
+        require(
+            self.guide is None or self.guide.model.codec == self.space.melody_codec,
             "the guide reads phrases of other bars, metres or range than the model: give one that "
             "was trained on the same.",
         )
@@ -78,8 +77,8 @@ class Transfer:
             def cost(points: np.ndarray, phrase: np.ndarray = phrase) -> np.ndarray:
                 music = self.told(points, shares)
                 source = np.broadcast_to(phrase, music.shape)
-                off = self.keep * (1 - contour(music, source, self.space.melody))
-                sounding, pitches = sounds(music, self.space.melody)
+                off = self.keep * (1 - contour(music, source, self.space.melody_codec))
+                sounding, pitches = sounds(music, self.space.melody_codec)
                 off += OUTSIDE * (sounding & ~np.isin(pitches % 12, scale)).mean(axis=1)
                 asked = np.arange(len(music))
                 if self.guide is not None:

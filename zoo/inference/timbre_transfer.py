@@ -1,128 +1,151 @@
-"""What can be done to a sound between its latents and itself.
+"""Operations on the latents of audio: timbre transfer, interpolation, principal axes.
 
-Statistics of one sound for another's (Dumoulin et al. 2017, A learned representation for artistic
-style, eq. 5); the way from one to another; and the few directions that explain most of it (Caillon
-& Esling 2021, RAVE, section 3.2). Axes: b sound, s sample, f frame, z latent.
+Timbre transfer gives a sound the latent statistics of another (Dumoulin et al. 2017, A
+learned representation for artistic style, eq. 5). Principal axes are those of Caillon &
+Esling 2021 (RAVE, section 3.2). Axes: b sound, s sample, f frame, z latent.
 """
 
 import functools
+import pathlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Array
-from zoo.errors import UsageError
-from zoo.inference.model import Trained
-from zoo.models.variational_vocoder import Vary
+from zoo.errors import UsageError, require
+from zoo.inference.model import Model
+from zoo.inference.resynthesis import Vary, excerpt, require_audio
 
-LIMIT = 8.0  # times that a latent is made larger, or smaller
-HEARD = 1e-3  # a frame's loudness, of the loudest, from which on it is of the sound
+MAX_RATIO = 8.0  # of a latent's standard deviation after the transfer to that before
+SILENCE = 1e-3  # loudness of a silent frame, relative to the loudest
 
 
 class Statistics(NamedTuple):
-    """Of the frames of a sound: means and deviations of its latents, [z] each."""
+    """Mean and standard deviation of each latent over the frames of a sound, [z]."""
 
     mean: np.ndarray
-    spread: np.ndarray
+    std: np.ndarray
 
     @classmethod
-    def of(cls, model: Trained, audio: np.ndarray) -> "Statistics":
-        """Of a signal [s], where it is not silent."""
-        family: Any = model.family
+    def of(cls, model: Model, audio: np.ndarray) -> "Statistics":
+        """Returns the statistics of audio [s], silent frames left out.
+
+        Raises:
+          UsageError: all of it is silent.
+        """
         z = latents(model, audio[None])
-        loud = np.asarray(family.loud(z))[0].mean(axis=1)
-        z = np.asarray(z)[0, loud > HEARD * loud.max()]
-        if not len(z):
-            raise UsageError(
-                "there is nothing to hear in a sound that another is to be like."
-            )
+        loudness = np.asarray(model.family.loud(z))[0].mean(axis=1)
+        z = np.asarray(z)[0, loudness > SILENCE * loudness.max()]
+        require(len(z) > 0, "the recording is silent: give one with sound.")
         return cls(z.mean(axis=0), z.std(axis=0) + 1e-6)
 
 
-def like(
-    model: Trained, own: Statistics, other: Statistics, share: float = 1.0
+def transfer(
+    model: Model,
+    source: pathlib.Path,
+    target: pathlib.Path,
+    share: float = 1.0,
 ) -> Vary:
-    """What gives latents of a sound the statistics of another, or a share of the way there, and
-    leaves each frame as loud as it was."""
+    """Returns what gives latents of the recording `source` the timbre of `target`.
+
+    Raises:
+      UsageError: the model is not one of audio, or a recording cannot be read.
+    """
+    require_audio(model)
+    rate = model.codec.rate
+    source_statistics = Statistics.of(model, excerpt(source, rate))
+    target_statistics = Statistics.of(model, excerpt(target, rate))
+    return matched(model, source_statistics, target_statistics, share)
+
+
+def matched(
+    model: Model, source: Statistics, target: Statistics, share: float = 1.0
+) -> Vary:
+    """Returns a function that gives latents with statistics `source` those of `target`.
+
+    With a `share` below 1 they are moved part of the way. The loudness of each frame is
+    preserved.
+    """
     family: Any = model.family
-    over = lambda of: jnp.asarray(of[None, None], jnp.float32)
-    ratio = np.clip(other.spread / own.spread, 1 / LIMIT, LIMIT)
-    there = lambda z: (z - over(own.mean)) * over(ratio) + over(other.mean)
+    row = lambda values: jnp.asarray(values[None, None], jnp.float32)
+    ratio = np.clip(target.std / source.std, 1 / MAX_RATIO, MAX_RATIO)
     level = lambda z: jnp.sqrt((family.loud(z) ** 2).mean(axis=-1, keepdims=True))
 
     def vary(z: Array) -> Array:
-        moved = z + share * (there(z) - z)
+        standard = (z - row(source.mean)) * row(ratio) + row(target.mean)
+        moved = z + share * (standard - z)
         return family.louder(moved, level(z) / level(moved))
 
     return vary
 
 
-def between(
-    model: Trained,
-    one: np.ndarray,
-    other: np.ndarray,
+def interpolated(
+    model: Model,
+    first: np.ndarray,
+    last: np.ndarray,
     shares: Sequence[float],
+    *,
     seed: int = 0,
 ) -> np.ndarray:
-    """Signals [b, s] at shares of the way in latents from one [s] to another, of the length of the
-    shorter."""
-    family: Any = model.family
-    length = min(len(one), len(other))
-    a, b = latents(model, np.stack([one[:length], other[:length]]))
+    """Returns audio [b, s] between two sounds [s] in latent space, one for each share.
+
+    It has the length of the shorter sound.
+    """
+    length = min(len(first), len(last))
+    a, b = latents(model, np.stack([first[:length], last[:length]]))
     z = jnp.stack([a + share * (b - a) for share in shares])
-    made = jax.jit(family.decode)(jax.device_get(model.params), z, jax.random.key(seed))
+    decode = jax.jit(model.family.decode)
+    made = decode(jax.device_get(model.params), z, jax.random.key(seed))
     return np.asarray(made)[:, :length]
 
 
-def latents(model: Trained, audio: np.ndarray) -> Array:
-    """The means [b, f, z] of signals [b, s]."""
-    return encoding(cast(Any, model.family))(jax.device_get(model.params), audio).mean
+def latents(model: Model, audio: np.ndarray) -> Array:
+    """Returns the posterior means [b, f, z] of audio [b, s]."""
+    return compiled_encoder(model.family)(jax.device_get(model.params), audio).mean
 
 
 @functools.lru_cache(maxsize=8)
-def encoding(family: Any) -> Callable[..., Any]:
-    """Its encoder, which is asked for a sound at a time."""
+def compiled_encoder(family: Any) -> Callable[..., Any]:
+    """Returns the compiled encoder of a family; it is called once a sound."""
     return jax.jit(family.encode)
 
 
-class Ranking(NamedTuple):
-    """Directions in latents, the one that explains most of their variance first."""
+class PrincipalAxes(NamedTuple):
+    """Principal axes of latents, by falling variance."""
 
-    middle: np.ndarray  # [z]
+    mean: np.ndarray  # [z]
     axes: np.ndarray  # [z, z], a row each
     shares: np.ndarray  # [z], of the variance
 
     @classmethod
-    def of(cls, frames: Iterable[np.ndarray]) -> "Ranking":
-        """Of latents [f, z] by and by: no more of them is kept than their sums."""
+    def of(cls, frames: Iterable[np.ndarray]) -> "PrincipalAxes":
+        """Returns the axes of latents [f, z], given in parts; only sums are kept."""
         count, total, square = 0, np.zeros(()), np.zeros(())
-        for some in frames:
-            some = np.asarray(some, np.float64)
-            count, total, square = (
-                count + len(some),
-                total + some.sum(0),
-                square + some.T @ some,
-            )
-        middle = total / max(count, 1)
-        power, axes = np.linalg.eigh(square / max(count, 1) - np.outer(middle, middle))
+        for part in frames:
+            part = np.asarray(part, np.float64)
+            count += len(part)
+            total, square = total + part.sum(0), square + part.T @ part
+        mean = total / max(count, 1)
+        power, axes = np.linalg.eigh(square / max(count, 1) - np.outer(mean, mean))
         power = np.maximum(power[::-1], 0)
-        return cls(middle, axes.T[::-1], power / power.sum())
+        return cls(mean, axes.T[::-1], power / power.sum())
 
-    def kept(self, fidelity: float) -> int:
-        """How many directions explain that share of the variance."""
+    def count(self, fidelity: float) -> int:
+        """Returns how many axes have the share `fidelity` of the variance.
+
+        Raises:
+          UsageError: it is not within 0 to 1.
+        """
         if not 0 < fidelity <= 1:
-            raise UsageError(
-                f"a fidelity of {fidelity:g} is asked for: choose one up to 1."
-            )
-        return min(
-            int(np.searchsorted(self.shares.cumsum(), fidelity)) + 1, len(self.shares)
-        )
+            raise UsageError(f"fidelity is {fidelity:g}: choose above 0, up to 1.")
+        number = int(np.searchsorted(self.shares.cumsum(), fidelity)) + 1
+        return min(number, len(self.shares))
 
-    def within(self, fidelity: float) -> Vary:
-        """What leaves of latents only those directions."""
-        axes = self.axes[: self.kept(fidelity)].astype(np.float32)
-        middle = jnp.asarray(self.middle[None, None], jnp.float32)
-        return lambda z: middle + (z - middle) @ axes.T @ axes
+    def projection(self, fidelity: float) -> Vary:
+        """Returns a function that projects latents onto the first axes."""
+        axes = self.axes[: self.count(fidelity)].astype(np.float32)
+        mean = jnp.asarray(self.mean[None, None], jnp.float32)
+        return lambda z: mean + (z - mean) @ axes.T @ axes

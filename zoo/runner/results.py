@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from zoo.config import write as write
 from zoo.errors import UsageError
 from zoo.train.checkpoint import versions
 from zoo.train.distributed import cores
@@ -18,14 +19,6 @@ from zoo.train.distributed import cores
 CURVES = pathlib.Path(__file__).parent / "curves"
 SPREAD = 4.0  # standard deviations over seeds
 SLACK = 0.03  # and as a fraction of the value, for what two or three seeds cannot show
-
-
-def write(path: pathlib.Path, value: Any) -> None:
-    """JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(value, indent=2) + "\n")
-    unfinished.replace(path)
 
 
 def provenance(seconds: float) -> dict[str, Any]:

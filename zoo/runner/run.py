@@ -1,158 +1,184 @@
-"""One run: training, the likelihood at its best checkpoint, samples, and the record of it all."""
+"""One training run: batches, checkpoints, evaluation, samples, and the record of it."""
 
 import dataclasses
-import functools
 import json
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import jax
-import numpy as np
 
 from zoo.config import record
-from zoo.core import Batch, Family, Params
-from zoo.data.codecs.base import Codec
-from zoo.inference.model import Trained, load
-from zoo.listen.gallery import gallery
+from zoo.core import Family, Params
+from zoo.errors import UsageError
+from zoo.inference.model import Model, load
 from zoo.runner.results import compare, provenance, write
+from zoo.tasks.base import Process, Task
 from zoo.train import distributed, loop, precision, sharding
 from zoo.train.evaluate import evaluator, plain
 from zoo.train.optim import Adam
 from zoo.train.options import Options
-from zoo.train.prefetch import Batches as Steps
+
+Optimizer = Adam | Mapping[str, Adam]  # one for all objectives, or one for each
+Evaluate = Callable[[Model, Task], Mapping[str, float]]
+F = TypeVar("F", bound=Family)
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What a model is trained on and measured by, and what it is told to be named after."""
-
-    name: str
-    codec: Codec
-    batches: Steps
-    whole: Callable[[str], Iterable[Batch]]
-    """A split, every piece of it once."""
-    real: list[np.ndarray]
-    """A few pieces that no model is trained on."""
-    music: Any
-    """The options it was made from, for the record."""
-    listen: "Listen | None" = None
-    """How what it makes is heard; by default as music."""
-
-
-Rules = Adam | Mapping[str, Adam]  # of all objectives, or of each
-Listen = Callable[
-    [Trained, pathlib.Path, int, int], None
-]  # to a folder, so many, by a seed
-Finish = Callable[[Trained, Callable[[str], Iterable[Batch]]], dict[str, Any]]
-
-
-def connected(options: Options, batch: int) -> tuple[int, int]:
-    """Joins the hosts of a run and shares out the cores; which process this is, of how many."""
-    distributed.connect(options.coordinator, options.processes, options.process)
-    distributed.share_cores(batch // (options.processes or 1) // options.accumulate)
-    return jax.process_index(), jax.process_count()
-
-
-def run(
-    model: Family,
+def train(
+    family: Family,
     task: Task,
+    *,
+    name: str,
     workdir: str | pathlib.Path,
     steps: int,
-    adam: Rules,
-    options: Options,
-    samples: int,
-    finish: Finish | None,
-    began: float,
-    given: Params | None = None,
+    optimizer: Optimizer = Adam(),
+    options: Options = Options(),
+    samples: int = 8,
+    evaluate: Evaluate | None = None,
+    pretrained: Params | None = None,
 ) -> dict[str, Any]:
-    """Trains, measures at the best checkpoint, and leaves the record of it in `workdir`.
+    """Trains a family on a task, evaluates its best checkpoint and writes samples.
 
-    Networks that are `given` come from elsewhere; the others are born here.
+    Leaves config.json, metrics.jsonl, tensorboard/, checkpoints/, samples/ and
+    result.json in `workdir`. The same call continues from the last checkpoint.
+
+    Args:
+      family: the model; fields that the data decide, such as `vocab`, are filled in.
+      task: what it is trained and evaluated on.
+      name: the name of the experiment.
+      workdir: the directory of the run.
+      steps: batches to train on.
+      optimizer: the update rule of all objectives, or one for each by its name.
+      options: how the run is executed.
+      samples: pieces, or reconstructions, to write at the end.
+      evaluate: `(model, task) -> metrics`, called once at the best checkpoint.
+      pretrained: parameters of networks that are not initialised here, by name.
+
+    Returns:
+      The contents of result.json.
+
+    Raises:
+      UsageError: family, task, options or `workdir` do not fit together.
+      ZooError: the loss is not finite for too long, or a checkpoint cannot be saved.
     """
-    workdir, main = pathlib.Path(workdir), jax.process_index() == 0
-    config = {"experiment": task.name, **record({"family": model, "codec": task.codec})}
-    config |= record({"music": task.music, "adam": adam, "seed": options.seed})
-    if main:
-        write(
-            workdir / "config.json",
-            {**config, "steps": steps, "options": record(options)},
-        )
-    measure = likelihood(model, task, options)
-
-    def validate(params: Params) -> dict[str, float]:
-        metrics = measure(params, "validation")
-        # what is descended: a likelihood, or that and what its latents are charged for; a game has
-        # no one loss to be best by
-        valid = {"valid": metrics["loss"]} if "loss" in metrics else {}
-        return valid | {f"valid_{k}": v for k, v in metrics.items()}
-
-    trained = {
-        "tx": rules(adam, steps),
-        "steps": steps,
-        "workdir": workdir,
-        "options": options,
-        "given": given,
+    began = time.perf_counter()
+    process = connect(options, task.batch)
+    family, workdir = sized(family, task), pathlib.Path(workdir)
+    batches = task.train_batches(options.seed, process)
+    config = {
+        "experiment": name,
+        "family": record(family),
+        "codec": record(task.coder),
+        "task": record(task),
+        "optimizer": record(optimizer),
+        "seed": options.seed,
     }
-    outcome = loop.fit(model, task.batches, **trained, meta=config, validate=validate)
+    main = jax.process_index() == 0
+    if main:
+        more = {"steps": steps, "options": record(options)}
+        write(workdir / "config.json", {**config, **more})
+    measure = metrics_of(family, task, options, process)
+    outcome = loop.fit(
+        family,
+        batches,
+        tx=rule(optimizer, steps),
+        steps=steps,
+        workdir=workdir,
+        options=options,
+        meta=config,
+        validate=lambda params: validation(measure(params, "validation")),
+        given=pretrained,
+    )
     done = workdir / "result.json"
     if outcome.first_step == 0 and done.exists():  # there was nothing left to train
         result = json.loads(done.read_text())
     else:
-        best = load(workdir, mesh=sharding.mesh(model=options.model))
-        test = {
-            f"test_{key}": value for key, value in measure(best.params, "test").items()
-        }
-        valid = {}
-        if "test_nll" in test:
-            valid["valid_nll"] = measure(best.params, "validation")["nll"]
-        more = finish(best, task.whole) if finish else {}
-        metrics = {
-            **test,
-            **valid,
-            **more,
-            "best_step": best.about["step"],
-            **outcome.figures,
-        }
+        model = dataclasses.replace(
+            load(workdir, mesh=sharding.mesh(model=options.model)), task=task
+        )
+        metrics = final_metrics(model, measure)
+        if evaluate:
+            metrics |= evaluate(model, task)
+        metrics |= {"best_step": model.about["step"], **outcome.figures}
         elsewhere = time.perf_counter() - began - outcome.here
-        result = {"experiment": task.name, "metrics": metrics}
+        result = {"experiment": name, "metrics": metrics}
         result |= provenance(outcome.seconds + elsewhere)
         if main:
-            hear = task.listen or functools.partial(listen, task)
-            hear(best, workdir / "samples", samples, options.seed)
+            local = dataclasses.replace(model, params=jax.device_get(model.params))
+            page = workdir / "samples"
+            task.write_page(local, page, samples, seed=options.seed, title=name)
             write(done, result)
     if main and options.compare:
-        print(compare(task.name, workdir / "metrics.jsonl"), file=sys.stderr)
+        print(compare(name, workdir / "metrics.jsonl"), file=sys.stderr)
     return result
 
 
-def rules(adam: Rules, steps: int) -> Any:
-    """The update rule of all objectives, or of each."""
-    if isinstance(adam, Adam):
-        return adam.rule(steps)
-    return {name: each.rule(steps) for name, each in adam.items()}
+def connect(options: Options, batch: int) -> Process:
+    """Joins the hosts of a run and shares out the cores.
+
+    Returns:
+      The index of this process, and how many there are.
+    """
+    distributed.connect(options.coordinator, options.processes, options.process)
+    rows = batch // (options.processes or 1) // options.accumulate
+    distributed.share_cores(rows)
+    return jax.process_index(), jax.process_count()
 
 
-def listen(
-    task: Task, model: Trained, folder: pathlib.Path, samples: int, seed: int
-) -> None:
-    """A gallery of what the model writes, beside a few pieces that it was not trained on."""
-    if samples:
-        here = dataclasses.replace(model, params=jax.device_get(model.params))
-        real = [task.codec.decode(piece) for piece in task.real]
-        gallery(here.sample(samples, seed), folder, title=task.name, real=real)
+def sized(family: F, task: Task) -> F:
+    """Returns the family with the fields that the task's data decide.
+
+    Raises:
+      UsageError: a field was chosen, and the data decide otherwise.
+    """
+    fields = {field.name: field for field in dataclasses.fields(family)}  # type: ignore[arg-type]
+    sizes = {name: size for name, size in task.sizes.items() if name in fields}
+    for name, size in sizes.items():
+        chosen = getattr(family, name)
+        if chosen not in (size, fields[name].default):
+            raise UsageError(
+                f"{name} is {chosen} and the data have {size}: leave {name} out."
+            )
+    return dataclasses.replace(family, **sizes)  # type: ignore[type-var]
 
 
-def likelihood(
-    model: Family, task: Task, options: Options
+def rule(optimizer: Optimizer, steps: int) -> Any:
+    """Returns the update rule of all objectives, or a dictionary of each one's."""
+    if isinstance(optimizer, Adam):
+        return optimizer.rule(steps)
+    return {name: adam.rule(steps) for name, adam in optimizer.items()}
+
+
+def metrics_of(
+    family: Family, task: Task, options: Options, process: Process
 ) -> Callable[[Params, str], dict[str, float]]:
-    """Returns `(params, split) -> metrics` over every piece of a split, whole."""
+    """Returns `(params, split) -> metrics`, the means over every piece of a split."""
     mesh = sharding.mesh(model=options.model)
-    measure = evaluator(model, mesh=mesh, context=precision.context(options.bf16))
+    measure = evaluator(family, mesh=mesh, context=precision.context(options.bf16))
 
     def over(params: Params, split: str) -> dict[str, float]:
-        return plain(measure(params, task.whole(split)))
+        return plain(measure(params, task.eval_batches(split, process=process)))
 
     return over
+
+
+def validation(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Returns metrics by the names they are logged under.
+
+    "valid" selects the best checkpoint; a game has no single loss that could.
+    """
+    logged = {f"valid_{name}": value for name, value in metrics.items()}
+    return {"valid": metrics["loss"], **logged} if "loss" in metrics else logged
+
+
+def final_metrics(
+    model: Model, measure: Callable[[Params, str], dict[str, float]]
+) -> dict[str, Any]:
+    """Returns the metrics of the test split, and the likelihood of the validation split."""
+    test = measure(model.params, "test")
+    metrics: dict[str, Any] = {f"test_{name}": value for name, value in test.items()}
+    if "nll" in test:
+        metrics["valid_nll"] = measure(model.params, "validation")["nll"]
+    return metrics

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.core import Batch
+from zoo.data import pieces
 from zoo.data.batching.batches import Crops, whole_frames
 from zoo.data.codecs.base import Codec
-from zoo.data import pieces
 from zoo.errors import UsageError
 from zoo.tasks.base import MusicTask, Process
 

@@ -16,7 +16,7 @@ from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.listen.sounds import Sound
 from zoo.listen.sounds import sounds as write_audio_page
-from zoo.tasks.base import Process
+from zoo.tasks.base import Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Audio:
     def sizes(self) -> Mapping[str, Any]:
         return {"rate": self.coder.rate}
 
+    @cached_method
     def excerpts(self, split: str, corpus: str | None = None) -> Excerpts:
         """Returns the excerpts of a split.
 
@@ -76,9 +77,7 @@ class Audio:
         batch: int | None = None,
         process: Process = (0, 1),
     ) -> Iterable[Batch]:
-        length = sounds(
-            corpus or self.corpus, self.coder.rate, self.seconds
-        ).length
+        length = sounds(corpus or self.corpus, self.coder.rate, self.seconds).length
         excerpts = self.excerpts(split, corpus)
         return beginnings(excerpts, batch or self.batch, length, process)
 

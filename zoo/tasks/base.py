@@ -1,8 +1,9 @@
 """The protocol of tasks, and what tasks of music share."""
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -135,3 +136,17 @@ def bound(task: T, **values: Any) -> T:
     copy = dataclasses.replace(task)  # type: ignore[type-var]
     vars(copy).update(values)
     return copy
+
+
+def cached_method(method: Callable[..., Any]) -> Any:
+    """Caches what a method returns in its instance, by the arguments."""
+
+    @functools.wraps(method)
+    def cached(self: Any, *args: Any, **kwargs: Any) -> Any:
+        cache = vars(self).setdefault(f"_{method.__qualname__}", {})
+        key = args, tuple(sorted(kwargs.items()))
+        if key not in cache:
+            cache[key] = method(self, *args, **kwargs)
+        return cache[key]
+
+    return cached

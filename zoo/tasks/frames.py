@@ -15,7 +15,7 @@ from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Arrays, Pieces
 from zoo.errors import UsageError
-from zoo.tasks.base import Label, MusicTask, Process
+from zoo.tasks.base import Label, MusicTask, Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,15 +46,10 @@ class Frames(MusicTask):
 
     @functools.cached_property
     def coder(self) -> Codec:
-        from_file = file_codec(self.corpus)
-        if from_file is None:
+        codec = file_codec(self.corpus, self.steps_per_quarter)
+        if codec is None:
             onsets = {"onsets": False} if self.codec == "pianoroll" else {}
             codec = make(self.codec, **onsets)
-        else:
-            fields = {field.name for field in dataclasses.fields(from_file)}
-            steps = {"steps_per_quarter": self.steps_per_quarter}
-            is_roll = "onsets" in fields
-            codec = dataclasses.replace(from_file, **steps) if is_roll else from_file
         if not codec.frame_shape:
             raise UsageError(
                 f"the codec {self.codec} writes single events: choose pianoroll or voices."
@@ -65,7 +60,8 @@ class Frames(MusicTask):
     def sizes(self) -> Mapping[str, Any]:
         return {**self.coder.dimensions, "length": self.length}
 
-    def pieces(self, split: str, corpus: str | None = None) -> Pieces | Arrays:
+    @cached_method
+    def pieces(self, split: str, corpus: str | None = None) -> Pieces:
         """Returns the pieces of a split, of the task's styles alone.
 
         Raises:
@@ -83,7 +79,7 @@ class Frames(MusicTask):
             return pieces
         return told(pieces, self.styles, pieces.labels(self.label))
 
-    def train_pieces(self) -> Pieces | Arrays:
+    def train_pieces(self) -> Pieces:
         """Returns the pieces to train on.
 
         Raises:
@@ -146,10 +142,11 @@ class NoteRows(Frames):
     def sizes(self) -> Mapping[str, Any]:
         return {**super().sizes, "styles": self.styles}
 
+    @cached_method
     def pieces(self, split: str, corpus: str | None = None) -> Arrays:
         return excerpts(super().pieces(split, corpus), self.length)
 
-    def train_pieces(self) -> Pieces | Arrays:
+    def train_pieces(self) -> Pieces:
         super().train_pieces()  # checks the styles
         return super().pieces("train")
 

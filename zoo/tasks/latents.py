@@ -15,7 +15,13 @@ from zoo.core import Batch
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.tasks.base import Label, MusicTask, Process, refusals_are_usage_errors
+from zoo.tasks.base import (
+    Label,
+    MusicTask,
+    Process,
+    cached_method,
+    refusals_are_usage_errors,
+)
 
 # (phrases int [n, t], shares of styles [n, y] or None) -> latents [n, z]
 Encode = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
@@ -65,6 +71,7 @@ class LatentSequences(MusicTask):
         """The codec of one phrase."""
         return dataclasses.replace(self.coder, bars=self.coder.bars // self.parts)
 
+    @cached_method
     def phrases(
         self, split: str, corpus: str | None = None
     ) -> tuple[list[np.ndarray], np.ndarray]:
@@ -94,6 +101,7 @@ class LatentSequences(MusicTask):
             )
         return pieces, np.array(numbers, np.int32)
 
+    @cached_method
     def sequences(
         self, split: str, corpus: str | None = None
     ) -> tuple[list[np.ndarray], np.ndarray | None]:

@@ -14,7 +14,7 @@ from zoo.data.batching.phrases import cut, there
 from zoo.data.codecs import make
 from zoo.data.codecs.chorale import VOICES
 from zoo.data.pieces import Arrays
-from zoo.tasks.base import Label, MusicTask, Process
+from zoo.tasks.base import Label, MusicTask, Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Phrases(MusicTask):
     def sizes(self) -> Mapping[str, Any]:
         return {**self.coder.dimensions, "styles": self.styles}
 
+    @cached_method
     def rows(self, split: str, corpus: str | None = None, stride: int = 0) -> Arrays:
         """Returns the phrases of a split that begin at every `stride`-th bar.
 

@@ -57,15 +57,18 @@ class EncodedPieces(Pieces):
         return self.about["refused"]
 
 
-def file_codec(spec: str) -> Codec | None:
+def file_codec(spec: str, steps_per_quarter: int = 4) -> Codec | None:
     """Returns the codec of a benchmark file, or None if `spec` names a corpus.
 
-    A `.mat` file contains piano rolls of 88 keys, a `.json` file chorales.
+    A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter note,
+    a `.json` file chorales on 16ths.
     """
     path = benchmark_path(spec)
     if path is None:
         return None
-    return Pianoroll(onsets=False) if path.suffix == ".mat" else Voices()
+    if path.suffix == ".mat":
+        return Pianoroll(onsets=False, steps_per_quarter=steps_per_quarter)
+    return Voices()
 
 
 def corpus_pieces(

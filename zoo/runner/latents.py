@@ -1,0 +1,78 @@
+"""Training of models that write pieces as the latents of an autoencoder's phrases."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from zoo.core import LatentSequenceModel, supports
+from zoo.errors import UsageError
+from zoo.inference.latent_space import LatentSpace
+from zoo.inference.model import Model, load
+from zoo.metrics.repetition import form
+from zoo.metrics.self_similarity import consistency
+from zoo.nn.latent.latent_sequence import principal
+from zoo.runner.run import train
+from zoo.tasks import LatentSequences, Task, bound
+
+
+def train_on_latents(
+    family: Any,
+    task: LatentSequences,
+    *,
+    vae: str | pathlib.Path,
+    compared: int = 64,
+    **options: Any,
+) -> dict[str, Any]:
+    """Trains a family on the latents of a trained autoencoder; see `zoo.runner.train`.
+
+    Args:
+      family: a model of sequences of latents; its `vae` is filled in.
+      task: the pieces to train on.
+      vae: the run of a MusicVAE.
+      compared: pieces to draw and compare with real ones, by
+        `zoo.metrics.self_similarity` and `zoo.metrics.repetition`; 0 for none.
+      options: further arguments of `zoo.runner.train`.
+
+    Raises:
+      UsageError: `family` or `vae` is of another kind.
+    """
+    if not supports(family, LatentSequenceModel):
+        raise UsageError(
+            f"{type(family).__name__} does not write latents: give a LatentDiffusion or "
+            "a LatentMDN."
+        )
+    model = load(vae)
+    task = on_latents_of(model, task)
+    autoencoder = model.family
+    axes = min(family.axes, autoencoder.latent)
+    family = dataclasses.replace(family, vae=autoencoder, axes=axes)
+    latents, _ = task.sequences("train")
+    norm = principal(np.concatenate(latents), axes)
+
+    def evaluate(trained: Model, task: Task) -> dict[str, float]:
+        if not compared:
+            return {}
+        tokens = trained.tokens(compared, trained.about["seed"])
+        real = np.stack(task.examples("test"))
+        metrics = consistency(tokens, real, task.coder)
+        return {**metrics, **form(tokens, real, task.coder)}
+
+    pretrained = {"vae": model.params, "norm": norm}
+    return train(family, task, pretrained=pretrained, evaluate=evaluate, **options)
+
+
+def on_latents_of(model: Model, task: LatentSequences) -> LatentSequences:
+    """Returns the task with the model's codec, encoder, corpus and styles.
+
+    Raises:
+      UsageError: the model is not an autoencoder of melodies.
+    """
+    space = LatentSpace(model)
+    bars = task.parts * space.autoencoder.bars
+    coder = dataclasses.replace(space.melody_codec, bars=bars)
+    corpus = task.corpus or model.task.corpus
+    styles = task.styles or space.styles
+    task = dataclasses.replace(task, corpus=corpus, styles=styles)
+    return bound(task, coder=coder, encode=space.means)

@@ -1,0 +1,113 @@
+"""Experiments as command lines.
+
+An experiment is a function whose keyword defaults are its configuration: a family, a
+task, an optimiser. Each field of these is an option.
+"""
+
+import ast
+import dataclasses
+import functools
+import inspect
+import itertools
+import pathlib
+import textwrap
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
+
+import jax
+import tyro
+
+from zoo.core import Family, supports
+from zoo.data.corpora.records import data_root
+from zoo.errors import exit_on_error
+
+
+def xla_cache() -> pathlib.Path:
+    """Returns the folder where compiled programs are kept between runs."""
+    return data_root().parent / "xla"
+
+
+def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> None:
+    """Runs an experiment from the command line.
+
+    Exits with 2 if the request is wrong, and with 1 on failure.
+    """
+    jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
+    command = without_sizes(experiment)
+    config = (tyro.conf.OmitArgPrefixes,)
+    exit_on_error(lambda: tyro.cli(command, args=args, config=config))
+
+
+def without_sizes(experiment: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the experiment without options for what its task's data decide.
+
+    A family's `vocab` follows from the codec, so that `--vocab` would be refused.
+    """
+    signature = inspect.signature(experiment)
+    defaults = [parameter.default for parameter in signature.parameters.values()]
+    decided = {
+        name for default in defaults for name in getattr(type(default), "SIZES", ())
+    }
+    parameters = [
+        parameter.replace(annotation=options_of(parameter.default, decided))
+        if supports(parameter.default, Family)
+        else parameter
+        for parameter in signature.parameters.values()
+    ]
+
+    @functools.wraps(experiment)
+    def command(*args: Any, **kwargs: Any) -> Any:
+        return experiment(*args, **kwargs)
+
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in parameters
+    }
+    return command
+
+
+def options_of(default: Any, decided: Collection[str]) -> Any:
+    """Returns an annotation by which `default`'s fields are options, but for `decided`."""
+    cls = type(default)
+    fields = [
+        field
+        for field in dataclasses.fields(cls)
+        if field.init and field.name not in decided
+    ]
+
+    def build(**values: Any) -> Any:
+        return dataclasses.replace(default, **values)
+
+    hints = inspect.get_annotations(cls, eval_str=True)
+    build.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=getattr(default, field.name),
+                annotation=hints[field.name],
+            )
+            for field in fields
+        ]
+    )
+    build.__annotations__ = {field.name: hints[field.name] for field in fields}
+    docs = field_docs(cls)
+    lines = [f"    {field.name}: {docs.get(field.name, '')}" for field in fields]
+    build.__doc__ = "\n".join([f"{cls.__name__}.", "", "Args:", *lines])
+    return Annotated[cls, tyro.conf.arg(constructor=build)]
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """Returns the docstrings below the fields of a dataclass, in one line each."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    assert isinstance(tree.body[0], ast.ClassDef)
+    body, docs = tree.body[0].body, {}
+    for field, after in itertools.pairwise(body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+        ):
+            docs[field.target.id] = " ".join(str(after.value.value).split())
+    return docs

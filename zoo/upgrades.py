@@ -1,0 +1,48 @@
+"""Records that older versions wrote, as this version would have written them.
+
+Version 0.1 recorded a class by its module, such as zoo.models.lstm.LSTM. Classes and
+fields that have been renamed since, or divided, are listed here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+Fields = dict[str, Any]
+
+
+def upgraded(recorded: Fields) -> Fields:
+    """Returns a record of one class, by its current name and with its current fields."""
+    path = recorded["class"]
+    name = path.rpartition(".")[2] if path.startswith("zoo.") else path
+    fields = {**recorded, "class": name}
+    return UPGRADES.get(name, lambda same: same)(fields)
+
+
+def renamed(fields: Fields, cls: str, **names: str) -> Fields:
+    """Returns the fields under the class `cls`, with `old=new` names."""
+    moved = {names.get(name, name): value for name, value in fields.items()}
+    return {**moved, "class": cls}
+
+
+def frames(fields: Fields) -> Fields:
+    """Frames of 0.1 were frames of a file or corpus, or excerpts of note rows."""
+    if "data" not in fields:
+        return fields
+    fields = renamed(fields, "Frames", data="corpus")
+    return {**fields, "class": "NoteRows"} if fields.pop("excerpts", False) else fields
+
+
+def bars(fields: Fields) -> Fields:
+    """Bars of 0.1 were phrases of one part, or of several tracks."""
+    if fields.get("codec") == "multitrack":
+        return {**fields, "class": "MultitrackPhrases"}
+    kept = {k: v for k, v in fields.items() if k not in ("tracks", "keys")}
+    return {**kept, "class": "Phrases"}
+
+
+UPGRADES: dict[str, Callable[[Fields], Fields]] = {
+    "Bars": bars,
+    "Frames": frames,
+    "Music": lambda fields: {**fields, "class": "Events"},
+    "Rounds": lambda fields: {**fields, "class": "LatentSequences"},
+}
