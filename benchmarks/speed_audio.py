@@ -32,7 +32,7 @@ from speed import record, seconds
 from zoo.data.audio.batches import SoundBatches
 from zoo.data.audio.datasets import open_split, sounds
 from zoo.models import VariationalVocoder
-from zoo.nn.audio.ddsp import convolve
+from zoo.nn.audio.ddsp import fft_convolve
 from zoo.nn.audio.resample import Resample
 from zoo.nn.audio.stft import magnitude
 from zoo.runner.experiment import launch
@@ -70,7 +70,7 @@ def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], A
     if name == "feed":
         return Feeding(family.rate, *x.shape)
     params = jax.jit(lambda rng: family.init(rng, family.example(1)))(jax.random.key(0))
-    key, mel = jax.random.key(0), family.envelopes
+    key, mel = jax.random.key(0), family.reconstruction.mel
     if name == "train":
         rules, batch = optimizers(family, optax.adam(1e-3)), {"audio": jnp.asarray(x)}
         state = jax.jit(lambda rng: init(family, rules, rng, batch))(key)
@@ -93,10 +93,10 @@ def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], A
             mel.stft(jnp.asarray(x)),
         ),
         "mel": (mel, x),
-        "bank": (family.bank, x),
-        "bank back": (family.bank.inverse, family.bank(jnp.asarray(x))),
+        "bank": (family.pqmf, x),
+        "bank back": (family.pqmf.inverse, family.pqmf(jnp.asarray(x))),
         "resample": (Resample(family.rate, OTHER), x),
-        "convolve": (lambda x: convolve(x, x[:1]), x),
+        "convolve": (lambda x: fft_convolve(x, x[:1]), x),
     }
     run, of = runs[name]
     return functools.partial(jax.jit(run), jnp.asarray(of))
@@ -143,7 +143,7 @@ def measure(name: str, of: str, peer: str | None, rounds: int) -> dict[str, Any]
     run = case(name, family, x)
     theirs_too = peer is not None and name != "feed"
     other = (
-        importlib.import_module("peer_sound").peer(name, family, x)
+        importlib.import_module("torch_vocoder").peer(name, family, x)
         if theirs_too
         else None
     )

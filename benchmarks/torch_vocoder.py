@@ -13,22 +13,22 @@ from torch.nn import functional as F
 from torch_step import Step, descend
 
 from zoo.models import VariationalVocoder
-from zoo.models.variational_vocoder import AUDIBLE
-from zoo.nn.audio.causal_conv import SLOPE
+from zoo.nn.audio.causal_conv import LEAKY_SLOPE
 from zoo.nn.audio.pqmf import PQMF
 from zoo.nn.audio.resample import Resample
-from zoo.nn.audio.spectral_loss import HUSH
+from zoo.nn.audio.spectral_loss import NOISE_FLOOR
 from zoo.nn.audio.subband_autoencoder import (
-    MIDDLE,
-    NEAR,
-    QUIET,
-    SILENCE,
-    SPREAD,
-    SURE,
-    cosines,
+    ENCODER_DILATIONS,
+    INIT_LOG_STD,
+    LOG_LOUDNESS_MEAN,
+    LOG_LOUDNESS_STD,
+    MIN_LOUDNESS,
+    QUIET_NOISE_LOGIT,
+    dct_basis,
 )
+from zoo.nn.audio.vocoder import LOG_OFFSET
 
-leaky = lambda x: F.leaky_relu(x, SLOPE)
+leaky = lambda x: F.leaky_relu(x, LEAKY_SLOPE)
 
 
 def transformed(x: torch.Tensor, size: int, hop: int) -> torch.Tensor:
@@ -46,8 +46,8 @@ def spectrum(x: torch.Tensor, size: int, hop: int) -> torch.Tensor:
 
 def resampled(x: torch.Tensor, by: Resample) -> torch.Tensor:
     """Signals [b, s] at another rate, by strides of convolutions."""
-    width, down, _, kernel = by.kernel
-    weights = torch.from_numpy(kernel.T.copy())[:, None]
+    width, down, _ = by.frame
+    weights = torch.from_numpy(by.kernel.T.copy())[:, None]
     y = F.conv1d(
         F.pad(x[:, None], (width, width - x.shape[1] % -down)), weights, stride=down
     )
@@ -73,7 +73,7 @@ class Bank(torch.nn.Module):
         found = np.asarray(bank(jnp.asarray(impulse)))[
             0
         ]  # a band's filter, by its frames
-        self.bands, self.beyond = bands, bank.beyond
+        self.bands, self.beyond = bands, bank.extra_frames
         filters = torch.from_numpy(found[: 2 * bank.overlap].T.copy())
         self.register_buffer("filters", filters.repeat_interleave(bands, 1)[:, None])
 
@@ -122,18 +122,18 @@ class Vocoder(torch.nn.Module):
 
     def __init__(self, family: VariationalVocoder) -> None:
         super().__init__()
-        self.family, self.bank = family, Bank(family.bank)
+        self.family, self.bank = family, Bank(family.pqmf)
         width, bands, factors = family.width, family.bands, family.factors
         down: list[torch.nn.Module] = [Conv(bands, width, 7)]
         for i, factor in enumerate(factors):
-            down += [Residual(width << i, dilation) for dilation in NEAR]
-            down += [torch.nn.LeakyReLU(SLOPE)]
+            down += [Residual(width << i, dilation) for dilation in ENCODER_DILATIONS]
+            down += [torch.nn.LeakyReLU(LEAKY_SLOPE)]
             down += [Conv(width << i, width << (i + 1), 2 * factor, factor)]
         self.down = torch.nn.Sequential(*down)
         top, self.hop = width << len(factors), math.prod(factors)
         self.rest = family.latent - bands
         self.last = Conv(top + bands, self.rest + family.latent, 3)
-        kept = torch.from_numpy(np.array(cosines(self.hop * bands, self.rest, bands)))
+        kept = torch.from_numpy(np.array(dct_basis(self.hop * bands, self.rest, bands)))
         self.register_buffer("kept", kept)
         self.first = Conv(family.latent, top, 3)
         self.ups = torch.nn.ModuleList()
@@ -147,13 +147,16 @@ class Vocoder(torch.nn.Module):
         """Bands [b, k, t] -> means and log deviations [b, z, f]."""
         n, k, t = bands.shape
         frames = bands.view(n, k, t // self.hop, self.hop)
-        loud = (frames**2).mean(3, keepdim=True).add(SILENCE**2).sqrt()
-        frames, told = frames / loud, (loud[..., 0].log() - MIDDLE) / SPREAD
+        loud = (frames**2).mean(3, keepdim=True).add(MIN_LOUDNESS**2).sqrt()
+        frames, told = (
+            frames / loud,
+            (loud[..., 0].log() - LOG_LOUDNESS_MEAN) / LOG_LOUDNESS_STD,
+        )
         x = torch.cat([self.down(frames.reshape(n, k, t)), told], dim=1)
         mean, log_std = self.last(leaky(x)).split([self.rest, self.family.latent], 1)
         whole = frames.permute(0, 3, 1, 2).reshape(n, -1, t // self.hop)
         mean = mean + torch.einsum("sz,nsf->nzf", self.kept, whole)
-        return torch.cat([mean, told], dim=1), log_std + SURE
+        return torch.cat([mean, told], dim=1), log_std + INIT_LOG_STD
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """Latents [b, z, f] -> bands [b, k, t]."""
@@ -176,9 +179,15 @@ class Vocoder(torch.nn.Module):
         )
         white = torch.rand_like(wave) * 2 - 1
         loud = (
-            (z[:, self.rest :] * SPREAD + MIDDLE).exp().repeat_interleave(self.hop, 2)
+            (z[:, self.rest :] * LOG_LOUDNESS_STD + LOG_LOUDNESS_MEAN)
+            .exp()
+            .repeat_interleave(self.hop, 2)
         )
-        return 2 * (wave * swell.sigmoid() + white * (hiss + QUIET).sigmoid()) * loud
+        return (
+            2
+            * (wave * swell.sigmoid() + white * (hiss + QUIET_NOISE_LOGIT).sigmoid())
+            * loud
+        )
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Signals [b, s] as they come back, and nats a frame."""
@@ -199,25 +208,28 @@ class Vocoder(torch.nn.Module):
 def training(family: VariationalVocoder, x: np.ndarray) -> Step:
     """One step of reconstruction of signals [b, s]."""
     net, x = Vocoder(family), torch.from_numpy(x)
-    mel = torch.from_numpy(np.array(family.envelopes.filters))
-    stft = family.envelopes.stft
+    mel = torch.from_numpy(np.array(family.reconstruction.mel.filters))
+    stft = family.reconstruction.mel.stft
     heard = lambda x: (mel.T @ spectrum(x, stft.size, stft.hop) + 1e-5).log()
 
     def loss() -> torch.Tensor:
         y, kl = net(x)
-        total = family.beta * kl + family.envelope * (heard(x) - heard(y)).abs().mean()
+        total = (
+            family.beta * kl + family.mel_weight * (heard(x) - heard(y)).abs().mean()
+        )
         off = ((x - y) ** 2).mean(1) / ((x**2).mean(1) + 1e-8)
-        total = total + family.wave * (off + 1e-8).sqrt().mean()
-        for size in family.sizes:
+        total = total + family.waveform_weight * (off + 1e-8).sqrt().mean()
+        for size in family.fft_sizes:
             one, other = (spectrum(z, size, size // 4) for z in (x, y))
             square = lambda z: (z**2).mean((1, 2))
-            hush = HUSH**2 * size * 3 / 8
+            hush = NOISE_FLOOR**2 * size * 3 / 8
             total = (
                 total
                 + (square(one - other) / square(one).clamp(min=hush)).sqrt().mean()
             )
             total = (
-                total + ((one + AUDIBLE).log() - (other + AUDIBLE).log()).abs().mean()
+                total
+                + ((one + LOG_OFFSET).log() - (other + LOG_OFFSET).log()).abs().mean()
             )
         return total
 
@@ -231,8 +243,8 @@ def peer(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], A
     still, net = torch.inference_mode(), Vocoder(family).eval()
     signals = torch.from_numpy(x)
     bands = net.bank.apart(signals[:, : signals.shape[1] // family.hop * family.hop])
-    mel = torch.from_numpy(np.array(family.envelopes.filters)).T
-    stft = family.envelopes.stft
+    mel = torch.from_numpy(np.array(family.reconstruction.mel.filters)).T
+    stft = family.reconstruction.mel.stft
     spectra = transformed(signals, stft.size, stft.hop)
     way = stft.size, stft.hop, stft.size, torch.hann_window(stft.size)
     other = Resample(family.rate, 44_100)

@@ -8,6 +8,7 @@ import pytest
 from zoo.config import record, restore
 from zoo.data.codecs import CODECS, Melody
 from zoo.errors import ZooError
+from zoo.models import MelVocoder, VariationalVocoder
 from zoo.nn.sequence.sampling import Draw
 
 
@@ -47,3 +48,44 @@ def test_a_newer_record_says_so():
 def test_what_is_not_configuration_is_refused():
     with pytest.raises(TypeError, match="plain values"):
         record({"f": test_nested_values_come_back})
+
+
+OLD_VOCODER = {
+    "class": "VariationalVocoder",
+    "rate": 16_000,
+    "bands": 16,
+    "overlap": 8,
+    "factors": [4, 4],
+    "width": 48,
+    "latent": 64,
+    "dilations": [1, 3, 9],
+    "causal": False,
+    "mel": 0,
+    "beta": 1e-4,
+    "wave": 1.0,
+    "envelope": 4.0,
+    "warm": 4000,
+    "critic": 16,
+    "scales": 3,
+    "game": "hinge",
+    "matching": 10.0,
+    "sizes": [2048, 512],
+    "seconds": 1.0,
+}
+
+
+@pytest.mark.parametrize("module", ["", "zoo.models.variational_vocoder."])
+def test_old_vocoders_are_upgraded_to_the_family_that_they_are(module):
+    old = {**OLD_VOCODER, "class": f"{module}VariationalVocoder"}
+    shared = {
+        "rate": 16_000,
+        "factors": (4, 4),
+        "width": 48,
+        "causal": False,
+        "warm": 4000,
+        "fft_sizes": (2048, 512),
+    }
+    assert restore(old) == VariationalVocoder(**shared)
+    mel_vocoder = restore({**old, "mel": 80})
+    assert mel_vocoder == MelVocoder(mel_bands=80, **shared)
+    assert there_and_back(mel_vocoder) == mel_vocoder

@@ -25,9 +25,9 @@ Metrics = Mapping[str, Array]  # scalars, ready to log
 Loss = Callable[[Params, Batch, Key, Array | None], tuple[Array, Metrics]]
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, Num
+    from jaxtyping import Bool, Complex, Float, Int, Num
 elif "jaxtyping" in sys.modules:  # the tests import it, and check shapes
-    from jaxtyping import Bool, Float, Int, Num
+    from jaxtyping import Bool, Complex, Float, Int, Num
 
     Array = jax.Array | np.ndarray  # functions take either
 else:  # annotations are free at run time: `Float[Array, "b t v"]` is `Array`
@@ -36,7 +36,7 @@ else:  # annotations are free at run time: `Float[Array, "b t v"]` is `Array`
         def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
             return item[0]
 
-    Bool = Float = Int = Num = _Shaped
+    Bool = Complex = Float = Int = Num = _Shaped
 
 BOUNDARY = 0  # the token that ends a piece, begins the next, and fills what is masked
 WEIGHT = "events"  # the metric that counts what a loss is a mean over
@@ -115,7 +115,7 @@ class NoteLikelihood(Protocol):
     """Has a probability for every note of a frame, one after the other."""
 
     @property
-    def score_notes(self) -> Callable[..., Any]:
+    def note_log_probs(self) -> Callable[..., Any]:
         """`(params, frames [b, t, ..])` -> log-probabilities [b, t, k] of the notes."""
 
 

@@ -40,9 +40,34 @@ def bars(fields: Fields) -> Fields:
     return {**kept, "class": "Phrases"}
 
 
+def vocoder(fields: Fields) -> Fields:
+    """The vocoder of 0.1 had a mel spectrogram for its encoder if `mel` was not 0."""
+    fields = renamed(
+        fields,
+        "VariationalVocoder",
+        wave="waveform_weight",
+        envelope="mel_weight",
+        critic="critic_width",
+        scales="critic_scales",
+        matching="matching_weight",
+        sizes="fft_sizes",
+    )
+    mel_bands = fields.pop("mel", 0)
+    if not mel_bands:
+        return fields
+    encoder_only = ("latent", "beta", "waveform_weight", "seconds")
+    kept = {name: value for name, value in fields.items() if name not in encoder_only}
+    return {**kept, "class": "MelVocoder", "mel_bands": mel_bands}
+
+
 UPGRADES: dict[str, Callable[[Fields], Fields]] = {
+    "AttentionRNN": lambda fields: renamed(fields, "AttentionRNN", counted="bar_bits"),
     "Bars": bars,
     "Frames": frames,
     "Music": lambda fields: {**fields, "class": "Events"},
+    "NoteTransformer": lambda fields: renamed(
+        fields, "NoteTransformer", reach="distances"
+    ),
     "Rounds": lambda fields: {**fields, "class": "LatentSequences"},
+    "VariationalVocoder": vocoder,
 }

@@ -107,7 +107,8 @@ def seqgan_oracle(
         ends=False,
     )
     places = 2 ** min(25, 4 + (sequences * model.length * true.vocab).bit_length())
-    markov = Markov(true.vocab + 1, order, places, discounts, model.length)
+    sizes = true.vocab + 1, order, places
+    markov = Markov(*sizes, discounts=discounts, length=model.length)
     keys = jax.random.split(jax.random.key(1000 + options.seed), 2)
     real = drawn(lambda key, n: true.sample(key, n, model.length), keys[0], sequences)
 

@@ -28,7 +28,7 @@ def tunes_attention_rnn(
     layers: int = 2,
     memory: int = 40,
     lookback: tuple[int, ...] = (1, 2),
-    counted: int = 1,
+    bar_bits: int = 1,
     dropout: float = 0.2,
     music: Music = Music(),
     adam: Adam = Adam(5e-3),
@@ -44,7 +44,7 @@ def tunes_attention_rnn(
         layers: layers, each reading the one below.
         memory: outputs that the first layer attends over; 0 for none.
         lookback: bars ago of which the events are shown.
-        counted: binary digits of the number of the bar that are shown.
+        bar_bits: binary digits of the number of the bar that are shown.
         dropout: fraction of activations left out in training.
         music: the corpus and how it is cut.
         adam: the optimiser.
@@ -59,7 +59,7 @@ def tunes_attention_rnn(
         memory=memory,
         lookback=lookback,
         bars=codec.bar_lengths() if isinstance(codec, Steps) else (),
-        counted=counted,
+        bar_bits=bar_bits,
         dropout=dropout,
         length=music.length,
     )

@@ -41,7 +41,15 @@ def tunes_lstm(
         samples: pieces to write at the end.
     """
     return events(
-        lambda vocab: LSTM(vocab, embed, width, layers, dropout, music.length, segment),
+        lambda vocab: LSTM(
+            vocab,
+            embed,
+            width,
+            layers=layers,
+            dropout=dropout,
+            length=music.length,
+            segment=segment,
+        ),
         name="tunes_lstm",
         workdir=workdir,
         steps=steps,

@@ -47,7 +47,9 @@ def tunes_markov(
     if options.ema:
         raise UsageError("counts are a sum and have no average: leave out --ema.")
     return events(
-        lambda vocab: Markov(vocab, order, slots, discounts, music.length),
+        lambda vocab: Markov(
+            vocab, order, slots, discounts=discounts, length=music.length
+        ),
         name="tunes_markov",
         workdir=workdir,
         steps=steps or once(music),

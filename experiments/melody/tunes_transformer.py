@@ -45,7 +45,14 @@ def tunes_transformer(
     """
     return events(
         lambda vocab: Transformer(
-            vocab, width, layers, heads, dropout, music.length, position, remat
+            vocab,
+            width,
+            layers,
+            heads=heads,
+            dropout=dropout,
+            length=music.length,
+            position=position,
+            remat=remat,
         ),
         name="tunes_transformer",
         workdir=workdir,

@@ -48,7 +48,13 @@ def polyphonic_rnn(
     """
     return frames(
         lambda keys: PolyphonicRNN(
-            keys, width, layers, output, hidden, dropout, length
+            keys,
+            width,
+            layers,
+            output=output,
+            hidden=hidden,
+            dropout=dropout,
+            length=length,
         ),
         name="polyphonic_rnn",
         workdir=workdir,

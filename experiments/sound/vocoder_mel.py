@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evaluation.audio import Heard
-from zoo.models import VariationalVocoder
+from zoo.models import MelVocoder
 from zoo.runner.experiment import launch
 from zoo.runner.sounding import Audio, sounding
 from zoo.train.optim import Adam
@@ -26,7 +26,7 @@ def vocoder_mel(
     heard: Heard = Heard(),
     samples: int = 12,
 ) -> dict[str, Any]:
-    """Trains a VariationalVocoder that hears mel spectra, and measures what it makes of them.
+    """Trains a MelVocoder, and evaluates its reconstructions of held-out audio.
 
     Args:
         workdir: where everything about the run is kept; the same one goes on.
@@ -41,8 +41,8 @@ def vocoder_mel(
         samples: of those trained on, held-out ones to listen to.
     """
     return sounding(
-        lambda rate: VariationalVocoder(
-            rate=rate, mel=mel, width=width, factors=factors, causal=False, warm=steps
+        lambda rate: MelVocoder(
+            rate=rate, mel_bands=mel, width=width, factors=factors, warm=steps
         ),
         name="vocoder_mel",
         workdir=workdir,

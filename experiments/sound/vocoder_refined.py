@@ -51,7 +51,9 @@ def vocoder_refined(
             f"{vocoder} is of {model.family.rate} Hz, and {audio.hertz} are asked for: give "
             f"--hertz {model.family.rate}."
         )
-    family = dataclasses.replace(model.family, warm=0, matching=matching, game=game)
+    family = dataclasses.replace(
+        model.family, warm=0, matching_weight=matching, game=game
+    )
     return sounding(
         lambda _: family,
         name="vocoder_refined",

@@ -1,4 +1,4 @@
-"""What is peculiar to the attention RNN: lookback, repeats that are said, attention, streaming."""
+"""The attention RNN: lookback, repeats, attention, streaming."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ jit = functools.cache(jax.jit)
 
 @pytest.fixture(scope="module")
 def params():
-    """Larger than at birth, so that what is remembered shows."""
+    """Parameters larger than initial ones, so that the memory has an effect."""
     return larger(TINY)
 
 
@@ -51,12 +51,12 @@ def test_streaming_is_the_forward_pass(changes):
     family = with_(**changes)
     params, rows = larger(family), np.tile(ROW, (1, 2))
     step, state = jit(family.step), jit(family.start, static_argnums=0)(2)
-    token, found = np.zeros(2, int), []
+    token, steps = np.zeros(2, int), []
     for t in range(rows.shape[1]):
         state, logits = step(params, state, token)
         token = rows[:, t]
-        found.append(logits)
-    log_p = np.asarray(jax.nn.log_softmax(np.stack(found, axis=1)))
+        steps.append(logits)
+    log_p = np.asarray(jax.nn.log_softmax(np.stack(steps, axis=1)))
     total = np.take_along_axis(log_p, rows[..., None], axis=2)[..., 0]
     whole, _ = jit(family.token_log_probs)(params, rows)
     np.testing.assert_allclose(total, whole, atol=1e-5)
@@ -64,14 +64,14 @@ def test_streaming_is_the_forward_pass(changes):
 
 def test_packing_changes_no_piece(params):
     piece = ROW[:1, 3:7]
-    there = np.ones(piece.shape, bool)
-    alone = jit(TINY.log_prob)(params, piece, there)
-    packed = jit(TINY.log_prob)(params, ROW[:1], np.pad(there, ((0, 0), (3, 3))))
+    mask = np.ones(piece.shape, bool)
+    alone = jit(TINY.log_prob)(params, piece, mask)
+    packed = jit(TINY.log_prob)(params, ROW[:1], np.pad(mask, ((0, 0), (3, 3))))
     np.testing.assert_allclose(alone, packed, atol=1e-5)
 
 
 def test_probabilities_sum_to_one(params):
-    """Over every triple, so that there is something to repeat: `bar` is 2."""
+    """Over all triples of events: `bar` is 2, so the third may be a repeat."""
     triples = np.stack(np.meshgrid(*3 * [np.arange(8)], indexing="ij"), -1).reshape(
         -1, 3
     )
@@ -81,15 +81,16 @@ def test_probabilities_sum_to_one(params):
     np.testing.assert_allclose(total, 1, atol=1e-5)
 
 
-def test_an_event_may_be_said_in_three_ways(params):
-    """By its name, and as what came one bar (7) or two bars (5) ago, where that is not nothing."""
-    logits, of = np.arange(10, dtype=np.float32)[None], np.eye(8)
+def test_an_event_is_the_sum_of_its_three_outputs():
+    """Its own, and the repeats of one bar ago (7) and of two bars ago (5)."""
+    logits, one_hot = np.arange(10, dtype=np.float32)[None], np.eye(8)
     mass = np.exp(logits[0])
-    said = lambda *events: np.exp(jit(TINY.say)(logits, np.array([events]))[0])
-    both = mass[:8] + of[7] * mass[8]
-    np.testing.assert_allclose(said(7, 5), both + of[5] * mass[9], rtol=1e-5)
-    np.testing.assert_allclose(said(7, 7), both + of[7] * mass[9], rtol=1e-5)
-    np.testing.assert_allclose(said(0, 0), mass[:8], rtol=1e-5)
+    merge = jit(TINY.merge_repeats)
+    merged = lambda *events: np.exp(merge(logits, np.array([events]))[0])
+    both = mass[:8] + one_hot[7] * mass[8]
+    np.testing.assert_allclose(merged(7, 5), both + one_hot[5] * mass[9], rtol=1e-5)
+    np.testing.assert_allclose(merged(7, 7), both + one_hot[7] * mass[9], rtol=1e-5)
+    np.testing.assert_allclose(merged(0, 0), mass[:8], rtol=1e-5)
 
 
 def test_attention_is_over_the_piece_so_far(params):
@@ -103,8 +104,8 @@ def test_attention_is_over_the_piece_so_far(params):
             np.testing.assert_allclose(row[t].sum(), min(age, 1), atol=1e-5)
 
 
-def test_attention_weighs_what_is_alike():
-    """Keys and queries by hand: the query is blind, so of all outputs the best key wins always."""
+def test_attention_prefers_the_best_key():
+    """With a constant query, the best key so far has the most weight."""
     family = with_(memory=4)
     params = larger(family)
     layer = params["net"]["lstm_0"]
@@ -116,8 +117,8 @@ def test_attention_weighs_what_is_alike():
     assert (np.diff(chosen[1:5]) >= 0).all()
 
 
-def test_lookback_reaches_beyond_the_attention():
-    """One event six bars back is seen by the network where it looks back by six bars, at once."""
+def test_lookback_goes_beyond_the_attention():
+    """A lookback of six bars predicts an event by the one six bars ago."""
     near = with_(memory=0, layers=1, lookback=(6,), bar=2)
     sizes = jax.eval_shape(near.init, KEY, BATCH)
     params = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), sizes)
@@ -127,10 +128,10 @@ def test_lookback_reaches_beyond_the_attention():
     assert np.asarray(hit)[0, 12:].all()
 
 
-def test_dropout_is_for_training_alone(params):
+def test_dropout_is_on_in_training_only(params):
     family = with_(dropout=0.5)
-    loss = lambda of, i, step: float(
-        jit(of.loss)(params, BATCH, jax.random.key(i), step)[0]
+    loss = lambda model, i, step: float(
+        jit(model.loss)(params, BATCH, jax.random.key(i), step)[0]
     )
     evaluated, trained = [
         [loss(family, i, step) for i in range(2)] for step in (None, 3)
@@ -152,11 +153,11 @@ def test_dropout_is_for_training_alone(params):
     ids=repr,
 )
 def test_refuses(wrong):
-    with pytest.raises(UsageError, match=r"choose|give"):
+    with pytest.raises(UsageError, match=r"choose|pass"):
         with_(**wrong)
 
 
-def test_greedy_samples_are_the_likeliest_events(params):
+def test_greedy_samples_are_the_most_likely_events(params):
     sample = functools.partial(TINY.sample, n=1, length=8, draw=Draw(temperature=0))
     rows = jax.jit(sample)(params, KEY, primer=np.array([3, 5]))
     assert rows.dtype == jnp.int32

@@ -1,4 +1,4 @@
-"""What is peculiar to Coconet: orders, masks, likelihoods along them, and rewriting."""
+"""Coconet: orders, masks, likelihoods, and Gibbs sampling."""
 
 import dataclasses
 import functools
@@ -11,6 +11,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.coconet import TINY
+from zoo.nn.rng import stratified_uniforms
 from zoo.nn.sequence import orderless
 from zoo.nn.sequence.sampling import Draw
 
@@ -25,20 +26,20 @@ sample = jax.jit(SMALL.sample, static_argnames=("n", "length", "draw"))
 
 @pytest.fixture(scope="module")
 def params():
-    """Larger than at birth, so that what is given shows."""
+    """Parameters larger than initial ones, so that known cells have an effect."""
     return jax.jit(lambda: jax.tree.map(lambda x: 2 * x, SMALL.init(KEY, BATCH)))()
 
 
 @pytest.fixture(scope="module")
 def net(params):
-    """(tokens, given, order) [1, t, k] -> logits [1, t, k, v] of the voices in `order`."""
+    """Maps (tokens, known, order) [1, t, k] to the logits [1, t, k, v]."""
     read = jax.jit(SMALL.net.apply, static_argnums=5)
-    return lambda tokens, given, order: np.asarray(
-        read({"params": params["net"]}, tokens, given, MASK[:1], order, True)
+    return lambda tokens, known, order: np.asarray(
+        read({"params": params["net"]}, tokens, known, MASK[:1], order, True)
     )
 
 
-def test_along_one_order_all_pieces_share_a_probability_of_one(params):
+def test_probabilities_in_one_order_sum_to_one(params):
     cells = np.array(list(itertools.product(range(3), repeat=6))).reshape(-1, 1, 3, 2)
     one = lambda grid: SMALL.log_prob(params, grid, MASK[:1], KEY)[0]
     total = jax.jit(
@@ -48,24 +49,24 @@ def test_along_one_order_all_pieces_share_a_probability_of_one(params):
 
 
 def test_an_orders_likelihood_is_the_chain_rule(params, net):
-    """A frame hidden alone is last in some order: its share is what the net says of it then."""
+    """Every frame's log-likelihood is that of some set of known frames."""
     one = [jnp.asarray(x[:1]) for x in (GRID, MASK)]
     frames = jax.jit(lambda key: SMALL.framewise(params, *one, key)[0][0, 0])
     whole = np.concatenate([frames(jax.random.key(i)) for i in range(8)])
-    chosen, possible = jit(orderless.chosen), []
-    for given in itertools.product([False, True], repeat=3):
+    chosen, possible = jit(orderless.token_log_prob), []
+    for frames_known in itertools.product([False, True], repeat=3):
         for order in ([0, 1], [1, 0]):
-            know = np.array(given)[None, :, None] & np.ones((1, 3, 2), bool)
+            known = np.array(frames_known)[None, :, None] & np.ones((1, 3, 2), bool)
             order = np.broadcast_to(order, (1, 3, 2))
-            logits = net(GRID[:1], know, order)
+            logits = net(GRID[:1], known, order)
             picked = np.take_along_axis(GRID[:1], order, axis=-1)
             possible.append(np.asarray(chosen(logits, picked)).sum(axis=-1)[0])
-    apart = np.abs(whole[:, None] - np.concatenate(possible)[None]).min(axis=1)
-    np.testing.assert_allclose(apart, 0, atol=1e-3)
+    difference = np.abs(whole[:, None] - np.concatenate(possible)[None]).min(axis=1)
+    np.testing.assert_allclose(difference, 0, atol=1e-3)
 
 
 def test_estimates_average_to_the_mean_over_orders(params):
-    """Of frames chosen, of the loss, of all frames: one expectation."""
+    """Chosen frames, the loss, and all frames have one expectation."""
     keys = jax.random.split(KEY, 4000)
 
     def mean(f):
@@ -73,15 +74,15 @@ def test_estimates_average_to_the_mean_over_orders(params):
         return float(values.mean()), float(values.std() / 4000**0.5)
 
     full = mean(lambda key: -SMALL.framewise(params, *BATCH.values(), key)[0].mean())
-    some = mean(
+    partial = mean(
         lambda key: -SMALL.framewise(params, *BATCH.values(), key, steps=2)[0].mean()
     )
     loss = mean(lambda key: SMALL.loss(params, BATCH, key, None)[0])
-    for value, error in (some, loss):
+    for value, error in (partial, loss):
         assert abs(value - full[0]) < 4 * np.hypot(error, full[1])
 
 
-def test_chosen_frames_are_the_same_in_every_order_and_of_the_mask(params):
+def test_chosen_frames_are_the_same_in_every_order(params):
     mask = np.arange(3) < np.array([[3], [1]])
     framewise = jax.jit(SMALL.framewise, static_argnames=("orders", "steps"))
     log_p, valid = framewise(params, GRID, mask, KEY, orders=3, steps=2)
@@ -90,7 +91,7 @@ def test_chosen_frames_are_the_same_in_every_order_and_of_the_mask(params):
 
 
 def test_padding_changes_nothing(params):
-    given = np.array([[True, False, True], [False, False, True]])[..., None] & (
+    known = np.array([[True, False, True], [False, False, True]])[..., None] & (
         GRID >= 0
     )
     order = np.broadcast_to(np.arange(2), GRID.shape)
@@ -99,29 +100,29 @@ def test_padding_changes_nothing(params):
     )
     wider = lambda x, fill: np.pad(x, ((0, 0), (0, 2), (0, 0)), constant_values=fill)
     mask = np.pad(MASK, ((0, 0), (0, 2)))
-    padded = apply(wider(GRID, 1), wider(given, True), mask, wider(order, 0))
+    padded = apply(wider(GRID, 1), wider(known, True), mask, wider(order, 0))
     np.testing.assert_allclose(
-        np.asarray(padded)[:, :3], apply(GRID, given, MASK, order), atol=1e-3
+        np.asarray(padded)[:, :3], apply(GRID, known, MASK, order), atol=1e-3
     )
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
-def test_what_is_hidden_is_not_seen(net, order):
-    """Cells not given do not change a prediction; the voice decided before does."""
-    given = np.array([[[True, True], [False, False], [True, False]]])
+def test_hidden_cells_have_no_effect(net, order):
+    """Hidden cells do not change a prediction; a voice decided before does."""
+    known = np.array([[[True, True], [False, False], [True, False]]])
     first, second = order
     order = np.broadcast_to(order, (1, 3, 2))
-    before, changed, said = (
-        net(GRID[:1], given, order),
+    before, changed, decided = (
+        net(GRID[:1], known, order),
         GRID[:1].copy(),
         GRID[:1].copy(),
     )
-    changed[0, 1, second], changed[0, 2, 1], said[0, 1, first] = 1, 0, 1
-    other = net(changed, given, order)
+    changed[0, 1, second], changed[0, 2, 1], decided[0, 1, first] = 1, 0, 1
+    other = net(changed, known, order)
     np.testing.assert_allclose(before[:, 1], other[:, 1], atol=1e-6)
-    told = net(said, given, order)
-    np.testing.assert_allclose(before[0, 1, 0], told[0, 1, 0], atol=1e-6)
-    assert not np.allclose(before[0, 1, 1], told[0, 1, 1], atol=1e-3)
+    after = net(decided, known, order)
+    np.testing.assert_allclose(before[0, 1, 0], after[0, 1, 0], atol=1e-6)
+    assert not np.allclose(before[0, 1, 1], after[0, 1, 1], atol=1e-3)
 
 
 def test_training_masks_by_cells_and_by_frames(params):
@@ -130,45 +131,44 @@ def test_training_masks_by_cells_and_by_frames(params):
     assert float(loss(0.0)) != float(loss(1.0))
 
 
-def test_nearest_given_tokens_on_either_side():
+def test_nearest_known_tokens_on_either_side():
     tokens = np.array([7, 3, 5, 2, 9]).reshape(1, 5, 1)
-    given = np.array([0, 1, 0, 0, 1], bool).reshape(1, 5, 1)
-    near, away = map(np.asarray, jit(orderless.nearest)(tokens, given))
+    known = np.array([0, 1, 0, 0, 1], bool).reshape(1, 5, 1)
+    near, away = map(np.asarray, jit(orderless.nearest_known)(tokens, known))
     none = orderless.NONE
     assert near[0, :, 0].tolist() == [[none, 3], [3, 3], [3, 9], [3, 9], [9, 9]]
     assert away[0, :, 0].tolist() == [[-none, 1], [0, 0], [1, 2], [2, 1], [0, 0]]
 
 
-def test_any_number_of_frames_is_given_but_all():
+def test_any_number_of_frames_but_all_is_known():
     mask = np.tile(np.arange(8) < 5, (400, 1))
-    given = np.asarray(
-        jax.jit(lambda: orderless.frames(KEY, mask, orderless.strata(KEY, 400)))()
-    )
-    assert not given[:, 5:].any()
-    assert np.bincount(given.sum(axis=1)).tolist() == [80] * 5
-    np.testing.assert_allclose(given[:, :5].mean(axis=0), 0.4, atol=0.1)
+    draw = lambda: orderless.known_frames(KEY, mask, stratified_uniforms(KEY, 400))
+    known = np.asarray(jax.jit(draw)())
+    assert not known[:, 5:].any()
+    assert np.bincount(known.sum(axis=1)).tolist() == [80] * 5
+    np.testing.assert_allclose(known[:, :5].mean(axis=0), 0.4, atol=0.1)
 
 
-def test_some_cell_is_always_hidden_and_whole_voices_are_given_at_times():
+def test_a_cell_is_hidden_in_every_row_and_whole_voices_are_known_in_some():
     mask = np.tile(np.arange(6) < 4, (400, 1))
-    draw = jax.jit(lambda: orderless.cells(KEY, mask, orderless.strata(KEY, 400), 3))
-    given = np.asarray(draw())
-    assert not given[:, 4:].any()
-    assert not given[:, :4].all(axis=(1, 2)).any()
-    whole = given[:, :4].all(axis=1).sum(axis=1)
+    draw = lambda: orderless.known_cells(KEY, mask, stratified_uniforms(KEY, 400), 3)
+    known = np.asarray(jax.jit(draw)())
+    assert not known[:, 4:].any()
+    assert not known[:, :4].all(axis=(1, 2)).any()
+    whole = known[:, :4].all(axis=1).sum(axis=1)
     assert set(whole.tolist()) == {0, 1, 2}
 
 
-def test_annealing_ends_where_rewriting_would_have_it():
-    """Independent cells: each is left with a draw of its own, and what is kept stays."""
+def test_annealed_gibbs_samples_the_free_cells():
+    """With independent cells, each free cell is a sample and the others are kept."""
     tokens, free = jnp.full((400, 2, 2), 3), np.array([[[True, False], [True, True]]])
 
-    def rewrite(keys, tokens, given):
+    def rewrite(keys, tokens, known):
         drawn = jax.vmap(lambda key: jax.random.bernoulli(key, 0.25, (2, 2)))(keys)
-        return jnp.where(given, tokens, drawn.astype(int))
+        return jnp.where(known, tokens, drawn.astype(int))
 
     rows = np.asarray(
-        jax.jit(lambda: orderless.anneal(rewrite, tokens, free, KEY, 12))()
+        jax.jit(lambda: orderless.annealed_gibbs(rewrite, tokens, free, KEY, 12))()
     )
     assert (rows[:, 0, 1] == 3).all()
     written = rows[:, [0, 1, 1], [0, 0, 1]]
@@ -176,21 +176,21 @@ def test_annealing_ends_where_rewriting_would_have_it():
     np.testing.assert_allclose(written.mean(axis=0), 0.25, atol=0.09)
 
 
-def test_what_is_not_free_is_kept(params):
+def test_cells_that_are_not_free_are_kept(params):
     free = np.tile([False, True], (3, 1))
-    draw = lambda n, **given: np.asarray(sample(params, KEY, n=n, **given))
+    draw = lambda n, **options: np.asarray(sample(params, KEY, n=n, **options))
     rows = draw(6, primer=GRID[0], free=free)
     assert rows.dtype == np.int32
     assert (rows[:, :, 0] == GRID[0, :, 0][None]).all()
     assert len(np.unique(rows[:, :, 1], axis=0)) > 1
-    going_on = draw(4, length=5, primer=GRID[0])
-    assert going_on.shape == (4, 5, 2)
-    assert (going_on[:, :3] == GRID[:1]).all()
-    each = draw(2, length=5, primer=GRID, free=free)
-    assert (each[:, :3, 0] == GRID[:, :, 0]).all()
+    continued = draw(4, length=5, primer=GRID[0])
+    assert continued.shape == (4, 5, 2)
+    assert (continued[:, :3] == GRID[:1]).all()
+    by_row = draw(2, length=5, primer=GRID, free=free)
+    assert (by_row[:, :3, 0] == GRID[:, :, 0]).all()
 
 
-def test_at_temperature_0_a_cell_alone_is_the_likeliest(params, net):
+def test_at_temperature_0_a_single_cell_is_the_most_likely(params, net):
     free = np.array([[False, False], [True, False], [False, False]])
     rows = sample(params, KEY, n=1, primer=GRID[0], free=free, draw=Draw(temperature=0))
     order = np.broadcast_to([0, 1], (1, 3, 2))
@@ -200,28 +200,28 @@ def test_at_temperature_0_a_cell_alone_is_the_likeliest(params, net):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("options", "message"),
     [
-        ({"primer": GRID[0]}, "3 steps of 2 voices, and 3 of 2"),
+        ({"primer": GRID[0]}, "3 steps of 2 voices, and the sample 3"),
         ({"primer": GRID[0], "length": 2}, "shorter primer"),
         ({"primer": np.zeros((1, 4), int)}, "of 4 voices"),
-        ({"free": np.ones((3, 2), bool)}, "give a primer"),
-        ({"primer": GRID[0], "free": np.ones((2, 2), bool)}, r"give \[3, 2\]"),
+        ({"free": np.ones((3, 2), bool)}, "pass a primer"),
+        ({"primer": GRID[0], "free": np.ones((2, 2), bool)}, r"primer's, \[3, 2\]"),
     ],
 )
-def test_primers_that_do_not_fit_are_refused(params, given, said):
-    with pytest.raises(UsageError, match=said):
-        SMALL.sample(params, KEY, 1, **given)
+def test_primers_that_do_not_fit_are_refused(params, options, message):
+    with pytest.raises(UsageError, match=message):
+        SMALL.sample(params, KEY, 1, **options)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"gibbs": 0}, "gibbs is 0"),
         ({"heads": 3}, "twice the heads"),
         ({"dropout": 1.0}, "choose"),
     ],
 )
-def test_refuses(wrong, said):
-    with pytest.raises(UsageError, match=said):
+def test_refuses(wrong, message):
+    with pytest.raises(UsageError, match=message):
         dataclasses.replace(TINY, **wrong)

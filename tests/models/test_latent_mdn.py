@@ -12,6 +12,7 @@ from scipy import stats
 from zoo.errors import UsageError
 from zoo.models.latent_mdn import LEAST, TINY, Mixture
 from zoo.nn.latent.variational import Gaussian
+from zoo.nn.rng import row_keys
 
 KEY = jax.random.key(0)
 SMALL = dataclasses.replace(
@@ -100,7 +101,7 @@ def test_one_position_at_a_time_says_what_all_at_once_say():
     @jax.jit
     def again(net):
         mixture = TINY.net.apply({"params": net}, x, style, None)
-        rows = jax.vmap(jax.random.fold_in, (None, 0))(KEY, jnp.arange(n))
+        rows = row_keys(KEY, n)
         keys = jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (None, 0))(
             rows, jnp.arange(4)
         )

@@ -1,4 +1,4 @@
-"""What is peculiar to the LSTM: streaming, resets, segments, dropout, tied weights."""
+"""The LSTM: streaming, resets, segments, dropout, tied weights."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ jit = functools.cache(jax.jit)
 
 @pytest.fixture(scope="module")
 def params():
-    """Larger than at birth, so that what is remembered shows."""
+    """Parameters larger than initial ones, so that the memory has an effect."""
     return larger(TINY)
 
 
@@ -47,12 +47,12 @@ def test_streaming_is_the_forward_pass(tie, layers):
     family = with_(tie=tie, embed=8, layers=layers)
     params = larger(family)
     step, state = jit(family.step), family.start(2)
-    token, found = np.zeros(2, int), []
+    token, steps = np.zeros(2, int), []
     for t in range(ROW.shape[1]):
         state, logits = step(params, state, token)
         token = ROW[:, t]
-        found.append(logits)
-    log_p = np.asarray(jax.nn.log_softmax(np.stack(found, axis=1)))
+        steps.append(logits)
+    log_p = np.asarray(jax.nn.log_softmax(np.stack(steps, axis=1)))
     total = np.take_along_axis(log_p, ROW[..., None], axis=2)[..., 0]
     whole, _ = jit(family.token_log_probs)(params, ROW)
     np.testing.assert_allclose(total, whole, atol=1e-5)
@@ -60,9 +60,9 @@ def test_streaming_is_the_forward_pass(tie, layers):
 
 def test_packing_changes_no_piece(params):
     piece = ROW[:1, 3:7]
-    there = np.ones(piece.shape, bool)
-    alone = jit(TINY.log_prob)(params, piece, there)
-    packed = jit(TINY.log_prob)(params, ROW[:1], np.pad(there, ((0, 0), (3, 3))))
+    mask = np.ones(piece.shape, bool)
+    alone = jit(TINY.log_prob)(params, piece, mask)
+    packed = jit(TINY.log_prob)(params, ROW[:1], np.pad(mask, ((0, 0), (3, 3))))
     np.testing.assert_allclose(alone, packed, atol=1e-5)
 
 
@@ -80,7 +80,7 @@ def test_segments_carry_the_state(params, segment):
 
 
 def test_segments_stop_the_gradient(params):
-    """Two segments: the second sees the first's state as a constant."""
+    """With two segments, the first state is a constant to the second."""
     row, mask = np.array([[3, 5, 2, 7, 7, 1]]), np.ones((1, 6), bool)
 
     def by_hand(params):
@@ -106,7 +106,7 @@ def test_segments_stop_the_gradient(params):
     assert max(jax.tree.leaves(differs)) > 1e-4
 
 
-def test_memory_is_one_segments():
+def test_memory_is_that_of_one_segment():
     family = LSTM(vocab=8, embed=8, width=32, layers=2, length=512)
     batch = jax.eval_shape(lambda: family.example(8))
     params = jax.eval_shape(family.init, KEY, batch)
@@ -118,10 +118,10 @@ def test_memory_is_one_segments():
     assert peak(dataclasses.replace(family, segment=32)) < peak(family) / 4
 
 
-def test_dropout_is_for_training_alone(params):
+def test_dropout_is_on_in_training_only(params):
     family = with_(dropout=0.5)
-    loss = lambda of, i, step: float(
-        jit(of.loss)(params, BATCH, jax.random.key(i), step)[0]
+    loss = lambda model, i, step: float(
+        jit(model.loss)(params, BATCH, jax.random.key(i), step)[0]
     )
     evaluated, trained = [
         [loss(family, i, step) for i in range(2)] for step in (None, 3)
@@ -131,7 +131,7 @@ def test_dropout_is_for_training_alone(params):
     assert trained[0] == loss(family, 0, 3)
 
 
-def test_segments_drop_differently(params):
+def test_segments_have_different_dropout(params):
     family = with_(dropout=0.5, segment=5)
     repeated = np.tile(ROW[:, :5] * (np.arange(5) < 4), (1, 2))
     log_p = np.asarray(jit(family.token_log_probs)(params, repeated, KEY)[0])
@@ -152,7 +152,7 @@ def test_refuses(wrong):
         with_(**wrong)
 
 
-def test_greedy_samples_are_the_likeliest_events(params):
+def test_greedy_samples_are_the_most_likely_events(params):
     sample = functools.partial(TINY.sample, n=1, length=8, draw=Draw(temperature=0))
     rows = jax.jit(sample)(params, KEY, primer=np.array([3, 5]))
     assert rows.dtype == jnp.int32

@@ -1,4 +1,4 @@
-"""The Markov chain, against Kneser-Ney by dictionaries."""
+"""The Markov chain against Kneser-Ney smoothing by dictionaries."""
 
 import collections
 import functools
@@ -36,14 +36,14 @@ def fit(family):
 
 
 class Restaurants:
-    """Interpolated Kneser-Ney, one dictionary per context, an event at a time (Teh 2006)."""
+    """Interpolated Kneser-Ney smoothing, a dictionary per context (Teh 2006)."""
 
     def __init__(self, order, discounts, v=V):
         self.order, self.discounts, self.v = order, discounts, v
         self.counts = collections.defaultdict(collections.Counter)
 
     def context(self, row, t):
-        """Up to `order` events before t; a 0 is the first of a piece, and none is beyond it."""
+        """Returns up to `order` events before t, from the 0 that begins the piece."""
         seen = []
         for token in [*row[:t][::-1], 0]:
             if len(seen) == self.order or (seen and seen[0] == 0):
@@ -60,8 +60,8 @@ class Restaurants:
                 return
             context = context[1:]
 
-    def chance(self, context, x):
-        below = self.chance(context[1:], x) if context else 1 / self.v
+    def probability(self, context, x):
+        below = self.probability(context[1:], x) if context else 1 / self.v
         counts = self.counts[context]
         if not counts.total():
             return below
@@ -71,14 +71,14 @@ class Restaurants:
 
     def log_prob(self, row):
         return sum(
-            np.log(self.chance(self.context(row, t), int(row[t])))
+            np.log(self.probability(self.context(row, t), int(row[t])))
             for t in range(len(row))
         )
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 4])
 def test_counting_by_gradient_descent_is_kneser_ney(order):
-    family = Markov(V, order, 2**18, (0.6, 1.1, 1.7))
+    family = Markov(V, order, 2**18, discounts=(0.6, 1.1, 1.7))
     first, second, held_out = rows(0), rows(1), rows(2)
     oracle = Restaurants(order, family.discounts)
     for row in np.concatenate([first["tokens"], second["tokens"]]):
@@ -94,8 +94,8 @@ def test_counting_by_gradient_descent_is_kneser_ney(order):
     )
 
 
-def test_of_no_order_it_is_the_discounted_frequency():
-    family = Markov(3, 0, 64, (0.5, 1.0, 1.5))
+def test_order_0_is_the_discounted_frequency():
+    family = Markov(3, 0, 64, discounts=(0.5, 1.0, 1.5))
     tokens = np.array([[1, 1, 1, 1, 2, 2, 0]])
     params = fitted(family, {"tokens": tokens, "mask": tokens >= 0})
     _, logits = jax.jit(family.step)(params, family.start(1), np.array([0]))
@@ -104,7 +104,7 @@ def test_of_no_order_it_is_the_discounted_frequency():
     )
 
 
-def test_the_order_in_which_events_come_changes_nothing():
+def test_the_order_of_the_rows_changes_nothing():
     family, batch = Markov(V, 3, 2**18), rows(b=8)
     turned = jax.tree.map(lambda x: x[::-1], batch)
     halves = [jax.tree.map(lambda x, i=i: x[i : i + 4], batch) for i in (0, 4)]
@@ -114,7 +114,7 @@ def test_the_order_in_which_events_come_changes_nothing():
         np.testing.assert_array_equal(whole["net"]["owner"], again["net"]["owner"])
 
 
-def test_a_crowded_table_still_gives_distributions():
+def test_a_full_table_gives_normalised_distributions():
     family, batch = Markov(V, 4, 48), rows(b=16)
     params = fitted(family, batch)
     assert (np.asarray(params["net"]["owner"]) > 0).mean() > 0.9
@@ -130,13 +130,13 @@ def test_a_crowded_table_still_gives_distributions():
     np.testing.assert_allclose(chances.sum(axis=-1), 1, rtol=1e-5)
 
 
-def test_a_long_pattern_takes_a_long_memory():
-    """Each event is the one eight before it; two alone say little."""
+def test_a_long_pattern_takes_a_high_order():
+    """Each event repeats the one eight before it."""
     tokens = np.tile(np.random.default_rng(0).integers(1, V, (64, 8)), 4)
     batch = {"tokens": tokens, "mask": np.ones(tokens.shape, bool)}
 
     def nll(order):
-        family = Markov(V, order, 2**18, (0.4, 0.5, 0.6))
+        family = Markov(V, order, 2**18, discounts=(0.4, 0.5, 0.6))
         log_p, _ = jax.jit(family.token_log_probs)(
             fitted(family, batch), batch["tokens"]
         )
@@ -146,7 +146,7 @@ def test_a_long_pattern_takes_a_long_memory():
     assert nll(8) < 0.2
 
 
-def test_masked_events_are_neither_counted_nor_scored():
+def test_masked_events_do_not_count():
     family, batch = Markov(V, 0, 64), rows()
     batch["mask"][:, 7:] = False
     params = fitted(family, batch)
@@ -159,21 +159,21 @@ def test_masked_events_are_neither_counted_nor_scored():
     np.testing.assert_array_equal(*scores)
 
 
-def test_steps_agree_with_the_whole():
+def test_streaming_is_the_forward_pass():
     family, batch = Markov(V, 2, 512), rows(b=1)
     params = fitted(family, batch)
     step, state = jax.jit(family.stepper(params)), family.start(1)
     total, token = 0.0, np.zeros(1, int)
-    for now in batch["tokens"][0]:
+    for target in batch["tokens"][0]:
         state, logits = step(state, token)
-        total += np.asarray(jax.nn.log_softmax(logits))[0, now]
-        token = now[None]
+        total += np.asarray(jax.nn.log_softmax(logits))[0, target]
+        token = target[None]
     whole = jax.jit(family.log_prob)(params, batch["tokens"], batch["mask"])[0]
     np.testing.assert_allclose(total, whole, rtol=1e-4)
 
 
 def test_samples_follow_the_chain():
-    family = Markov(3, 1, 64, (1e-6, 1e-6, 1e-6), length=400)
+    family = Markov(3, 1, 64, discounts=(1e-6, 1e-6, 1e-6), length=400)
     tokens = np.array([[1, 2, 1, 2, 1, 2, 1, 1, 2, 1]])
     params = fitted(family, {"tokens": tokens, "mask": np.ones_like(tokens, bool)})
     sample = jax.jit(family.sample, static_argnums=2)
@@ -193,6 +193,6 @@ def test_samples_follow_the_chain():
         {"slots": 2**28},
     ],
 )
-def test_refuses_what_cannot_be(wrong):
+def test_refuses(wrong):
     with pytest.raises(UsageError):
         Markov(**wrong)

@@ -1,4 +1,4 @@
-"""What is peculiar to the NoteTransformer: exact likelihoods of frames, members, streaming."""
+"""The NoteTransformer: exact likelihoods of frames, members, streaming."""
 
 import dataclasses
 import functools
@@ -26,14 +26,14 @@ FAMILIES = {
 
 
 def music(family):
-    """Two rows of five frames."""
+    """Returns two rows of five frames."""
     rolls = np.concatenate([ROLL, ROLL[:, ::-1]])
     return rolls if family.roll else jitted(TINY, "notes")(rolls)
 
 
 @functools.cache
-def born(family):
-    """Parameters larger than at birth, so that everything shows."""
+def random_params(family):
+    """Returns parameters so large that all of them have an effect."""
     rng = np.random.default_rng(0)
     shapes = jax.eval_shape(lambda: family.init(KEY, family.example(2)))
     return jax.tree.map(lambda x: rng.normal(0, 0.6, x.shape).astype(x.dtype), shapes)
@@ -41,17 +41,17 @@ def born(family):
 
 @functools.cache
 def jitted(family, name):
-    """A method whose arrays are NumPy's: an operation of JAX's on its own is compiled."""
-    static = {"sample": ("n", "length", "draw"), "start": ("n", "room")}.get(name)
+    """Returns a compiled method that takes and returns NumPy arrays."""
+    static = {"sample": ("n", "length", "draw"), "start": ("n", "frames")}.get(name)
     call = jax.jit(getattr(family, name), static_argnames=static)
     return lambda *args, **options: jax.device_get(call(*args, **options))
 
 
-def score_notes(family, *args):
-    return jitted(family, "score_notes")(*args)
+def note_log_probs(family, *args):
+    return jitted(family, "note_log_probs")(*args)
 
 
-def score(family, *args):
+def frame_log_probs(family, *args):
     return jitted(family, "token_log_probs")(*args)
 
 
@@ -65,8 +65,8 @@ def family(request):
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_probabilities_of_all_music_sum_to_one(family):
-    """Over every pair of frames that a tiny keyboard has."""
+def test_probabilities_of_all_pieces_sum_to_one(family):
+    """Over all pairs of frames of a tiny keyboard."""
     if family.roll:
         frames = [
             f for f in itertools.product((0, 1), repeat=4) if sum(f) <= family.slots
@@ -75,7 +75,7 @@ def test_probabilities_of_all_music_sum_to_one(family):
         frames = list(itertools.product(range(5), repeat=2))
     pairs = np.array(list(itertools.product(frames, repeat=2)))
     log_p = jitted(family, "log_prob")(
-        born(family), pairs, np.ones(pairs.shape[:2], bool)
+        random_params(family), pairs, np.ones(pairs.shape[:2], bool)
     )
     np.testing.assert_allclose(np.exp(log_p).sum(), 1, atol=1e-5)
 
@@ -83,19 +83,19 @@ def test_probabilities_of_all_music_sum_to_one(family):
 def test_a_frame_of_too_many_notes_is_impossible():
     roll, mask = music(TINY), np.ones((2, 5), bool)
     roll[0, 3], mask[0, 3] = 1, False
-    log_p, _ = score(TINY, born(TINY), roll)
+    log_p, _ = frame_log_probs(TINY, random_params(TINY), roll)
     assert log_p[0, 3] == -np.inf
     assert np.isfinite(log_p[0, :3]).all()
-    assert np.isfinite(jitted(TINY, "log_prob")(born(TINY), roll, mask)).all()
+    assert np.isfinite(jitted(TINY, "log_prob")(random_params(TINY), roll, mask)).all()
 
 
 def test_streaming_is_the_forward_pass(family):
-    params, tokens = born(family), music(family)
+    params, tokens = random_params(family), music(family)
     notes = jitted(family, "notes")(tokens)
-    whole, _ = score_notes(family, params, tokens)
-    step, ask, state = (
+    whole, _ = note_log_probs(family, params, tokens)
+    step, note_step, state = (
         jitted(family, "step"),
-        jitted(family, "ask"),
+        jitted(family, "note_step"),
         jitted(family, "start")(2, 5),
     )
     last = np.zeros((2, 2), np.int32)
@@ -103,29 +103,33 @@ def test_streaming_is_the_forward_pass(family):
         state = step(params, state, last)
         for slot in range(2):
             known = np.where(np.arange(2)[None] < slot, notes[:, t], 0)
-            log_p = ask(params, state, known, slot)[np.arange(2), notes[:, t, slot]]
+            log_p = note_step(params, state, known, slot)[
+                np.arange(2), notes[:, t, slot]
+            ]
             np.testing.assert_allclose(log_p, whole[:, t, slot], atol=1e-5)
         last = notes[:, t]
 
 
 def test_chunks_change_nothing(family, monkeypatch):
-    params, tokens = born(family), music(family)
-    whole = score_notes(family, params, tokens)
+    params, tokens = random_params(family), music(family)
+    whole = note_log_probs(family, params, tokens)
     monkeypatch.setattr(note_transformer, "CHUNK", 2)
     for a, b in zip(
-        whole, jax.jit(lambda *x: family.score_notes(*x))(params, tokens), strict=True
+        whole,
+        jax.jit(lambda *x: family.note_log_probs(*x))(params, tokens),
+        strict=True,
     ):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_nothing_is_seen_before_its_time(family):
-    params, tokens = born(family), music(family)
+def test_predictions_are_causal(family):
+    params, tokens = random_params(family), music(family)
     notes = jitted(family, "notes")(tokens)
-    before, _ = score_notes(family, params, tokens)
+    before, _ = note_log_probs(family, params, tokens)
     for t, slot in itertools.product(range(5), range(2)):
         other = notes.copy()
         other[:, t, slot:] = 0 if slot else [[1, 0], [4, 2]]
-        after, _ = score_notes(family, params, jitted(family, "tokens")(other))
+        after, _ = note_log_probs(family, params, jitted(family, "tokens")(other))
         changed = np.abs(before - after).reshape(2, -1)
         assert (changed[:, : 2 * t + slot] < 1e-6).all()
         if (t, slot) == (1, 0):
@@ -134,17 +138,19 @@ def test_nothing_is_seen_before_its_time(family):
 
 def test_a_mixture_is_the_mean_of_its_members():
     family, tokens = FAMILIES["members"], music(TINY)
-    params = born(family)
+    params = random_params(family)
     one = lambda i: jax.tree.map(lambda x: x[i : i + 1], params)
-    each = [score_notes(TINY, one(i), tokens)[0] for i in range(3)]
-    mixed, _ = score_notes(family, params, tokens)
-    np.testing.assert_allclose(np.exp(mixed), sum(map(np.exp, each)) / 3, atol=1e-5)
-    trained, _ = score_notes(family, params, tokens, KEY)
-    np.testing.assert_allclose(trained, sum(each) / 3, atol=1e-5)
+    by_member = [note_log_probs(TINY, one(i), tokens)[0] for i in range(3)]
+    mixed, _ = note_log_probs(family, params, tokens)
+    np.testing.assert_allclose(
+        np.exp(mixed), sum(map(np.exp, by_member)) / 3, atol=1e-5
+    )
+    trained, _ = note_log_probs(family, params, tokens, KEY)
+    np.testing.assert_allclose(trained, sum(by_member) / 3, atol=1e-5)
 
 
 def test_loss_counts_frames_of_rolls_and_notes_of_voices(family):
-    params, tokens = born(family), music(family)
+    params, tokens = random_params(family), music(family)
     mask = np.arange(5)[None] < np.array([[5], [2]])
     loss, metrics = jitted(family, "loss")(
         params, {"tokens": tokens, "mask": mask}, KEY, None
@@ -154,41 +160,44 @@ def test_loss_counts_frames_of_rolls_and_notes_of_voices(family):
     np.testing.assert_allclose(loss, -total / metrics["events"], rtol=1e-5)
 
 
-def test_dropout_is_for_training_alone():
+def test_dropout_is_on_in_training_only():
     family = dataclasses.replace(TINY, dropout=0.5)
-    params, batch = born(family), {"tokens": music(TINY), "mask": np.ones((2, 5), bool)}
-    still = jitted(TINY, "loss")(params, batch, KEY, None)[0]
+    params, batch = (
+        random_params(family),
+        {"tokens": music(TINY), "mask": np.ones((2, 5), bool)},
+    )
+    deterministic = jitted(TINY, "loss")(params, batch, KEY, None)[0]
     loss = jitted(family, "loss")
     trained = [
         loss(params, batch, jax.random.key(i), np.array(3))[0] for i in (0, 0, 1)
     ]
-    assert loss(params, batch, KEY, None)[0] == still
+    assert loss(params, batch, KEY, None)[0] == deterministic
     assert trained[0] == trained[1] != trained[2]
 
 
 @pytest.mark.parametrize("family", [TINY, VOICES], ids=["rolls", "voices"])
-def test_samples_go_on_from_a_primer(family):
-    params, primer = born(family), music(family)[0, :2]
+def test_samples_continue_a_primer(family):
+    params, primer = random_params(family), music(family)[0, :2]
     rows = sample(family, params, 2, length=5, primer=primer)
     assert rows.shape == (2, 5, 4 if family.roll else 2)
     assert rows.dtype == (np.uint8 if family.roll else np.int32)
     np.testing.assert_array_equal(
         rows[:, :2], np.broadcast_to(primer, rows[:, :2].shape)
     )
-    assert np.isfinite(score(family, params, rows)[0]).all()
+    assert np.isfinite(frame_log_probs(family, params, rows)[0]).all()
 
 
-def test_greedy_samples_are_the_likeliest_notes():
-    params = born(TINY)
+def test_greedy_samples_are_the_most_likely_notes():
+    params = random_params(TINY)
     rows = sample(TINY, params, 1, draw=Draw(temperature=0))
-    assert score(TINY, params, rows)[1].min() == 1
+    assert frame_log_probs(TINY, params, rows)[1].min() == 1
 
 
-def test_samples_come_as_often_as_they_are_likely():
-    params = born(TINY)
+def test_samples_have_their_probabilities():
+    params = random_params(TINY)
     drawn = sample(TINY, params, 4000, length=1)[:, 0]
     frames, counts = np.unique(drawn, axis=0, return_counts=True)
-    likely = np.exp(score(TINY, params, frames[:, None])[0][:, 0])
+    likely = np.exp(frame_log_probs(TINY, params, frames[:, None])[0][:, 0])
     np.testing.assert_allclose(counts / 4000, likely, atol=0.03)
 
 

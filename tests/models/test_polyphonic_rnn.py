@@ -1,4 +1,4 @@
-"""The RNN over piano rolls, against sums over all small rolls and frames drawn by hand."""
+"""The RNN-NADE against sums over all small piano rolls."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ SMALL = PolyphonicRNN(keys=4, width=6, layers=2, hidden=3, length=2)
 
 @functools.cache
 def made(output):
-    """A family and parameters far from symmetric."""
+    """Returns a family and random parameters."""
     family = dataclasses.replace(SMALL, output=output)
 
     @jax.jit
@@ -41,13 +41,13 @@ def made(output):
 
 
 def rolls(t=2, k=4):
-    """Every piano roll of t frames of k keys, uint8 [2 ** (t k), t, k]."""
+    """Returns all piano rolls of t frames of k keys, uint8 [2 ** (t k), t, k]."""
     every = np.array(list(itertools.product((0, 1), repeat=t * k)), np.uint8)
     return jnp.asarray(every.reshape(-1, t, k))
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_all_rolls_together_have_a_chance_of_one(output):
+def test_probabilities_of_all_rolls_sum_to_one(output):
     family, params = made(output)
     tokens = rolls()
     log_p = jax.jit(family.log_prob)(params, tokens, jnp.ones(tokens.shape[:2], bool))
@@ -55,20 +55,20 @@ def test_all_rolls_together_have_a_chance_of_one(output):
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_steps_agree_with_the_whole(output):
+def test_streaming_is_the_forward_pass(output):
     family, params = made(output)
     tokens = jax.random.bernoulli(jax.random.key(2), 0.4, (3, 6, 4)).astype(jnp.uint8)
-    state, frame, found = family.start(3), jnp.zeros((3, 4), jnp.uint8), []
+    state, frame, steps = family.start(3), jnp.zeros((3, 4), jnp.uint8), []
     step = jax.jit(family.stepper(params))
-    for now in tokens.swapaxes(0, 1):
+    for target in tokens.swapaxes(0, 1):
         state, biases = step(state, frame)
-        frame, log_p = now, 0.0
-        for key in range(4):  # what is drawn of a key with those below it forced
-            logit = key_logit(params, biases, now, key)
-            log_p += jax.nn.log_sigmoid(jnp.where(now[:, key] > 0, logit, -logit))
-        found.append(log_p)
+        frame, log_p = target, 0.0
+        for key in range(4):  # each key, conditioned on those below it
+            logit = key_logit(params, biases, target, key)
+            log_p += jax.nn.log_sigmoid(jnp.where(target[:, key] > 0, logit, -logit))
+        steps.append(log_p)
     np.testing.assert_allclose(
-        jnp.stack(found, axis=1),
+        jnp.stack(steps, axis=1),
         family.token_log_probs(params, tokens)[0],
         rtol=1e-4,
         atol=1e-5,
@@ -85,7 +85,7 @@ def key_logit(params, biases, frame, key):
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_samples_come_as_often_as_they_are_likely(output):
+def test_samples_have_their_probabilities(output):
     family, params = made(output)
     n = 4000
     tokens = np.asarray(family.sample(params, jax.random.key(3), n))
@@ -94,15 +94,15 @@ def test_samples_come_as_often_as_they_are_likely(output):
     chances = np.exp(
         jax.jit(family.log_prob)(params, every, jnp.ones(every.shape[:2], bool))
     )
-    found = (
+    frequencies = (
         np.bincount(tokens.reshape(n, -1) @ 2 ** np.arange(8)[::-1], minlength=256) / n
     )
     # in total variation, as near as samples of the right distribution come
     exact = np.random.default_rng(0).multinomial(n, chances / chances.sum()) / n
-    assert np.abs(found - chances).sum() < 1.3 * np.abs(exact - chances).sum()
+    assert np.abs(frequencies - chances).sum() < 1.3 * np.abs(exact - chances).sum()
 
 
-def test_without_temperature_every_key_does_what_is_likelier():
+def test_greedy_samples_are_the_most_likely_keys():
     family, params = made("nade")
     tokens = family.sample(
         params, jax.random.key(0), 2, length=6, draw=Draw(temperature=0)
@@ -112,7 +112,7 @@ def test_without_temperature_every_key_does_what_is_likelier():
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_a_primer_is_gone_on_from(output):
+def test_samples_continue_a_primer(output):
     family, params = made(output)
     whole = family.sample(params, jax.random.key(0), 3, length=6)
     again = family.sample(params, jax.random.key(0), 3, length=6, primer=whole[:, :4])
@@ -122,14 +122,14 @@ def test_a_primer_is_gone_on_from(output):
 
 
 def test_a_nade_learns_that_keys_exclude_each_other():
-    """One of two keys, either as likely: log 2 for a NADE, and twice that for single keys."""
+    """One of two keys at random: log 2 for a NADE, twice that for independent keys."""
     tokens = jax.nn.one_hot(
         jax.random.bernoulli(jax.random.key(0), 0.5, (32, 4)).astype(int), 2
     )
     batch = {"tokens": tokens.astype(jnp.uint8), "mask": jnp.ones((32, 4), bool)}
 
     def fitted(output):
-        family = PolyphonicRNN(2, 4, 1, output, hidden=4, length=4)
+        family = PolyphonicRNN(2, 4, 1, output=output, hidden=4, length=4)
         tx = optimizers(family, optax.adam(0.05))
         step = jax.jit(functools.partial(make_step(family, tx), due=("fit",)))
         state = init(family, tx, jax.random.key(1), batch)
@@ -141,7 +141,7 @@ def test_a_nade_learns_that_keys_exclude_each_other():
     assert fitted("bernoulli") > 1.2
 
 
-def test_masked_frames_are_not_scored():
+def test_masked_frames_do_not_count():
     family, params = made("nade")
     batch = dict(family.example(2))
     batch["mask"] = batch["mask"].at[:, 1:].set(False)
@@ -155,6 +155,6 @@ def test_masked_frames_are_not_scored():
 @pytest.mark.parametrize(
     "wrong", [{"layers": 0}, {"hidden": 0}, {"dropout": 1.0}, {"output": "rbm"}]
 )
-def test_refuses_what_cannot_be(wrong):
+def test_refuses(wrong):
     with pytest.raises(UsageError):
         PolyphonicRNN(**wrong)

@@ -1,4 +1,4 @@
-"""What is peculiar to the Transformer: streaming, windows, packing, remat, long rows."""
+"""The Transformer: streaming, windows, packing, remat, long rows."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ LONG = 1 + jax.random.randint(
 )  # one piece, more than three contexts long
 POSITIONS = ("rotary", "relative")
 
-score = jax.jit(
+log_probs = jax.jit(
     lambda family, params, rows: family.token_log_probs(params, rows), static_argnums=0
 )
 init = jax.jit(lambda family: family.init(KEY, BATCH), static_argnums=0)
@@ -31,7 +31,7 @@ def with_(**changes):
 
 
 def larger(family):
-    """Parameters larger than at birth, so that what is remembered shows."""
+    """Returns parameters so large that the context has an effect."""
     return jax.tree.map(lambda x: 2 * x, init(family))
 
 
@@ -47,12 +47,12 @@ def params(family):
 
 @pytest.fixture(scope="module")
 def rows():
-    """Pieces short and long: some packed, and one that ends before it has left its context."""
+    """Rows of packed pieces, one of which ends within its context."""
     return jnp.concatenate([ROW, LONG], axis=1).at[1, 14].set(0)
 
 
 def stream(family, params, inputs):
-    """Logits [b, t, v] of inputs [b, t], one event at a time."""
+    """Returns the logits [b, t, v] of inputs [b, t], one event at a time."""
 
     @jax.jit
     def run(params, state, inputs):
@@ -66,16 +66,16 @@ def test_streaming_is_the_forward_pass(family, params, rows):
     inputs = jnp.pad(rows[:, :-1], ((0, 0), (1, 0)))
     logits = stream(family, params, inputs)
     log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), rows[..., None], -1)[..., 0]
-    whole, hit = score(family, params, rows)
+    whole, hit = log_probs(family, params, rows)
     np.testing.assert_allclose(log_p, whole, atol=1e-5)
     np.testing.assert_array_equal(hit, logits.argmax(axis=-1) == rows)
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_past_the_context_a_window_slides(position):
-    """One layer sees `length` events and nothing besides: the same as that window run afresh.
+def test_beyond_the_context_a_window_slides(position):
+    """A single layer sees the last `length` events alone.
 
-    More layers see further, through those between: for them the oracle is the forward pass above.
+    More layers see further; for them the oracle is the forward pass above.
     """
     family = with_(position=position, layers=1)
     params, n = larger(family), family.length
@@ -94,35 +94,35 @@ def params_of(params):
     return {"params": params["net"]}
 
 
-def test_nothing_is_seen_before_its_time(family, params, rows):
-    """Nor is anything overlooked: within the context, a change shows at once."""
+def test_attention_is_causal(family, params, rows):
+    """A change has an effect from its step on, and none before."""
     t = 12
-    before, _ = score(family, params, rows)
-    after, _ = score(family, params, rows.at[:, t].set(rows[:, t] % 7 + 1))
+    before, _ = log_probs(family, params, rows)
+    after, _ = log_probs(family, params, rows.at[:, t].set(rows[:, t] % 7 + 1))
     np.testing.assert_array_equal(before[:, :t], after[:, :t])
     assert (jnp.abs(before - after)[:, t : t + 2] > 1e-4).all()
 
 
-def test_layers_reach_no_further_than_their_windows(family, params):
-    """An event sees 5 before it in each of 2 layers, so 10, and is input one later than it is."""
+def test_layers_see_no_further_than_their_windows(family, params):
+    """An event attends to 5 before it in each of 2 layers, so to 10."""
     changed = LONG.at[:, 4].set(LONG[:, 4] % 7 + 1)
     rows = [jnp.pad(row, ((0, 0), (0, 10)), mode="wrap") for row in (LONG, changed)]
-    a, b = (score(family, params, row)[0] for row in rows)
+    a, b = (log_probs(family, params, row)[0] for row in rows)
     assert not np.allclose(a[:, 5:16], b[:, 5:16], atol=1e-4)
     np.testing.assert_allclose(a[:, 16:24], b[:, 16:24], atol=1e-6)
 
 
 def test_packing_changes_no_piece(family, params, rows):
     piece = jnp.zeros_like(rows).at[:, :4].set(rows[:, 3:7])
-    alone, _ = score(family, params, piece)
-    packed, _ = score(family, params, rows)
+    alone, _ = log_probs(family, params, piece)
+    packed, _ = log_probs(family, params, rows)
     np.testing.assert_allclose(alone[0, :4], packed[0, 3:7], atol=1e-5)
 
 
 def test_loss_is_the_mean_over_the_mask():
     params = larger(TINY)
     loss, metrics = jax.jit(TINY.loss)(params, BATCH, KEY, None)
-    total = (score(TINY, params, ROW)[0] * MASK).sum(axis=1)
+    total = (log_probs(TINY, params, ROW)[0] * MASK).sum(axis=1)
     np.testing.assert_allclose(
         jax.jit(TINY.log_prob)(params, ROW, MASK), total, rtol=1e-6
     )
@@ -134,24 +134,24 @@ def test_loss_is_the_mean_over_the_mask():
 def test_probabilities_sum_to_one(family, params):
     pairs = jnp.stack(jnp.meshgrid(jnp.arange(8), jnp.arange(8)), -1).reshape(-1, 2)
     np.testing.assert_allclose(
-        jnp.exp(score(family, params, pairs)[0].sum(axis=1)).sum(), 1, 1e-5
+        jnp.exp(log_probs(family, params, pairs)[0].sum(axis=1)).sum(), 1, 1e-5
     )
 
 
-def test_dropout_is_for_training_alone():
+def test_dropout_is_on_in_training_only():
     family, params = with_(dropout=0.5), larger(TINY)
     loss = jax.jit(family.loss)
     evaluated = loss(params, BATCH, jax.random.key(1), None)[0]
     trained = [
         loss(params, BATCH, jax.random.key(i), jnp.array(3))[0] for i in (0, 1, 1)
     ]
-    expected = -(score(TINY, params, ROW)[0] * MASK).sum() / MASK.sum()
+    expected = -(log_probs(TINY, params, ROW)[0] * MASK).sum() / MASK.sum()
     np.testing.assert_allclose(evaluated, expected, rtol=1e-5)
     assert trained[0] != trained[1] == trained[2]
 
 
-def test_trains_at_2048_events_and_remat_saves_memory_alone():
-    """Scores kept would be 2,048 by 2,048 for each of 3 layers, 4 bytes each."""
+def test_remat_saves_memory_and_changes_nothing():
+    """All logits would be 2,048 by 2,048 for each of 3 layers, 4 bytes each."""
     family = Transformer(vocab=8, width=16, layers=3, heads=1, dropout=0.1, length=2048)
     batch = family.example(1)
     params = larger(family)
@@ -172,8 +172,7 @@ def test_trains_at_2048_events_and_remat_saves_memory_alone():
     assert kept < 4 * 2048 * 2048
 
 
-def test_an_event_costs_the_same_however_many_came_before(family, params):
-    """The state never grows, and its size is the context's."""
+def test_the_state_has_a_constant_size(family, params):
     state = jax.eval_shape(lambda: family.start(2))
     after, _ = jax.eval_shape(
         family.step, params, state, jax.ShapeDtypeStruct((2,), jnp.int32)
@@ -181,11 +180,12 @@ def test_an_event_costs_the_same_however_many_came_before(family, params):
     describe = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype), tree)
     assert describe(state) == describe(after)
     assert (
-        sum(x.size for x in jax.tree.leaves(state.rings)) == 2 * 2 * 2 * 8 * TINY.length
+        sum(x.size for x in jax.tree.leaves(state.caches))
+        == 2 * 2 * 2 * 8 * TINY.length
     )
 
 
-def test_greedy_samples_past_the_context_are_the_likeliest_events(family, params):
+def test_greedy_samples_beyond_the_context_are_the_most_likely(family, params):
     primer = LONG[:, :3]
     sample = jax.jit(
         lambda p: family.sample(p, KEY, 2, length=20, draw=Draw(0), primer=primer)
@@ -193,14 +193,14 @@ def test_greedy_samples_past_the_context_are_the_likeliest_events(family, params
     rows = sample(params)
     assert rows.dtype == jnp.int32
     np.testing.assert_array_equal(rows[:, :3], primer)
-    _, likeliest = score(family, params, rows)
+    _, likeliest = log_probs(family, params, rows)
     for row, best in zip(np.asarray(rows), likeliest, strict=True):
         ends = int(np.argmax(np.append(row == 0, True)))
         assert best[3 : ends + 1].all()
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"layers": 0}, "choose 1 or more"),
         ({"length": 0}, "choose 1 or more"),
@@ -211,6 +211,6 @@ def test_greedy_samples_past_the_context_are_the_likeliest_events(family, params
     ],
     ids=repr,
 )
-def test_refuses(wrong, said):
-    with pytest.raises(UsageError, match=said):
+def test_refuses(wrong, message):
+    with pytest.raises(UsageError, match=message):
         with_(**wrong)

@@ -1,4 +1,4 @@
-"""Beam search against a search through every sequence there is."""
+"""Beam search against exhaustive search."""
 
 import itertools
 
@@ -9,7 +9,7 @@ import pytest
 
 from zoo.core import BOUNDARY
 from zoo.models import LSTM
-from zoo.nn.sequence.beam_search import beam
+from zoo.nn.sequence.beam_search import beam_search
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw, generate
 
@@ -18,7 +18,7 @@ TABLE = np.log(np.random.default_rng(0).dirichlet(np.ones(V), (V, V)))
 
 
 def chain(state, token):
-    """A second-order chain over V tokens; its state is the token before."""
+    """Steps a second-order Markov chain whose state is the previous token."""
     return token, jnp.asarray(TABLE, jnp.float32)[state, token]
 
 
@@ -27,8 +27,8 @@ def likelihood(row):
     return TABLE[past[:-2], past[1:-1], past[2:]].sum()
 
 
-def every():
-    """Each piece: ended by a BOUNDARY, or cut at LENGTH."""
+def all_pieces():
+    """Yields every piece: ended by BOUNDARY, or cut at LENGTH."""
     for size in range(1, LENGTH + 1):
         for row in itertools.product(range(1, V), repeat=size - 1):
             yield np.array([*row, BOUNDARY])
@@ -36,20 +36,22 @@ def every():
 
 
 def search(width, length=LENGTH, **kwargs):
-    tokens, log_prob = beam(chain, jnp.zeros(1, jnp.int32), width, length, **kwargs)
+    tokens, log_prob = beam_search(
+        chain, jnp.zeros(1, jnp.int32), width, length, **kwargs
+    )
     return np.asarray(tokens), np.asarray(log_prob)
 
 
-def ranked(pieces, score=likelihood):
-    return sorted(pieces, key=score, reverse=True)
+def ranked(pieces, key=likelihood):
+    return sorted(pieces, key=key, reverse=True)
 
 
 def padded(piece):
     return np.pad(piece, (0, LENGTH - len(piece)))
 
 
-def test_a_beam_as_wide_as_all_there_is_finds_all_there_is():
-    pieces = ranked(every())
+def test_a_wide_enough_beam_is_exhaustive():
+    pieces = ranked(all_pieces())
     tokens, log_prob = search(V**LENGTH)
     np.testing.assert_allclose(
         log_prob[: len(pieces)], [likelihood(x) for x in pieces], atol=1e-4
@@ -59,16 +61,16 @@ def test_a_beam_as_wide_as_all_there_is_finds_all_there_is():
 
 
 @pytest.mark.parametrize("alpha", [0.6, 1.0])
-def test_lengths_are_made_up_for(alpha):
-    score = lambda piece: likelihood(piece) / ((5 + len(piece)) / 6) ** alpha
-    best = ranked(every(), score)[:20]
+def test_length_penalty(alpha):
+    penalised = lambda piece: likelihood(piece) / ((5 + len(piece)) / 6) ** alpha
+    best = ranked(all_pieces(), penalised)[:20]
     tokens, log_prob = search(V**LENGTH, alpha=alpha)
     np.testing.assert_array_equal(tokens[:20], [padded(x) for x in best])
     np.testing.assert_allclose(log_prob[:20], [likelihood(x) for x in best], atol=1e-4)
 
 
 def pruned(width):
-    """The definition: of all that goes on from what was kept, keep the best."""
+    """Returns the best continuations of the beams kept, by the definition."""
     kept = [np.array([], int)]
     for _ in range(LENGTH):
         ended = [x for x in kept if len(x) and x[-1] == BOUNDARY]
@@ -83,7 +85,7 @@ def pruned(width):
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7])
-def test_a_narrow_beam_keeps_the_best_of_what_it_kept(width):
+def test_a_narrow_beam_keeps_the_best_continuations(width):
     tokens, log_prob = search(width)
     expected = pruned(width)
     np.testing.assert_array_equal(tokens, [padded(x) for x in expected])
@@ -104,14 +106,14 @@ def test_a_beam_of_one_is_greedy():
 
 def test_every_beam_begins_with_the_primer():
     primer = np.array([3, 1])
-    pieces = ranked(x for x in every() if x[:2].tolist() == [3, 1])
+    pieces = ranked(x for x in all_pieces() if x[:2].tolist() == [3, 1])
     tokens, log_prob = search(V**LENGTH, primer=jnp.array(primer))
     np.testing.assert_array_equal(tokens[: len(pieces)], [padded(x) for x in pieces])
     assert np.isneginf(log_prob[len(pieces) :]).all()
 
 
-def test_a_grammar_is_kept():
-    """Tokens rise, and a piece may stop only after a 3."""
+def test_beams_obey_the_grammar():
+    """Tokens must rise, and a piece may end only after a 3."""
     follow = np.array(
         [[-1, 1, 2, 3], [-1, -1, 2, 3], [-1, -1, -1, 3], [4, -1, -1, -1], [-1] * 4]
     )
@@ -131,22 +133,22 @@ def test_a_grammar_is_kept():
     assert {tuple(x) for x in cut[:3].tolist()} == {(1, 3), (2, 3), (3, 0)}
 
 
-def test_no_pair_comes_twice():
+def test_no_bigram_is_repeated():
     def fresh(piece):
         pairs = list(itertools.pairwise(piece.tolist()))
         return len(set(pairs)) == len(pairs)
 
-    pieces = ranked(x for x in every() if fresh(x))
+    pieces = ranked(x for x in all_pieces() if fresh(x))
     tokens, log_prob = search(V**LENGTH, no_repeat=2)
     np.testing.assert_array_equal(tokens[:50], [padded(x) for x in pieces[:50]])
     assert np.isfinite(log_prob).sum() == len(pieces)
 
 
-def test_a_model_s_own_state_follows_its_beams():
+def test_the_model_state_follows_its_beams():
     model = LSTM(vocab=V, embed=4, width=8, layers=2, length=8)
     params = model.init(jax.random.key(1), model.example(1))
     params = jax.tree.map(lambda x: 3 * x, params)
-    tokens, log_prob = beam(model.stepper(params), model.start(1), 6, 8)
+    tokens, log_prob = beam_search(model.stepper(params), model.start(1), 6, 8)
     mask = jnp.cumsum(tokens == BOUNDARY, axis=1) - (tokens == BOUNDARY) == 0
     np.testing.assert_allclose(
         model.log_prob(params, tokens, mask), log_prob, atol=1e-4

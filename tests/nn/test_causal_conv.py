@@ -1,4 +1,4 @@
-"""Convolutions in blocks are convolutions of the whole."""
+"""Convolutions, causal and centred, whole and block by block."""
 
 import flax.linen as nn
 import jax
@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.nn.audio.causal_conv import Conv, Finer, Residual
+from zoo.nn.audio.causal_conv import Conv, ResidualBlock, TransposedConv
 
 
 class Net(nn.Module):
-    """Down, dilated, and up again."""
+    """A strided, a dilated and a transposed convolution."""
 
     causal: bool = True
 
     @nn.compact
     def __call__(self, x):
         x = Conv(6, 8, stride=4, causal=self.causal)(x)
-        x = Residual(3, causal=self.causal)(x)
-        return Finer(5, 4, self.causal)(x)
+        x = ResidualBlock(3, causal=self.causal)(x)
+        return TransposedConv(5, 4, self.causal)(x)
 
 
 def signal(frames=64):
@@ -27,38 +27,37 @@ def signal(frames=64):
 
 
 @pytest.mark.parametrize("size", [4, 16])
-def test_blocks_are_parts_of_the_whole(size):
+def test_streaming_equals_the_whole_signal(size):
     x, net = signal(), Net()
     params = net.init(jax.random.key(0), x)["params"]
     whole = jax.jit(net.apply)({"params": params}, x)
-    go = jax.jit(
+    step = jax.jit(
         lambda stream, x: net.apply({"params": params, **stream}, x, mutable=["stream"])
     )
     stream, parts = {}, []
     for block in np.split(x, 64 // size, axis=1):
-        part, stream = go(stream, block)
+        part, stream = step(stream, block)
         parts.append(part)
     np.testing.assert_allclose(jnp.concatenate(parts, axis=1), whole, atol=1e-5)
 
 
-def test_the_future_is_not_heard_by_what_is_causal():
+def test_causal_networks_depend_on_no_later_frame():
     x, later = signal(), signal()
     later[:, 32:] = 0
     for causal in (True, False):
         net = Net(causal)
         params = net.init(jax.random.key(0), x)
-        one, other = (np.asarray(jax.jit(net.apply)(params, y)) for y in (x, later))
-        assert one.shape == (2, 64, 5)
-        assert np.array_equal(one[:, :32], other[:, :32]) == causal
-        with_bias = np.abs(one[:, 32:] - other[:, 32:]).max()
-        assert with_bias > 0.1
+        a, b = (np.asarray(jax.jit(net.apply)(params, y)) for y in (x, later))
+        assert a.shape == (2, 64, 5)
+        assert np.array_equal(a[:, :32], b[:, :32]) == causal
+        assert np.abs(a[:, 32:] - b[:, 32:]).max() > 0.1
 
 
 @pytest.mark.parametrize(
     ("size", "dilation", "stride"), [(3, 2, 1), (8, 1, 4), (2, 1, 2)]
 )
-def test_a_convolution_is_one(size, dilation, stride):
-    x, conv = signal(24), Conv(4, size, dilation, stride)
+def test_it_is_the_convolution_of_lax(size, dilation, stride):
+    x, conv = signal(24), Conv(4, size, dilation, stride=stride)
     params = conv.init(jax.random.key(1), x)
     kernel = params["params"]["taps"]["kernel"].reshape(size, 3, 4)
     beyond = (size - 1) * dilation + 1 - stride
@@ -73,8 +72,8 @@ def test_a_convolution_is_one(size, dilation, stride):
     np.testing.assert_allclose(conv.apply(params, x), expected, atol=1e-5)
 
 
-def test_what_looks_ahead_does_not_go_on_in_blocks():
+def test_centred_convolutions_do_not_stream():
     x, net = signal(), Net(causal=False)
     params = net.init(jax.random.key(0), x)
-    with pytest.raises(UsageError, match="train a causal one"):
+    with pytest.raises(UsageError, match="cannot stream in blocks"):
         net.apply(params, x, mutable=["stream"])

@@ -1,4 +1,4 @@
-"""The compiled grammar against the codec's own, and 10,000 samples against the decoder."""
+"""The grammar on the device against the codec's, and samples against the decoder."""
 
 import functools
 
@@ -20,7 +20,7 @@ codecs = pytest.mark.parametrize("codec", CODECS, ids=lambda x: type(x).__name__
 
 
 def piece(row):
-    """The events of a row, without its end."""
+    """Returns the events of a row before its end."""
     return row[: np.argmax(row == BOUNDARY)] if BOUNDARY in row else row
 
 
@@ -33,7 +33,7 @@ def untrained(codec, length):
 
 def samples(codec, n, limit, *, length=32, seed=0, **kwargs):
     params, sample = untrained(codec, length)
-    grammar = Grammar.of(TABLES[codec]).within(limit)
+    grammar = Grammar.from_tables(TABLES[codec]).with_limit(limit)
     return np.asarray(
         sample(params, jax.random.key(seed), n, grammar=grammar, **kwargs)
     )
@@ -42,8 +42,8 @@ def samples(codec, n, limit, *, length=32, seed=0, **kwargs):
 @pytest.mark.parametrize(
     ("codec", "length"), [*zip(CODECS, (32, 12), strict=True)], ids=["m", "p"]
 )
-def test_ten_thousand_samples_of_an_untrained_model_are_music(codec, length):
-    """Rows are short, and one in ten is written again, for the sake of time."""
+def test_samples_of_an_untrained_model_decode(codec, length):
+    """Rows are short, and one in ten is encoded again, to save time."""
     rows = samples(codec, 10_000, length, length=length)
     scores = [codec.decode(row) for row in rows]
     assert all(score.notes for score in scores)
@@ -53,7 +53,7 @@ def test_ten_thousand_samples_of_an_untrained_model_are_music(codec, length):
 
 @codecs
 @pytest.mark.parametrize("limit", [3, 4, 11, 31])
-def test_samples_of_any_length_are_music(codec, limit):
+def test_samples_of_any_length_decode(codec, limit):
     rows = samples(codec, 300, limit)
     assert max(len(piece(row)) for row in rows) <= limit
     for row in rows:
@@ -61,15 +61,15 @@ def test_samples_of_any_length_are_music(codec, limit):
         assert TABLES[codec].wrong(row[:limit][: len(piece(row)) + 1]) is None
 
 
-def test_a_performance_that_ends_comes_back_event_by_event():
-    """A model that likes to let go of keys and to end."""
+def test_a_finished_performance_is_encoded_as_its_events():
+    """The model prefers to lift keys and to end."""
     codec = CODECS[1]
-    likes = np.ones(codec.vocab, np.float32)
-    likes[129:257], likes[BOUNDARY] = 300, 3e4
-    grammar = Grammar.of(TABLES[codec])
+    mass = np.ones(codec.vocab, np.float32)
+    mass[129:257], mass[BOUNDARY] = 300, 3e4
+    grammar = Grammar.from_tables(TABLES[codec])
     step = lambda state, token: (
         state,
-        jnp.broadcast_to(jnp.log(likes), (500, codec.vocab)),
+        jnp.broadcast_to(jnp.log(mass), (500, codec.vocab)),
     )
     draw = jax.jit(
         lambda: generate(step, (), jax.random.key(1), 500, 64, grammar=grammar)
@@ -82,32 +82,32 @@ def test_a_performance_that_ends_comes_back_event_by_event():
         np.testing.assert_array_equal(codec.encode(codec.decode(row)), row)
 
 
-def pedals(most):
-    """Three keys; time passes; a herald (8) promises a key; at most so many strikes."""
+def small_grammar(max_strikes):
+    """Returns the grammar of three keys, a time shift, and a token 8 before a note-on."""
 
-    def rules(at):
-        count, heralded = at
-        after = {1: (count + 1, False)} if count < most else {}
+    def follow(state):
+        count, heralded = state
+        after = {1: (count + 1, False)} if count < max_strikes else {}
         if heralded or count < 0:
             return after if count >= 0 else {}
-        after |= {8: (count, True)} if count < most else {}
-        return after | {4: at, 7: at, BOUNDARY: (-1, False)}
+        after |= {8: (count, True)} if count < max_strikes else {}
+        return after | {4: state, 7: state, BOUNDARY: (-1, False)}
 
     kinds = np.array([0, 1, 1, 1, 4, 4, 4, 7, 8])
     keys = {"strikes": (1, 2, 3), "lifts": (4, 5, 6), "passes": (7,)}
-    return explore((0, False), rules, lambda at: at[0] != 0, kinds, **keys)
+    return explore((0, False), follow, lambda state: state[0] != 0, kinds, **keys)
 
 
-def test_it_allows_what_the_tables_allow():
-    """Walks over a small grammar; at every event each token is tried."""
-    tables = pedals(6)
+def test_allowed_tokens_equal_those_of_the_tables():
+    """Random walks over a small grammar; at every event each token is tried."""
+    tables = small_grammar(6)
     vocab, n, length = len(tables.strikes), 60, 24
-    grammar, rng = Grammar.of(tables), np.random.default_rng(0)
+    grammar, rng = Grammar.from_tables(tables), np.random.default_rng(0)
     allow, advance = jax.jit(grammar.allow), jax.jit(grammar.advance)
-    place = jax.jit(grammar.start, static_argnums=(0, 1))(n, length)
-    streams, seen = [[] for _ in range(n)], 0
+    state = jax.jit(grammar.start, static_argnums=(0, 1))(n, length)
+    streams, count = [[] for _ in range(n)], 0
     for _ in range(length):
-        allowed, tokens = np.asarray(allow(place)), []
+        allowed, tokens = np.asarray(allow(state)), []
         for stream, legal in zip(streams, allowed, strict=True):
             if BOUNDARY in stream:
                 tokens.append(BOUNDARY)
@@ -117,24 +117,24 @@ def test_it_allows_what_the_tables_allow():
                 possible = (
                     tables.wrong(longer) is None and tables.room(longer) <= length
                 )
-                if token == 8 and possible:  # a key must be left to strike
+                if token == 8 and possible:  # a key must be free to strike
                     possible = any(
                         tables.wrong(np.append(longer, x)) is None for x in (1, 2, 3)
                     )
                 assert legal[token] == possible, (stream, token)
-            seen += 1
+            count += 1
             tokens.append(
                 int(rng.choice(np.flatnonzero(legal))) if legal.any() else BOUNDARY
             )
             stream.append(tokens[-1])
-        place = advance(place, np.array(tokens))
-    assert seen > 300
+        state = advance(state, np.array(tokens))
+    assert count > 300
     assert {len(stream) for stream in streams} > {length, 3}
 
 
-def test_rows_forced_out_of_the_grammar_are_free():
+def test_rows_with_an_illegal_primer_are_unconstrained():
     codec = CODECS[0]
-    primer = np.array([1, 1, 1])  # holds nothing, in no metre
+    primer = np.array([1, 1, 1])  # HOLD without a note, without a metre
     rows = samples(codec, 64, 32, primer=primer)
     assert (rows[:, :3] == 1).all()
     assert any(
@@ -142,7 +142,7 @@ def test_rows_forced_out_of_the_grammar_are_free():
     )
 
 
-def test_a_primer_is_gone_on_from_as_the_grammar_has_it():
+def test_a_primer_is_continued_by_the_grammar():
     codec = CODECS[0]
     primer = np.array([5, 40, 1, 1])  # 4/4
     for row in samples(codec, 64, 32, primer=primer):
@@ -150,8 +150,7 @@ def test_a_primer_is_gone_on_from_as_the_grammar_has_it():
         assert TABLES[codec].wrong(row[: len(piece(row)) + 1]) is None
 
 
-def test_the_limit_changes_little_and_compiles_nothing():
-    """Rows within 24 events are those within 32, up to where room runs out."""
+def test_a_lower_limit_changes_only_the_end():
     codec = CODECS[0]
     long, short = (
         samples(codec, 64, limit, draw=Draw(top_p=0.95)) for limit in (32, 24)

@@ -1,4 +1,4 @@
-"""Products and normalisation against their plain definitions, and those definitions' gradients."""
+"""Products, normalisation and GELU, and their gradients, against definitions."""
 
 import jax
 import jax.numpy as jnp
@@ -21,10 +21,10 @@ def gelu_matmul(x, w):
     return jax.nn.gelu(x, approximate=True) @ w
 
 
-def same(ours, plain, *given):
-    """Values, and gradients along a direction drawn once."""
-    out, slopes = jax.vjp(jax.jit(ours), *given)
-    expected, plain_slopes = jax.vjp(jax.jit(plain), *given)
+def assert_same(ours, plain, *inputs):
+    """Compares values, and gradients along a random direction."""
+    out, slopes = jax.vjp(jax.jit(ours), *inputs)
+    expected, plain_slopes = jax.vjp(jax.jit(plain), *inputs)
     np.testing.assert_allclose(out, expected, atol=1e-5)
     for a, b in zip(
         slopes(normal(9, *out.shape)), plain_slopes(normal(9, *out.shape)), strict=True
@@ -37,12 +37,12 @@ def same(ours, plain, *given):
     ("ours", "plain"), [(product, jnp.matmul), (gelu_product, gelu_matmul)]
 )
 def test_products(ours, plain, e):
-    """To fewer, as many and more columns; the gradient is written two ways."""
-    same(ours, plain, normal(0, 2, 5, 8), normal(1, 8, e))
+    """Covers both branches of the gradient: fewer columns and more."""
+    assert_same(ours, plain, normal(0, 2, 5, 8), normal(1, 8, e))
 
 
 def test_normalise():
-    same(normalise, centred, 3 * normal(0, 2, 5, 8) + 1)
+    assert_same(normalise, centred, 3 * normal(0, 2, 5, 8) + 1)
 
 
 def test_gelu():
@@ -54,19 +54,19 @@ def test_gelu():
 @pytest.mark.parametrize(
     ("ours", "plain"), [(product, jnp.matmul), (gelu_product, gelu_matmul)]
 )
-def test_what_is_not_finite_stays_so_and_stays_apart(ours, plain, wrong):
-    """The shared step finds bad gradients by looking, so none may be hidden, nor made."""
+def test_non_finite_gradients_are_neither_hidden_nor_spread(ours, plain, wrong):
+    """The training step looks for non-finite gradients, and skips the update."""
     x, w, g = normal(0, 4, 8), normal(1, 8, 3), normal(2, 4, 3).at[1, 0].set(wrong)
-    found, expected = (jax.vjp(jax.jit(f), x, w)[1](g) for f in (ours, plain))
-    assert not jnp.isfinite(found[0][1]).any()
-    assert not jnp.isfinite(found[1][:, 0]).all()
-    for a, b in zip(found, expected, strict=True):
+    ours, expected = (jax.vjp(jax.jit(f), x, w)[1](g) for f in (ours, plain))
+    assert not jnp.isfinite(ours[0][1]).any()
+    assert not jnp.isfinite(ours[1][:, 0]).all()
+    for a, b in zip(ours, expected, strict=True):
         np.testing.assert_array_equal(jnp.isfinite(a), jnp.isfinite(b))
         np.testing.assert_allclose(jnp.nan_to_num(a), jnp.nan_to_num(b), atol=1e-4)
 
 
-def test_gelu_is_made_again_rather_than_kept():
-    """What is kept for the gradient is each layer's sum, and not its activation as well."""
+def test_gelu_is_recomputed_for_the_gradient():
+    """Each layer saves its pre-activation, and not its activation as well."""
     width, n, layers = 8, 1024, 6
     down, up = normal(0, layers, 4 * width, width), normal(1, layers, width, 4 * width)
 

@@ -1,4 +1,4 @@
-"""Lookback against the definition read aloud, one event at a time, and against its own stream."""
+"""Lookback features of rows and of streams, against the definition."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 
 from zoo.nn.sequence.lookback import Features, Lookback
 
-ANNOUNCED = (0, 0, 0, 3, 2, 0, 0, 0)  # tokens 3 and 4 announce bars of 3 and 2 steps
+BARS = (0, 0, 0, 3, 2, 0, 0, 0)  # tokens 3 and 4 set bars of 3 and 2 steps
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +20,10 @@ def rows():
     return np.pad(tokens, ((0, 0), (1, 0)))
 
 
-def aloud(look: Lookback, heard: list[int]) -> Features:
-    """What is known after the events `heard`."""
-    piece = heard[
-        max([i for i, event in enumerate(heard) if event == 0], default=-1) + 1 :
-    ]
+def definition(look: Lookback, events: list[int]) -> Features:
+    """Returns the features after some events of a row."""
+    begin = max([i for i, event in enumerate(events) if event == 0], default=-1)
+    piece = events[begin + 1 :]
     steps, bar, since = [], look.bar, 0
     for event in piece:
         if look.bars and look.bars[event]:
@@ -32,33 +31,34 @@ def aloud(look: Lookback, heard: list[int]) -> Features:
         else:
             steps.append(event)
             since += 1
-    came = lambda at: steps[at] if 0 <= at < len(steps) else 0
+    event_at = lambda at: steps[at] if 0 <= at < len(steps) else 0
     then = [len(steps) - distance * bar for distance in look.distances]
-    repeats = [at > 0 and bool(steps) and came(at - 1) == steps[-1] for at in then]
-    return Features([came(at) for at in then], repeats, since % bar, since // bar)
+    repeats = [at > 0 and bool(steps) and event_at(at - 1) == steps[-1] for at in then]
+    return Features([event_at(at) for at in then], repeats, since % bar, since // bar)
 
 
 @pytest.mark.parametrize(
     "look",
-    [Lookback((1, 2), 4, ANNOUNCED), Lookback((1, 3, 4), 3), Lookback((), 16)],
+    [Lookback((1, 2), 4, BARS), Lookback((1, 3, 4), 3), Lookback((), 16)],
     ids=repr,
 )
-def test_rows_and_streams_find_what_the_definition_says(look, rows):
-    said = [
-        [aloud(look, row[: t + 1].tolist()) for t in range(len(row))] for row in rows
+def test_rows_and_streams_equal_the_definition(look, rows):
+    expected = [
+        [definition(look, row[: t + 1].tolist()) for t in range(len(row))]
+        for row in rows
     ]
-    said = [
-        np.array([[f[i] for f in row] for row in said])
+    expected = [
+        np.array([[f[i] for f in row] for row in expected])
         for i in range(len(Features._fields))
     ]
-    heard, streamed, step = look.start(len(rows)), [], jax.jit(look.step)
+    state, streamed, step = look.start(len(rows)), [], jax.jit(look.step)
     for token in jnp.asarray(rows).T:
-        heard, found = step(heard, token)
-        streamed.append(found)
+        state, features = step(state, token)
+        streamed.append(features)
     whole = jax.jit(look.row)(jnp.asarray(rows))
     for name, a, b, c in zip(
         Features._fields,
-        said,
+        expected,
         whole,
         jax.tree.map(lambda *x: np.stack(x, 1), *streamed),
         strict=True,
@@ -67,17 +67,17 @@ def test_rows_and_streams_find_what_the_definition_says(look, rows):
         np.testing.assert_array_equal(a, c, err_msg=name)
 
 
-def test_a_tune_in_three_four_told_by_hand():
-    """A metre of 3 steps: two bars, the second a repeat but for its last event."""
+def test_a_tune_in_three_four_by_hand():
+    """Two bars of 3 steps, the second a repeat except for its last event."""
     look = Lookback((1,), 16, (0, 0, 0, 3, 0, 0, 0, 0))
-    found = look.row(jnp.array([[0, 3, 5, 6, 7, 5, 6, 1]]))
-    assert found.events[0, :, 0].tolist() == [0, 0, 0, 0, 5, 6, 7, 5]
-    assert found.repeats[0, :, 0].tolist() == [False] * 5 + [True, True, False]
-    assert found.step[0].tolist() == [0, 0, 1, 2, 0, 1, 2, 0]
-    assert found.bar[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 2]
+    features = look.row(jnp.array([[0, 3, 5, 6, 7, 5, 6, 1]]))
+    assert features.events[0, :, 0].tolist() == [0, 0, 0, 0, 5, 6, 7, 5]
+    assert features.repeats[0, :, 0].tolist() == [False] * 5 + [True, True, False]
+    assert features.step[0].tolist() == [0, 0, 1, 2, 0, 1, 2, 0]
+    assert features.bar[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 2]
 
 
-def test_nothing_is_heard_across_a_boundary(rows):
+def test_no_feature_crosses_a_boundary(rows):
     look = Lookback((1, 2), 2)
     changed = rows.copy()
     changed[:, 25] = 0

@@ -1,4 +1,4 @@
-"""The fast LSTM against Flax's cell, against its own plain scan, and against finite differences."""
+"""The fast LSTM against Flax's cell, its plain scan, and finite differences."""
 
 import functools
 
@@ -11,7 +11,14 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jax.test_util import check_grads
 
-from zoo.nn.sequence.lstm import Carry, LSTMLayer, unroll, unroll_plain
+from zoo.nn.sequence.lstm import (
+    Carry,
+    LSTMLayer,
+    reset_rows,
+    stacked_step,
+    unroll,
+    unroll_plain,
+)
 
 T, B, D, H = 6, 3, 4, 5
 jit = functools.cache(jax.jit)
@@ -47,7 +54,7 @@ def plain(w, u, b, x, carry, reset):
 
 
 def flax(w, u, b, x, carry, reset):
-    """Flax's cell, driven one step after another."""
+    """Runs Flax's cell step by step."""
     split = [jnp.split(a, 4, axis=-1) for a in (w, u, b)]
     params = {}
     for gate, kernel, recurrent, bias in zip("ifgo", *split, strict=True):
@@ -109,7 +116,7 @@ def test_second_order_in_reverse_mode(inputs, reset):
         np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-4)
 
 
-def test_nothing_crosses_a_reset(inputs):
+def test_no_gradient_crosses_a_reset(inputs):
     w, u, b, x, carry = inputs
     reset = np.repeat(np.arange(T) == 3, B).reshape(T, B)
     late = jax.jit(
@@ -121,7 +128,7 @@ def test_nothing_crosses_a_reset(inputs):
     assert not any(d.any() for d in dcarry)
 
 
-def test_a_run_cut_in_two_is_the_run(inputs, reset):
+def test_two_runs_equal_one(inputs, reset):
     *weights, x, carry = inputs
     cut = [None, None] if reset is None else [reset[:2], reset[2:]]
     middle, early = jit(layer)(*weights, x[:2], carry, cut[0])
@@ -155,49 +162,52 @@ def test_vmaps(inputs, reset):
     )
 
 
-def test_what_every_step_is_given_is_one_more_input(inputs, reset):
-    """As an input repeated at every step, gradients too."""
+def test_conditioning_equals_a_repeated_input(inputs, reset):
     w, u, b, x, carry = inputs
-    given, v = normal(8, B, 2), normal(9, 2, 4 * H)
+    conditioning, v = normal(8, B, 2), normal(9, 2, 4 * H)
     params = {"params": {"w": w, "u": u, "b": b, "v": v}}
 
-    def apart(w, u, b, v, given):
+    def separate(w, u, b, v, conditioning):
         params = {"params": {"w": w, "u": u, "b": b, "v": v}}
-        return LSTMLayer(H).apply(params, x, carry, reset, given=given)[1]
+        layer = LSTMLayer(H)
+        return layer.apply(params, x, carry, reset, conditioning=conditioning)[1]
 
-    def joined(w, u, b, v, given):
-        repeated = jnp.broadcast_to(given, (T, B, 2))
+    def joined(w, u, b, v, conditioning):
+        repeated = jnp.broadcast_to(conditioning, (T, B, 2))
         longer = jnp.concatenate([x, repeated], axis=-1)
         return layer(jnp.concatenate([w, v]), u, b, longer, carry, reset)[1]
 
-    values = (w, u, b, v, given)
+    values = (w, u, b, v, conditioning)
     weigh = lambda run: lambda *values: (run(*values) * normal(6, T, B, H)).sum()
-    born = jax.eval_shape(LSTMLayer(H).init, jax.random.key(0), x, given=given)
-    assert jax.tree.map(np.shape, born) == jax.tree.map(np.shape, params)
+    init = functools.partial(LSTMLayer(H).init, conditioning=conditioning)
+    shapes = jax.eval_shape(init, jax.random.key(0), x)
+    assert jax.tree.map(np.shape, shapes) == jax.tree.map(np.shape, params)
     np.testing.assert_allclose(
-        jax.jit(apart)(*values), jax.jit(joined)(*values), atol=1e-5
+        jax.jit(separate)(*values), jax.jit(joined)(*values), atol=1e-5
     )
     slopes = (
-        jax.jit(jax.grad(weigh(run), range(5)))(*values) for run in (apart, joined)
+        jax.jit(jax.grad(weigh(run), range(5)))(*values) for run in (separate, joined)
     )
     for a, b in zip(*slopes, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_what_every_step_is_given_goes_with_rows_of_a_table(inputs):
+def test_conditioning_works_with_rows_of_a_table(inputs):
     w, u, b, _, carry = inputs
-    table, rows, given = (
+    table, rows, conditioning = (
         normal(7, 3, D),
         np.arange(T * B).reshape(T, B) % 3,
         normal(8, B, 2),
     )
     params = {"params": {"w": w, "u": u, "b": b, "v": normal(9, 2, 4 * H)}}
     apply = jax.jit(LSTMLayer(H).apply)
-    run = lambda x, **rows: apply(params, x, carry, given=given, **rows)[1]
+    run = lambda x, **rows: apply(params, x, carry, conditioning=conditioning, **rows)[
+        1
+    ]
     np.testing.assert_allclose(run(table, rows=rows), run(table[rows]), atol=1e-5)
 
 
-def test_bfloat16_multiplies_and_float32_remembers(inputs, reset):
+def test_matmuls_in_bfloat16_and_state_in_float32(inputs, reset):
     *weights, x, carry = inputs
     params = {"params": dict(zip("wub", weights, strict=True))}
     run = lambda p: LSTMLayer(H, dtype=jnp.bfloat16).apply(p, x, carry, reset)
@@ -235,7 +245,7 @@ def test_a_sharded_batch_is_the_same_batch():
 
 @pytest.mark.parametrize("few", [0, 3], ids=["gathered", "multiplied"])
 def test_a_tables_gradient_is_that_of_its_rows(few, inputs, monkeypatch):
-    monkeypatch.setattr("zoo.nn.sequence.lstm.FEW", few)
+    monkeypatch.setattr("zoo.nn.sequence.lstm.MAX_TABLE_RATIO", few)
     w, u, b, x, carry = inputs
     table, rows = x[0], np.random.default_rng(1).integers(0, B, (T, B))
     net, params = LSTMLayer(H), {"params": {"w": w, "u": u, "b": b}}
@@ -252,3 +262,30 @@ def test_a_tables_gradient_is_that_of_its_rows(few, inputs, monkeypatch):
     )
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_stacked_steps_equal_stacked_layers(layers):
+    """Two layers of a stack may have different widths, as they have here."""
+    widths, x = [H, 3, 4][:layers], normal(0, T, B, D)
+    reset = np.random.default_rng(1).random((T, B)) < 0.3
+    sizes = zip([D, *widths], widths, strict=False)
+    stack = [
+        {
+            "w": normal(i, d, 4 * h),
+            "u": normal(10 + i, h, 4 * h),
+            "b": normal(20 + i, 4 * h),
+        }
+        for i, (d, h) in enumerate(sizes)
+    ]
+    outputs, carries = x, []
+    for h, params in zip(widths, stack, strict=True):
+        carry = Carry(normal(30, B, h), normal(31, B, h))
+        carries.append(carry)
+        run = jit(LSTMLayer(h).apply)
+        _, outputs = run({"params": params}, outputs, carry, reset)
+    step, state = jax.jit(stacked_step(stack)), tuple(carries)
+    for t in range(T):
+        state = reset_rows(state, reset[t])
+        state = step(state, x[t] @ stack[0]["w"] + stack[0]["b"])
+        np.testing.assert_allclose(state[-1].h, outputs[t], atol=1e-5)

@@ -1,4 +1,4 @@
-"""The bank of filters: what goes in comes out, and bands are bands."""
+"""The filter bank: perfect reconstruction and separation of bands."""
 
 import jax
 import numpy as np
@@ -9,17 +9,17 @@ from zoo.nn.audio.pqmf import PQMF, prototype
 
 
 @pytest.mark.parametrize(("bands", "overlap"), [(16, 16), (4, 8)])
-def test_bands_are_put_together_again(bands, overlap):
+def test_the_bank_reconstructs_perfectly(bands, overlap):
     bank = PQMF(bands, overlap)
     x = np.random.default_rng(0).normal(size=(2, 40 * bands)).astype(np.float32)
     bands_of, back = jax.jit(lambda x: (y := bank(x), bank.inverse(y)))(x)
-    assert bands_of.shape == (2, 40 + bank.beyond, bands)
+    assert bands_of.shape == (2, 40 + bank.extra_frames, bands)
     assert 20 * np.log10(np.abs(back - x).max() / np.abs(x).max()) < -110
     np.testing.assert_allclose((bands_of**2).sum(), (x**2).sum(), rtol=1e-5)  # Parseval
 
 
-def test_a_bank_is_its_filters():
-    """Against a plain sum of each band's filter times the signal."""
+def test_bands_are_convolutions_with_the_modulated_prototype():
+    """The oracle sums the products of each band's filter and the signal."""
     bank, n = PQMF(4, 3), np.arange(24)
     low = prototype(4, 3)
     x = np.random.default_rng(0).normal(size=32).astype(np.float32)
@@ -32,7 +32,7 @@ def test_a_bank_is_its_filters():
         np.testing.assert_allclose(bank(x)[:, k], expected, atol=1e-5)
 
 
-def test_a_tone_is_in_its_band_and_beside_it():
+def test_a_tone_is_in_its_own_and_the_adjacent_bands():
     bank, t = PQMF(16, 16), np.arange(16 * 200)
     for k in (0, 5, 15):
         tone = np.sin(np.pi * (k + 0.5) / 16 * t).astype(np.float32)
@@ -42,8 +42,10 @@ def test_a_tone_is_in_its_band_and_beside_it():
         assert 10 * np.log10(away.max() / power[k]) < -95
 
 
-def test_what_is_no_bank_is_refused():
-    with pytest.raises(UsageError, match="15 bands of overlap 16"):
+def test_invalid_banks_and_lengths_raise():
+    with pytest.raises(UsageError, match="15 bands and an overlap of 16"):
         PQMF(15)
-    with pytest.raises(UsageError, match="100 samples are no whole frames of 16"):
+    with pytest.raises(
+        UsageError, match="100 samples are not a multiple of the 16 bands"
+    ):
         PQMF()(np.zeros(100))

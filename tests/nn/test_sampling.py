@@ -1,4 +1,4 @@
-"""Draws against exact probabilities; generation against its promises."""
+"""Sampled tokens against exact probabilities, and rows against their guarantees."""
 
 import functools
 import math
@@ -13,8 +13,9 @@ from scipy import stats
 
 from zoo.core import BOUNDARY
 from zoo.errors import UsageError
+from zoo.nn.rng import uniforms
 from zoo.nn.sequence.grammar import Grammar
-from zoo.nn.sequence.sampling import Draw, bucket, generate, invert, uniforms
+from zoo.nn.sequence.sampling import Draw, bucket, generate, invert_cdf
 
 V = 6
 LOGITS = np.array(
@@ -25,8 +26,8 @@ jit = functools.cache(jax.jit)
 kept = jax.jit(Draw.filter, static_argnums=0)
 
 
-def shares(draw, logits=LOGITS):
-    """How often each token comes when u runs evenly from 0 to 1: its probability, to 1 / POINTS."""
+def frequencies(draw, logits=LOGITS):
+    """Returns the frequency of each token for u evenly spaced from 0 to 1."""
     u = (np.arange(POINTS) + 0.5) / POINTS
     tokens = jit(draw)(np.broadcast_to(logits, (POINTS, logits.shape[-1])), u)
     return np.bincount(tokens, minlength=logits.shape[-1]) / POINTS
@@ -52,8 +53,8 @@ def shares(draw, logits=LOGITS):
     ],
     ids=repr,
 )
-def test_shares_are_probabilities(draw, expected):
-    np.testing.assert_allclose(shares(draw), expected, atol=1.5 / POINTS)
+def test_frequencies_are_probabilities(draw, expected):
+    np.testing.assert_allclose(frequencies(draw), expected, atol=1.5 / POINTS)
 
 
 @given(
@@ -83,21 +84,21 @@ def test_filters_keep_what_sorting_keeps(logits, k):
     st.randoms(use_true_random=False),
 )
 @settings(max_examples=60, deadline=None)
-def test_never_draws_what_has_no_mass(mass, u, random):
+def test_tokens_without_mass_are_never_drawn(mass, u, random):
     mass = np.pad(np.array(mass, np.float32), (0, 71 - len(mass)))
     random.shuffle(mass)
-    assert mass[jit(invert)(mass, np.float32(u))] > 0
+    assert mass[jit(invert_cdf)(mass, np.float32(u))] > 0
 
 
-def test_a_wide_vocabulary_is_drawn_from_as_a_narrow_one():
+def test_a_large_vocabulary_is_sampled_like_a_small_one():
     rng = np.random.default_rng(0)
     mass = rng.exponential(size=(50, 1501)) * (rng.random((50, 1501)) < 0.1)
     u = np.append(rng.random(48), [0.0, 1.0])
-    found = np.asarray(jit(invert)(mass, u))
-    assert (np.take_along_axis(mass, found[:, None], 1) > 0).all()
+    tokens = np.asarray(jit(invert_cdf)(mass, u))
+    assert (np.take_along_axis(mass, tokens[:, None], 1) > 0).all()
     share = mass.cumsum(axis=1) / mass.sum(axis=1, keepdims=True)
     exact = (share > np.minimum(u, 1 - 1e-9)[:, None]).argmax(axis=1)
-    assert (found == exact).mean() > 0.95  # the others are a rounding apart
+    assert (tokens == exact).mean() > 0.95  # the others differ by rounding
 
 
 def test_ties_and_one_token():
@@ -109,11 +110,20 @@ def test_ties_and_one_token():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"temperature": -1.0}, {"temperature": np.nan}, {"temperature": np.inf}, {"top_k": -2},
-     {"top_p": 0.0}, {"top_p": 1.1}, {"top_p": np.nan}, {"min_p": -0.1}, {"min_p": 2.0},
-     {"no_repeat": 1}],
+    [
+        {"temperature": -1.0},
+        {"temperature": np.nan},
+        {"temperature": np.inf},
+        {"top_k": -2},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"top_p": np.nan},
+        {"min_p": -0.1},
+        {"min_p": 2.0},
+        {"no_repeat": 1},
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_refuses(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         Draw(**wrong)
@@ -124,7 +134,7 @@ def test_is_a_value():
     assert len({Draw(), Draw(), Draw(top_p=0.5)}) == 2
 
 
-def test_uniforms_belong_to_row_and_step():
+def test_uniforms_depend_on_row_and_step_alone():
     draw = jax.jit(
         functools.partial(uniforms, jax.random.key(3)), static_argnums=(0, 1)
     )
@@ -158,7 +168,7 @@ def roll(n, length, seed=0, **kwargs):
     return np.asarray(rolled(jax.random.key(seed), n, length, **kwargs))
 
 
-def test_generates_the_chain():
+def test_samples_follow_the_chain():
     rows = roll(1500, 12)
     before = np.pad(rows[:, :-1], ((0, 0), (1, 0)))
     for state in range(4):
@@ -171,14 +181,14 @@ def test_generates_the_chain():
         assert stats.chisquare(seen[possible], expected, sum_check=False).pvalue > 0.001
 
 
-def test_an_end_is_an_end():
+def test_nothing_follows_the_end():
     rows = roll(200, 70)
     ended = np.cumsum(rows == BOUNDARY, axis=1) > 0
     assert ended.any()
     assert not rows[ended].any()
 
 
-def test_music_does_not_depend_on_the_batch_or_the_length():
+def test_rows_do_not_depend_on_the_batch_or_the_length():
     many = roll(64, 40)
     np.testing.assert_array_equal(roll(1, 40), many[:1])
     np.testing.assert_array_equal(roll(7, 40), many[:7])
@@ -196,7 +206,7 @@ def test_primers_of_any_length_are_forced():
     assert roll(2, 2, primer=np.array([1, 2, 3])).tolist() == [[1, 2], [1, 2]]
 
 
-def test_forbidden_tokens_never_come():
+def test_forbidden_tokens_are_never_drawn():
     follow, none, no = np.array([[-1, 0, -1, 0]]), np.full(4, -1), np.zeros(4, bool)
     needs = np.where(follow < 0, 99, 0)
     rows = roll(
@@ -205,29 +215,29 @@ def test_forbidden_tokens_never_come():
     assert set(np.unique(rows)) == {1, 3}
 
 
-def runs(row, size):
+def ngrams(row, size):
     row = row[: np.argmax(row == BOUNDARY)] if BOUNDARY in row else row
     return [tuple(row[i : i + size]) for i in range(len(row) - size + 1)]
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_no_run_comes_twice(size):
-    bound = np.array([-1e9, 0.0, 0.0, 0.0])  # never ends by itself
+def test_no_ngram_is_repeated(size):
+    bound = np.array([-1e9, 0.0, 0.0, 0.0])  # no piece ends
     endless = lambda state, token: (state, jnp.log(CHAIN)[token] + bound[None])
     sample = lambda draw: generate(
         endless, (), jax.random.key(0), 40, 8 + size, draw=draw
     )
     draws = Draw(), Draw(no_repeat=size)
     free, fresh = map(np.asarray, jax.jit(lambda: tuple(map(sample, draws)))())
-    again = [len(set(runs(row, size))) < len(runs(row, size)) for row in free]
+    again = [len(set(ngrams(row, size))) < len(ngrams(row, size)) for row in free]
     assert any(again)
     for before, after, repeated in zip(free, fresh, again, strict=True):
-        assert len(set(runs(after, size))) == len(runs(after, size))
+        assert len(set(ngrams(after, size))) == len(ngrams(after, size))
         assert repeated or np.array_equal(before, after)
 
 
-def test_where_only_a_repeat_is_legal_it_comes():
-    """One token is legal: every run comes again."""
+def test_a_repeat_is_drawn_if_nothing_else_is_legal():
+    """One token is legal, so every n-gram is a repeat."""
     follow, none, no = np.array([[-1, 0, -1, -1]]), np.full(4, -1), np.zeros(4, bool)
     needs = np.where(follow < 0, 99, 0)
     grammar = Grammar(follow, needs, none, none, no, no, np.int32(9), 0)
@@ -236,7 +246,7 @@ def test_where_only_a_repeat_is_legal_it_comes():
 
 
 @pytest.mark.parametrize("length", [1, 31, 32, 33])
-def test_lengths(length):
+def test_rows_have_the_length(length):
     assert roll(2, length).shape == (2, length)
 
 

@@ -1,4 +1,4 @@
-"""Transforms of signals, beside librosa's."""
+"""The short-time Fourier transform against librosa."""
 
 import jax
 import librosa
@@ -24,7 +24,7 @@ LENGTHS = [
 
 
 @pytest.mark.parametrize(("size", "hop", "length"), LENGTHS)
-def test_it_is_librosas(size, hop, length):
+def test_it_equals_that_of_librosa(size, hop, length):
     x = noise(2, length)
     ours = jax.jit(STFT(size, hop))(x)
     theirs = librosa.stft(x, n_fft=size, hop_length=hop, pad_mode="constant")
@@ -34,10 +34,10 @@ def test_it_is_librosas(size, hop, length):
 @pytest.mark.parametrize(
     ("size", "hop", "length"), [(512, 128, 4000), (600, 250, 3001)]
 )
-def test_the_way_back_ends_where_it_began(size, hop, length):
+def test_the_inverse_restores_the_signal(size, hop, length):
     x, stft = noise(3, length), STFT(size, hop)
     back = jax.jit(lambda x: stft.inverse(stft(x), length))(x)
-    inside = slice(0, length - length % hop)  # where a window still reaches
+    inside = slice(0, length - length % hop)  # later samples are in no frame
     assert 20 * np.log10(np.abs(np.asarray(back) - x)[:, inside].max()) < -100
 
 
@@ -55,30 +55,27 @@ def test_frames_and_their_sum_are_adjoint():
         )
 
 
-@pytest.mark.parametrize(
-    "hop", [16, 24]
-)  # by products of matrices, and by a fast transform
-def test_slopes_are_differences(hop):
+@pytest.mark.parametrize("hop", [16, 24])  # by matrix products, and by FFT
+def test_gradients_equal_finite_differences(hop):
     power = jax.jit(lambda x: (magnitude(STFT(64, hop)(x)) ** 2).mean())
     check_grads(power, (noise(2, 150),), order=2, rtol=2e-2, atol=2e-2)
 
 
-def test_what_is_faint_is_heard_beside_what_is_loud():
-    """A sine, 120 dB below another: no rounding of that one is in its way."""
+def test_a_sine_120_db_below_another_keeps_its_level():
     time = np.arange(4096) / 1024
     x = np.sin(2 * np.pi * 100 * time) + 1e-6 * np.sin(2 * np.pi * 400 * time)
     whole = np.stack([x[i : i + 1024] for i in range(0, 3073, 256)]) * hann(1024)
     found = np.abs(jax.jit(STFT())(x))[2:-2]
-    apart = 20 * np.log10(found[:, 400] / np.abs(np.fft.rfft(whole))[:, 400])
-    assert np.abs(apart).max() < 1.5
+    error = 20 * np.log10(found[:, 400] / np.abs(np.fft.rfft(whole))[:, 400])
+    assert np.abs(error).max() < 1.5
 
 
-def test_hops_that_leave_samples_out_are_refused():
-    with pytest.raises(UsageError, match="512 samples are to be 400 apart"):
+def test_hops_that_leave_samples_out_raise():
+    with pytest.raises(UsageError, match="512 samples cannot be 400 samples apart"):
         STFT(512, 400)
 
 
-def test_magnitudes_have_a_slope_where_there_is_nothing():
+def test_the_gradient_of_magnitudes_is_finite_at_zero():
     y = np.array([3 + 4j, -1e-3j, 0], np.complex64)
     np.testing.assert_allclose(jax.jit(magnitude)(y), np.abs(y), rtol=1e-6, atol=2e-10)
     slope = jax.jit(jax.grad(lambda x: magnitude(x * y).sum()))(0.0)

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 import soundfile
+from zoo.runner.sounding import Audio, reconstructed, sounding
 
 import zoo
 import zoo.cli.main
@@ -21,7 +22,6 @@ from zoo.evaluation.instrument_classifier import learn
 from zoo.inference.resynthesis import blended, resynthesise
 from zoo.inference.timbre_transfer import Ranking, Statistics, latents, like
 from zoo.models.variational_vocoder import TINY
-from zoo.runner.sounding import Audio, reconstructed, sounding
 from zoo.train.options import Options
 
 RATE = 800
@@ -148,7 +148,7 @@ def test_latents_take_on_the_statistics_of_another_sound(run, tmp_path):
         Statistics.of(model, x.astype(np.float32)) for x in (0.1 * own, 0.3 * its)
     )
     z = np.asarray(latents(model, 0.1 * own[None].astype(np.float32)))
-    loud = lambda z: np.asarray(model.family.loud(z))
+    loud = lambda z: np.asarray(model.family.loudness(z))
     level, bands = np.sqrt((loud(z) ** 2).mean(axis=-1)), model.family.bands
     np.testing.assert_allclose(like(model, one, other, 0.0)(z), z, atol=1e-6)
     moved = np.asarray(like(model, one, other)(z))

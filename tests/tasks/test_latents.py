@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from zoo.runner.latent_pieces import Walks, played_round, told
 
 from zoo.data.codecs import Phrase
 from zoo.errors import UsageError
-from zoo.runner.latent_pieces import Walks, played_round, told
 
 PIECES = [np.arange(3.0)[:, None], 10 + np.arange(5.0)[:, None]]
 

@@ -29,8 +29,8 @@ def reconstruct(
     from zoo.inference.timbre_transfer import transfer
 
     model = load(run)
-    vary = None if like is None else transfer(model, file, like, share)
-    seconds, rate = resynthesise(model, file, out, seed=seed, vary=vary)
+    change = None if like is None else transfer(model, file, like, share)
+    seconds, rate = resynthesise(model, file, out, seed=seed, transform=change)
     print(f"{seconds:.1f} seconds at {rate} Hz in {out}")
 
 

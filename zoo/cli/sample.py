@@ -61,7 +61,7 @@ def sample(
     from zoo.listen.gallery import gallery
     from zoo.nn.sequence.sampling import Draw
 
-    draw = Draw(temperature, top_k, top_p, min_p, no_repeat)
+    draw = Draw(temperature, top_k, top_p, min_p=min_p, no_repeat=no_repeat)
     begin = None if primer is None else asked(primer)
     model = load(run)
     pieces = model.sample(

@@ -20,7 +20,7 @@ from zoo.inference.model import Model
 from zoo.inference.resynthesis import reconstructed
 from zoo.inference.timbre_transfer import PrincipalAxes, latents
 from zoo.nn.audio.mel import Mel
-from zoo.nn.audio.spectral_loss import distance
+from zoo.nn.audio.spectral_loss import multi_resolution_stft_loss
 from zoo.tasks.audio import Audio
 
 BATCH = 16
@@ -146,7 +146,7 @@ def measured(x: np.ndarray, y: np.ndarray, rate: int) -> dict[str, np.ndarray]:
 def measures(rate: int) -> dict[str, Callable[[Any, Any], jax.Array]]:
     mel = Mel(rate)
     apart = lambda x, y: jnp.abs(mel.log(x) - mel.log(y)).mean(axis=(-2, -1))
-    return {"distance": jax.jit(distance), "log_mel": jax.jit(apart)}
+    return {"distance": jax.jit(multi_resolution_stft_loss), "log_mel": jax.jit(apart)}
 
 
 def astray(one: Any, x: np.ndarray, y: np.ndarray) -> float | None:

@@ -15,7 +15,7 @@ from zoo.core import Array, Key, Params
 from zoo.data.audio.batches import beginnings
 from zoo.models import LatentClassifier
 from zoo.nn.audio.mel import Mel
-from zoo.nn.audio.multiscale_discriminator import heard
+from zoo.nn.audio.stft import to_float
 from zoo.train.optim import Adam
 
 PARTS = 8  # of a note, each heard as a whole
@@ -40,7 +40,7 @@ class Judge(NamedTuple):
 
 def features(mel: Mel, audio: Any) -> Array:
     """Log-mel spectra of signals [n, s] by parts, [n, x]."""
-    spectra = mel.log(heard(jnp.asarray(audio)))
+    spectra = mel.log(to_float(jnp.asarray(audio)))
     spectra = spectra[:, : spectra.shape[1] // PARTS * PARTS]
     return (
         spectra.reshape(len(audio), PARTS, -1, mel.bands)

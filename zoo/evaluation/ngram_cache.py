@@ -251,7 +251,7 @@ def scored(
     model: Model, family: NoteTransformer, batches: Iterable[Batch]
 ) -> tuple[Corpus, Array]:
     """The pieces of a split, and the network's log-probabilities [f, k] of their notes."""
-    score, mesh = jax.jit(family.score_notes), sharding.mesh()
+    score, mesh = jax.jit(family.note_log_probs), sharding.mesh()
 
     def with_scores() -> Iterator[Batch]:
         for batch in batches:

@@ -17,9 +17,9 @@ import numpy as np
 
 from zoo.core import BOUNDARY, Array, Key
 from zoo.errors import UsageError
-from zoo.nn.sequence.lstm import Carry, advance, squash, zeros
+from zoo.nn.sequence.lstm import Carry, gate_activations, update_carry, zero_carry
 
-GATES = "ifco"  # in the order of `advance`
+GATES = "ifco"  # in the order of `update_carry`
 ROWS = 500  # scored at a time
 
 
@@ -52,7 +52,7 @@ class Oracle:
     def step(self, carry: Carry, token: Array) -> tuple[Carry, Array]:
         """Carry, tokens [n] -> carry, log-likelihoods of the next [n, v]."""
         gates = self.embedding[token] @ self.w + carry.h @ self.u + self.b[None]
-        carry = advance(carry, squash(gates))
+        carry = update_carry(carry, gate_activations(gates))
         return carry, jax.nn.log_softmax(carry.h @ self.out + self.bias[None])
 
     @functools.partial(jax.jit, static_argnums=(0, 2, 3))
@@ -64,7 +64,7 @@ class Oracle:
             token = jax.random.categorical(key, log_p).astype(jnp.int32)
             return (carry, token), token
 
-        start = zeros(n, len(self.out)), jnp.full(n, BOUNDARY, jnp.int32)
+        start = zero_carry(n, len(self.out)), jnp.full(n, BOUNDARY, jnp.int32)
         return jax.lax.scan(one, start, jax.random.split(rng, length))[1].T
 
     @functools.partial(jax.jit, static_argnums=0)
@@ -78,7 +78,7 @@ class Oracle:
             ]
 
         start = (
-            zeros(len(tokens), len(self.out)),
+            zero_carry(len(tokens), len(self.out)),
             jnp.full(len(tokens), BOUNDARY, jnp.int32),
         )
         return jax.lax.scan(one, start, tokens.T)[1].T

@@ -176,7 +176,7 @@ def chain(
     codec = space.melody_codec
     family = Markov(codec.vocab, order, SLOTS, length=codec.length)
     net = family.init(jax.random.key(0), family.example(1))["net"]
-    tally = jax.jit(family.tally)
+    tally = jax.jit(family.count)
     for first in range(0, len(train), 512):
         part = train[first : first + 512]
         every = np.arange(512) < len(part)

@@ -9,34 +9,38 @@ import jax
 import numpy as np
 import soundfile
 
-from zoo.core import Array, AudioAutoencoder, supports
+from zoo.core import AudioAutoencoder, supports
 from zoo.data.audio.recordings import Recording, quantised
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, require
 from zoo.inference.model import Model
+from zoo.nn.audio.vocoder import LatentTransform
 
 FRAMES_PER_BLOCK = 64  # of latents
 MINUTE = 60.0  # seconds
 
-Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents [b, f, z]
-
 
 def reconstructed(
-    model: Model, audio: np.ndarray, seed: int = 0, vary: Vary | None = None
+    model: Model,
+    audio: np.ndarray,
+    seed: int = 0,
+    transform: LatentTransform | None = None,
 ) -> np.ndarray:
     """Returns float32 [b, s], the reconstruction of audio [b, s].
 
-    It is made from the means of the posterior, or from what `vary` makes of them.
+    It is made from the means of the posterior, or from what `transform` makes of them.
     """
-    reconstruct = compiled(model.family, vary)
+    reconstruct = compiled(model.family, transform)
     params = jax.device_get(model.params)
     return np.asarray(reconstruct(params, audio, jax.random.key(seed)))
 
 
 @functools.lru_cache(maxsize=8)
-def compiled(family: Any, vary: Vary | None) -> Callable[..., jax.Array]:
+def compiled(
+    family: Any, transform: LatentTransform | None
+) -> Callable[..., jax.Array]:
     """Returns the compiled reconstruction of a family; it is called once a batch."""
-    varied = {"vary": vary} if vary else {}
+    varied = {"transform": transform} if transform else {}
     return jax.jit(functools.partial(family.reconstructed, **varied))
 
 
@@ -46,7 +50,7 @@ def resynthesise(
     out: pathlib.Path,
     *,
     seed: int = 0,
-    vary: Vary | None = None,
+    transform: LatentTransform | None = None,
 ) -> tuple[float, int]:
     """Writes the reconstruction of a recording as a WAV of 16 bits and the same length.
 
@@ -57,7 +61,7 @@ def resynthesise(
       path: the recording.
       out: the WAV to write.
       seed: seed of the decoder's noise.
-      vary: changes the latents before they are decoded.
+      transform: changes the latents before they are decoded.
 
     Returns:
       The length in seconds, and the sample rate in hertz.
@@ -67,7 +71,7 @@ def resynthesise(
     """
     require_audio(model)
     rate, samples = model.codec.rate, 0
-    change: Vary = vary or (lambda z: z)
+    change: LatentTransform = transform or (lambda z: z)
     make = streamed if model.family.streams else at_once
     try:
         recording = Recording(path, rate).resampled()
@@ -107,19 +111,21 @@ def excerpt(path: pathlib.Path, rate: int, seconds: float = MINUTE) -> np.ndarra
 
 
 def at_once(
-    model: Model, parts: Iterable[np.ndarray], seed: int, vary: Vary
+    model: Model, parts: Iterable[np.ndarray], seed: int, transform: LatentTransform
 ) -> Iterator[np.ndarray]:
     """Yields the reconstruction as a whole, for a model that looks ahead."""
-    yield reconstructed(model, np.concatenate([*parts])[None], seed, vary)[0]
+    yield reconstructed(model, np.concatenate([*parts])[None], seed, transform)[0]
 
 
 def streamed(
-    model: Model, parts: Iterable[np.ndarray], seed: int, vary: Vary
+    model: Model, parts: Iterable[np.ndarray], seed: int, transform: LatentTransform
 ) -> Iterator[np.ndarray]:
     """Yields the reconstruction block by block, as long as the recording."""
     family = model.family
     params = jax.device_get(model.params)
-    step = jax.jit(functools.partial(family.step, vary=vary), donate_argnums=1)
+    step = jax.jit(
+        functools.partial(family.step, transform=transform), donate_argnums=1
+    )
     state = family.begin(params, jax.random.key(seed), 1)
     size, delay, remaining = family.hop * FRAMES_PER_BLOCK, family.delay, 0
     waiting = np.zeros(0, np.float32)

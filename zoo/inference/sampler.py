@@ -26,8 +26,8 @@ from zoo.core import (
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.grammar import Grammar as CodecGrammar
 from zoo.errors import UsageError, require
-from zoo.nn.conditioning import any_style
-from zoo.nn.sequence.beam_search import beam
+from zoo.nn.conditioning import random_styles
+from zoo.nn.sequence.beam_search import beam_search
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw, bucket
 
@@ -102,7 +102,7 @@ class Sampler:
     @functools.cached_property
     def grammar(self) -> Grammar | None:
         """The same as arrays, for compiled samplers."""
-        return Grammar.of(self.codec_grammar) if self.codec_grammar else None
+        return Grammar.from_tables(self.codec_grammar) if self.codec_grammar else None
 
     @functools.cached_property
     def _draw(self) -> Callable[..., jax.Array]:
@@ -120,7 +120,7 @@ class Sampler:
     def _search(self) -> Callable[..., tuple[jax.Array, jax.Array]]:
         def search(params: Params, **options: Any) -> tuple[jax.Array, jax.Array]:
             step, start = self.family.stepper(params), self.family.start(1)
-            return beam(step, start, alpha=ALPHA, **options)
+            return beam_search(step, start, alpha=ALPHA, **options)
 
         return jax.jit(search, static_argnames=("width", "length", "no_repeat"))
 
@@ -170,7 +170,7 @@ class Sampler:
         """Returns the keyword arguments of `sample` that the request conditions it by."""
         values: dict[str, Any] = {"free": request.free, "fixed": request.fixed}
         if request.grammar and self.grammar:
-            values["grammar"] = self.grammar.within(size)
+            values["grammar"] = self.grammar.with_limit(size)
         if self.accompanies:
             values["tracks"] = request.primer
         else:
@@ -185,7 +185,7 @@ class Sampler:
             return np.repeat(np.broadcast_to(styles, n), request.best_of)
         known = self.family.styles if supports(self.family, Styled) else ()
         if request.judge == "critic":  # which is conditioned on the style as well
-            return any_style(rng, count, known)
+            return random_styles(rng, count, known)
         return None
 
     def best(
@@ -251,7 +251,7 @@ class Sampler:
             length=size,
             no_repeat=request.draw.no_repeat,
             primer=self.padded_primer(request, size),
-            grammar=self.grammar.within(size) if constrained else None,  # type: ignore[union-attr]
+            grammar=self.grammar.with_limit(size) if constrained else None,  # type: ignore[union-attr]
         )
         return np.asarray(rows)[np.isfinite(log_prob)]
 

@@ -17,7 +17,8 @@ import numpy as np
 from zoo.core import Array
 from zoo.errors import UsageError, require
 from zoo.inference.model import Model
-from zoo.inference.resynthesis import Vary, excerpt, require_audio
+from zoo.inference.resynthesis import excerpt, require_audio
+from zoo.nn.audio.vocoder import LatentTransform
 
 MAX_RATIO = 8.0  # of a latent's standard deviation after the transfer to that before
 SILENCE = 1e-3  # loudness of a silent frame, relative to the loudest
@@ -37,7 +38,7 @@ class Statistics(NamedTuple):
           UsageError: all of it is silent.
         """
         z = latents(model, audio[None])
-        loudness = np.asarray(model.family.loud(z))[0].mean(axis=1)
+        loudness = np.asarray(model.family.loudness(z))[0].mean(axis=1)
         z = np.asarray(z)[0, loudness > SILENCE * loudness.max()]
         require(len(z) > 0, "the recording is silent: give one with sound.")
         return cls(z.mean(axis=0), z.std(axis=0) + 1e-6)
@@ -48,7 +49,7 @@ def transfer(
     source: pathlib.Path,
     target: pathlib.Path,
     share: float = 1.0,
-) -> Vary:
+) -> LatentTransform:
     """Returns what gives latents of the recording `source` the timbre of `target`.
 
     Raises:
@@ -63,7 +64,7 @@ def transfer(
 
 def matched(
     model: Model, source: Statistics, target: Statistics, share: float = 1.0
-) -> Vary:
+) -> LatentTransform:
     """Returns a function that gives latents with statistics `source` those of `target`.
 
     With a `share` below 1 they are moved part of the way. The loudness of each frame is
@@ -72,14 +73,14 @@ def matched(
     family: Any = model.family
     row = lambda values: jnp.asarray(values[None, None], jnp.float32)
     ratio = np.clip(target.std / source.std, 1 / MAX_RATIO, MAX_RATIO)
-    level = lambda z: jnp.sqrt((family.loud(z) ** 2).mean(axis=-1, keepdims=True))
+    level = lambda z: jnp.sqrt((family.loudness(z) ** 2).mean(axis=-1, keepdims=True))
 
-    def vary(z: Array) -> Array:
+    def transform(z: Array) -> Array:
         standard = (z - row(source.mean)) * row(ratio) + row(target.mean)
         moved = z + share * (standard - z)
-        return family.louder(moved, level(z) / level(moved))
+        return family.amplified(moved, level(z) / level(moved))
 
-    return vary
+    return transform
 
 
 def interpolated(
@@ -104,13 +105,13 @@ def interpolated(
 
 def latents(model: Model, audio: np.ndarray) -> Array:
     """Returns the posterior means [b, f, z] of audio [b, s]."""
-    return compiled_encoder(model.family)(jax.device_get(model.params), audio).mean
+    return compiled_encoder(model.family)(jax.device_get(model.params), audio)
 
 
 @functools.lru_cache(maxsize=8)
 def compiled_encoder(family: Any) -> Callable[..., Any]:
     """Returns the compiled encoder of a family; it is called once a sound."""
-    return jax.jit(family.encode)
+    return jax.jit(family.latents)
 
 
 class PrincipalAxes(NamedTuple):
@@ -144,7 +145,7 @@ class PrincipalAxes(NamedTuple):
         number = int(np.searchsorted(self.shares.cumsum(), fidelity)) + 1
         return min(number, len(self.shares))
 
-    def projection(self, fidelity: float) -> Vary:
+    def projection(self, fidelity: float) -> LatentTransform:
         """Returns a function that projects latents onto the first axes."""
         axes = self.axes[: self.count(fidelity)].astype(np.float32)
         mean = jnp.asarray(self.mean[None, None], jnp.float32)

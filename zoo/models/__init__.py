@@ -1,6 +1,6 @@
 """Generative models: one file, one paper. `from zoo.models import LSTM`.
 
-A family is found by its file: a frozen dataclass and an instance of it called `TINY`.
+A family is found by its file: a frozen dataclass, and an instance of it called `TINY`.
 """
 
 import importlib
@@ -11,7 +11,7 @@ from typing import Any
 
 def families() -> dict[str, ModuleType]:
     """Returns each family's module by name; its `TINY` is small enough to test."""
-    names = [m.name for m in pkgutil.iter_modules(__path__)]
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
     return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
 
 

@@ -1,18 +1,21 @@
-"""Lookback RNN and attention RNN (Waite 2016, Generating long-term structure in songs and stories).
+"""Lookback RNN and attention RNN (Waite 2016).
 
-An LSTM over events that is shown what came one and two bars ago, whether that is being repeated,
-and where in the bar it is; besides the events it may predict "as one bar ago", "as two bars ago".
-One layer attends over its own last outputs (`memory` of them, or 0). Several pieces share a row,
-each ended by BOUNDARY, at which everything starts afresh. Axes: b row, t step, v vocabulary, d
-input width, h width, j lookback, k slot of the attention's memory.
+E. Waite: Generating long-term structure in songs and stories. An LSTM over events whose
+inputs also show the events one and two bars ago, whether they are being repeated, and
+the place in the bar; its outputs also include "as one bar ago" and "as two bars ago".
+The first layer of the attention RNN attends to its own last `memory` outputs. Several
+pieces share a row; each ends with BOUNDARY, at which all state is reset. Axes: b row, t
+step, v vocabulary, d input width, h width, j lookback, k slot of the attention's
+memory.
 
-As in Magenta's code, it is the first layer that attends, asking by its output and memory cell
-together, over outputs that the attention has already gone into.
+As in Magenta's code, the first layer is the attentive one, its query is its output and
+memory cell together, and the outputs that it attends to include earlier summaries.
 
-Deviations: bars have the length that the piece says, not 16 steps; what is not there yet is masked,
-not attended to as zeros; the linear layer that joins the summary with the next input is one with
-the gates' weights, which differs in nothing but rank; and the likelihood of an event sums over the
-ways to say it, where Waite trains on one of them, so that it is exact.
+Deviations: bars have the length of the time signature, not 16 steps; slots of the
+memory that are still empty are masked, not attended to as zeros; the linear layer that
+joins the summary with the next input is merged with the weights of the gates, which
+differs in rank only; and the likelihood of an event sums over all outputs that stand
+for it, where Waite trains on one of them, so that it is exact.
 """
 
 import dataclasses
@@ -23,25 +26,54 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import (
+    BOUNDARY,
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    Metrics,
+    Objective,
+    Params,
+)
 from zoo.errors import UsageError
-from zoo.nn.sequence import attentive_lstm
-from zoo.nn.sequence.attentive_lstm import Attending, AttendingLSTM, Weights
+from zoo.nn.sequence.attentive_lstm import (
+    AttentiveLSTM,
+    AttentiveState,
+    Weights,
+    attentive_step,
+    initial_state,
+)
 from zoo.nn.sequence.grammar import Grammar
-from zoo.nn.sequence.likelihood import mean_nll
-from zoo.nn.sequence.lookback import Features, Heard, Lookback
-from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, keep, squash, zeros
+from zoo.nn.sequence.likelihood import (
+    language_model_loss,
+    pick_log_probs,
+    previous_tokens,
+)
+from zoo.nn.sequence.lookback import Features, Lookback, LookbackState
+from zoo.nn.sequence.lstm import (
+    Carry,
+    LSTMLayer,
+    reset_rows,
+    stacked_step,
+    zero_carry,
+)
 from zoo.nn.sequence.sampling import Draw, generate
 
 
 class State(NamedTuple):
-    """What a stream remembers, rows first."""
+    """The state of a stream, rows first."""
 
-    heard: Heard
-    layers: tuple[Attending | Carry, ...]
+    lookback: LookbackState
+    attentive: AttentiveState | None  # of the first layer, if it attends
+    carries: tuple[Carry, ...]  # of all other layers
 
 
 class Net(nn.Module):
+    """LSTM layers, the first of them attentive if there is `memory`, and a softmax."""
+
     vocab: int
     width: int
     layers: int
@@ -50,227 +82,245 @@ class Net(nn.Module):
     dropout: float
 
     def setup(self) -> None:
-        self.lstm = [
-            AttendingLSTM(self.width, self.memory)
-            if self.memory and i == 0
-            else LSTMLayer(self.width)
-            for i in range(self.layers)
-        ]
+        attentive = [AttentiveLSTM(self.width, self.memory)] if self.memory else []
+        plain = [LSTMLayer(self.width) for _ in range(self.layers - len(attentive))]
+        self.lstm = attentive + plain
         self.drop = nn.Dropout(self.dropout)
         self.head = nn.Dense(self.vocab + self.copies)
 
-    def __call__(self, x: Array, reset: Array, still: bool) -> Array:
-        """Inputs [t, b, d] -> logits float32 [t, b, v + j]; `still` turns dropout off."""
-        for layer in self.lstm:
-            found = layer(x, reset=reset)
-            x = found[1] if isinstance(layer, LSTMLayer) else found
-            x = self.drop(x, deterministic=still)
+    def __call__(
+        self, x: Float[Array, "t b d"], reset: Bool[Array, "t b"], deterministic: bool
+    ) -> Float[Array, "t b outputs"]:
+        """Returns the logits [t, b, v + j] of tokens and repeats."""
+        for i, layer in enumerate(self.lstm):
+            if self.memory and i == 0:
+                x = layer(x, reset=reset)
+            else:
+                _, x = layer(x, reset=reset)
+            x = self.drop(x, deterministic=deterministic)
         return self.head(x).astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class AttentionRNN:
-    """Sizes, and `length`: events in a row and in a sample.
-
-    `memory`: how many of its last outputs the first layer attends over; 0: a lookback RNN.
-    `lookback`: in bars; none: of the past only the last event is shown. `bars`: for each token, how
-    many steps are in the bars that it announces, 0 for those that take a step; of what no token
-    announces, `bar` steps are a bar. `counted`: binary digits of the number of the bar that are
-    shown.
+    """Configuration of the lookback RNN and of the attention RNN.
 
     Raises:
-      UsageError: a size below its least, a dropout outside [0, 1), or `bars` not one per token.
+      UsageError: a size below its minimum, a dropout outside [0, 1), or `bars` without
+        one number per token.
     """
 
     vocab: int = 130
+    """Number of tokens, BOUNDARY included."""
     width: int = 128
+    """Width of each layer's state."""
     layers: int = 2
+    """Number of LSTM layers."""
+    _: dataclasses.KW_ONLY
     memory: int = 40
+    """Last outputs that the first layer attends to; 0 for a lookback RNN."""
     lookback: tuple[int, ...] = (1, 2)
+    """Distances in bars of the events shown; () for the last event only."""
     bar: int = 16
+    """Steps in a bar before any time signature."""
     bars: tuple[int, ...] = ()
-    counted: int = 1
+    """For each token, the steps in a bar that it sets, 0 if it is no time signature; ()
+    for a vocabulary without time signatures."""
+    bar_bits: int = 1
+    """Binary digits shown of the number of the bar."""
     dropout: float = 0.0
+    """Rate of dropout after each layer."""
     length: int = 256
+    """Events in a training row, and in a sample."""
 
     def __post_init__(self) -> None:
-        least = min(
-            self.layers, self.bar, 1 + self.memory, 1 + self.counted, *self.lookback
-        )
-        if least < 1 or not 0 <= self.dropout < 1:
+        least = min(self.layers, self.bar, *self.lookback)
+        if least < 1 or min(self.memory, self.bar_bits) < 0:
             raise UsageError(
-                f"layers is {self.layers}, memory {self.memory}, lookback {self.lookback}, bar "
-                f"{self.bar}, counted {self.counted} and dropout {self.dropout}: choose at least 1 "
-                "for layers, lookback and bar, 0 for the others, and a dropout below 1."
+                f"layers is {self.layers}, memory {self.memory}, lookback "
+                f"{self.lookback}, bar {self.bar} and bar_bits {self.bar_bits}: choose "
+                "at least 1 for layers, lookback and bar, and 0 for the others."
+            )
+        if not 0 <= self.dropout < 1:
+            raise UsageError(
+                f"dropout is {self.dropout}: choose a rate from 0 to below 1."
             )
         if self.bars and (len(self.bars) != self.vocab or min(self.bars) < 0):
             raise UsageError(
-                f"bars has {len(self.bars)} numbers, and there are {self.vocab} tokens: give one "
-                "for each, the steps in the bars that it announces, or 0."
+                f"bars has {len(self.bars)} numbers for {self.vocab} tokens: pass one "
+                "for each, the steps in a bar that it sets, or 0."
             )
 
     @property
     def net(self) -> Net:
         sizes = self.vocab, self.width, self.layers, self.memory
-        return Net(*sizes, len(self.lookback), self.dropout)
+        return Net(*sizes, copies=len(self.lookback), dropout=self.dropout)
 
     @property
-    def looking(self) -> Lookback:
+    def features(self) -> Lookback:
+        """The lookback features of events."""
         return Lookback(self.lookback, self.bar, self.bars)
 
     def example(self, n: int) -> Batch:
+        """Returns a batch of `n` rows."""
         tokens = jnp.arange(n * self.length).reshape(n, self.length) % self.vocab
-        return {
-            "tokens": tokens.astype(jnp.int32),
-            "mask": jnp.ones((n, self.length), bool),
-        }
+        mask = jnp.ones((n, self.length), bool)
+        return {"tokens": tokens.astype(jnp.int32), "mask": mask}
 
     def init(self, rng: Key, batch: Batch) -> Params:
+        """Initialises the parameters."""
         inputs = batch["tokens"][:, :1].T
-        x = self.encode(inputs, self.looking.row(inputs))
+        x = self.encode(inputs, self.features.row(inputs))
         return {"net": self.net.init(rng, x, inputs == BOUNDARY, True)["params"]}
 
     def objectives(self) -> Mapping[str, Objective]:
+        """Returns the objective: maximum likelihood."""
         return {"fit": Objective(self.loss)}
 
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Mean negative log-likelihood of the events in the mask, in nats."""
-        log_p, hit = self.token_log_probs(
-            params, batch["tokens"], None if step is None else rng
-        )
-        return mean_nll(log_p, hit, batch["mask"])
+        """Returns the mean negative log-likelihood of the masked events, in nats."""
+        return language_model_loss(self.token_log_probs, params, batch, rng, step)
 
-    def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
-        """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
+    def log_prob(
+        self, params: Params, tokens: Int[Array, "b t"], mask: Bool[Array, "b t"]
+    ) -> Float[Array, " b"]:
+        """Returns the log-likelihood of each row's masked events, in nats."""
         return (self.token_log_probs(params, tokens)[0] * mask).sum(axis=1)
 
     def token_log_probs(
-        self, params: Params, tokens: Array, rng: Key | None = None
-    ) -> tuple[Array, Array]:
-        """For each event [b, t]: its log-likelihood, and whether it was the likeliest.
+        self, params: Params, tokens: Int[Array, "b t"], rng: Key | None = None
+    ) -> tuple[Float[Array, "b t"], Bool[Array, "b t"]]:
+        """Returns each event's log-likelihood, and whether it was the most likely one.
 
-        Dropout is on where `rng` is given.
+        Args:
+          params: of the networks.
+          tokens: rows of events.
+          rng: the key of dropout; None for no dropout.
         """
-        inputs, found = self.inputs(tokens)
+        inputs, features = self.inputs(tokens)
         net, rngs = {"params": params["net"]}, None if rng is None else {"dropout": rng}
-        x = self.encode(inputs, found)
+        x = self.encode(inputs, features)
         logits = self.net.apply(net, x, inputs == BOUNDARY, rng is None, rngs=rngs)
-        logits = self.say(logits, found.events)
-        chosen = (logits * jax.nn.one_hot(tokens.T, self.vocab)).sum(axis=-1)
-        log_p = chosen - jax.nn.logsumexp(logits, axis=-1)
-        return log_p.T, (chosen >= logits.max(axis=-1)).T
+        logits = self.merge_repeats(logits, features.events)
+        log_p, correct = pick_log_probs(logits, tokens.T)
+        return log_p.T, correct.T
 
-    def attention(self, params: Params, tokens: Array) -> Array:
-        """How much each event [b, t] took from each output before it, the latest first: [b, t, k].
+    def attention(
+        self, params: Params, tokens: Int[Array, "b t"]
+    ) -> Float[Array, "b t k"]:
+        """Returns each event's attention weights to earlier outputs, latest first.
 
-        The weights of an event sum to 1, and to 0 where it begins a piece.
+        The weights of an event sum to 1, and to 0 if it begins a piece.
 
         Raises:
           UsageError: the model has no `memory`.
         """
         if not self.memory:
-            raise UsageError(
-                "there is no attention to look at: memory is 0; train with some."
-            )
-        inputs, found = self.inputs(tokens)
+            raise UsageError("the model has no attention, since memory is 0.")
+        inputs, features = self.inputs(tokens)
         layer = params["net"]["lstm_0"]
-        weights = Weights(*(layer[name] for name in Weights._fields))
+        weights = attentive_weights(layer)
 
-        def one(
-            state: Attending, now: tuple[Array, Array]
-        ) -> tuple[Attending, tuple[Array, Array]]:
-            state, _, share = attentive_lstm.step(weights, state, *now)
-            return state, (share, state.age)
+        def step(state: AttentiveState, inputs: tuple[Array, Array]):
+            state, _, attention = attentive_step(weights, state, *inputs)
+            return state, (attention, state.age)
 
-        gates = self.encode(inputs, found) @ layer["w"]
-        start = attentive_lstm.start(len(tokens), self.memory, self.width)
-        _, (share, age) = jax.lax.scan(one, start, (gates, inputs == BOUNDARY))
-        # this step's own output, the age'th, is not among those it attended over
-        latest = (
-            age[..., None] - 2 - jnp.arange(self.memory)[None, None]
-        ) % self.memory
-        return jnp.take_along_axis(share, latest, axis=-1).swapaxes(0, 1)
+        gates = self.encode(inputs, features) @ layer["w"]
+        start = initial_state(len(tokens), self.memory, self.width)
+        _, (attention, age) = jax.lax.scan(step, start, (gates, inputs == BOUNDARY))
+        # output number `age` is this step's own, to which it does not attend
+        distance = jnp.arange(self.memory)[None, None]
+        latest_first = (age[..., None] - 2 - distance) % self.memory
+        attention = jnp.take_along_axis(attention, latest_first, axis=-1)
+        return attention.swapaxes(0, 1)
 
-    def inputs(self, tokens: Array) -> tuple[Array, Features]:
-        """Time-major, what comes before each event [b, t] and what it says of it: [t, b, ..]."""
-        inputs = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=BOUNDARY)
-        return jax.tree.map(
-            lambda x: x.swapaxes(0, 1), (inputs, self.looking.row(inputs))
-        )
+    def inputs(self, tokens: Int[Array, "b t"]) -> tuple[Int[Array, "t b"], Features]:
+        """Returns the event before each one, and the features, both time-major."""
+        before = previous_tokens(tokens)
+        arrays = before, self.features.row(before)
+        return jax.tree.map(lambda x: x.swapaxes(0, 1), arrays)
 
-    def encode(self, token: Array, found: Features) -> Array:
-        """The network's input [.., d]: events one-hot, then `signs`; without lookback one event."""
+    def encode(
+        self, token: Int[Array, "*b"], features: Features
+    ) -> Float[Array, "*b d"]:
+        """Returns the input of the network: one-hot events, and the `flags`."""
         if not self.lookback:
             return jax.nn.one_hot(token, self.vocab)
-        events = jnp.concatenate([token[..., None], found.events], axis=-1)
-        hot = jax.nn.one_hot(events, self.vocab).reshape(*token.shape, -1)
-        return jnp.concatenate([hot, self.signs(found)], axis=-1)
+        events = jnp.concatenate([token[..., None], features.events], axis=-1)
+        one_hot = jax.nn.one_hot(events, self.vocab).reshape(*token.shape, -1)
+        return jnp.concatenate([one_hot, self.flags(features)], axis=-1)
 
-    def signs(self, found: Features) -> Array:
-        """Repeats as 0 and 1, and the binary digits of where the coming event is as -1 and 1."""
-        digits = (self.looking.longest - 1).bit_length()
-        counts = [found.step >> i & 1 for i in range(digits)]
-        counts += [found.bar >> i & 1 for i in range(self.counted)]
-        return jnp.concatenate(
-            [found.repeats, 2.0 * jnp.stack(counts, axis=-1) - 1], axis=-1
-        )
+    def flags(self, features: Features) -> Array:
+        """Returns repeats as 0 and 1, and binary digits of the metre as -1 and 1."""
+        digits = (self.features.longest - 1).bit_length()
+        bits = [features.step >> i & 1 for i in range(digits)]
+        bits += [features.bar >> i & 1 for i in range(self.bar_bits)]
+        signs = 2.0 * jnp.stack(bits, axis=-1) - 1
+        return jnp.concatenate([features.repeats, signs], axis=-1)
 
-    def say(self, logits: Array, events: Array) -> Array:
-        """Logits [.., v] from those of the events and of the repeats [.., v + j] of `events`."""
+    def merge_repeats(self, logits: Array, events: Array) -> Array:
+        """Adds the probability of each repeat to that of the event it stands for.
+
+        Args:
+          logits: of tokens and repeats, [.., v + j].
+          events: the event at each distance, int [.., j].
+
+        Returns:
+          The logits of tokens, [.., v].
+        """
         logits, repeats = logits[..., : self.vocab], logits[..., self.vocab :]
         for i in range(len(self.lookback)):
             event = events[..., i, None]
-            there = jax.nn.one_hot(event[..., 0], self.vocab, dtype=bool) & (
-                event != BOUNDARY
-            )
-            logits = jnp.where(
-                there, jnp.logaddexp(logits, repeats[..., i, None]), logits
-            )
+            named = jax.nn.one_hot(event[..., 0], self.vocab, dtype=bool)
+            named &= event != BOUNDARY
+            both = jnp.logaddexp(logits, repeats[..., i, None])
+            logits = jnp.where(named, both, logits)
         return logits
 
     def start(self, n: int) -> State:
-        """The state of `n` rows before their first event."""
-        plain = tuple(zeros(n, self.width) for _ in range(self.layers))
-        if not self.memory:
-            return State(self.looking.start(n), plain)
-        first = attentive_lstm.start(n, self.memory, self.width)
-        return State(self.looking.start(n), (first, *plain[1:]))
+        """Returns the state of `n` rows before their first event."""
+        attentive = initial_state(n, self.memory, self.width) if self.memory else None
+        plain = self.layers - (1 if self.memory else 0)
+        carries = tuple(zero_carry(n, self.width) for _ in range(plain))
+        return State(self.features.start(n), attentive, carries)
 
-    def step(self, params: Params, state: State, token: Array) -> tuple[State, Array]:
-        """One streaming step: state, token int [n] -> state, logits of the next event [n, v]."""
+    def step(
+        self, params: Params, state: State, token: Int[Array, " n"]
+    ) -> tuple[State, Float[Array, "n v"]]:
+        """Reads an event of each row; returns the state and the next event's logits."""
         return self.stepper(params)(state, token)
 
     def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:
-        """`step` with all that does not change from event to event worked out beforehand."""
+        """Returns `step` with its weights prepared, for use in a loop."""
         net = params["net"]
         layers = [net[f"lstm_{i}"] for i in range(self.layers)]
-        hot = self.vocab * (1 + len(self.lookback))
-        begins = jnp.arange(0, hot, self.vocab)[None]
+        plain = layers[1:] if self.memory else layers
+        advance = stacked_step(plain) if plain else None
+        w = layers[0]["w"]
+        one_hot = self.vocab * (1 + len(self.lookback))
+        offsets = jnp.arange(0, one_hot, self.vocab)[None]
 
         def step(state: State, token: Array) -> tuple[State, Array]:
-            heard, found = self.looking.step(state.heard, token)
-            rows = begins + jnp.concatenate([token[:, None], found.events], axis=1)
-            entry = layers[0]["w"]
-            gates = entry[rows].sum(axis=1)
+            lookback, features = self.features.step(state.lookback, token)
+            reset = token == BOUNDARY
+            rows = offsets + jnp.concatenate([token[:, None], features.events], axis=1)
+            gates = w[rows].sum(axis=1)
             if self.lookback:
-                gates += self.signs(found) @ entry[hot:]
-            after, y, reset = [], None, token == BOUNDARY
-            for layer, now in zip(layers, state.layers, strict=True):
-                gates = gates if y is None else y @ layer["w"]
-                if isinstance(now, Attending):
-                    weights = Weights(*(layer[name] for name in Weights._fields))
-                    now, y, _ = attentive_lstm.step(weights, now, gates, reset)
-                else:
-                    now = keep(now, reset)
-                    now = advance(
-                        now, squash(gates + now.h @ layer["u"] + layer["b"][None])
-                    )
-                    y = now.h
-                after.append(now)
+                gates += self.flags(features) @ w[one_hot:]
+            attentive, carries = state.attentive, state.carries
+            if attentive is not None:
+                weights = attentive_weights(layers[0])
+                attentive, y, _ = attentive_step(weights, attentive, gates, reset)
+                gates = y @ plain[0]["w"] if plain else gates
+            if advance is not None:
+                carries = reset_rows(carries, reset)
+                carries = advance(carries, gates + plain[0]["b"][None])
+                y = carries[-1].h
             logits = y @ net["head"]["kernel"] + net["head"]["bias"][None]
-            return State(heard, tuple(after)), self.say(logits, found.events)
+            state = State(lookback, attentive, carries)
+            return state, self.merge_repeats(logits, features.events)
 
         return step
 
@@ -284,12 +334,23 @@ class AttentionRNN:
         draw: Draw = Draw(),
         primer: Array | None = None,
         grammar: Grammar | None = None,
-    ) -> Array:
-        """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
-        step, start, length = self.stepper(params), self.start(n), length or self.length
+    ) -> Int[Array, "n t"]:
+        """Samples events int32, each row padded with BOUNDARY; see `generate`."""
         return generate(
-            step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar
+            self.stepper(params),
+            self.start(n),
+            rng,
+            n,
+            length or self.length,
+            draw=draw,
+            primer=primer,
+            grammar=grammar,
         )
+
+
+def attentive_weights(layer: Params) -> Weights:
+    """Returns the `Weights` among the parameters of an attentive layer."""
+    return Weights(*(layer[name] for name in Weights._fields))
 
 
 TINY = AttentionRNN(vocab=8, width=8, memory=3, bar=2, length=6)

@@ -1,19 +1,22 @@
-"""Coconet: any part of a piece in four voices given any other part (Huang et al. 2017).
+"""Coconet: any part of a piece in four voices, conditioned on any other part.
 
-C.-Z. A. Huang, T. Cooijmans, A. Roberts, A. Courville, D. Eck: Counterpoint by convolution,
-arXiv:1903.07227. An orderless NADE (Uria et al. 2014): the net predicts the cells of a grid (step,
-voice) that a random mask hides from those that it leaves, and so learns the conditionals of every
-order in which a piece can be written. One writes by rewriting: blocked Gibbs sampling, in which
-the masks shrink. Axes: b row, t step (a 16th), k voice, v vocabulary, d width, j place in an order.
+C.-Z. A. Huang, T. Cooijmans, A. Roberts, A. Courville, D. Eck 2017: Counterpoint by
+convolution, arXiv:1903.07227. An orderless NADE (Uria et al. 2014): the net predicts
+the cells of a grid (step, voice) that a random mask hides, from all others, and so
+learns the conditionals of every order in which a piece can be written. Sampling is
+blocked Gibbs sampling with masks that shrink. `known` masks are True for the cells that
+are not hidden. Axes: b row, t step (a 16th), k voice, v vocabulary, d width, j position
+in an order.
 
-Deviations. The paper's net is 64 layers of 3 x 3 convolutions over steps and pitches; this one
-reads a step as one vector, through convolutions and attention over time, and three shortcuts give
-back what pitches as an axis gave: the nearest given pitches of a voice on either side are inputs,
-and raise the logits of themselves and of their neighbours, as does what another step, which
-attention chooses, has in that voice. The hidden voices of a step are decided one after another in
-random order, each given those before it, by a small net on top, so that one pass of the large one
-serves all four: a pass is a whole frame of Algorithm 1. Orders are drawn by frames, as the paper
-evaluates, and by cells, as it trains.
+Deviations. The paper's net is 64 layers of 3 x 3 convolutions over steps and pitches.
+This one reads a step as one vector, by convolutions and attention over time. Three
+shortcuts replace the pitch axis. The nearest known pitches of a voice on either side
+are inputs; they have a learnt effect on the logits of the same and of neighbouring
+pitches; so have the pitches of that voice at other steps, chosen by attention. The
+hidden voices of a step are predicted one after another in random order, each
+conditioned on those before it, by a small network on top, so that one pass of the large
+one serves all four: a pass is a whole frame of Algorithm 1. Orders are drawn by frames,
+as the paper evaluates, and by cells, as it trains.
 """
 
 import dataclasses
@@ -25,32 +28,46 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import (
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    Metrics,
+    Objective,
+    Params,
+)
 from zoo.errors import UsageError
 from zoo.nn.dense import Dense
+from zoo.nn.rng import Dropout, stratified_uniforms
 from zoo.nn.sequence import orderless
-from zoo.nn.sequence.encoder_block import TwoWay, attend
-from zoo.nn.sequence.frame_attention import Dropout
+from zoo.nn.sequence.encoder_block import EncoderBlock, bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
 
-NEAR = 2  # semitones around a given pitch that it speaks for
-BAR = 16
-FAR = 16  # classes of distance
+KERNEL = 5  # steps that a convolution covers
+NEAR = 2  # semitones around a known pitch whose logits it affects directly
+OFFSETS = [(side, away) for away in range(-NEAR, NEAR + 1) for side in (0, 1)]
+BAR = 16  # steps of the beat that is an input
+DISTANCES = 16  # classes of distance to a known pitch, the first 8 exact
 
 
 class Evidence(NamedTuple):
-    """What the given cells say of each step and each cell."""
+    """The output of the large network, by step and cell."""
 
     h: Array  # [b, t, d]
-    near: Array  # int [b, t, k, 2], the given tokens of that voice next to it, before and after
-    copy: Array  # [b, t, k, v], the tokens of that voice where attention looks
+    near: Array  # int [b, t, k, 2], nearest known tokens of the voice, before and after
+    copy: Array  # [b, t, k, v], the tokens of the voice that attention chooses
 
-    def at(self, step: Array) -> "Evidence":
-        """Of one step a row, int [b]; t is then 1."""
+    def at(self, step: Int[Array, " b"]) -> "Evidence":
+        """Returns the evidence of one step per row; t is then 1."""
         return jax.tree.map(lambda x: x[jnp.arange(len(step)), step][:, None], self)
 
 
 class Net(nn.Module):
+    """The large network (`read`), and the small one on top of it (`decide`)."""
+
     vocab: int
     voices: int
     width: int
@@ -62,214 +79,262 @@ class Net(nn.Module):
     def setup(self) -> None:
         self.enter, self.look = Dense(self.width), Dense(self.width)
         self.stack = [
-            TwoWay(self.width, self.heads, 5, self.dropout) for _ in range(self.layers)
+            EncoderBlock(self.width, self.heads, KERNEL, self.dropout)
+            for _ in range(self.layers)
         ]
         self.norm, self.middle = nn.LayerNorm(), [nn.LayerNorm(), nn.LayerNorm()]
-        wide, small = self.decide_width, nn.initializers.normal(0.3)
-        self.heard = self.param("heard", small, (self.voices, self.vocab, wide))
-        self.which = self.param("which", small, (self.voices, wide))
-        self.weigh, self.hidden = Dense(wide), Dense(wide)
-        self.gain = Dense(2 * (2 * NEAR + 1) + 1)
+        size, init = self.decide_width, nn.initializers.normal(0.3)
+        # the names of parameters are those of earlier checkpoints
+        self.token = self.param("heard", init, (self.voices, self.vocab, size))
+        self.voice = self.param("which", init, (self.voices, size))
+        self.weigh, self.hidden = Dense(size), Dense(size)
+        self.gain = Dense(len(OFFSETS) + 1)
         self.head = Dense(self.vocab)
         self.drop = Dropout(self.dropout)
 
     def __call__(
-        self, tokens: Array, given: Array, mask: Array, order: Array, still: bool
-    ):
-        """Logits [b, t, j, v] of the voices int [b, t, j] in `order`, each given those before."""
-        seen = given[:, :, None] | orderless.before(order)
-        return self.decide(
-            self.read(tokens, given, mask, still), tokens, seen, order, still
-        )
+        self,
+        tokens: Int[Array, "b t k"],
+        known: Bool[Array, "b t k"],
+        mask: Bool[Array, "b t"],
+        order: Int[Array, "b t j"],
+        deterministic: bool,
+    ) -> Float[Array, "b t j v"]:
+        """Returns the logits of the voices in `order`, conditioned on those before."""
+        evidence = self.read(tokens, known, mask, deterministic)
+        visible = known[:, :, None] | orderless.decided_before(order)
+        return self.decide(evidence, tokens, visible, order, deterministic)
 
-    def read(self, tokens: Array, given: Array, mask: Array, still: bool) -> Evidence:
-        """The large net: tokens int [b, t, k] where `given`, in the steps of `mask` [b, t]."""
+    def read(
+        self,
+        tokens: Int[Array, "b t k"],
+        known: Bool[Array, "b t k"],
+        mask: Bool[Array, "b t"],
+        deterministic: bool,
+    ) -> Evidence:
+        """Applies the large network to the known tokens of the masked steps."""
         b, t, _ = tokens.shape
-        given &= mask[..., None]
-        near, away = orderless.nearest(tokens, given)
-        octaves = 2 + 2 * jnp.log2(jnp.maximum(away, 1))
-        away = jnp.where(away < 8, away, octaves.astype(int))
-        spell = lambda x, size: jax.nn.one_hot(x, size).reshape(b, t, -1)
+        known &= mask[..., None]
+        near, distance = orderless.nearest_known(tokens, known)
+        log_distance = (2 + 2 * jnp.log2(jnp.maximum(distance, 1))).astype(int)
+        distance = jnp.where(distance < 8, distance, log_distance)
+        distance = jnp.minimum(distance, DISTANCES - 1)
         beat = jnp.broadcast_to(jnp.arange(t)[:, None] % BAR, (b, t, 1))
-        seen = [
-            spell(x, self.vocab)
-            for x in (jnp.where(given, tokens, orderless.NONE), near)
-        ]
-        seen += [spell(jnp.minimum(away, FAR - 1), FAR), spell(beat, BAR)]
-        x = self.enter(jnp.concatenate(seen, axis=-1))
+        one_hot = lambda x, size: jax.nn.one_hot(x, size).reshape(b, t, -1)
+        own = one_hot(jnp.where(known, tokens, orderless.NONE), self.vocab)
+        inputs = [own, one_hot(near, self.vocab)]
+        inputs += [one_hot(distance, DISTANCES), one_hot(beat, BAR)]
+        x = self.enter(jnp.concatenate(inputs, axis=-1))
         for layer in self.stack:
-            x = layer(x, mask, still)
+            x = layer(x, mask, deterministic)
         h = self.norm(x)
         q, k = jnp.split(self.look(h)[:, :, None], 2, axis=-1)
-        copy = attend(q, k, seen[0][:, :, None], given.any(axis=-1))
+        copy = bidirectional_attention(q, k, own[:, :, None], known.any(axis=-1))
         return Evidence(h, near, copy.reshape(b, t, self.voices, self.vocab))
 
     def decide(
-        self, evidence: Evidence, tokens: Array, seen: Array, voice: Array, still: bool
-    ) -> Array:
-        """Logits [b, t, j, v] of the voices int [b, t, j], which know those `seen` [b, t, j, k]."""
-        heard = jnp.einsum(
-            "btkv,kvd->btkd", jax.nn.one_hot(tokens, self.vocab), self.heard
-        )
-        heard = jnp.einsum("btjk,btkd->btjd", seen.astype(heard.dtype), heard)
-        z = self.weigh(evidence.h)[:, :, None] + heard + self.which[voice]
-        z = self.drop(nn.gelu(z), still)
-        z = z + self.drop(nn.gelu(self.hidden(self.middle[0](z))), still)
-        z = self.middle[1](z)
-        pick = lambda x: jnp.take_along_axis(x, voice[..., None], axis=2)
+        self,
+        evidence: Evidence,
+        tokens: Int[Array, "b t k"],
+        visible: Bool[Array, "b t #j k"],
+        voice: Int[Array, "b t j"],
+        deterministic: bool,
+    ) -> Float[Array, "b t j v"]:
+        """Returns the logits of those voices, conditioned on the `visible` tokens."""
+        one_hot = jax.nn.one_hot(tokens, self.vocab)
+        others = jnp.einsum("btkv,kvd->btkd", one_hot, self.token)
+        others = jnp.einsum("btjk,btkd->btjd", visible.astype(others.dtype), others)
+        z = self.weigh(evidence.h)[:, :, None] + others + self.voice[voice]
+        z = self.drop(nn.gelu(z), deterministic)
+        more = nn.gelu(self.hidden(self.middle[0](z)))
+        z = self.middle[1](z + self.drop(more, deterministic))
         gain, logits = self.gain(z), self.head(z).astype(jnp.float32)
-        pitch, near = (
-            jnp.arange(self.vocab)[None, None, None],
-            pick(evidence.near)[..., None],
-        )
-        for i in range(2 * (2 * NEAR + 1)):
-            side, away = i % 2, i // 2 - NEAR
-            said = near[..., side, :] + away == pitch
-            said &= (pitch > 0) & (near[..., side, :] > 0) if away else True
-            logits += jnp.where(said, gain[..., i : i + 1], 0)
-        return logits + gain[..., -1:] * pick(evidence.copy)
+        of_voice = lambda x: jnp.take_along_axis(x, voice[..., None], axis=2)
+        near = of_voice(evidence.near)[..., None]
+        pitch = jnp.arange(self.vocab)[None, None, None]
+        for i, (side, away) in enumerate(OFFSETS):
+            matches = near[..., side, :] + away == pitch
+            if away:  # 0 is no pitch
+                matches &= (pitch > 0) & (near[..., side, :] > 0)
+            logits += jnp.where(matches, gain[..., i : i + 1], 0)
+        return logits + gain[..., -1:] * of_voice(evidence.copy)
 
 
 @dataclasses.dataclass(frozen=True)
 class Coconet:
-    """Sizes, and how it is trained, measured and sampled.
-
-    `by_frames` is the share of training rows whose order goes frame by frame, as the likelihood's
-    does; the others' goes cell by cell. `masks` are drawn for each piece where a loss is measured.
-    `gibbs` are the steps of sampling; `length` the 16ths of a sample.
+    """Configuration of Coconet.
 
     Raises:
-      UsageError: a size below 1, a `width` that is no multiple of twice the `heads`, a dropout
-        outside [0, 1).
+      UsageError: a size below 1, a `width` that is no multiple of twice the `heads`, or
+        a dropout outside [0, 1).
     """
 
     vocab: int = 50
+    """Number of tokens of a voice: 0 for silence, and pitches."""
     voices: int = 4
+    """Number of voices."""
     width: int = 128
+    """Width of the large network."""
+    _: dataclasses.KW_ONLY
     layers: int = 4
+    """Layers of the large network."""
     heads: int = 2
+    """Attention heads of each layer."""
     decide_width: int = 192
+    """Width of the small network, which predicts the voices of a step."""
     dropout: float = 0.2
+    """Rate of dropout, on what each sublayer adds."""
     by_frames: float = 0.7
+    """Share of training rows whose order goes frame by frame, as the likelihood's does;
+    the order of the others goes cell by cell."""
     masks: int = 8
+    """Masks drawn for each piece to estimate the loss at evaluation."""
     gibbs: int = 128
+    """Steps of Gibbs sampling."""
     length: int = 128
+    """16ths in a sample."""
 
     def __post_init__(self) -> None:
-        sizes = (
-            "vocab",
-            "voices",
-            "width",
-            "layers",
-            "heads",
-            "masks",
-            "gibbs",
-            "length",
-        )
-        if least := [name for name in sizes if getattr(self, name) < 1]:
-            raise UsageError(
-                f"{least[0]} is {getattr(self, least[0])}: choose 1 or more."
-            )
+        sizes = {
+            "vocab": self.vocab,
+            "voices": self.voices,
+            "width": self.width,
+            "layers": self.layers,
+            "heads": self.heads,
+            "masks": self.masks,
+            "gibbs": self.gibbs,
+            "length": self.length,
+        }
+        for name, size in sizes.items():
+            if size < 1:
+                raise UsageError(f"{name} is {size}: choose 1 or more.")
         if self.width % (2 * self.heads) or not 0 <= self.dropout < 1:
             raise UsageError(
-                f"width is {self.width}, heads {self.heads} and dropout {self.dropout}: choose a "
-                "multiple of twice the heads, and a dropout from 0 to below 1."
+                f"width is {self.width}, heads {self.heads} and dropout "
+                f"{self.dropout}: choose a multiple of twice the heads, and "
+                "a dropout from 0 to below 1."
             )
 
     @property
     def net(self) -> Net:
-        sizes = (self.width, self.layers, self.heads, self.decide_width, self.dropout)
-        return Net(self.vocab, self.voices, *sizes)
+        return Net(
+            vocab=self.vocab,
+            voices=self.voices,
+            width=self.width,
+            layers=self.layers,
+            heads=self.heads,
+            decide_width=self.decide_width,
+            dropout=self.dropout,
+        )
 
     def example(self, n: int) -> Batch:
+        """Returns a batch of `n` grids."""
         shape = (n, min(self.length, 64), self.voices)
         tokens = jnp.arange(math.prod(shape)).reshape(shape) % self.vocab
         return {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones(shape[:2], bool)}
 
     def init(self, rng: Key, batch: Batch) -> Params:
+        """Initialises the parameters."""
         tokens, mask = batch["tokens"][:1, :8], batch["mask"][:1, :8]
         order = jnp.broadcast_to(jnp.arange(self.voices), tokens.shape)
-        return {
-            "net": self.net.init(rng, tokens, tokens >= 0, mask, order, True)["params"]
-        }
+        inputs = tokens, tokens >= 0, mask, order
+        return {"net": self.net.init(rng, *inputs, True)["params"]}
 
     def objectives(self) -> Mapping[str, Objective]:
+        """Returns the objective: the orderless likelihood."""
         return {"fit": Objective(self.loss)}
 
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Nats per frame: an unbiased estimate of the mean over orders (eq. 3), from random masks.
+        """Returns nats per frame: an unbiased estimate of the mean over orders (eq. 3).
 
-        In training of orders by frames and by cells, one mask a row; evaluated, of orders by frames
-        (Algorithm 1), `masks` a row.
+        In training, one mask per row, of orders by frames and by cells; at evaluation,
+        `masks` per row, of orders by frames (Algorithm 1).
         """
         tokens, mask = batch["tokens"], batch["mask"]
-        one, two, three, rng = jax.random.split(rng, 4)
-        level = orderless.strata(one, len(mask))
-
-        def measure(i: Array) -> tuple[Array, Array]:
-            which, order = jax.random.split(jax.random.fold_in(two, i))
-            given = orderless.frames(which, mask, (level + i / self.masks) % 1)[
-                ..., None
-            ]
-            return self.complete(params, tokens, given, mask, order)
-
+        level_key, mask_key, kind_key, rng = jax.random.split(rng, 4)
+        level = stratified_uniforms(level_key, len(mask))
         if step is None:
-            log_p, hit = (
-                x.mean(axis=0) for x in jax.lax.map(measure, jnp.arange(self.masks))
-            )
+
+            def evaluate(i: Array) -> tuple[Array, Array]:
+                key, order_key = jax.random.split(jax.random.fold_in(mask_key, i))
+                shifted = (level + i / self.masks) % 1
+                known = orderless.known_frames(key, mask, shifted)[..., None]
+                return self.complete(params, tokens, known, mask, order_key)
+
+            outputs = jax.lax.map(evaluate, jnp.arange(self.masks))
+            log_p, correct = (x.mean(axis=0) for x in outputs)
         else:
-            by_frame = jax.random.uniform(three, (len(mask), 1, 1)) < self.by_frames
-            given = orderless.cells(two, mask, level, self.voices)
-            given = jnp.where(
-                by_frame, orderless.frames(two, mask, level)[..., None], given
+            by_frame = jax.random.uniform(kind_key, (len(mask), 1, 1)) < self.by_frames
+            cells = orderless.known_cells(mask_key, mask, level, self.voices)
+            frames = orderless.known_frames(mask_key, mask, level)[..., None]
+            known = jnp.where(by_frame, frames, cells)
+            log_p, correct = self.complete(
+                params, tokens, known, mask, rng, deterministic=False
             )
-            log_p, hit = self.complete(params, tokens, given, mask, rng, still=False)
         share = mask.sum(axis=1) / jnp.maximum(mask.sum(), 1)
-        nll = -(log_p * share).sum()
-        return nll, {"nll": nll, "accuracy": (hit * share).sum(), "events": mask.sum()}
+        nll, accuracy = -(log_p * share).sum(), (correct * share).sum()
+        return nll, {"nll": nll, "accuracy": accuracy, "events": mask.sum()}
 
     def complete(
         self,
         params: Params,
-        tokens: Array,
-        given: Array,
-        mask: Array,
+        tokens: Int[Array, "b t k"],
+        known: Bool[Array, "b t #k"],
+        mask: Bool[Array, "b t"],
         rng: Key,
-        still: bool = True,
-    ) -> tuple[Array, Array]:
-        """Each row's log-likelihood [b] of what is not `given`, in nats per frame, and its hits.
+        *,
+        deterministic: bool = True,
+    ) -> tuple[Float[Array, " b"], Float[Array, " b"]]:
+        """Returns the log-likelihood of each row's hidden cells, in nats per frame.
 
-        The voices of a step are decided in random order; dropout is on where not `still`.
+        The voices of a step are predicted in random order.
+
+        Args:
+          params: of the networks.
+          tokens: the grids.
+          known: the cells that are not hidden.
+          mask: True for frames, False for padding.
+          rng: of the order and of dropout.
+          deterministic: without dropout.
+
+        Returns:
+          The log-likelihood, and the share of cells that were the most likely ones.
         """
-        one, two = jax.random.split(rng)
-        given = jnp.broadcast_to(given, tokens.shape)
-        order = orderless.ranks(one, jnp.ones(tokens.shape, bool))
-        net = {"params": params["net"]}
+        order_key, dropout_key = jax.random.split(rng)
+        known = jnp.broadcast_to(known, tokens.shape)
+        order = orderless.random_ranks(order_key, jnp.ones(tokens.shape, bool))
         logits = self.net.apply(
-            net, tokens, given, mask, order, still, rngs={"dropout": two}
+            {"params": params["net"]},
+            tokens,
+            known,
+            mask,
+            order,
+            deterministic,
+            rngs={"dropout": dropout_key},
         )
         targets = jnp.take_along_axis(tokens, order, axis=-1)
-        hidden = jnp.take_along_axis(~given & mask[..., None], order, axis=-1)
+        hidden = jnp.take_along_axis(~known & mask[..., None], order, axis=-1)
         share = hidden / jnp.maximum(hidden.sum(axis=(1, 2), keepdims=True), 1)
-        log_p = (orderless.chosen(logits, targets) * share).sum(axis=(1, 2))
-        return self.voices * log_p, ((logits.argmax(-1) == targets) * share).sum(
-            axis=(1, 2)
-        )
+        log_p = (orderless.token_log_prob(logits, targets) * share).sum(axis=(1, 2))
+        correct = ((logits.argmax(-1) == targets) * share).sum(axis=(1, 2))
+        return self.voices * log_p, correct
 
     def log_prob(
         self,
         params: Params,
-        tokens: Array,
-        mask: Array,
+        tokens: Int[Array, "b t k"],
+        mask: Bool[Array, "b t"],
         rng: Key | None = None,
+        *,
         orders: int = 1,
-    ) -> Array:
-        """Log-likelihood [b] in nats of each row, the mean over random orders of its frames.
+    ) -> Float[Array, " b"]:
+        """Returns each row's log-likelihood in nats, the mean over random orders.
 
-        Exact for one order by the chain rule; the mean of several bounds the log-likelihood of
-        their mixture from below. It takes a pass of the net for every frame of every order.
+        For one order it is exact, by the chain rule. The mean of several is a lower
+        bound on the log-likelihood of their mixture. It takes a pass of the large
+        network for every frame of every order.
         """
         rng = jax.random.key(0) if rng is None else rng
         log_p, valid = self.framewise(params, tokens, mask, rng, orders=orders)
@@ -278,34 +343,44 @@ class Coconet:
     def framewise(
         self,
         params: Params,
-        tokens: Array,
-        mask: Array,
+        tokens: Int[Array, "b t k"],
+        mask: Bool[Array, "b t"],
         rng: Key,
+        *,
         orders: int = 1,
         steps: int = 0,
-    ) -> tuple[Array, Array]:
-        """Algorithm 1: frames in random order, given those before, voices in random order in each.
+    ) -> tuple[Float[Array, "orders b m"], Bool[Array, "b m"]]:
+        """Returns the log-likelihoods of frames by Algorithm 1, in nats.
 
-        With `steps`, of that many frames of a row alone: an unbiased estimate, see `along`.
+        Frames are predicted in random order, each conditioned on those before, and the
+        voices of each in random order.
+
+        Args:
+          params: of the networks.
+          tokens: the grids.
+          mask: True for frames, False for padding.
+          rng: of the orders.
+          orders: number of orders.
+          steps: frames to evaluate per row, for an unbiased estimate; 0 for all. See
+            `ordered_frames`.
 
         Returns:
-          Log-likelihood [orders, b, m] of frames in nats, and which are in the mask, bool [b, m].
+          The log-likelihoods, and which of the frames are in the mask.
         """
         net = {"params": params["net"]}
 
-        def frame(rng: Key, step: Array, given: Array) -> Array:
-            given = jnp.broadcast_to(given[..., None], tokens.shape)
-            evidence = self.net.apply(net, tokens, given, mask, True, method="read").at(
-                step
-            )
-            now = tokens[jnp.arange(len(step)), step][:, None]
-            order = orderless.ranks(rng, jnp.ones(now.shape, bool))
-            known = now, orderless.before(order)
-            logits = self.net.apply(net, evidence, *known, order, True, method="decide")
-            targets = jnp.take_along_axis(now, order, axis=-1)
-            return orderless.chosen(logits, targets).sum(axis=(1, 2))
+        def frame(rng: Key, step: Array, known: Array) -> Array:
+            known = jnp.broadcast_to(known[..., None], tokens.shape)
+            evidence = self.net.apply(net, tokens, known, mask, True, method="read")
+            own = tokens[jnp.arange(len(step)), step][:, None]
+            order = orderless.random_ranks(rng, jnp.ones(own.shape, bool))
+            visible = orderless.decided_before(order)
+            inputs = evidence.at(step), own, visible, order
+            logits = self.net.apply(net, *inputs, True, method="decide")
+            targets = jnp.take_along_axis(own, order, axis=-1)
+            return orderless.token_log_prob(logits, targets).sum(axis=(1, 2))
 
-        return orderless.along(frame, mask, rng, orders, steps)
+        return orderless.ordered_frames(frame, mask, rng, orders, steps)
 
     def sample(
         self,
@@ -317,46 +392,45 @@ class Coconet:
         draw: Draw = Draw(),
         primer: Array | None = None,
         free: Array | None = None,
-    ) -> Array:
-        """Pieces int32 [n, t, k], by annealed blocked Gibbs sampling; see `anneal`.
+    ) -> Int[Array, "n t k"]:
+        """Samples grids int32 by blocked Gibbs sampling; see `annealed_gibbs`.
 
         Args:
-          length: steps t; where not given, those of the primer that `free` is about, or `length`.
-          primer: int [p, k] or [n, p, k], what is kept of the first p steps.
-          free: bool [p, k], which cells of the primer are written anew all the same: a voice, a
-            gap, any set. Where not given, none, and what follows the primer is written.
+          params: of the networks.
+          rng: row i is a function of `rng` and i.
+          n: number of rows.
+          length: t, number of steps; None for the primer's if there is `free`, else for
+            the family's `length`.
+          draw: how tokens are sampled.
+          primer: the first p steps, int [p, k] or [n, p, k].
+          free: bool [p, k], the cells of the primer to sample again: a voice, a gap, or
+            any set. Without it the primer is continued.
 
         Raises:
-          UsageError: a primer or a `free` that does not fit; see `orderless.lay`.
+          UsageError: a primer or a `free` that does not fit; see `primed_grid`.
         """
-        tokens, free = orderless.lay(n, self.length, self.voices, length, primer, free)
+        tokens, free = orderless.primed_grid(
+            n, self.length, self.voices, length=length, primer=primer, free=free
+        )
         net = {"params": params["net"]}
 
-        def rewrite(keys: Array, tokens: Array, given: Array) -> Array:
-            chance = jax.vmap(
-                lambda key: jax.random.uniform(key, (2, *tokens.shape[1:]))
-            )(keys)
+        def rewrite(keys: Array, tokens: Array, known: Array) -> Array:
+            shape = 2, *tokens.shape[1:]
+            chance = jax.vmap(lambda key: jax.random.uniform(key, shape))(keys)
             order, u = jnp.argsort(chance[:, 0], axis=-1), chance[:, 1]
             mask = jnp.ones(tokens.shape[:2], bool)
-            evidence = self.net.apply(net, tokens, given, mask, True, method="read")
+            evidence = self.net.apply(net, tokens, known, mask, True, method="read")
             for j in range(self.voices):
                 voice = order[..., j : j + 1]
-                logits = self.net.apply(
-                    net,
-                    evidence,
-                    tokens,
-                    given[:, :, None],
-                    voice,
-                    True,
-                    method="decide",
-                )
+                inputs = evidence, tokens, known[:, :, None], voice
+                logits = self.net.apply(net, *inputs, True, method="decide")
                 here = voice == jnp.arange(self.voices)[None, None]
                 drawn = draw(logits, u[..., j : j + 1])
-                tokens = jnp.where(here & ~given, drawn, tokens)
-                given = given | here
+                tokens = jnp.where(here & ~known, drawn, tokens)
+                known = known | here
             return tokens
 
-        return orderless.anneal(rewrite, tokens, free, rng, self.gibbs)
+        return orderless.annealed_gibbs(rewrite, tokens, free, rng, self.gibbs)
 
 
 TINY = Coconet(

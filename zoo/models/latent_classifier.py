@@ -22,6 +22,7 @@ import optax
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.nn.latent.hierarchical_lstm import both_ways, spell
+from zoo.nn.rng import row_keys
 
 
 class Net(nn.Module):
@@ -120,7 +121,7 @@ class LatentClassifier:
 
     def sample(self, params: Params, rng: Key, n: int, *, batch: Batch) -> Array:
         """Styles int32 [n] of the rows of a batch, drawn as probable as they are held."""
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
+        keys = row_keys(rng, n)
         return jax.vmap(jax.random.categorical)(
             keys, self.predict(params, self.read(batch))
         )

@@ -27,6 +27,7 @@ from zoo.models.music_vae import MusicVAE
 from zoo.nn.latent import latent_sequence
 from zoo.nn.latent.diffusion import bound, cosine, density, even, linear, mix, solve
 from zoo.nn.latent.dit import Denoiser
+from zoo.nn.rng import row_keys
 from zoo.nn.sequence.sampling import Draw
 
 
@@ -182,7 +183,7 @@ class LatentDiffusion:
                 v = free + self.guidance * (v - free)
             return a * y - s * v
 
-        keys = latent_sequence.rows(rng, n)
+        keys = row_keys(rng, n)
         noise = jax.vmap(lambda key: jax.random.normal(key, fixed.shape[1:]))(keys)
         z = latent_sequence.natural(
             params, solve(denoise, noise, self.steps if steps is None else steps)

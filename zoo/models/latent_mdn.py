@@ -22,12 +22,12 @@ import numpy as np
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.models.music_vae import MusicVAE
-from zoo.models.transformer import Block
 from zoo.nn.dense import Dense, normalise
 from zoo.nn.latent import latent_sequence
 from zoo.nn.latent.variational import Gaussian
-from zoo.nn.sequence.attention import Clock, Ring, empty, tick
-from zoo.nn.sequence.flash_attention import reach
+from zoo.nn.rng import row_keys
+from zoo.nn.sequence.attention import Block, Cache, Cursor, empty_cache, next_cursor
+from zoo.nn.sequence.flash_attention import causal_mask
 from zoo.nn.sequence.sampling import Draw
 
 LEAST = -5.0
@@ -100,16 +100,20 @@ class Net(nn.Module):
         first = jnp.broadcast_to(jnp.arange(x.shape[1]) == 0, x.shape[:2])
         before = jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0)))
         h = self.read(before, first, style if style is None else style[:, None])
-        seen = reach(first)
+        seen = causal_mask(first)
         for i, block in enumerate(self.blocks):
             h = block(h, seen, None if rng is None else jax.random.fold_in(rng, i))
         return self.mixture(h)
 
     def step(
-        self, rings: tuple[Ring, ...], clock: Clock, before: Array, style: Array | None
-    ) -> tuple[tuple[Ring, ...], Mixture]:
+        self,
+        rings: tuple[Cache, ...],
+        clock: Cursor,
+        before: Array,
+        style: Array | None,
+    ) -> tuple[tuple[Cache, ...], Mixture]:
         """One position of n rows, after `before` [n, c]."""
-        h, after = self.read(before, clock.since == 0, style), []
+        h, after = self.read(before, clock.age == 0, style), []
         for block, ring in zip(self.blocks, rings, strict=True):
             ring, h = block.step(h, ring, clock)
             after.append(ring)
@@ -251,7 +255,7 @@ class LatentMDN:
                 "latents are given after some that are not, and this model goes on from what comes "
                 "first: give that alone, or fill gaps with a LatentDiffusion."
             )
-        net, keys = {"params": params["net"]}, latent_sequence.rows(rng, n)
+        net, keys = {"params": params["net"]}, row_keys(rng, n)
 
         def position(
             now: tuple, inputs: tuple[Array, Array, Array]
@@ -260,13 +264,13 @@ class LatentMDN:
             rings, mixture = self.net.apply(net, rings, clock, x, label, method="step")
             drawn = mixture.sample(jax.vmap(jax.random.fold_in, (0, None))(keys, u))
             x = jnp.where(where[:, None], fixed, drawn)
-            return (rings, tick(clock, self.parts), x), x
+            return (rings, next_cursor(clock, self.parts), x), x
 
         none, ring = (
             jnp.zeros(n, jnp.int32),
-            empty(n, self.heads, self.width, self.parts),
+            empty_cache(n, self.heads, self.width, self.parts),
         )
-        begin = ((ring,) * self.layers, Clock(none, none), fixed[:, 0])
+        begin = ((ring,) * self.layers, Cursor(none, none), fixed[:, 0])
         inputs = (jnp.arange(self.parts), fixed.swapaxes(0, 1), where.swapaxes(0, 1))
         _, x = jax.lax.scan(position, begin, inputs)
         z = latent_sequence.natural(params, x.swapaxes(0, 1))

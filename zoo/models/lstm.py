@@ -1,35 +1,60 @@
-"""An LSTM language model of events (Eck & Schmidhuber 2002; Graves 2013, arXiv:1308.0850).
+"""An LSTM language model of events.
 
-Embed each event, run stacked LSTM layers over them, predict the next event. Several pieces share a
-row, each ended by BOUNDARY, at which the state starts afresh. Long rows can be trained a `segment`
-at a time: the state is carried across, the gradient stops there (truncated back-propagation), and
-memory is one segment's. Axes: b row, t step, v vocabulary, e embedding, h width.
+Eck & Schmidhuber 2002; Graves 2013, arXiv:1308.0850.
 
-Deviations from Graves: no peepholes and no skip connections; dropout as in Zaremba et al. 2014
-between layers, and on the embedding table as in Gal & Ghahramani 2016 (the same for an event
-wherever it occurs in a batch), so that the table and the first layer's input weights multiply once
-for the vocabulary instead of once for each event.
+Events are embedded and read by stacked LSTM layers, which predict the next event.
+Several pieces share a row; each ends with BOUNDARY, at which the state is reset. Long
+rows can be trained a `segment` at a time: the state is carried over and the gradient is
+not (truncated back-propagation), so that memory is that of one segment. Axes: b row, t
+step, v vocabulary, e embedding, h width.
+
+Deviations from Graves: no peepholes and no skip connections; dropout between layers as
+in Zaremba et al. 2014, and on the embedding table as in Gal & Ghahramani 2016 (the same
+mask for an event wherever it occurs in a batch), so that the table is multiplied by the
+first layer's input weights once for the vocabulary instead of once for each event.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import (
+    BOUNDARY,
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    Metrics,
+    Objective,
+    Params,
+)
 from zoo.errors import UsageError
 from zoo.nn.sequence.grammar import Grammar
-from zoo.nn.sequence.likelihood import mean_nll
-from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, keep, squash, zeros
+from zoo.nn.sequence.likelihood import (
+    language_model_loss,
+    pick_log_probs,
+    previous_tokens,
+)
+from zoo.nn.sequence.lstm import (
+    Carry,
+    LSTMLayer,
+    reset_rows,
+    stacked_step,
+    zero_carry,
+)
 from zoo.nn.sequence.sampling import Draw, generate
 
 State = tuple[Carry, ...]  # one per layer
 
 
 class Net(nn.Module):
+    """An embedding, LSTM layers, and a softmax."""
+
     vocab: int
     embed: int
     width: int
@@ -43,145 +68,149 @@ class Net(nn.Module):
         self.drop = nn.Dropout(self.dropout)
         self.head = self.table.attend if self.tie else nn.Dense(self.vocab)
 
-    def __call__(self, state: State, inputs: Array, still: bool) -> tuple[State, Array]:
-        """State, inputs [t, b] -> state, logits float32 [t, b, v]; `still` turns dropout off."""
-        x, after = self.drop(self.table.embedding, deterministic=still), []
+    def __call__(
+        self, state: State, inputs: Int[Array, "t b"], deterministic: bool
+    ) -> tuple[State, Float[Array, "t b v"]]:
+        """Returns the final state, and the logits of the event after each input."""
+        x = self.drop(self.table.embedding, deterministic=deterministic)
+        rows, reset, after = inputs, inputs == BOUNDARY, []
         for i, (layer, carry) in enumerate(zip(self.lstm, state, strict=True)):
-            carry, x = layer(x, carry, inputs == BOUNDARY, rows=None if i else inputs)
-            x = self.drop(x, deterministic=still)
+            carry, x = layer(x, carry, reset, rows=rows if i == 0 else None)
+            x = self.drop(x, deterministic=deterministic)
             after.append(carry)
         return tuple(after), self.head(x).astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class LSTM:
-    """Sizes, and `length`: events in a row and in a sample; `segment`: how far a gradient reaches.
+    """Configuration of the LSTM.
 
     Raises:
-      UsageError: no layers, a dropout outside [0, 1), an empty segment, or `tie` where `embed` and
-        `width` differ.
+      UsageError: no layers, a dropout outside [0, 1), an empty segment, or `tie`
+        although `embed` and `width` differ.
     """
 
     vocab: int = 130
+    """Number of tokens, BOUNDARY included."""
     embed: int = 128
+    """Width of the embedding of an event."""
     width: int = 256
+    """Width of each layer's state."""
+    _: dataclasses.KW_ONLY
     layers: int = 2
+    """Number of LSTM layers."""
     dropout: float = 0.0
+    """Rate of dropout, on the embedding table and after each layer."""
     length: int = 256
+    """Events in a training row, and in a sample."""
     segment: int | None = None
+    """Events that the gradient is propagated through; None for a whole row."""
     tie: bool = False
+    """Share the weights of the embedding and the output layer."""
 
     def __post_init__(self) -> None:
-        size = 1 if self.segment is None else self.segment
-        if self.layers < 1 or not 0 <= self.dropout < 1 or size < 1:
+        if self.layers < 1 or not 0 <= self.dropout < 1:
             raise UsageError(
-                f"layers is {self.layers}, dropout {self.dropout} and segment {self.segment}: "
-                "choose 1 or more layers, a dropout from 0 to below 1, and a segment of 1 or more."
+                f"layers is {self.layers} and dropout {self.dropout}: choose 1 or more "
+                "layers, and a dropout from 0 to below 1."
             )
+        if self.segment is not None and self.segment < 1:
+            raise UsageError(f"segment is {self.segment}: choose 1 or more, or None.")
         if self.tie and self.embed != self.width:
             raise UsageError(
-                f"tie shares the embedding with the output layer, but embed is {self.embed} and "
-                f"width {self.width}: make them equal."
+                "tie shares the embedding with the output layer, but embed is "
+                f"{self.embed} and width {self.width}: make them equal."
             )
 
     @property
     def net(self) -> Net:
-        return Net(
-            self.vocab, self.embed, self.width, self.layers, self.dropout, self.tie
-        )
+        sizes = (self.vocab, self.embed, self.width, self.layers)
+        return Net(*sizes, dropout=self.dropout, tie=self.tie)
 
     def example(self, n: int) -> Batch:
+        """Returns a batch of `n` rows."""
         tokens = jnp.arange(n * self.length).reshape(n, self.length) % self.vocab
-        return {
-            "tokens": tokens.astype(jnp.int32),
-            "mask": jnp.ones((n, self.length), bool),
-        }
+        mask = jnp.ones((n, self.length), bool)
+        return {"tokens": tokens.astype(jnp.int32), "mask": mask}
 
     def init(self, rng: Key, batch: Batch) -> Params:
+        """Initialises the parameters."""
         inputs = batch["tokens"][:, :1].T
-        return {
-            "net": self.net.init(rng, self.start(inputs.shape[1]), inputs, True)[
-                "params"
-            ]
-        }
+        state = self.start(inputs.shape[1])
+        return {"net": self.net.init(rng, state, inputs, True)["params"]}
 
     def objectives(self) -> Mapping[str, Objective]:
+        """Returns the objective: maximum likelihood."""
         return {"fit": Objective(self.loss)}
 
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Mean negative log-likelihood of the events in the mask, in nats."""
-        log_p, hit = self.token_log_probs(
-            params, batch["tokens"], None if step is None else rng
-        )
-        return mean_nll(log_p, hit, batch["mask"])
+        """Returns the mean negative log-likelihood of the masked events, in nats."""
+        return language_model_loss(self.token_log_probs, params, batch, rng, step)
 
-    def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
-        """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
+    def log_prob(
+        self, params: Params, tokens: Int[Array, "b t"], mask: Bool[Array, "b t"]
+    ) -> Float[Array, " b"]:
+        """Returns the log-likelihood of each row's masked events, in nats."""
         return (self.token_log_probs(params, tokens)[0] * mask).sum(axis=1)
 
     def token_log_probs(
-        self, params: Params, tokens: Array, rng: Key | None = None
-    ) -> tuple[Array, Array]:
-        """For each event [b, t]: its log-likelihood, and whether it was the likeliest.
+        self, params: Params, tokens: Int[Array, "b t"], rng: Key | None = None
+    ) -> tuple[Float[Array, "b t"], Bool[Array, "b t"]]:
+        """Returns each event's log-likelihood, and whether it was the most likely one.
 
-        Dropout is on where `rng` is given.
+        Args:
+          params: of the networks.
+          tokens: rows of events.
+          rng: the key of dropout; None for no dropout.
         """
-        inputs = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=BOUNDARY)
-        net = {"params": params["net"]}
-        pairs = jnp.stack([inputs.T, tokens.T])
+        pairs = jnp.stack([previous_tokens(tokens).T, tokens.T])
         n, t = tokens.shape
         size = t if self.segment is None else self.segment
         count = -(-t // size)
-        pairs = jnp.pad(
-            pairs, ((0, 0), (0, count * size - t), (0, 0)), constant_values=BOUNDARY
-        )
-        segments = pairs.reshape(2, count, size, n).swapaxes(0, 1)
+        pad = ((0, 0), (0, count * size - t), (0, 0))
+        pairs = jnp.pad(pairs, pad, constant_values=BOUNDARY)
+        segments = pairs.reshape(2, count, size, n)
+        net = {"params": params["net"]}
 
-        def segment(
-            state: State, now: tuple[Array, Any]
-        ) -> tuple[State, tuple[Array, Array]]:
-            index, (inputs, targets) = now
+        def segment_log_probs(state: State, segment: tuple[Array, Array, Array]):
+            index, inputs, targets = segment
             rngs = None if rng is None else {"dropout": jax.random.fold_in(rng, index)}
             state, logits = self.net.apply(net, state, inputs, rng is None, rngs=rngs)
-            chosen = (logits * jax.nn.one_hot(targets, self.vocab)).sum(axis=-1)
-            found = (
-                chosen - jax.nn.logsumexp(logits, axis=-1),
-                chosen >= logits.max(axis=-1),
-            )
-            return jax.lax.stop_gradient(state), found
+            return jax.lax.stop_gradient(state), pick_log_probs(logits, targets)
 
-        segment = segment if count == 1 else jax.checkpoint(segment)
-        indexed = (jnp.arange(count), (segments[:, 0], segments[:, 1]))
-        _, found = jax.lax.scan(segment, self.start(n), indexed)
-        return jax.tree.map(lambda x: x.reshape(-1, n)[:t].T, found)
+        if count > 1:
+            segment_log_probs = jax.checkpoint(segment_log_probs)
+        indexed = jnp.arange(count), segments[0], segments[1]
+        _, outputs = jax.lax.scan(segment_log_probs, self.start(n), indexed)
+        log_p, correct = jax.tree.map(lambda x: x.reshape(-1, n)[:t].T, outputs)
+        return log_p, correct
 
     def start(self, n: int) -> State:
-        """The state of `n` rows before their first event."""
-        return tuple(zeros(n, self.width) for _ in range(self.layers))
+        """Returns the state of `n` rows before their first event."""
+        return tuple(zero_carry(n, self.width) for _ in range(self.layers))
 
-    def step(self, params: Params, state: State, token: Array) -> tuple[State, Array]:
-        """One streaming step: state, token int [n] -> state, logits of the next event [n, v]."""
+    def step(
+        self, params: Params, state: State, token: Int[Array, " n"]
+    ) -> tuple[State, Float[Array, "n v"]]:
+        """Reads an event of each row; returns the state and the next event's logits."""
         return self.stepper(params)(state, token)
 
     def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:
-        """`step` with all that does not change from event to event worked out beforehand."""
+        """Returns `step` with its weights prepared, for use in a loop."""
         net = params["net"]
         table = net["table"]["embedding"]
-        first, *rest = [net[f"lstm_{i}"] for i in range(self.layers)]
-        entry = table @ first["w"] + first["b"][None]
-        stacks = [jnp.concatenate([layer["w"], layer["u"]]) for layer in rest]
-        out = table.T if self.tie else net["head"]["kernel"]
+        layers = [net[f"lstm_{i}"] for i in range(self.layers)]
+        input_gates = table @ layers[0]["w"] + layers[0]["b"][None]
+        advance = stacked_step(layers)
+        kernel = table.T if self.tie else net["head"]["kernel"]
         bias = jnp.zeros(self.vocab) if self.tie else net["head"]["bias"]
 
         def step(state: State, token: Array) -> tuple[State, Array]:
-            lowest, *higher = [keep(carry, token == BOUNDARY) for carry in state]
-            after = [advance(lowest, squash(entry[token] + lowest.h @ first["u"]))]
-            for carry, layer, stack in zip(higher, rest, stacks, strict=True):
-                x = jnp.concatenate([after[-1].h, carry.h], axis=-1)
-                after.append(advance(carry, squash(x @ stack + layer["b"][None])))
-            return tuple(after), after[-1].h @ out + bias[None]
+            state = reset_rows(state, token == BOUNDARY)
+            state = advance(state, input_gates[token])
+            return state, state[-1].h @ kernel + bias[None]
 
         return step
 
@@ -195,11 +224,17 @@ class LSTM:
         draw: Draw = Draw(),
         primer: Array | None = None,
         grammar: Grammar | None = None,
-    ) -> Array:
-        """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
-        step, start, length = self.stepper(params), self.start(n), length or self.length
+    ) -> Int[Array, "n t"]:
+        """Samples events int32, each row padded with BOUNDARY; see `generate`."""
         return generate(
-            step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar
+            self.stepper(params),
+            self.start(n),
+            rng,
+            n,
+            length or self.length,
+            draw=draw,
+            primer=primer,
+            grammar=grammar,
         )
 
 

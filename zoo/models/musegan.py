@@ -27,8 +27,8 @@ from zoo.core import FOREVER, Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
 from zoo.nn.adversarial.losses import GAMES, Critic, Game, collapse
 from zoo.nn.adversarial.pianoroll_gan import Ear, Line, Reader, Writer
-from zoo.nn.conditioning import any_style, shares
-from zoo.nn.rng import numbered
+from zoo.nn.conditioning import random_styles, style_weights
+from zoo.nn.rng import row_indices, row_keys
 from zoo.nn.sequence.sampling import Draw
 
 NAMES = Game(
@@ -176,7 +176,7 @@ class MuseGAN:
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
         batch = jax.tree.map(lambda x: x[:1], dict(batch))
-        x, style = batch["tokens"], shares(batch.get("style"), self.styles)
+        x, style = batch["tokens"], style_weights(batch.get("style"), self.styles)
         z = jnp.zeros((1, 2 + 2 * len(self.free), self.latent))
         return {
             "generator": self.writer.init(one, z, style, x)["params"],
@@ -197,7 +197,7 @@ class MuseGAN:
         """What the critic descends: to tell the batch from as many phrases of the generator, and,
         of styles, from itself under another name."""
         style, real = (
-            shares(batch.get("style"), self.styles),
+            style_weights(batch.get("style"), self.styles),
             batch["tokens"].astype(jnp.float32),
         )
         fake = self.neural(params, rng, real, style)
@@ -217,7 +217,7 @@ class MuseGAN:
     ) -> tuple[Array, Metrics]:
         """What the generator descends: that the critic does not believe it."""
         style, real = (
-            shares(batch.get("style"), self.styles),
+            style_weights(batch.get("style"), self.styles),
             batch["tokens"].astype(jnp.float32),
         )
         fake = self.neural(params, rng, real, style)
@@ -239,13 +239,13 @@ class MuseGAN:
         self, params: Params, samples: Array, style: Array | None = None
     ) -> Array:
         """The critic's verdicts [n] on rolls [n, t, k, p]: the higher, the more real they look."""
-        return self.read(params, samples, shares(style, self.styles))[0]
+        return self.read(params, samples, style_weights(style, self.styles))[0]
 
     def neural(
         self, params: Params, rng: Key, rolls: Array, style: Array | None
     ) -> Array:
         """Rolls [n, t, k, p] as the critic is shown them, from latents; `rolls` has those given."""
-        logits, u = self.logits(params, rng, numbered(rolls), rolls, style)
+        logits, u = self.logits(params, rng, row_indices(rolls), rolls, style)
         p = jnp.where(self.alone, voiced(logits), jax.nn.sigmoid(logits))
         if self.neurons != "none":
             on = p > u if self.neurons == "stochastic" else self.likeliest(logits)
@@ -268,7 +268,7 @@ class MuseGAN:
     ) -> tuple[Array, Array]:
         """Logits [n, t, k, p] of the tracks that are written, and a uniform number for each: those
         of a row are a function of `rng` and its number."""
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, numbers)
+        keys = row_keys(rng, numbers)
         shape = 2 + 2 * len(self.free), self.latent
         z = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
         logits = self.writer.apply({"params": params["generator"]}, z, style, rolls)
@@ -315,9 +315,9 @@ class MuseGAN:
             )
         if tracks is not None:
             tracks = jnp.broadcast_to(tracks, (n, *tracks.shape[-3:]))
-        style = any_style(rng, n, self.styles) if style is None else style
+        style = random_styles(rng, n, self.styles) if style is None else style
         logits, u = self.logits(
-            params, rng, jnp.arange(n), tracks, shares(style, self.styles)
+            params, rng, jnp.arange(n), tracks, style_weights(style, self.styles)
         )
         if self.neurons in ("deterministic", "single") or draw.greedy:
             sounds = self.likeliest(logits)

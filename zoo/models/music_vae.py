@@ -26,11 +26,12 @@ import jax.numpy as jnp
 
 from zoo.core import Array, Batch, Key, Metrics, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.conditioning import any_style, mixed, shares
+from zoo.nn.conditioning import mixture_log_prob, random_styles, style_weights
 from zoo.nn.latent.hierarchical_lstm import Decoder, Encoder, recite
 from zoo.nn.latent.variational import Gaussian, annealed, bound, divergence, marginal
+from zoo.nn.rng import row_keys, uniforms
 from zoo.nn.sequence.grammar import Grammar
-from zoo.nn.sequence.sampling import Draw, uniforms
+from zoo.nn.sequence.sampling import Draw
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +124,7 @@ class MusicVAE:
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
         x = self.timed(batch["tokens"][:1])
-        style = shares(batch["style"][:1] if self.styles else None, self.styles)
+        style = style_weights(batch["style"][:1] if self.styles else None, self.styles)
         z = self.joined(jnp.zeros((1, self.latent)), style)
         return {
             "encoder": self.read.init(one, x, style)["params"],
@@ -138,7 +139,7 @@ class MusicVAE:
     ) -> tuple[Array, Metrics]:
         """The negated bound (eq. 3) in nats, the mean over the phrases in the mask."""
         one, two = jax.random.split(rng)
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
         q = self.encode(params, batch["tokens"], style)
         log_p, hit = self.token_log_probs(
             params, q.sample(one), batch["tokens"], style, two, step
@@ -168,7 +169,7 @@ class MusicVAE:
         return self.read.apply(
             {"params": params["encoder"]},
             self.timed(tokens),
-            shares(style, self.styles),
+            style_weights(style, self.styles),
         )
 
     def token_log_probs(
@@ -186,7 +187,7 @@ class MusicVAE:
         """
         decoder, z = (
             {"params": params["decoder"]},
-            self.joined(z, shares(style, self.styles)),
+            self.joined(z, style_weights(style, self.styles)),
         )
         before = jnp.pad(
             tokens[:, :-1], [(0, 0), (1, 0)] + [(0, 0)] * (tokens.ndim - 2)
@@ -218,7 +219,7 @@ class MusicVAE:
             each = lambda y: self.log_prob(
                 params, tokens, mask, jnp.full(len(tokens), y)
             )
-            return mixed(each, self.styles)
+            return mixture_log_prob(each, self.styles)
         q = self.encode(params, tokens, style)
         z = jax.vmap(q.sample)(jax.random.split(jax.random.key(0), self.particles))
         log_p = jax.lax.map(
@@ -239,7 +240,7 @@ class MusicVAE:
         """The phrases int32 [n, t] or [n, t, k] of z [n, z]; row i is drawn by `rng` and i."""
         decoder, z = (
             {"params": params["decoder"]},
-            self.joined(z, shares(style, self.styles)),
+            self.joined(z, style_weights(style, self.styles)),
         )
         told = self.write.apply(decoder, z, method="tell")
         begin = self.write.apply(decoder, told, method="begin")
@@ -268,9 +269,9 @@ class MusicVAE:
             raise UsageError(
                 f"phrases have {self.length} steps, not {length}: leave length out."
             )
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
+        keys = row_keys(rng, n)
         z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,)))(keys)
-        style = any_style(rng, n, self.styles) if style is None else style
+        style = random_styles(rng, n, self.styles) if style is None else style
         return self.decode(params, rng, z, style=style, draw=draw, grammar=grammar)
 
     def timed(self, tokens: Array) -> Array:

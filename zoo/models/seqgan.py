@@ -26,8 +26,8 @@ from zoo.nn.adversarial.compound_lstm import RowLSTM
 from zoo.nn.adversarial.losses import GAMES, Game, collapse
 from zoo.nn.adversarial.rollout import values
 from zoo.nn.adversarial.text_cnn import Filters, TextCNN
-from zoo.nn.conditioning import any_style, mixed, shares
-from zoo.nn.rng import numbered
+from zoo.nn.conditioning import mixture_log_prob, random_styles, style_weights
+from zoo.nn.rng import row_indices
 from zoo.nn.sequence.likelihood import mean_nll
 from zoo.nn.sequence.sampling import Draw
 
@@ -128,7 +128,7 @@ class SeqGAN:
     def init(self, rng: Key, batch: Batch) -> Params:
         one, two = jax.random.split(rng)
         batch = jax.tree.map(lambda x: x[:1], dict(batch))
-        rows, style = batch["tokens"], shares(batch.get("style"), self.styles)
+        rows, style = batch["tokens"], style_weights(batch.get("style"), self.styles)
         generator = self.writer.init(one, rows, style)["params"]
         critic = self.critic.init(two, rows, style)["params"]
         policy = jax.tree.map(jnp.copy, generator)  # an alias would be donated twice
@@ -159,7 +159,7 @@ class SeqGAN:
     ) -> tuple[Array, Metrics]:
         """Mean negative log-likelihood of the rows in the mask, in nats a row."""
         log_p, hits = self.rated(
-            params, batch["tokens"], shares(batch.get("style"), self.styles)
+            params, batch["tokens"], style_weights(batch.get("style"), self.styles)
         )
         return mean_nll(log_p, hits, batch["mask"])
 
@@ -167,7 +167,7 @@ class SeqGAN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """What the critic descends: to tell the batch from as many sequences of the generator."""
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
         real = batch["tokens"]
         fake = self.written(params["generator"], rng, style, real)
         both = lambda x: None if x is None else jnp.concatenate([x, x])
@@ -183,7 +183,7 @@ class SeqGAN:
     ) -> tuple[Array, Metrics]:
         """The policy gradient (eq. 8): of the rows that the generator drew, each in proportion to
         how much more it is worth than is usual at its step."""
-        style = shares(batch.get("style"), self.styles)
+        style = style_weights(batch.get("style"), self.styles)
         held = jax.lax.stop_gradient(params)
         rows = self.written(held["generator"], rng, style, batch["tokens"])
         worth = self.worth(held, rows, style, jax.random.fold_in(rng, 1))
@@ -200,7 +200,7 @@ class SeqGAN:
     ) -> tuple[Array, Metrics]:
         """What the generator descends where a gradient passes through what it has drawn, relaxed:
         that the critic does not believe it."""
-        style, real = shares(batch.get("style"), self.styles), batch["tokens"]
+        style, real = style_weights(batch.get("style"), self.styles), batch["tokens"]
         rows = self.written(
             jax.lax.stop_gradient(params["generator"]), rng, style, real
         )
@@ -253,7 +253,7 @@ class SeqGAN:
     ) -> Array:
         """As many sequences [n, t, k] as real ones, of the styles [n, y]."""
         go = self.writer.stepper(generator, style)
-        return self.writer.write(go, rng, numbered(real), self.length)
+        return self.writer.write(go, rng, row_indices(real), self.length)
 
     def rated(
         self, params: Params, rows: Array, style: Array | None
@@ -272,15 +272,15 @@ class SeqGAN:
             each = lambda y: self.log_prob(
                 params, tokens, mask, jnp.full(len(tokens), y)
             )
-            return mixed(each, self.styles)
-        log_p, _ = self.rated(params, tokens, shares(style, self.styles))
+            return mixture_log_prob(each, self.styles)
+        log_p, _ = self.rated(params, tokens, style_weights(style, self.styles))
         return (log_p * mask).sum(axis=1)
 
     def verdict(
         self, params: Params, samples: Array, style: Array | None = None
     ) -> Array:
         """The critic's verdicts [b] on sequences [b, t, k]: the higher, the more real they look."""
-        return self.judge(params, samples, shares(style, self.styles))[0]
+        return self.judge(params, samples, style_weights(style, self.styles))[0]
 
     def judge(
         self,
@@ -317,8 +317,8 @@ class SeqGAN:
           fixed: what each value [k] is, in every row; BOUNDARY where it is drawn.
           style: int [n]; of any style, unless told of which.
         """
-        style = any_style(rng, n, self.styles) if style is None else style
-        told = shares(style, self.styles)
+        style = random_styles(rng, n, self.styles) if style is None else style
+        told = style_weights(style, self.styles)
         go = self.writer.stepper(params["generator"], told, draw, fixed)
         return self.writer.write(go, rng, jnp.arange(n), length or self.length, primer)
 

@@ -1,13 +1,14 @@
-"""A decoder-only Transformer over events (Vaswani et al. 2017; for music, Huang et al. 2018).
+"""A decoder-only Transformer over events (Vaswani et al. 2017; Huang et al. 2018).
 
-Embed each event, let every one attend to those before it, predict the next. Only differences of
-position matter, by rotation (Su et al. 2021, arXiv:2104.09864) or by an embedding of each distance
-(Huang et al. 2018, arXiv:1809.04281), and an event sees the last `length` of its own piece, so that
-generation goes on past the context, from a ring of keys and values. Axes: b row, t step, v
-vocabulary, d width, h heads.
+Each event attends to those before it, and the next one is predicted. Positions are
+relative: rotary (Su et al. 2021, arXiv:2104.09864), or a learnt embedding of each
+distance (Huang et al. 2018, arXiv:1809.04281, for music). An event attends to the last
+`length` events of its own piece, so that sampling can go on beyond the context, from a
+ring buffer of keys and values. Axes: b row, t step, v vocabulary, d width, h heads.
 
-Deviations from Huang: normalisation comes before each sublayer, and there are no biases; positions
-are relative alone; attention weights, which are never all in memory, are not dropped out.
+Deviations from Huang: normalisation comes before each sublayer, and there are no
+biases; there are no absolute positions; attention weights, which are never all in
+memory, have no dropout.
 """
 
 import dataclasses
@@ -18,58 +19,49 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import (
+    BOUNDARY,
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    Metrics,
+    Objective,
+    Params,
+)
 from zoo.errors import UsageError
-from zoo.nn.dense import Dense, gelu_product, normalise
-from zoo.nn.sequence.attention import Clock, Position, Ring, SelfAttention, empty, tick
-from zoo.nn.sequence.flash_attention import Reach, reach
+from zoo.nn.dense import Dense, normalise
+from zoo.nn.sequence.attention import (
+    Block,
+    Cache,
+    Cursor,
+    Position,
+    empty_cache,
+    first_cursor,
+    next_cursor,
+)
+from zoo.nn.sequence.flash_attention import CausalMask, causal_mask
 from zoo.nn.sequence.grammar import Grammar
-from zoo.nn.sequence.likelihood import mean_nll
+from zoo.nn.sequence.likelihood import (
+    language_model_loss,
+    pick_log_probs,
+    previous_tokens,
+)
 from zoo.nn.sequence.sampling import Draw, generate
 
 
 class State(NamedTuple):
-    clock: Clock
-    rings: tuple[Ring, ...]  # one per layer
+    """The state of a stream."""
 
-
-class Block(nn.Module):
-    """Attention, then two dense layers, each added to what it reads."""
-
-    width: int
-    heads: int
-    length: int
-    position: Position
-    dropout: float
-    scale: float
-
-    def setup(self) -> None:
-        small = nn.initializers.variance_scaling(
-            self.scale**2, "fan_in", "truncated_normal"
-        )
-        sizes = self.width, self.heads, self.length
-        self.attention = SelfAttention(*sizes, self.position, self.scale)
-        self.up = Dense(4 * self.width, use_bias=False)
-        down = {"dot_general": gelu_product, "kernel_init": small}
-        self.down = Dense(self.width, use_bias=False, **down)
-        self.drop = nn.Dropout(self.dropout)
-
-    def feed(self, x: Array) -> Array:
-        return self.down(self.up(normalise(x)))
-
-    def __call__(self, x: Array, reach: Reach, rng: Key | None) -> Array:
-        """x [b, t, d] to the same; dropout is on where `rng` is given."""
-        one, two = (None, None) if rng is None else jax.random.split(rng)
-        x += self.drop(self.attention(normalise(x), reach), rng is None, rng=one)
-        return x + self.drop(self.feed(x), rng is None, rng=two)
-
-    def step(self, x: Array, ring: Ring, clock: Clock) -> tuple[Ring, Array]:
-        ring, new = self.attention.step(normalise(x), ring, clock)
-        x += new
-        return ring, x + self.feed(x)
+    cursor: Cursor
+    caches: tuple[Cache, ...]  # one per layer
 
 
 class Net(nn.Module):
+    """An embedding, Transformer blocks, and a softmax."""
+
     vocab: int
     width: int
     layers: int
@@ -81,161 +73,189 @@ class Net(nn.Module):
 
     def setup(self) -> None:
         self.table = nn.Embed(self.vocab, self.width)
-        # 2 layers' worth of sums end as large as one embedding (Radford et al. 2019)
+        # so that the sum of all 2 layers' outputs is as large as one embedding (Radford
+        # et al. 2019)
         scale = (2 * self.layers) ** -0.5
-        sizes = self.width, self.heads, self.length, self.position, self.dropout, scale
-        self.blocks = [Block(*sizes) for _ in range(self.layers)]
+        sizes = self.width, self.heads, self.length, self.position
+        self.blocks = [
+            Block(*sizes, dropout=self.dropout, scale=scale) for _ in range(self.layers)
+        ]
         self.drop = nn.Dropout(self.dropout)
         self.head = Dense(self.vocab, use_bias=False)
 
-    def __call__(self, inputs: Array, still: bool) -> Array:
-        """Inputs [b, t] -> logits float32 [b, t, v]; `still` turns dropout off."""
-        seen = reach(inputs == BOUNDARY, self.length)
-        x = self.drop(self.table(inputs), deterministic=still)
-        rngs = (
-            None if still else jax.random.split(self.make_rng("dropout"), self.layers)
-        )
+    def __call__(
+        self, inputs: Int[Array, "b t"], deterministic: bool
+    ) -> Float[Array, "b t v"]:
+        """Returns the logits of the event after each input."""
+        mask = causal_mask(inputs == BOUNDARY, self.length)
+        x = self.drop(self.table(inputs), deterministic=deterministic)
+        rngs = None
+        if not deterministic:
+            rngs = jax.random.split(self.make_rng("dropout"), self.layers)
         if self.remat and not self.is_initializing():
-            x = self.twice(x, seen, rngs)
+            x = self.rematerialised(x, mask, rngs)
         else:
             for i, block in enumerate(self.blocks):
-                x = block(x, seen, None if rngs is None else rngs[i])
+                x = block(x, mask, None if rngs is None else rngs[i])
         return self.head(normalise(x)).astype(jnp.float32)
 
-    def twice(self, x: Array, seen: Reach, rngs: Array | None) -> Array:
-        """The blocks, computed once more for the gradient, which keeps only what each reads.
+    def rematerialised(self, x: Array, mask: CausalMask, rngs: Array | None) -> Array:
+        """Applies the blocks, keeping only their inputs for the gradient.
 
-        In a loop, since XLA's CPU compiler makes one of two equal computations that are not.
+        They are a loop: outside loops, XLA's CPU compiler merges the computation and
+        its repetition in the backward pass, which undoes the saving.
         """
-        (block, *_), params = zip(
-            *(block.unbind() for block in self.blocks), strict=True
+        unbound = [block.unbind() for block in self.blocks]
+        block, stacked = (
+            unbound[0][0],
+            jax.tree.map(
+                lambda *leaves: jnp.stack(leaves),
+                *(variables for _, variables in unbound),
+            ),
         )
 
-        def layer(x: Array, now: tuple[Params, Key | None]) -> tuple[Array, None]:
-            params, rng = now
-            return block.apply(params, x, seen, rng), None
+        def layer(x: Array, inputs: tuple[Params, Key | None]) -> tuple[Array, None]:
+            variables, rng = inputs
+            return block.apply(variables, x, mask, rng), None
 
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
-        return jax.lax.scan(
-            jax.checkpoint(layer, prevent_cse=False), x, (stacked, rngs)
-        )[0]
+        layer = jax.checkpoint(layer, prevent_cse=False)
+        return jax.lax.scan(layer, x, (stacked, rngs))[0]
 
-    def step(self, state: State, token: Array) -> tuple[State, Array]:
-        clock = Clock(
-            state.clock.slot, jnp.where(token == BOUNDARY, 0, state.clock.since)
-        )
-        x, rings = self.table(token), []
-        for block, ring in zip(self.blocks, state.rings, strict=True):
-            ring, x = block.step(x, ring, clock)
-            rings.append(ring)
-        return State(tick(clock, ring.keys.shape[-1]), tuple(rings)), self.head(
-            normalise(x)
-        )
+    def step(
+        self, state: State, token: Int[Array, " n"]
+    ) -> tuple[State, Float[Array, "n v"]]:
+        """Reads an event of each row; returns the state and the next event's logits."""
+        age = jnp.where(token == BOUNDARY, 0, state.cursor.age)
+        cursor = Cursor(state.cursor.slot, age)
+        x, caches = self.table(token), []
+        for block, cache in zip(self.blocks, state.caches, strict=True):
+            cache, x = block.step(x, cache, cursor)
+            caches.append(cache)
+        length = caches[0].keys.shape[-1]
+        state = State(next_cursor(cursor, length), tuple(caches))
+        return state, self.head(normalise(x))
 
 
 @dataclasses.dataclass(frozen=True)
 class Transformer:
-    """Sizes; `length`: events in a row and in a sample, and how many an event sees, itself too.
-
-    `remat` keeps only what each layer reads, and computes the rest once more for the gradient.
+    """Configuration of the Transformer.
 
     Raises:
-      UsageError: a size below 1, a dropout outside [0, 1), or a width that `heads` does not divide
-        (into pairs, where positions are rotary).
+      UsageError: a size below 1, a dropout outside [0, 1), or a width that `heads` does
+        not divide (into pairs, if positions are rotary).
     """
 
     vocab: int = 130
+    """Number of tokens, BOUNDARY included."""
     width: int = 256
+    """Width of the residual stream."""
     layers: int = 4
+    """Number of Transformer blocks."""
+    _: dataclasses.KW_ONLY
     heads: int = 8
+    """Attention heads of each block."""
     dropout: float = 0.0
+    """Rate of dropout, on embeddings and on what each sublayer adds."""
     length: int = 512
+    """Events in a training row and in a sample; also the most an event attends to."""
     position: Position = "rotary"
+    """Encoding of relative positions: rotary, or relative (learnt by distance)."""
     remat: bool = False
+    """Keep only the inputs of each block, and recompute the rest for the gradient."""
 
     def __post_init__(self) -> None:
         if min(self.layers, self.heads, self.length) < 1 or not 0 <= self.dropout < 1:
             raise UsageError(
-                f"layers is {self.layers}, heads {self.heads}, length {self.length} and dropout "
-                f"{self.dropout}: choose 1 or more of each, and a dropout from 0 to below 1."
+                f"layers is {self.layers}, heads {self.heads}, length {self.length} "
+                f"and dropout {self.dropout}: choose 1 or more of each, and a dropout "
+                "from 0 to below 1."
             )
         if self.position not in ("rotary", "relative"):
             raise UsageError(f"position is {self.position}: choose rotary or relative.")
         unit = self.heads * (2 if self.position == "rotary" else 1)
         if self.width < 1 or self.width % unit:
             raise UsageError(
-                f"width is {self.width} for {self.heads} {self.position} heads: choose a multiple "
-                f"of {unit}."
+                f"width is {self.width} for {self.heads} {self.position} heads: choose "
+                f"a multiple of {unit}."
             )
 
     @property
     def net(self) -> Net:
         return Net(
-            **{
-                field.name: getattr(self, field.name)
-                for field in dataclasses.fields(self)
-            }
+            vocab=self.vocab,
+            width=self.width,
+            layers=self.layers,
+            heads=self.heads,
+            dropout=self.dropout,
+            length=self.length,
+            position=self.position,
+            remat=self.remat,
         )
 
     def example(self, n: int) -> Batch:
-        """Rows of one piece each, which goes on to the end."""
-        tokens = 1 + jnp.arange(n * self.length).reshape(n, self.length) % (
-            self.vocab - 1
-        )
-        return {
-            "tokens": tokens.astype(jnp.int32),
-            "mask": jnp.ones((n, self.length), bool),
-        }
+        """Returns a batch of `n` rows, each of one piece that does not end."""
+        tokens = jnp.arange(n * self.length).reshape(n, self.length)
+        tokens = 1 + tokens % (self.vocab - 1)
+        mask = jnp.ones((n, self.length), bool)
+        return {"tokens": tokens.astype(jnp.int32), "mask": mask}
 
     def init(self, rng: Key, batch: Batch) -> Params:
+        """Initialises the parameters."""
         return {"net": self.net.init(rng, batch["tokens"][:, :1], True)["params"]}
 
     def objectives(self) -> Mapping[str, Objective]:
+        """Returns the objective: maximum likelihood."""
         return {"fit": Objective(self.loss)}
 
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Mean negative log-likelihood of the events in the mask, in nats."""
-        log_p, hit = self.token_log_probs(
-            params, batch["tokens"], None if step is None else rng
-        )
-        return mean_nll(log_p, hit, batch["mask"])
+        """Returns the mean negative log-likelihood of the masked events, in nats."""
+        return language_model_loss(self.token_log_probs, params, batch, rng, step)
 
-    def log_prob(self, params: Params, tokens: Array, mask: Array) -> Array:
-        """Log-likelihood [b] in nats of each row's events in the mask, all [b, t]."""
+    def log_prob(
+        self, params: Params, tokens: Int[Array, "b t"], mask: Bool[Array, "b t"]
+    ) -> Float[Array, " b"]:
+        """Returns the log-likelihood of each row's masked events, in nats."""
         return (self.token_log_probs(params, tokens)[0] * mask).sum(axis=1)
 
     def token_log_probs(
-        self, params: Params, tokens: Array, rng: Key | None = None
-    ) -> tuple[Array, Array]:
-        """For each event [b, t]: its log-likelihood, and whether it was the likeliest.
+        self, params: Params, tokens: Int[Array, "b t"], rng: Key | None = None
+    ) -> tuple[Float[Array, "b t"], Bool[Array, "b t"]]:
+        """Returns each event's log-likelihood, and whether it was the most likely one.
 
-        Dropout is on where `rng` is given.
+        Args:
+          params: of the networks.
+          tokens: rows of events.
+          rng: the key of dropout; None for no dropout.
         """
-        inputs = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=BOUNDARY)
         rngs = None if rng is None else {"dropout": rng}
-        logits = self.net.apply(
-            {"params": params["net"]}, inputs, rng is None, rngs=rngs
+        net, inputs = {"params": params["net"]}, previous_tokens(tokens)
+        return pick_log_probs(
+            self.net.apply(net, inputs, rng is None, rngs=rngs), tokens
         )
-        chosen = (logits * jax.nn.one_hot(tokens, self.vocab)).sum(axis=-1)
-        return chosen - jax.nn.logsumexp(logits, axis=-1), chosen >= logits.max(axis=-1)
 
     def start(self, n: int, length: int | None = None) -> State:
-        """The state of `n` rows before their first event; of `length`, where that is all they get.
+        """Returns the state of `n` rows before their first event.
 
-        A row costs the room of its state for every event, whether or not that is filled.
+        Every step takes time in proportion to the size of the caches, filled or not.
+
+        Args:
+          n: number of rows.
+          length: the most events that the rows will have, for smaller caches.
         """
         size = min(length or self.length, self.length)
-        none, ring = jnp.zeros(n, jnp.int32), empty(n, self.heads, self.width, size)
-        return State(Clock(none, none), (ring,) * self.layers)
+        cache = empty_cache(n, self.heads, self.width, size)
+        return State(first_cursor(n), (cache,) * self.layers)
 
-    def step(self, params: Params, state: State, token: Array) -> tuple[State, Array]:
-        """One streaming step: state, token int [n] -> state, logits of the next event [n, v]."""
+    def step(
+        self, params: Params, state: State, token: Int[Array, " n"]
+    ) -> tuple[State, Float[Array, "n v"]]:
+        """Reads an event of each row; returns the state and the next event's logits."""
         return self.stepper(params)(state, token)
 
     def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:
-        """`step` with its parameters given."""
+        """Returns `step` for use in a loop."""
         net = {"params": params["net"]}
         return lambda state, token: self.net.apply(net, state, token, method="step")
 
@@ -249,12 +269,18 @@ class Transformer:
         draw: Draw = Draw(),
         primer: Array | None = None,
         grammar: Grammar | None = None,
-    ) -> Array:
-        """Events int32 [n, length], each row ended and padded by BOUNDARY; see `generate`."""
+    ) -> Int[Array, "n t"]:
+        """Samples events int32, each row padded with BOUNDARY; see `generate`."""
         length = length or self.length
-        step, start = self.stepper(params), self.start(n, length)
         return generate(
-            step, start, rng, n, length, draw=draw, primer=primer, grammar=grammar
+            self.stepper(params),
+            self.start(n, length),
+            rng,
+            n,
+            length,
+            draw=draw,
+            primer=primer,
+            grammar=grammar,
         )
 
 

@@ -1,24 +1,33 @@
-"""Sound as a few latents a second, and back: a variational autoencoder over waveforms.
+"""A variational autoencoder of waveforms.
 
-A. Caillon, P. Esling: RAVE: a variational autoencoder for fast and high-quality neural audio
-synthesis, arXiv:2111.05011; in blocks, Streamable neural audio synthesis with non-causal
-convolutions, arXiv:2204.07064. A bank of filters takes sound apart into bands, an encoder makes
-Gaussians of them, a decoder bands again, as a waveform, its loudness, and noise. First both descend
-the spectral distance and the KL divergence (Kingma & Welling 2013); then the encoder is left as it
-is, and the decoder plays against a critic. Axes: b signal, s sample, f frame of latents, z latent,
-t frame of bands, k band.
+A. Caillon, P. Esling: RAVE: a variational autoencoder for fast and high-quality neural
+audio synthesis, arXiv:2111.05011, 2021; streaming: Streamable neural audio synthesis
+with non-causal convolutions, arXiv:2204.07064, 2022.
 
-Deviations. The bank is exact. What looks back only is causal, and is no later for it than the bank
-is. Noise is shaped by the bank, and there is no batch normalisation, which would be another thing
-in blocks. The networks stand beside a straight way (`zoo.nn.audio.subband_autoencoder`): the wave is kept, and its
-error descended, and that of the log-mel spectrum. What no one hears, and 16 bits do not hold, is
-not: its gradients were the largest. Of magnitudes the norm of the error is relative, not its
-square, to no less than a hush: silence was all of it.
+A filter bank splits audio into bands, an encoder maps bands to Gaussian latents, and a
+decoder maps latents to bands. Encoder and decoder first minimise spectral distances
+plus the KL divergence (Kingma & Welling 2013). Then the encoder is frozen, and the
+decoder continues as the generator of a game against a critic. Axes: b batch, s sample,
+f frame of latents, z latent, t frame of bands, k band.
+
+Deviations from the paper:
+
+- The filter bank reconstructs exactly.
+- Causal models stream with no delay but that of the filter bank.
+- The filter bank shapes the noise.
+- There is no batch normalisation, which would make a block depend on other blocks.
+- A linear skip path surrounds the networks (`zoo.nn.audio.subband_autoencoder`).
+- The relative error of the waveform and the error of log-mel spectra are added to the
+  loss.
+- Magnitudes below 16-bit resolution are excluded from the loss, because they dominated
+  the gradient.
+- Spectral convergence uses the norm of the error, not its square, relative to a floor,
+  so that silent excerpts do not dominate.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +37,8 @@ from zoo.core import (
     WEIGHT,
     Array,
     Batch,
+    Float,
+    Int,
     Key,
     Metrics,
     Objective,
@@ -36,326 +47,403 @@ from zoo.core import (
 )
 from zoo.errors import UsageError
 from zoo.nn.adversarial.losses import Game
-from zoo.nn.audio.mel import Mel
-from zoo.nn.audio.mel_decoder import Drafted
-from zoo.nn.audio.multiscale_discriminator import Listener, Mean, heard, matching, rows
+from zoo.nn.audio.multiscale_discriminator import MultiScaleDiscriminator
 from zoo.nn.audio.pqmf import PQMF
-from zoo.nn.audio.spectral_loss import SIZES, apart
-from zoo.nn.audio.stft import STFT
-from zoo.nn.audio.subband_autoencoder import Decoder, Encoder, louder, loudness, noise
-from zoo.nn.latent.variational import Gaussian, divergence
-from zoo.nn.rng import numbered
-
-Vary = Callable[[Array], Array]  # latents [b, f, z] -> latents
-
-AUDIBLE = (
-    1e-3  # of a spectrum, what is descended: 114 dB below a full sine in 2,048 samples
+from zoo.nn.audio.spectral_loss import FFT_SIZES
+from zoo.nn.audio.subband_autoencoder import (
+    Decoder,
+    Encoder,
+    amplify_latents,
+    check_factors,
+    frame_noise,
+    latent_loudness,
 )
+from zoo.nn.audio.vocoder import (
+    AdversarialLoss,
+    AudioBatch,
+    LatentTransform,
+    ReconstructionLoss,
+    chirps,
+)
+from zoo.nn.latent.variational import Gaussian, divergence
+from zoo.nn.rng import row_indices, row_keys
 
 
 @dataclasses.dataclass(frozen=True)
 class VariationalVocoder:
-    """Sound at `rate`, in `bands`, each latent's frame of as many samples as bands times `factors`.
+    """Encodes audio as a few latents per frame, and decodes it.
 
-    With `mel` bands its latents are a log-mel spectrum: the vocoder of whatever makes those. Raises
-    UsageError of an odd number of bands, a factor below 2, or too few latents or too many.
+    Raises:
+      UsageError: an odd number of bands, a factor below 2, or a number of latents out
+        of range.
     """
 
     rate: int = 48_000
+    """Sampling rate in Hz."""
     bands: int = 16
+    """Bands of the filter bank; also samples per frame of bands."""
     overlap: int = 8
+    """Length of the bank's filters, in units of two frames of bands."""
+    _: dataclasses.KW_ONLY
     factors: tuple[int, ...] = (4, 4, 4, 2)
+    """Strides of the encoder. Their product is frames of bands per frame of latents."""
     width: int = 64
     """Channels at the rate of the bands; twice as many at every coarser one."""
     latent: int = 64
+    """Latents per frame, `bands` of which are loudness."""
     dilations: tuple[int, ...] = (1, 3, 9)
+    """Dilations of the decoder's residual blocks, in frames."""
     causal: bool = True
-    mel: int = 0
+    """Causal convolutions, which look only backwards, so that the model can stream."""
     beta: float = 1e-4
-    """What a nat of a frame's latents costs."""
-    wave: float = 1.0
-    """What the error of the wave does, relative to it; nothing where there is no encoder."""
-    envelope: float = 4.0
-    """What that of the log-mel spectrum does."""
+    """Weight of the KL divergence, per nat of a frame of latents."""
+    waveform_weight: float = 1.0
+    """Weight of the error of the waveform, relative to its level."""
+    mel_weight: float = 4.0
+    """Weight of the error of the log-mel spectrum."""
     warm: int = 100_000
-    """Steps before the critic comes in."""
-    critic: int = 16
-    """Its width."""
-    scales: int = 3
-    """Rates it hears at."""
+    """Steps of the first phase, before the critic is trained."""
+    critic_width: int = 16
+    """Channels of the critic's first layer."""
+    critic_scales: int = 3
+    """Rates at which the critic sees the waveform."""
     game: str = "hinge"
-    matching: float = 10.0
-    """What it costs to be heard as something else by the critic's features."""
-    sizes: tuple[int, ...] = SIZES
-    """Of the spectra that are compared."""
+    """Pairing of the losses of critic and generator."""
+    matching_weight: float = 10.0
+    """Weight of the feature matching loss."""
+    fft_sizes: tuple[int, ...] = FFT_SIZES
+    """Frame sizes of the spectra that are compared, in samples."""
     seconds: float = 1.0
-    """Of what is drawn."""
+    """Duration of a sample, in seconds."""
 
     def __post_init__(self) -> None:
-        _ = self.bank
-        if min(self.factors, default=0) < 2:
-            raise UsageError(
-                f"factors of {self.factors} are asked for: choose each of 2 or more."
-            )
-        least, most = self.bands + 1, self.bands + self.hop
-        if not least <= self.latent <= most:
-            raise UsageError(
-                f"{self.latent} latents are asked for: choose {least} to {most}."
-            )
+        _ = self.pqmf
+        check_factors(self.factors)
+        fewest, most = self.bands + 1, self.bands + self.hop
+        if not fewest <= self.latent <= most:
+            raise UsageError(f"latent is {self.latent}: choose {fewest} to {most}.")
 
     @property
-    def bank(self) -> PQMF:
+    def pqmf(self) -> PQMF:
+        """The filter bank."""
         return PQMF(self.bands, self.overlap)
 
     @property
     def hop(self) -> int:
-        """Samples from one frame of latents to the next."""
+        """Samples per frame of latents."""
         return self.bands * math.prod(self.factors)
 
     @property
     def delay(self) -> int:
-        """Samples by which sound is later than bands, all that a causal one is late."""
-        return self.bands * self.bank.beyond
+        """Samples by which the output of a causal model is late: that of the bank."""
+        return self.bands * self.pqmf.extra_frames
 
     @property
-    def spectrum(self) -> Mel:
-        """What it hears, where it has no encoder."""
-        return Mel(self.rate, self.mel, stft=STFT(4 * self.hop, self.hop))
-
-    @property
-    def envelopes(self) -> Mel:
-        """The mel spectrum that is compared."""
-        size = self.sizes[0] // 2
-        return Mel(self.rate, min(80, size // 8), stft=STFT(size, size // 4))
+    def streams(self) -> bool:
+        """True if the model can run block by block."""
+        return self.causal
 
     @property
     def encoder(self) -> Encoder:
-        return Encoder(self.latent, self.width, self.factors, self.causal)
+        """The encoder, from bands to latents."""
+        return Encoder(self.latent, self.width, self.factors, causal=self.causal)
 
     @property
-    def decoder(self) -> Decoder | Drafted:
-        decoder = Decoder(
-            self.bands, self.width, self.factors, self.dilations, self.causal
+    def decoder(self) -> Decoder:
+        """The decoder, from latents to bands."""
+        return Decoder(
+            self.bands,
+            self.width,
+            self.factors,
+            dilations=self.dilations,
+            causal=self.causal,
         )
-        return Drafted(self.spectrum, self.bank, decoder) if self.mel else decoder
 
     @property
-    def listener(self) -> Listener:
-        return Listener(self.critic, scales=self.scales)
+    def critic(self) -> MultiScaleDiscriminator:
+        """The critic of waveforms."""
+        return MultiScaleDiscriminator(self.critic_width, scales=self.critic_scales)
+
+    @property
+    def reconstruction(self) -> ReconstructionLoss:
+        """The distance of audio from its reconstruction."""
+        return ReconstructionLoss(
+            self.rate,
+            self.fft_sizes,
+            self.mel_weight,
+            waveform_weight=self.waveform_weight,
+        )
+
+    @property
+    def adversary(self) -> AdversarialLoss:
+        """The losses of the game."""
+        return AdversarialLoss(self.critic, Game(self.game), self.matching_weight)
 
     def frames(self, samples: int) -> int:
-        """Of latents, for so many samples."""
+        """Returns the number of frames of latents of that many samples."""
         return -(-(samples + self.delay) // self.hop)
 
     def example(self, n: int) -> Batch:
-        t = jnp.arange(max(4 * self.hop, self.listener.least))
-        return {
-            "audio": jnp.int16(8000 * jnp.sin(jnp.outer(1 + jnp.arange(n), t**2) / 97))
-        }
+        return {"audio": chirps(n, max(4 * self.hop, self.critic.min_samples))}
 
     def init(self, rng: Key, batch: Batch) -> Params:
-        one, two, three = jax.random.split(rng, 3)
+        encoder_rng, decoder_rng, critic_rng = jax.random.split(rng, 3)
         bands = jnp.zeros((1, math.prod(self.factors), self.bands))
-        z, loud = (jnp.zeros((1, 1, k)) for k in (self.mel or self.latent, self.bands))
-        nets: dict[str, Tree] = {
-            "decoder": self.decoder.init(two, z, loud, bands)["params"],
-            "critic": self.listener.init(three, heard(batch["audio"][:1]))["params"],
+        z = jnp.zeros((1, 1, self.latent))
+        loudness = jnp.zeros((1, 1, self.bands))
+        audio = AudioBatch.of(batch).audio[:1]
+        return {
+            "encoder": self.encoder.init(encoder_rng, bands)["params"],
+            "decoder": self.decoder.init(decoder_rng, z, loudness, bands)["params"],
+            "critic": self.critic.init(critic_rng, audio)["params"],
         }
-        return (
-            nets
-            if self.mel
-            else nets | {"encoder": self.encoder.init(one, bands)["params"]}
-        )
 
     def objectives(self) -> Mapping[str, Objective]:
-        both = ("decoder",) if self.mel else ("encoder", "decoder")
-        after = range(self.warm, FOREVER)
+        first, second = range(self.warm), range(self.warm, FOREVER)
+        autoencoder = ("encoder", "decoder")
         return {
-            "reconstruct": Objective(self.reconstruct, both, range(self.warm)),
-            "discriminate": Objective(self.discriminate, ("critic",), after),
-            "refine": Objective(self.refine, ("decoder",), after),
+            "reconstruct": Objective(self.reconstruction_loss, autoencoder, first),
+            "critic": Objective(self.critic_loss, ("critic",), second),
+            "generator": Objective(self.generator_loss, ("decoder",), second),
         }
 
-    def reconstruct(
+    def reconstruction_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
-    ) -> tuple[Array, Metrics]:
-        """What encoder and decoder descend: how far they miss, and beta of the divergence."""
-        x, mean, events = rows(batch)
-        y, kl = self.through(params, x, rng, step)
-        cost, metrics = self.missed(x, y, mean)
-        kl = mean(kl)
-        rate = kl * self.rate / self.hop
-        return cost + self.beta * kl, {**metrics, "rate": rate, WEIGHT: events}
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Returns the loss of encoder and decoder: reconstruction plus beta KL."""
+        rows = AudioBatch.of(batch)
+        output, kl = self.autoencode(params, rows.audio, rng, step)
+        loss, metrics = self.reconstruction(rows.audio, output, rows.mean)
+        kl = rows.mean(kl)
+        rate = kl * self.rate / self.hop  # nats per second
+        return loss + self.beta * kl, {**metrics, "rate": rate, WEIGHT: rows.count}
 
-    def discriminate(
+    def critic_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
-    ) -> tuple[Array, Metrics]:
-        """What the critic descends: to tell what is made from what it is made after."""
-        x, mean, events = rows(batch)
-        y, _ = self.through(params, x, rng, step)
-        real, fake = self.verdicts(params, x)[0], self.verdicts(params, y)[0]
-        value, metrics = Game(self.game).contest(real, fake, mean=mean)
-        return value, {**metrics, WEIGHT: events}
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Returns the loss of the critic: audio versus its reconstruction."""
+        rows = AudioBatch.of(batch)
+        output, _ = self.autoencode(params, rows.audio, rng, step)
+        loss, metrics = self.adversary.critic_loss(
+            params["critic"], rows.audio, output, mean=rows.mean
+        )
+        return loss, {**metrics, WEIGHT: rows.count}
 
-    def refine(
+    def generator_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
-    ) -> tuple[Array, Metrics]:
-        """What the decoder descends then: the same miss, the game, and features unlike."""
-        x, mean, events = rows(batch)
-        y, _ = self.through(params, x, rng, step)
-        cost, metrics = self.missed(x, y, mean)
-        real, fake = self.verdicts(params, x), self.verdicts(params, y)
-        unlike = mean(matching(real[1], fake[1]))
-        won = mean(Game(self.game).losses[1](real[0], fake[0]))
-        told = {**metrics, "matching": unlike, "game": won, WEIGHT: events}
-        return cost + won + self.matching * unlike, told
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Returns the loss of the decoder: reconstruction, game, feature matching."""
+        rows = AudioBatch.of(batch)
+        output, _ = self.autoencode(params, rows.audio, rng, step)
+        loss, metrics = self.reconstruction(rows.audio, output, rows.mean)
+        game_loss, game_metrics = self.adversary.generator_loss(
+            params["critic"], rows.audio, output, mean=rows.mean
+        )
+        return loss + game_loss, {**metrics, **game_metrics, WEIGHT: rows.count}
 
-    def missed(self, x: Array, y: Array, mean: Mean) -> tuple[Array, Metrics]:
-        """What it costs to make signals y of x [b, s], and of what: the distance of spectra, the
-        error of the wave, relative to it, and that of the log-mel spectrum."""
-        each = apart(x, y, self.envelopes, self.sizes, AUDIBLE)
-        metrics = {name: mean(one) for name, one in each.items()}
-        of_wave = 0.0 if self.mel else self.wave * metrics["wave"]
-        return metrics["distance"] + of_wave + self.envelope * metrics[
-            "envelope"
-        ], metrics
+    def verdict(self, params: Params, audio: Float[Array, "b s"]) -> Float[Array, " b"]:
+        """Returns the critic's mean verdict on audio: the higher, the more real."""
+        return self.adversary.verdicts(params["critic"], audio)[0].mean(axis=1)
 
-    def verdicts(self, params: Params, x: Array) -> tuple[Array, list[Array]]:
-        """The critic's, [b, v], on signals [b, s], and the features that they rest on."""
-        return self.listener.apply({"params": params["critic"]}, x)
+    def autoencode(
+        self,
+        params: Params,
+        audio: Float[Array, "b s"],
+        rng: Key,
+        step: Int[Array, ""] | None,
+    ) -> tuple[Float[Array, "b s"], Float[Array, " b"]]:
+        """Reconstructs audio from a sample of the posterior.
 
-    def verdict(self, params: Params, samples: Array) -> Array:
-        """The critic's verdict [b] on signals [b, s]: the higher, the more real they sound."""
-        return self.verdicts(params, samples)[0].mean(axis=1)
+        Args:
+          params: of encoder and decoder.
+          audio: to reconstruct.
+          rng: key of the latents and of the noise.
+          step: of training; None to take the mean of the posterior.
 
-    def through(
-        self, params: Params, x: Array, rng: Key, step: Array | None
-    ) -> tuple[Array, Array]:
-        """Signals [b, s] as they come back, in training from latents that are drawn, and the
-        divergence in nats a frame [b]."""
-        one, two = jax.random.split(rng)
-        q = self.encode(params, x)
-        z = q.mean if self.mel or step is None else q.sample(one)
-        kl = jnp.zeros(len(x)) if self.mel else divergence(q).sum(axis=-1).mean(axis=1)
-        return self.decode(params, z, two)[:, : x.shape[1]], kl
+        Returns:
+          The reconstruction, and the KL divergence in nats per frame of latents.
+        """
+        latent_rng, noise_rng = jax.random.split(rng)
+        q = self.encode(params, audio)
+        z = q.mean if step is None else q.sample(latent_rng)
+        kl = divergence(q).sum(axis=-1).mean(axis=1)
+        return self.decode(params, z, noise_rng)[:, : audio.shape[1]], kl
 
     def reconstructed(
-        self, params: Params, x: Array, rng: Key, vary: Vary = lambda z: z
-    ) -> Array:
-        """Signals [b, s] as they come back, by the means of their latents, as from `step`."""
-        return self.decode(params, vary(self.encode(params, x).mean), rng)[
-            :, : x.shape[1]
-        ]
+        self,
+        params: Params,
+        audio: Float[Array, "b s"],
+        rng: Key,
+        transform: LatentTransform = lambda z: z,
+    ) -> Float[Array, "b s"]:
+        """Reconstructs audio from the means of its latents.
 
-    def encode(self, params: Params, x: Array) -> Gaussian:
-        """Latents [b, f, z] of signals [b, s], `frames(s)` of them; mel bands are certain."""
-        count = self.frames(x.shape[1])
-        x = jnp.pad(x, ((0, 0), (0, count * self.hop - x.shape[1])))
-        if self.mel:
-            z = self.spectrum.log(x)[:, :count]
-            return Gaussian(z, jnp.full(z.shape, -jnp.inf))
-        bands = self.bank(x)[:, : -self.bank.beyond]
+        Args:
+          params: of encoder and decoder.
+          audio: to reconstruct.
+          rng: key of the noise.
+          transform: applied to the latents.
+        """
+        z = transform(self.latents(params, audio))
+        return self.decode(params, z, rng)[:, : audio.shape[1]]
+
+    def encode(self, params: Params, audio: Float[Array, "b s"]) -> Gaussian:
+        """Returns the posterior over latents [b, f, z], with f = `frames(s)`."""
+        padding = self.frames(audio.shape[1]) * self.hop - audio.shape[1]
+        bands = self.pqmf(jnp.pad(audio, ((0, 0), (0, padding))))
+        bands = bands[:, : -self.pqmf.extra_frames]
         return self.encoder.apply({"params": params["encoder"]}, bands)
 
-    def decode(self, params: Params, z: Array, rng: Key) -> Array:
-        """Signals [b, f hop - delay] of latents [b, f, z]."""
-        white = self.white(rng, z, jnp.zeros((), jnp.int32))
-        bands = self.decoder.apply(
-            {"params": params["decoder"]}, z, self.loud(z), white
-        )
-        return self.bank.inverse(bands)
+    def latents(
+        self, params: Params, audio: Float[Array, "b s"]
+    ) -> Float[Array, "b f z"]:
+        """Returns the means of the latents of audio."""
+        return self.encode(params, audio).mean
 
-    def loud(self, z: Array) -> Array:
-        """How loud latents [b, f, z] are, [b, f, k], or of a mel spectrum [b, f, 1]."""
-        return (
-            jnp.exp(z).mean(axis=-1, keepdims=True)
-            if self.mel
-            else loudness(z, self.bands)
-        )
+    def decode(
+        self, params: Params, z: Float[Array, "b f z"], rng: Key
+    ) -> Float[Array, "b s"]:
+        """Decodes latents as f * hop - delay samples.
 
-    def louder(self, z: Array, by: Array) -> Array:
-        """Latents [b, f, z] of what is `by` [b, f, 1] times as loud."""
-        return z + jnp.log(by) if self.mel else louder(z, self.bands, by)
+        Args:
+          params: of the decoder.
+          z: latents.
+          rng: key of the noise.
+        """
+        noise = self.noise(rng, z, jnp.zeros((), jnp.int32))
+        variables = {"params": params["decoder"]}
+        bands = self.decoder.apply(variables, z, self.loudness(z), noise)
+        return self.pqmf.inverse(bands)
 
-    def white(self, rng: Key, z: Array, first: Array) -> Array:
-        """Noise [b, t, k] for latents [b, f, z], the `first` frame's and on."""
-        frames = first + jnp.arange(z.shape[1])
-        return noise(
-            rng, numbered(jnp.abs(z)), frames, (self.hop // self.bands, self.bands)
-        )
+    def loudness(self, z: Float[Array, "b f z"]) -> Float[Array, "b f k"]:
+        """Returns the RMS amplitude of each band."""
+        return latent_loudness(z, self.bands)
+
+    def amplified(
+        self, z: Float[Array, "b f z"], gain: Float[Array, "b f 1"]
+    ) -> Float[Array, "b f z"]:
+        """Returns the latents of the same audio, multiplied by a gain per frame."""
+        return amplify_latents(z, self.bands, gain)
+
+    def noise(
+        self, rng: Key, z: Float[Array, "b f z"], first: Int[Array, ""]
+    ) -> Float[Array, "b t k"]:
+        """Draws white noise for latents whose first frame has the number `first`."""
+        shape = (self.hop // self.bands, self.bands)
+        rows = row_indices(jnp.abs(z))
+        return frame_noise(rng, rows, first + jnp.arange(z.shape[1]), shape)
 
     def begin(self, params: Params, rng: Key, n: int) -> Tree:
-        """What `step` goes on from, of n signals: silence."""
-        past = {
-            k: jnp.zeros((n, self.bank.beyond, self.bands)) for k in ("heard", "made")
+        """Returns the state of a stream of `n` signals, after silence.
+
+        Args:
+          params: of encoder and decoder.
+          rng: key of the noise.
+          n: signals.
+        """
+        past = jnp.zeros((n, self.pqmf.extra_frames, self.bands))
+        start: Tree = {
+            "past_input": past,
+            "past_bands": past,
+            "frame": jnp.zeros((), jnp.int32),
+            "rng": rng,
         }
-        start = past | {"frame": jnp.zeros((), jnp.int32), "rng": rng}
-        state: Tree = {**start, "encoder": {}, "decoder": {}}
+        # the first step creates the states of the convolutions: only shapes are needed
+        empty: Tree = {**start, "encoder": {}, "decoder": {}}
         block = jax.ShapeDtypeStruct((n, self.hop), jnp.float32)
-        shapes = jax.eval_shape(
-            lambda state, x: self.step(params, state, x)[0], state, block
+        shapes, _ = jax.eval_shape(
+            lambda state, block: self.step(params, state, block), empty, block
         )
-        zeros = lambda name: jax.tree.map(
-            lambda x: jnp.zeros(x.shape, x.dtype), shapes[name]
-        )
-        return {**start, **{name: zeros(name) for name in ("encoder", "decoder")}}
+        for name in ("encoder", "decoder"):
+            start[name] = jax.tree.map(
+                lambda x: jnp.zeros(x.shape, x.dtype), shapes[name]
+            )
+        return start
 
     def step(
-        self, params: Params, state: Tree, block: Array, vary: Vary = lambda z: z
-    ) -> tuple[Tree, Array]:
-        """The next samples [b, s] of signals, whole frames of latents, -> as many of what comes
-        back of what `vary` makes of those, `delay` samples late: the same in blocks of any size as
-        of the whole by the means.
+        self,
+        params: Params,
+        state: Tree,
+        block: Float[Array, "b s"],
+        transform: LatentTransform = lambda z: z,
+    ) -> tuple[Tree, Float[Array, "b s"]]:
+        """Reconstructs the next block of a stream.
+
+        The output is that of `reconstructed` for the whole signal, `delay` samples
+        late, whatever the sizes of the blocks.
+
+        Args:
+          params: of encoder and decoder.
+          state: from `begin` or from the step before.
+          block: the next samples, a multiple of `hop`.
+          transform: applied to the latents.
+
+        Returns:
+          The next state, and as many samples as the block has.
 
         Raises:
-          UsageError: the model looks ahead, or has no encoder.
+          UsageError: the model is not causal.
         """
-        if self.mel:
-            raise UsageError("a mel spectrum looks ahead: it cannot go on in blocks.")
-        go = {"mutable": ["stream"]}
+        context = self.pqmf.extra_frames
         hops = block.reshape(len(block), -1, self.bands)
-        hops = jnp.concatenate([state["heard"], hops], axis=1)
-        nets = {
-            name: {"params": params[name], **state[name]}
-            for name in ("encoder", "decoder")
-        }
-        q, encoder = self.encoder.apply(nets["encoder"], self.bank.apart(hops), **go)
-        z = vary(q.mean)
-        white = self.white(state["rng"], z, state["frame"])
-        bands, decoder = self.decoder.apply(
-            nets["decoder"], z, self.loud(z), white, **go
+        hops = jnp.concatenate([state["past_input"], hops], axis=1)
+        variables = {"params": params["encoder"], **state["encoder"]}
+        q, encoder = self.encoder.apply(
+            variables, self.pqmf.analyse(hops), mutable=["stream"]
         )
-        bands = jnp.concatenate([state["made"], bands], axis=1)
-        y = self.bank.together(bands).reshape(block.shape)
-        past = {
-            "heard": hops[:, -self.bank.beyond :],
-            "made": bands[:, -self.bank.beyond :],
-        }
-        frame = state["frame"] + z.shape[1]
-        return {
-            **state,
-            **past,
-            "frame": frame,
+        z = transform(q.mean)
+        noise = self.noise(state["rng"], z, state["frame"])
+        variables = {"params": params["decoder"], **state["decoder"]}
+        bands, decoder = self.decoder.apply(
+            variables, z, self.loudness(z), noise, mutable=["stream"]
+        )
+        bands = jnp.concatenate([state["past_bands"], bands], axis=1)
+        output = self.pqmf.synthesise(bands).reshape(block.shape)
+        following = {
+            "past_input": hops[:, -context:],
+            "past_bands": bands[:, -context:],
+            "frame": state["frame"] + z.shape[1],
+            "rng": state["rng"],
             "encoder": encoder,
             "decoder": decoder,
-        }, y
+        }
+        return following, output
 
     def sample(
-        self, params: Params, rng: Key, n: int, *, latents: Array | None = None
-    ) -> Array:
-        """Signals float32 [n, s] of latents [n, f, z], or of `seconds` of drawn ones."""
-        one, two = jax.random.split(rng)
+        self,
+        params: Params,
+        rng: Key,
+        n: int,
+        *,
+        latents: Float[Array, "n f z"] | None = None,
+    ) -> Float[Array, "n s"]:
+        """Draws latents from the prior and decodes them.
+
+        Args:
+          params: of the decoder.
+          rng: key of the latents and of the noise.
+          n: samples to draw.
+          latents: to decode instead; by default `seconds` of them are drawn.
+        """
+        latent_rng, noise_rng = jax.random.split(rng)
         if latents is None:
-            if self.mel:
-                raise UsageError(
-                    "a mel spectrum is not drawn: give one, or a model that does."
-                )
-            keys = jax.vmap(jax.random.fold_in, (None, 0))(one, jnp.arange(n))
+            keys = row_keys(latent_rng, n)
             shape = self.frames(round(self.seconds * self.rate)), self.latent
             latents = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
-        return self.decode(params, latents, two)
+        return self.decode(params, latents, noise_rng)
 
 
 TINY = VariationalVocoder(
-    800, 4, 2, (2, 2), 4, 6, (1,), warm=3, critic=2, scales=1, sizes=(32,), seconds=0.1
+    rate=800,
+    bands=4,
+    overlap=2,
+    factors=(2, 2),
+    width=4,
+    latent=6,
+    dilations=(1,),
+    warm=3,
+    critic_width=2,
+    critic_scales=1,
+    fft_sizes=(32,),
+    seconds=0.1,
 )

@@ -1,4 +1,4 @@
-"""Styles that a model is told of, by name. Axes: n row, y style."""
+"""Conditioning on one of several named styles. Axes: n row, y style, d feature."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,46 +7,63 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array, Key
+from zoo.core import Array, Float, Int, Key
 from zoo.errors import UsageError
+from zoo.nn.rng import row_keys
 
 
-def shares(style: Array | None, names: Sequence[str]) -> Array | None:
-    """Shares of styles [n, y], of which `style` int [n] are one each; None where there is none.
+def style_weights(style: Array | None, names: Sequence[str]) -> Array | None:
+    """Returns the weight of each style in each row, float [n, y].
+
+    Args:
+      style: int [n], which become one-hot; or weights [n, y], returned unchanged.
+      names: the styles of the model; if there are none, the result is None.
 
     Raises:
-      UsageError: a style is wanted and not given, or given and not wanted.
+      UsageError: the model has styles and `style` is None, or the other way round.
     """
-    if (style is None) == bool(names):
-        if not names:
-            raise UsageError("the model knows no styles: leave the style out.")
-        raise UsageError(f"a style is needed: the model knows {', '.join(names)}.")
-    return (
-        style if style is None or style.ndim > 1 else jax.nn.one_hot(style, len(names))
-    )
+    if style is None and not names:
+        return None
+    if style is None:
+        raise UsageError(f"style is missing: choose one of {', '.join(names)}.")
+    if not names:
+        raise UsageError("the model was trained without styles: leave style out.")
+    return style if style.ndim > 1 else jax.nn.one_hot(style, len(names))
 
 
-def any_style(rng: Key, n: int, names: Sequence[str]) -> Array | None:
-    """Styles int [n], the one of row i by `rng` and i; None where there is none."""
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
-    draw = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(names)))
-    return draw(keys) if names else None
+def random_styles(rng: Key, n: int, names: Sequence[str]) -> Int[Array, " n"] | None:
+    """Draws a style for each row by `rng` and the row's index; None without styles."""
+    if not names:
+        return None
+    draw_one = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(names)))
+    return draw_one(row_keys(rng, n))
 
 
-def mixed(log_prob: Callable[[Array], Array], names: Sequence[str]) -> Array:
-    """The log-likelihood [n] under the mixture of all styles, equally likely, of `log_prob` under
-    the one of a number."""
-    each = jax.lax.map(log_prob, jnp.arange(len(names)))
-    return jax.nn.logsumexp(each, axis=0) - math.log(len(names))
+def mixture_log_prob(
+    log_prob: Callable[[Array], Array], names: Sequence[str]
+) -> Float[Array, " n"]:
+    """Returns the log-likelihood under the mixture of all styles, equally likely.
+
+    Args:
+      log_prob: style index -> log-likelihoods [n] under that style.
+      names: the styles.
+    """
+    by_style = jax.lax.map(log_prob, jnp.arange(len(names)))
+    return jax.nn.logsumexp(by_style, axis=0) - math.log(len(names))
 
 
 class Projection(nn.Module):
-    """What a critic's features owe to the style asked for (Miyato & Koyama 2018, arXiv:1802.05637,
-    eq. 3), at birth no more than what a verdict owes to the features themselves."""
+    """The class-conditional term of a projection discriminator.
+
+    Miyato & Koyama 2018, arXiv:1802.05637, eq. 3. Initialised to be no larger than the
+    unconditional term.
+    """
 
     @nn.compact
-    def __call__(self, features: Array, style: Array) -> Array:
-        """Features [n, c], shares of styles [n, y] -> what is added to verdicts [n]."""
-        born = nn.initializers.variance_scaling(1.0, "fan_out", "normal")
-        kernel = self.param("kernel", born, (style.shape[-1], features.shape[-1]))
+    def __call__(
+        self, features: Float[Array, "n d"], style: Float[Array, "n y"]
+    ) -> Float[Array, " n"]:
+        """Returns the term to add to the verdicts, from features and style weights."""
+        init = nn.initializers.variance_scaling(1.0, "fan_out", "normal")
+        kernel = self.param("kernel", init, (style.shape[-1], features.shape[-1]))
         return ((style @ kernel) * features).sum(axis=-1)

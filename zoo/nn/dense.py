@@ -1,7 +1,8 @@
-"""Products with weights, and normalisation, with gradients written the way round that is fastest.
+"""Matrix products, layer normalisation and GELU, with gradients that are fast on a CPU.
 
-Measured on one CPU core at 4,096 events and widths 256 and 1,024, float32: the gradient of a weight
-[1024, 256] as x' g runs at 75 GFLOP/s, as (g' x)' at 125; over two leading dimensions, 60.
+Measured on one CPU core at 4,096 events and widths 256 and 1,024, float32: the gradient
+of a weight [1024, 256] as x' g runs at 75 GFLOP/s, as (g' x)' at 125; over two leading
+dimensions, at 60.
 """
 
 import functools
@@ -11,12 +12,18 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array
+from zoo.core import Array, Float
 from zoo.nn.bfloat16 import dot, outer
 
+EPS = 1e-6
+NEG_INF = -1e30  # a masked logit: finite, so that a softmax of masked logits is no NaN
+SQRT_8_PI = 1.5957691216  # sqrt(8 / pi), of the tanh approximation of GELU
 
-def product(x: Array, w: Array, *_: Any, **__: Any) -> Array:
-    """x [.., d] times w [d, e]."""
+
+def product(
+    x: Float[Array, "*n d"], w: Float[Array, "d e"], *_: Any, **__: Any
+) -> Float[Array, "*n e"]:
+    """Returns x @ w; takes, and ignores, the other arguments of `lax.dot_general`."""
     return _product(x.reshape(-1, x.shape[-1]), w).reshape(*x.shape[:-1], w.shape[-1])
 
 
@@ -31,7 +38,7 @@ def _product_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Arra
         return dot(g, w.T), outer(x, g).astype(w.dtype)
     if x.shape[-1] <= g.shape[-1]:
         return jax.lax.optimization_barrier((g @ w.T, x.T @ g))
-    # the narrower of the two goes first; the barrier keeps XLA from turning them round again
+    # The narrower factor goes first. The barrier keeps XLA from swapping them again.
     dx, dw = jax.lax.optimization_barrier((g @ w.T, g.T @ x))
     return dx, dw.T
 
@@ -42,39 +49,38 @@ Dense = functools.partial(nn.Dense, dot_general=product)
 
 
 @jax.custom_vjp
-def normalise(x: Array) -> Array:
-    """Layer normalisation over d (Ba et al. 2016), of mean 0 and variance 1."""
+def normalise(x: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
+    """Applies layer normalisation over d, without scale and bias (Ba et al. 2016)."""
     return _normalise(x)[0]
 
 
 def _normalise(x: Array) -> tuple[Array, tuple[Array, Array]]:
     x = x - x.mean(axis=-1, keepdims=True)
-    scale = jax.lax.rsqrt((x * x).mean(axis=-1, keepdims=True) + 1e-6)
+    scale = jax.lax.rsqrt((x * x).mean(axis=-1, keepdims=True) + EPS)
     return x * scale, (x * scale, scale)
 
 
 def _normalise_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array]:
     y, scale = saved
     scale = jax.lax.optimization_barrier(scale)
-    return (
-        scale
-        * (g - g.mean(axis=-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)),
-    )
+    slope = (g * y).mean(-1, keepdims=True)
+    return (scale * (g - g.mean(axis=-1, keepdims=True) - y * slope),)
 
 
 normalise.defvjp(_normalise, _normalise_backward)
 
 
-def gelu(x: Array) -> Array:
-    """Gaussian error linear units, by the tanh approximation (Hendrycks & Gimpel 2016)."""
-    return x * jax.nn.sigmoid(1.5957691216 * (x + 0.044715 * x * x * x))
+def gelu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """Applies GELU, by its tanh approximation (Hendrycks & Gimpel 2016)."""
+    return x * jax.nn.sigmoid(SQRT_8_PI * (x + 0.044715 * x * x * x))
 
 
-def gelu_product(x: Array, w: Array, *_: Any, **__: Any) -> Array:
-    """`product(gelu(x), w)`, of which x is kept for the gradient and gelu(x) is made again."""
-    return _gelu_product(x.reshape(-1, x.shape[-1]), w).reshape(
-        *x.shape[:-1], w.shape[-1]
-    )
+def gelu_product(
+    x: Float[Array, "*n d"], w: Float[Array, "d e"], *_: Any, **__: Any
+) -> Float[Array, "*n e"]:
+    """Returns `product(gelu(x), w)`; the gradient keeps x and recomputes gelu(x)."""
+    flat = x.reshape(-1, x.shape[-1])
+    return _gelu_product(flat, w).reshape(*x.shape[:-1], w.shape[-1])
 
 
 @jax.custom_vjp
@@ -88,10 +94,10 @@ def _gelu_forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _gelu_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
     x, w = saved
-    # Nothing exceeds infinity, NaN neither, so this adds 0; but XLA, which does not know, cannot
-    # make gelu(x) before g, and keep it from the forward pass on. A barrier is no use: XLA's CPU
-    # compiler takes it away too early. Six layers of width 256 at 8 rows of 1,024 events need 838
-    # MiB so, and 1,344 without or with a barrier, in the same time.
+    # This adds 0, since nothing exceeds infinity, but makes x depend on g. Otherwise
+    # XLA computes gelu(x) in the forward pass and keeps it. (Its CPU compiler removes
+    # an optimization barrier too early.) Six layers of width 256 at 8 rows of 1,024 events
+    # need 838 MiB with this line and 1,344 without it, in the same time.
     x = x + (g[:, :1] > jnp.inf)
     y, slope = jax.vjp(gelu, x)
     if x.dtype == jnp.bfloat16:

@@ -1,1 +1,1 @@
-"""Notes as a SoundFont has them, in NumPy."""
+"""A SoundFont synthesiser in NumPy."""

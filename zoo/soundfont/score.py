@@ -1,7 +1,8 @@
-"""A score as a SoundFont plays it.
+"""A renderer of scores by a SoundFont.
 
-The sampler is our own: of the renderers that pip installs without a system library, symusic's plays
-this SoundFont out of tune and ignores velocity, and the others need PortAudio or FluidSynth.
+It is written for this package. Of the renderers that pip installs, that of symusic
+plays this SoundFont out of tune and ignores velocity, and the others need PortAudio or
+FluidSynth, which are system libraries.
 """
 
 import functools
@@ -19,12 +20,15 @@ from zoo.soundfont.voice import voice
 if TYPE_CHECKING:
     from note_seq.protobuf.music_pb2 import NoteSequence
 
-TAIL = 1.5  # seconds kept after the last offset, for releases and the room
-PEAK = 0.89  # -1 dBFS
-LONGEST = 3600.0  # seconds; an hour of float32 stereo is 1.3 GB
-WET = 0.18  # level of the room against the direct sound
-SHORTEST = 0.02  # seconds a note sounds at least
-SUSTAIN_PEDAL = 64  # the number of its controller
+TAIL = 1.5  # seconds after the last offset, for releases and reverberation
+PEAK = 0.89  # of the rendered audio: -1 dBFS
+MAX_SECONDS = 3600.0  # an hour of float32 stereo is 1.3 GB
+MIN_NOTE_SECONDS = 0.02
+FADE_SECONDS = 0.05  # at the end of the audio
+REVERB_LEVEL = 0.18  # relative to the direct sound
+REVERB_SECONDS = 1.1  # in which reverberation falls by 60 dB
+PREDELAY_SECONDS = 0.012  # from the direct sound to the first reflection
+SUSTAIN_PEDAL = 64  # controller number
 
 
 def render(
@@ -32,18 +36,23 @@ def render(
     rate: int = 44100,
     soundfont: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
-    """Plays a sequence: float32 [samples, 2], peak at -1 dBFS, `TAIL` seconds after the last note.
+    """Renders a sequence as stereo audio with a peak at -1 dBFS.
 
-    Onsets and durations are the sequence's own seconds. Every note plays the program it names
-    (percussion where `is_drum`) at its velocity; the sustain pedal is applied, other controllers
-    are not. The same sequence gives the same samples.
+    Times are those of the sequence, in seconds. Notes play their program (a percussion
+    kit if `is_drum`) at their velocity. The sustain pedal is applied, and all other
+    controllers are ignored. Rendering is deterministic.
 
     Args:
-        rate: sample rate in hertz.
-        soundfont: an `.sf2` file; by default the General MIDI set that pretty_midi ships.
+      sequence: notes to play.
+      rate: sampling rate in Hz.
+      soundfont: an `.sf2` file; by default the General MIDI set that pretty_midi ships.
+
+    Returns:
+      Audio, float32 [samples, 2], which ends `TAIL` seconds after the last note.
 
     Raises:
-        ZooError: the sequence has no note that sounds, or lasts more than an hour.
+      ZooError: the sequence has no note, lasts longer than `MAX_SECONDS`, or the
+        SoundFont has no sample for any of its notes.
     """
     if any(
         change.control_number == SUSTAIN_PEDAL for change in sequence.control_changes
@@ -53,50 +62,52 @@ def render(
         sequence = sequences_lib.apply_sustain_control_changes(sequence)
     notes = [note for note in sequence.notes if note.velocity > 0]
     if not notes:
-        raise ZooError(
-            "There is no note to play in this score; sample or read a longer one."
-        )
+        raise ZooError("There is no note to play in this score: choose one with notes.")
     end = max(note.end_time for note in notes)
-    if end > LONGEST:
+    if end > MAX_SECONDS:
         raise ZooError(
-            f"This score lasts {end / 60:.0f} minutes; render at most {LONGEST / 60:.0f} at a time."
+            f"This score lasts {end / 60:.0f} minutes: render at most "
+            f"{MAX_SECONDS / 60:.0f} minutes at a time."
         )
     font = sf.load(pathlib.Path(soundfont) if soundfont else None)
     play = functools.lru_cache(maxsize=64)(functools.partial(voice, font, rate))
     mix = np.zeros((round((end + TAIL) * rate), 2), np.float32)
     for note in notes:
         onset = round(max(note.start_time, 0.0) * rate)
-        held = round(max(note.end_time - note.start_time, SHORTEST) * rate)
-        bank = sf.DRUMS if note.is_drum else 0
-        sound = play(bank, note.program, note.pitch, note.velocity, held)[
-            : len(mix) - onset
-        ]
+        duration = round(max(note.end_time - note.start_time, MIN_NOTE_SECONDS) * rate)
+        sound = play(
+            bank=sf.DRUMS if note.is_drum else 0,
+            program=note.program,
+            key=note.pitch,
+            velocity=note.velocity,
+            duration=duration,
+        )
+        sound = sound[: len(mix) - onset]
         mix[onset : onset + len(sound)] += sound
     return _master(mix, rate)
 
 
 def _master(mix: np.ndarray, rate: int) -> np.ndarray:
-    """Adds the room, fades the very end out, brings the peak to `PEAK`."""
-    mix = mix + WET * signal.oaconvolve(mix, _room(rate), axes=0)[: len(mix)]
-    fade = min(len(mix), round(0.05 * rate))
+    """Adds reverberation, fades the end out, and normalises the peak to `PEAK`."""
+    wet = signal.oaconvolve(mix, _impulse_response(rate), axes=0)
+    mix = mix + REVERB_LEVEL * wet[: len(mix)]
+    fade = min(len(mix), round(FADE_SECONDS * rate))
     mix[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
     peak = float(np.abs(mix).max())
     if peak == 0:
         raise ZooError(
-            "The SoundFont has no sample for any note of this score; try another one."
+            "The SoundFont has no sample for any note of this score: choose another "
+            "SoundFont."
         )
     return mix * np.float32(PEAK / peak)
 
 
 @functools.lru_cache(maxsize=4)
-def _room(rate: int) -> np.ndarray:
-    """Impulse response of a small hall, float32 [samples, 2]: noise that falls 60 dB in 1.1 s."""
-    time = np.arange(round(1.1 * rate)) / rate
+def _impulse_response(rate: int) -> np.ndarray:
+    """Returns the impulse response of a small hall: decaying noise [samples, 2]."""
+    time = np.arange(round(REVERB_SECONDS * rate)) / rate
     noise = np.random.default_rng(0).standard_normal((len(time), 2))
-    noise = signal.lfilter(
-        [0.3], [1, -0.7], noise * 10 ** (-3 * time / 1.1)[:, None], axis=0
-    )
-    noise[: round(0.012 * rate)] = (
-        0  # the first reflection comes after the direct sound
-    )
+    decay = 10 ** (-3 * time / REVERB_SECONDS)
+    noise = signal.lfilter([0.3], [1, -0.7], noise * decay[:, None], axis=0)
+    noise[: round(PREDELAY_SECONDS * rate)] = 0
     return (noise / np.sqrt((noise**2).sum(0))).astype(np.float32)

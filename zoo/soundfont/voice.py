@@ -1,8 +1,8 @@
-"""One note of a SoundFont, in NumPy.
+"""Synthesis of one note of a SoundFont.
 
-Implements what a General MIDI set needs of the SoundFont synthesis model (2.04, section 9): looped
-samples, tuning, volume envelope, velocity, attenuation, pan, vibrato, and a low-pass filter with
-its sweep.
+It implements the parts of the SoundFont synthesis model (2.04, section 9) that a
+General MIDI set needs: looped samples, tuning, volume envelope, velocity, attenuation,
+pan, vibrato, and a low-pass filter with its modulation envelope.
 """
 
 import math
@@ -12,23 +12,48 @@ from scipy import signal
 
 from zoo.soundfont import bank as sf
 
-BLOCK = 1024  # samples between two settings of a moving filter
-RELEASES = 0.03, 1.5  # seconds: shorter clicks, longer blurs what follows
-AUDIBLE = 0.7  # the part of a release, which falls 100 dB, that can be heard
+BLOCK = 1024  # samples between two settings of a modulated filter
+MIN_RELEASE = 0.03  # seconds; a shorter one clicks
+MAX_RELEASE = 1.5  # seconds; a longer one blurs the notes that follow
+RELEASE_FRACTION = 0.7  # rendered of a release, which falls by 100 dB: the audible part
+MIN_TIME = 1e-3  # seconds of an attack or a decay
+OPEN_CUTOFF = 13500  # cents; at or above it the filter is off
+ATTENUATION_DB = 0.04  # dB per unit: 0.4 of the specified ones, as in usual fonts
 
 
 def voice(
     font: sf.SoundFont,
     rate: int,
+    *,
     bank: int,
     program: int,
     key: int,
     velocity: int,
-    held: int,
+    duration: int,
 ) -> np.ndarray:
-    """One note at `rate` hertz, float32 [samples, 2]; it is `held` samples, then released."""
+    """Synthesises one note.
+
+    Args:
+      font: the SoundFont.
+      rate: sampling rate in Hz.
+      bank: of the preset; `DRUMS` for percussion.
+      program: of the preset.
+      key: MIDI pitch.
+      velocity: MIDI velocity.
+      duration: samples before the release.
+
+    Returns:
+      Audio, float32 [samples, 2], including the release.
+    """
     layers = [
-        _layer(font.samples, zone, key, velocity, held, rate)
+        _layer(
+            font.samples,
+            zone,
+            key=key,
+            velocity=velocity,
+            duration=duration,
+            rate=rate,
+        )
         for zone in font.find(bank, program, key, velocity)
     ]
     out = np.zeros((max(map(len, layers), default=0), 2), np.float32)
@@ -38,16 +63,23 @@ def voice(
 
 
 def _layer(
-    samples: np.ndarray, zone: sf.Zone, key: int, velocity: int, held: int, rate: int
+    samples: np.ndarray,
+    zone: sf.Zone,
+    *,
+    key: int,
+    velocity: int,
+    duration: int,
+    rate: int,
 ) -> np.ndarray:
-    """One sample of one note, float32 [samples, 2]."""
-    time = np.arange(held + round(AUDIBLE * _release(zone) * rate)) / rate
+    """Plays one zone of a note, float32 [samples, 2]."""
+    release = round(RELEASE_FRACTION * _release(zone) * rate)
+    time = np.arange(duration + release) / rate
     cents = (key - zone.root) * zone[sf.SCALE] + 100 * zone[sf.COARSE] + zone[sf.FINE]
     step = zone.rate / rate * 2 ** (cents / 1200)
     if zone[sf.VIBRATO]:
-        swing = np.sin(2 * np.pi * _hertz(zone[sf.VIBRATO_RATE]) * time)
-        swing *= time > _seconds(zone[sf.VIBRATO_DELAY])
-        position = np.cumsum(step * 2 ** (zone[sf.VIBRATO] * swing / 1200)) - step
+        vibrato = np.sin(2 * np.pi * _hertz(zone[sf.VIBRATO_RATE]) * time)
+        vibrato *= time > _seconds(zone[sf.VIBRATO_DELAY])
+        position = np.cumsum(step * 2 ** (zone[sf.VIBRATO] * vibrato / 1200)) - step
     else:
         position = step * rate * time
     position += zone.start
@@ -58,13 +90,9 @@ def _layer(
         )
     else:
         position = position[position < zone.end - 1]
-    wave = _interpolate(samples, position) * _envelope(
-        zone, time[: len(position)], held / rate
-    )
-    wave = _low_pass(wave, zone, rate)
-    decibels = (
-        0.04 * zone[sf.ATTENUATION]
-    )  # 0.4 of the nominal centibels, as fonts are voiced for
+    envelope = _envelope(zone, time[: len(position)], duration / rate)
+    wave = _low_pass(_interpolate(samples, position) * envelope, zone, rate)
+    decibels = ATTENUATION_DB * zone[sf.ATTENUATION]
     level = (velocity / 127) ** 2 * 10 ** (-decibels / 20)
     angle = (np.clip(zone[sf.PAN], -500, 500) / 1000 + 0.5) * np.pi / 2
     gains = np.array([math.cos(angle), math.sin(angle)]) * level
@@ -72,7 +100,7 @@ def _layer(
 
 
 def _interpolate(samples: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """Catmull-Rom between 16-bit samples, scaled to [-1, 1]."""
+    """Interpolates 16-bit samples by Catmull-Rom splines, scaled to [-1, 1]."""
     index = position.astype(np.int64)
     x = position - index
     a, b, c, d = (samples[index + k].astype(np.float64) for k in (-1, 0, 1, 2))
@@ -82,33 +110,33 @@ def _interpolate(samples: np.ndarray, position: np.ndarray) -> np.ndarray:
     return cubic / 32768
 
 
-def _envelope(zone: sf.Zone, time: np.ndarray, held: float) -> np.ndarray:
-    """Delay, linear attack, hold, then decay, sustain and release that are linear in decibels."""
-    rise = max(_seconds(zone[sf.ATTACK]), 1e-3)
-    attack = (time - _seconds(zone[sf.DELAY])) / rise
-    decay = (attack - 1) * rise - _seconds(zone[sf.HOLD])
+def _envelope(zone: sf.Zone, time: np.ndarray, duration: float) -> np.ndarray:
+    """Returns the volume envelope at times in seconds.
+
+    The attack is linear in amplitude; decay and release are linear in decibels.
+    """
+    attack_seconds = max(_seconds(zone[sf.ATTACK]), MIN_TIME)
+    attack = (time - _seconds(zone[sf.DELAY])) / attack_seconds
+    decay = (attack - 1) * attack_seconds - _seconds(zone[sf.HOLD])
+    decay_seconds = max(_seconds(zone[sf.DECAY]), MIN_TIME)
     sustain = min(max(zone[sf.SUSTAIN], 0) / 10, 100.0)
-    loss = np.clip(100 * decay / max(_seconds(zone[sf.DECAY]), 1e-3), 0, sustain)
-    loss += np.maximum(100 * (time - held) / _release(zone), 0)
+    loss = np.clip(100 * decay / decay_seconds, 0, sustain)
+    loss += np.maximum(100 * (time - duration) / _release(zone), 0)
     return np.clip(attack, 0, 1) * 10 ** (-loss / 20)
 
 
 def _low_pass(wave: np.ndarray, zone: sf.Zone, rate: int) -> np.ndarray:
-    """Two-pole low-pass whose cutoff follows the modulation envelope, in blocks of `BLOCK`."""
-    if zone[sf.CUTOFF] >= 13500:
+    """Applies a two-pole low-pass filter with a modulated cutoff."""
+    if zone[sf.CUTOFF] >= OPEN_CUTOFF:
         return wave
     sweep = zone[sf.SWEEP]
     block = BLOCK if sweep else max(len(wave), 1)
     time = np.arange(0, len(wave), block) / rate
-    attack = (time - _seconds(zone[sf.SWEEP_DELAY])) / max(
-        _seconds(zone[sf.SWEEP_ATTACK]), 1e-3
-    )
-    decay = time - sum(
-        map(_seconds, (zone[g] for g in (sf.SWEEP_DELAY, sf.SWEEP_ATTACK)))
-    )
-    decay = (decay - _seconds(zone[sf.SWEEP_HOLD])) / max(
-        _seconds(zone[sf.SWEEP_DECAY]), 1e-3
-    )
+    delay = _seconds(zone[sf.SWEEP_DELAY])
+    attack_seconds = _seconds(zone[sf.SWEEP_ATTACK])
+    attack = (time - delay) / max(attack_seconds, MIN_TIME)
+    decay = time - (delay + attack_seconds) - _seconds(zone[sf.SWEEP_HOLD])
+    decay = decay / max(_seconds(zone[sf.SWEEP_DECAY]), MIN_TIME)
     opening = np.clip(attack, 0, 1) - np.clip(decay, 0, zone[sf.SWEEP_SUSTAIN] / 1000)
     cutoffs = np.minimum(_hertz(zone[sf.CUTOFF] + sweep * opening), 0.45 * rate)
     q = 10 ** ((zone[sf.RESONANCE] / 10 - 3.01) / 20)
@@ -116,21 +144,22 @@ def _low_pass(wave: np.ndarray, zone: sf.Zone, rate: int) -> np.ndarray:
     for i, w in enumerate((2 * np.pi * cutoffs / rate).tolist()):
         alpha, cosine = math.sin(w) / (2 * q), math.cos(w)
         b = np.array([0.5, 1, 0.5]) * (1 - cosine)
-        part = slice(i * block, (i + 1) * block)
-        out[part], state = signal.lfilter(
-            b, [1 + alpha, -2 * cosine, 1 - alpha], wave[part], zi=state
-        )
+        a = [1 + alpha, -2 * cosine, 1 - alpha]
+        span = slice(i * block, (i + 1) * block)
+        out[span], state = signal.lfilter(b, a, wave[span], zi=state)
     return out
 
 
 def _release(zone: sf.Zone) -> float:
-    shortest, longest = RELEASES
-    return min(max(_seconds(zone[sf.RELEASE]), shortest), longest)
+    """Returns the release in seconds, from `MIN_RELEASE` to `MAX_RELEASE`."""
+    return min(max(_seconds(zone[sf.RELEASE]), MIN_RELEASE), MAX_RELEASE)
 
 
 def _seconds(timecents: float) -> float:
+    """Converts timecents, at or below -12000 of them to 0."""
     return 0.0 if timecents <= -12000 else 2 ** (timecents / 1200)
 
 
 def _hertz(cents):
+    """Converts cents above MIDI pitch 0."""
     return 8.176 * 2 ** (cents / 1200)

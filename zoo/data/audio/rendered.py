@@ -29,7 +29,7 @@ from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import ZooError
 from zoo.soundfont import bank as sf
-from zoo.soundfont.score import LONGEST, render
+from zoo.soundfont.score import MAX_SECONDS, render
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Rendered(Cutting):
         times = [
             (note.start_time, note.end_time) for note in sequence.notes if note.velocity
         ]
-        if max((end for _, end in times), default=0.0) > LONGEST:
+        if max((end for _, end in times), default=0.0) > MAX_SECONDS:
             report.drop(
                 source, key, Refused("long", "It lasts more than an hour; divide it.")
             )

@@ -170,7 +170,15 @@ class Notes(Cutting):
     def played(self, program: int, pitch: int, velocity: int) -> np.ndarray:
         """One note, float32 [s]."""
         held = round(HELD * self.seconds * PLAYED)
-        both = voice(self.font, PLAYED, 0, program, pitch, velocity, held)
+        both = voice(
+            self.font,
+            PLAYED,
+            bank=0,
+            program=program,
+            key=pitch,
+            velocity=velocity,
+            duration=held,
+        )
         mono = GAIN * both.mean(axis=1)
         mono = soxr.resample(mono, PLAYED, self.rate) if self.rate != PLAYED else mono
         fade = min(round(0.02 * self.rate), self.length)

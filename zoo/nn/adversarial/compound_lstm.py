@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from zoo.core import BOUNDARY, Array, Key, Params
 from zoo.nn.adversarial.gumbel import relaxed
 from zoo.nn.adversarial.rollout import Go
-from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, squash, zeros
-from zoo.nn.sequence.sampling import Draw, uniforms
+from zoo.nn.rng import uniforms
+from zoo.nn.sequence.lstm import Carry, LSTMLayer, stacked_step, zero_carry
+from zoo.nn.sequence.sampling import Draw
 
 NEVER = -1e9  # the logit of what cannot be
 
@@ -62,7 +63,7 @@ class RowLSTM(nn.Module):
         """Of each value of rows [b, t, k] its logits [b, t, v], given all before it."""
         before = jnp.pad(rows[:, :-1], ((0, 0), (1, 0), (0, 0)))
         x = sum(table(before[..., i].T) for i, table in enumerate(self.table))
-        told = self.lstm(x, given=style)[1].swapaxes(0, 1)
+        told = self.lstm(x, conditioning=style)[1].swapaxes(0, 1)
         found = []
         for i, head in enumerate(self.head):
             if i:
@@ -87,7 +88,7 @@ class RowLSTM(nn.Module):
 
     def start(self, n: int) -> Reading:
         """The state of `n` sequences, before whose first row is one of BOUNDARY."""
-        return Reading(zeros(n, self.width), jnp.zeros(n, bool))
+        return Reading(zero_carry(n, self.width), jnp.zeros(n, bool))
 
     def stepper(
         self,
@@ -107,12 +108,13 @@ class RowLSTM(nn.Module):
             net[f"table_{i}"]["embedding"] @ lstm["w"] for i in range(len(self.sizes))
         ]
         bias = lstm["b"][None] + (0.0 if style is None else style @ lstm["v"])
+        advance = stacked_step([lstm])
         heads = [net[f"head_{i}"] for i in range(len(self.sizes))]
 
         def go(state: Reading, before: Array, u: Array) -> tuple[Reading, Array]:
             ended = state.begun & (before[:, 0] == BOUNDARY) & self.ends
             gates = sum(table[before[:, i]] for i, table in enumerate(enter)) + bias
-            carry = advance(state.carry, squash(gates + state.carry.h @ lstm["u"]))
+            (carry,) = advance((state.carry,), gates)
             told = carry.h
             row: list[Array] = []
             for i, head in enumerate(heads):

@@ -1,97 +1,121 @@
-"""Convolutions over frames that can go on where they were, block by block (van den Oord et al.
-2016; Caillon & Esling 2022, Streamable neural audio synthesis).
+"""Causal convolutions that can also run block by block.
 
-A causal convolution of a whole signal looks back on silence before its first frame. Applied with
-the collection "stream" mutable, it looks back on the block before, kept there, instead: what comes
-of blocks, one after the other, is what comes of the whole. Axes: b signal, f frame, c channel.
+WaveNet: A. van den Oord et al. 2016, arXiv:1609.03499. Streaming: A. Caillon, P.
+Esling: Streamable neural audio synthesis with non-causal convolutions,
+arXiv:2204.07064.
+
+On a whole signal, a causal convolution sees zeros before the first frame. With the
+collection "stream" mutable, it sees the end of the previous block instead, which the
+collection stores. The outputs of consecutive blocks are then those of the whole signal.
+Axes: b batch, f frame, d channel.
 """
+
+import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from zoo.core import Array
+from zoo.core import Array, Float
 from zoo.errors import UsageError
 
-SLOPE = 0.2  # of the rectifiers below 0
+LEAKY_SLOPE = 0.2  # of leaky rectifiers, for negative inputs
 
 
 class Conv(nn.Module):
-    """By filters of `size` frames, `dilation` apart, at every `stride`-th frame; they end at the
-    last of those, or, where not `causal`, are centred.
+    """A 1-D convolution over frames, causal or centred, with a state for streaming.
+
+    Attributes:
+      features: output channels.
+      size: taps of the kernel.
+      dilation: frames from tap to tap.
+      stride: input frames per output frame.
+      causal: whether the last tap is the last input frame of the output frame;
+        otherwise the kernel is centred.
+      zero_init: whether the kernel is initialised to zero.
 
     Raises:
-      UsageError: it looks ahead, and is to go on in blocks.
+      UsageError: a centred convolution is applied block by block.
     """
 
     features: int
     size: int = 3
     dilation: int = 1
+    _: dataclasses.KW_ONLY
     stride: int = 1
     causal: bool = True
-    still: bool = False
-    """Whether nothing comes of it at birth."""
+    zero_init: bool = False
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """[b, f stride, c] -> [b, f, features]."""
+    def __call__(self, x: Float[Array, "b f d"]) -> Float[Array, "b g e"]:
+        """Returns f / stride frames of `features` channels."""
         count = x.shape[1] // self.stride
-        beyond = (self.size - 1) * self.dilation + 1 - self.stride
-        x = self.around(x, beyond)
-        far = count * self.stride
+        x = self.padded(x, (self.size - 1) * self.dilation + 1 - self.stride)
+        end = count * self.stride
         taps = [
-            x[:, i * self.dilation :][:, : far : self.stride] for i in range(self.size)
+            x[:, i * self.dilation :][:, : end : self.stride] for i in range(self.size)
         ]
-        init = nn.initializers.zeros if self.still else nn.initializers.lecun_normal()
+        lecun = nn.initializers.lecun_normal()
+        init = nn.initializers.zeros if self.zero_init else lecun
         dense = nn.Dense(self.features, kernel_init=init, name="taps")
         return dense(jnp.concatenate(taps, axis=-1))
 
-    def around(self, x: Array, beyond: int) -> Array:
-        """`x` with as many frames more as filters reach beyond it."""
-        blocks = self.is_mutable_collection("stream") and not self.is_initializing()
-        if beyond <= 0:
+    def padded(self, x: Float[Array, "b f d"], count: int) -> Float[Array, "b g d"]:
+        """Adds the `count` frames that the kernel needs beyond those of `x`."""
+        streaming = self.is_mutable_collection("stream") and not self.is_initializing()
+        if count <= 0:
             return x
         if not self.causal:
-            if blocks:
+            if streaming:
                 raise UsageError(
-                    "a model that looks ahead cannot go on in blocks: train a causal one."
+                    "a model whose convolutions look ahead cannot stream in blocks: "
+                    "train one with causal=True."
                 )
-            return jnp.pad(x, ((0, 0), (beyond // 2, beyond - beyond // 2), (0, 0)))
-        if not blocks:
-            return jnp.pad(x, ((0, 0), (beyond, 0), (0, 0)))
-        past = self.variable(
-            "stream", "past", jnp.zeros, (len(x), beyond, x.shape[-1]), x.dtype
-        )
+            return jnp.pad(x, ((0, 0), (count // 2, count - count // 2), (0, 0)))
+        if not streaming:
+            return jnp.pad(x, ((0, 0), (count, 0), (0, 0)))
+        shape = (len(x), count, x.shape[-1])
+        past = self.variable("stream", "past", jnp.zeros, shape, x.dtype)
         x = jnp.concatenate([past.value, x], axis=1)
-        past.value = x[:, -beyond:]
+        past.value = x[:, -count:]
         return x
 
 
-class Finer(nn.Module):
-    """`times` as many frames, each of two coarse ones: a transposed convolution, twice as long as
-    its stride."""
+class TransposedConv(nn.Module):
+    """A transposed convolution whose kernel is twice as long as its stride.
+
+    Attributes:
+      features: output channels.
+      factor: output frames per input frame.
+      causal: whether it sees only the present and the previous input frame.
+    """
 
     features: int
-    times: int
+    factor: int
     causal: bool = True
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """[b, f, c] -> [b, f times, features]."""
-        x = Conv(self.times * self.features, 2, causal=self.causal, name="conv")(x)
+    def __call__(self, x: Float[Array, "b f d"]) -> Float[Array, "b g e"]:
+        """Returns f * factor frames of `features` channels."""
+        x = Conv(self.factor * self.features, 2, causal=self.causal, name="conv")(x)
         return x.reshape(len(x), -1, self.features)
 
 
-class Residual(nn.Module):
-    """A dilated convolution beside what it is of."""
+class ResidualBlock(nn.Module):
+    """A residual block: a dilated convolution and a mix of channels.
+
+    Attributes:
+      dilation: frames from tap to tap of the convolution.
+      size: its taps.
+      causal: whether it looks only backwards.
+    """
 
     dilation: int
     size: int = 3
     causal: bool = True
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """[b, f, c] -> [b, f, c]."""
+    def __call__(self, x: Float[Array, "b f d"]) -> Float[Array, "b f d"]:
         width = x.shape[-1]
         conv = Conv(width, self.size, self.dilation, causal=self.causal, name="conv")
-        inner = nn.leaky_relu(conv(nn.leaky_relu(x, SLOPE)), SLOPE)
-        return x + nn.Dense(width, name="mix")(inner)
+        hidden = nn.leaky_relu(conv(nn.leaky_relu(x, LEAKY_SLOPE)), LEAKY_SLOPE)
+        return x + nn.Dense(width, name="mix")(hidden)

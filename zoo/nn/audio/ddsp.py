@@ -1,7 +1,9 @@
-"""Sound made of partials and of noise (Serra & Smith 1990; Engel et al. 2020, DDSP).
+"""Differentiable synthesis by sinusoids and filtered noise.
 
-Conventions as in `stft.py`. Controls are at the rate of frames, `hop` samples apart, frame i at
-sample i * hop. Axes: s sample, f frame, h partial, k frequency, c control.
+X. Serra, J. O. Smith: Spectral modeling synthesis, 1990. J. Engel et al.: DDSP,
+arXiv:2001.04643. Conventions as in `zoo.nn.audio.stft`. Controls are per frame, `hop`
+samples apart; frame i is at sample i * hop. Axes: s sample, f frame, h harmonic, bins
+frequency bin, c control.
 """
 
 import functools
@@ -10,81 +12,107 @@ import jax
 import jax.numpy as jnp
 from scipy.fft import next_fast_len
 
-from zoo.core import Array, Key
-from zoo.nn.audio.stft import hann, like, overlap_add
+from zoo.core import Array, Float, Key
+from zoo.nn.audio.stft import hann, match_rank, overlap_add
 
 
-def held(x: Array, hop: int) -> Array:
-    """Controls [.., f, c] at every sample, [.., f hop, c], on straight lines from frame to frame;
-    the last one holds."""
-    later = jnp.concatenate([x[..., 1:, :], x[..., -1:, :]], axis=-2)
-    share = jnp.arange(hop, dtype=x.dtype)[:, None] / hop
-    each = lambda y: y[..., :, None, :]
-    lines = each(x) + like(share, each(x)) * each(later - x)
-    return lines.reshape(*x.shape[:-2], -1, x.shape[-1])
+def interpolate_linear(x: Float[Array, "*b f c"], hop: int) -> Float[Array, "*b s c"]:
+    """Upsamples controls by `hop` along straight lines; repeats the last frame."""
+    following = jnp.concatenate([x[..., 1:, :], x[..., -1:, :]], axis=-2)
+    x, following = x[..., :, None, :], following[..., :, None, :]
+    fraction = jnp.arange(hop, dtype=x.dtype)[:, None] / hop
+    lines = x + match_rank(fraction, x) * (following - x)
+    return lines.reshape(*x.shape[:-3], -1, x.shape[-1])
 
 
-def smooth(x: Array, hop: int) -> Array:
-    """The same by overlapping Hann windows, without corners (DDSP, appendix B)."""
+def interpolate_hann(x: Float[Array, "*b f c"], hop: int) -> Float[Array, "*b s c"]:
+    """Upsamples controls by `hop` with overlapping Hann windows (DDSP, appendix B)."""
     x = jnp.concatenate([x, x[..., -1:, :]], axis=-2)
-    windows = x.swapaxes(-1, -2)[..., None] * like(hann(2 * hop), x[..., None])
+    windows = x.swapaxes(-1, -2)[..., None] * match_rank(hann(2 * hop), x[..., None])
     return overlap_add(windows, hop)[..., hop:-hop].swapaxes(-1, -2)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def cycles(hz: Array, rate: float) -> Array:
-    """The phase of an oscillator at frequencies [.., s] >= 0, in cycles from 0 to 1: the sum of all
-    before. Counted in whole parts of 2^32, it is as exact after hours as at first."""
+def oscillator_phase(hz: Float[Array, "*b s"], rate: float) -> Float[Array, "*b s"]:
+    """Integrates frequencies into the phase of an oscillator, in cycles from 0 to 1.
+
+    Phases are summed as integers modulo 2^32, so that rounding errors do not grow.
+
+    Args:
+      hz: frequencies at every sample, at least 0.
+      rate: sampling rate in Hz.
+    """
     step = (hz / rate * 2.0**32).astype(jnp.uint32)
     return (jnp.cumsum(step, axis=-1) - step).astype(hz.dtype) * 2.0**-32
 
 
-@cycles.defjvp
-def _cycles(rate, primals, tangents):
+@oscillator_phase.defjvp
+def _oscillator_phase_jvp(rate, primals, tangents):
     step = tangents[0] / rate
-    return cycles(*primals, rate), jnp.cumsum(step, axis=-1) - step
+    return oscillator_phase(*primals, rate), jnp.cumsum(step, axis=-1) - step
 
 
-def harmonic(hz: Array, amplitudes: Array, rate: float) -> Array:
-    """A sum of sines at the multiples of a fundamental [.., s], by amplitudes [.., s, h]: [.., s].
+def oscillator_bank(
+    hz: Float[Array, "*b s"], amplitudes: Float[Array, "*b s h"], rate: float
+) -> Float[Array, "*b s"]:
+    """Adds sinusoids at the multiples of a fundamental frequency (DDSP, eq. 3).
 
-    Partials at half the rate or above are silent, as they would be heard as others (DDSP, eq. 3).
+    Harmonics at or above half the sampling rate are silent, to avoid aliasing.
+
+    Args:
+      hz: the fundamental frequency at every sample.
+      amplitudes: of each harmonic at every sample.
+      rate: sampling rate in Hz.
     """
-    number = like(jnp.arange(1.0, amplitudes.shape[-1] + 1), amplitudes)
-    there = hz[..., None] * number < rate / 2
-    turns = cycles(hz, rate)[..., None] * number
-    sines = jnp.sin(2 * jnp.pi * (turns - jnp.floor(turns)))
-    return (jnp.where(there, amplitudes, 0) * sines).sum(axis=-1)
+    number = match_rank(jnp.arange(1.0, amplitudes.shape[-1] + 1), amplitudes)
+    below_nyquist = hz[..., None] * number < rate / 2
+    cycles = oscillator_phase(hz, rate)[..., None] * number
+    sines = jnp.sin(2 * jnp.pi * (cycles - jnp.floor(cycles)))
+    return (jnp.where(below_nyquist, amplitudes, 0) * sines).sum(axis=-1)
 
 
-def noise(magnitudes: Array, hop: int, rng: Key) -> Array:
-    """White noise in [-1, 1] through filters of linear phase with magnitudes [.., f, k], each for a
-    hop and smoothly into the next (DDSP, section 3): [.., f hop].
+def filtered_noise(
+    magnitudes: Float[Array, "*b f bins"], hop: int, rng: Key
+) -> Float[Array, "*b s"]:
+    """Filters white noise by a linear-phase filter per frame (DDSP, section 3).
 
-    The filters have 2 (k - 1) samples under a Hann window.
+    Filters have 2 (bins - 1) taps under a Hann window. Each is applied to `hop` samples
+    of uniform noise in [-1, 1], and the results are overlap-added.
+
+    Args:
+      magnitudes: the frequency response of each frame.
+      hop: samples per frame.
+      rng: key of the noise.
     """
     size = 2 * (magnitudes.shape[-1] - 1)
     impulse = jnp.roll(jnp.fft.irfft(magnitudes), size // 2, axis=-1)
-    impulse = impulse * like(hann(size), impulse)
+    impulse = impulse * match_rank(hann(size), impulse)
     count = magnitudes.shape[-2]
     shape = (*magnitudes.shape[:-1], hop)
     white = jax.random.uniform(rng, shape, magnitudes.dtype, -1.0, 1.0)
-    heard = convolve(white, impulse)
-    whole = overlap_add(heard, hop)
-    return whole[..., size // 2 : size // 2 + count * hop]
+    audio = overlap_add(fft_convolve(white, impulse), hop)
+    return audio[..., size // 2 : size // 2 + count * hop]
 
 
-def convolve(x: Array, y: Array) -> Array:
-    """The whole convolution of signals [.., s] and [.., n]: [.., s + n - 1]."""
+def fft_convolve(
+    x: Float[Array, "*b s"], y: Float[Array, "*c n"]
+) -> Float[Array, "*d m"]:
+    """Returns the full convolution, s + n - 1 samples, by FFT; batch axes broadcast."""
     length = x.shape[-1] + y.shape[-1] - 1
     size = next_fast_len(length, real=True)
-    return jnp.fft.irfft(jnp.fft.rfft(x, size) * jnp.fft.rfft(y, size), size)[
-        ..., :length
-    ]
+    product = jnp.fft.rfft(x, size) * jnp.fft.rfft(y, size)
+    return jnp.fft.irfft(product, size)[..., :length]
 
 
-def reverberated(dry: Array, impulse: Array) -> Array:
-    """Signals [.., s], and after them what a room [n] answers, cut to [.., s]: the impulse's first
-    sample is left out, as the signal itself is that."""
-    room = jnp.pad(impulse[1:], (1, 0))
-    return dry + convolve(dry, like(room, dry))[..., : dry.shape[-1]]
+def reverb(
+    dry: Float[Array, "*b s"], impulse: Float[Array, " n"]
+) -> Float[Array, "*b s"]:
+    """Adds the reverberation of a room to audio (DDSP, section 3).
+
+    Args:
+      dry: audio.
+      impulse: impulse response of the room. Its first sample is ignored, because the
+        dry signal takes its place.
+    """
+    wet = fft_convolve(dry, match_rank(jnp.pad(impulse[1:], (1, 0)), dry))
+    return dry + wet[..., : dry.shape[-1]]

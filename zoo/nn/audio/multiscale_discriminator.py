@@ -1,43 +1,58 @@
-"""A critic of sound that listens at several rates (Kumar et al. 2019, MelGAN, section 2.2).
+"""A multi-scale waveform discriminator (Kumar et al. 2019, MelGAN, section 2.2).
 
-Conventions as in `stft.py`. Axes: b signal, s sample, f frame, c channel.
+Conventions as in `zoo.nn.audio.stft`. Axes: b batch, s sample, f frame, d channel.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from zoo.core import Array, Batch
+from zoo.core import Array, Float
 from zoo.errors import UsageError
-from zoo.nn.audio.causal_conv import SLOPE, Conv
+from zoo.nn.audio.causal_conv import LEAKY_SLOPE, Conv
 
-Mean = Callable[[Array], Array]
+EPS = 1e-7
 
 
-class Scale(nn.Module):
-    """One rate: filters that see four times as far from layer to layer."""
+class ScaleDiscriminator(nn.Module):
+    """The discriminator of one scale: strided convolutions over the waveform.
+
+    Attributes:
+      width: channels of the first layer, doubled in each following one.
+      layers: strided convolutions; each divides the rate by four.
+    """
 
     width: int
     layers: int
 
     @nn.compact
-    def __call__(self, x: Array) -> tuple[Array, list[Array]]:
-        """[b, s] -> verdicts [b, f] on what is around each frame, and what they rest on."""
-        x, heard = x[..., None], []
+    def __call__(
+        self, x: Float[Array, "b s"]
+    ) -> tuple[Float[Array, "b f"], list[Float[Array, "b _ _"]]]:
+        """Returns a verdict for each frame, and the hidden features of all layers."""
+        h, features = x[..., None], []
         for i in range(self.layers):
             conv = Conv(self.width << i, 8, stride=4, causal=False, name=f"conv_{i}")
-            x = nn.leaky_relu(conv(x), SLOPE)
-            heard.append(x)
-        last = nn.leaky_relu(Conv(x.shape[-1], 5, causal=False, name="last")(x), SLOPE)
-        return Conv(1, 3, causal=False, name="verdict")(last)[..., 0], [*heard, last]
+            h = nn.leaky_relu(conv(h), LEAKY_SLOPE)
+            features.append(h)
+        last = Conv(h.shape[-1], 5, causal=False, name="last")
+        h = nn.leaky_relu(last(h), LEAKY_SLOPE)
+        verdict = Conv(1, 3, causal=False, name="verdict")
+        return verdict(h)[..., 0], [*features, h]
 
 
-class Listener(nn.Module):
-    """`scales` of these, each hearing the signal at half the rate of the one before.
+class MultiScaleDiscriminator(nn.Module):
+    """Discriminators of the waveform at several scales.
+
+    Attributes:
+      width: channels of the first layer of each.
+      layers: strided convolutions of each.
+      scales: number of discriminators; each sees the waveform at half the rate of the
+        one before.
 
     Raises:
-      UsageError: signals so short that one of them hears nothing.
+      UsageError: the audio is shorter than `min_samples`.
     """
 
     width: int = 16
@@ -45,43 +60,44 @@ class Listener(nn.Module):
     scales: int = 3
 
     @property
-    def least(self) -> int:
-        """Samples that it needs."""
+    def min_samples(self) -> int:
+        """The samples that the coarsest scale needs for one frame."""
         return 4**self.layers << (self.scales - 1)
 
     @nn.compact
-    def __call__(self, x: Array) -> tuple[Array, list[Array]]:
-        """[b, s] -> verdicts [b, v], and features."""
-        if x.shape[1] < self.least:
+    def __call__(
+        self, x: Float[Array, "b s"]
+    ) -> tuple[Float[Array, "b f"], list[Float[Array, "b _ _"]]]:
+        """Returns the verdicts and the hidden features of all scales."""
+        if x.shape[1] < self.min_samples:
             raise UsageError(
-                f"a critic hears nothing in {x.shape[1]} samples: give it {self.least} or more."
+                f"audio of {x.shape[1]} samples is too short for the discriminator: "
+                f"choose a length of {self.min_samples} samples or more."
             )
         verdicts, features = [], []
         for i in range(self.scales):
-            of, rest_on = Scale(self.width, self.layers, name=f"scale_{i}")(x)
-            verdicts.append(of)
-            features += rest_on
-            x = x[..., : x.shape[-1] // 2 * 2].reshape(len(x), -1, 2).mean(axis=-1)
+            scale = ScaleDiscriminator(self.width, self.layers, name=f"scale_{i}")
+            verdict, hidden = scale(x)
+            verdicts.append(verdict)
+            features += hidden
+            pairs = x[..., : x.shape[-1] // 2 * 2].reshape(len(x), -1, 2)
+            x = pairs.mean(axis=-1)
         return jnp.concatenate(verdicts, axis=1), features
 
 
-def matching(real: list[Array], fake: list[Array]) -> Array:
-    """How far features of generated signals are from those of what they were made after, [b]: the
-    mean absolute difference, relative to the real ones (Larsen et al. 2016; RAVE, section 3.2)."""
-    size = lambda x: jnp.abs(x).mean(axis=(1, 2))
-    far = lambda x, y: size(x - y) / (size(x) + 1e-7)
-    return jnp.stack([far(x, y) for x, y in zip(real, fake, strict=True)]).mean(axis=0)
+def feature_matching(
+    real: Sequence[Float[Array, "b _ _"]], fake: Sequence[Float[Array, "b _ _"]]
+) -> Float[Array, " b"]:
+    """Returns the feature matching loss: mean absolute errors relative to the real.
 
+    Larsen et al. 2016; RAVE, section 3.2.
 
-def rows(batch: Batch) -> tuple[Array, Mean, Array]:
-    """Signals [b, s], what takes a mean over those in the mask, and how many they are."""
-    x = heard(batch["audio"])
-    mask = batch.get("mask", jnp.ones(len(x), bool))
-    count = mask.sum()
-    each = lambda of: of.reshape(len(x), -1).mean(axis=1)
-    return x, lambda of: (each(of) * mask).sum() / jnp.maximum(count, 1), count
-
-
-def heard(audio: Array) -> Array:
-    """Samples of 16 bits, or of -1 to 1, as the latter."""
-    return audio / 32767.0 if jnp.issubdtype(audio.dtype, jnp.integer) else audio
+    Args:
+      real: hidden features of real audio.
+      fake: those of its reconstruction.
+    """
+    errors = []
+    for x, y in zip(real, fake, strict=True):
+        size = jnp.abs(x).mean(axis=(1, 2))
+        errors.append(jnp.abs(x - y).mean(axis=(1, 2)) / (size + EPS))
+    return jnp.stack(errors).mean(axis=0)

@@ -1,64 +1,90 @@
-"""Phases for magnitudes that have none (Griffin & Lim 1984; Beauregard, Harish & Wyse 2015).
+"""Phase retrieval: estimates of the phases of magnitude spectra.
 
-Conventions as in `stft.py`; phases are in radians. Axes: s sample, f frame, k frequency.
+D. Griffin, J. Lim: Signal estimation from modified short-time Fourier transform, 1984.
+G. Beauregard, M. Harish, L. Wyse: Single pass spectrogram inversion, 2015. Conventions
+as in `zoo.nn.audio.stft`; phases are in radians. Axes: s sample, f frame, bins
+frequency bin.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import Array
-from zoo.nn.audio.stft import STFT, like
+from zoo.core import Array, Float
+from zoo.nn.audio.stft import STFT, match_rank
 
-FAINT = 1e-6  # a magnitude that is no peak
+MIN_PEAK = 1e-6  # smaller magnitudes are no spectral peaks
 
 
 def griffin_lim(
     stft: STFT,
-    spectrum: Array,
+    magnitudes: Float[Array, "*b f bins"],
+    phases: Float[Array, "*b f bins"],
+    *,
     length: int,
-    phases: Array,
     steps: int = 60,
     momentum: float = 0.99,
-) -> Array:
-    """Signals [.., length] of about these magnitudes [.., f, k], from phases [.., f, k] and on.
+) -> Float[Array, "*b s"]:
+    """Synthesises audio of about the requested magnitudes by the Griffin-Lim algorithm.
 
-    Griffin & Lim 1984, section III, in the fast variant of Perraudin, Balazs & Sondergaard 2013
-    (algorithm 2); without momentum, as it was. Slopes are those of the magnitudes alone.
+    The accelerated variant of Perraudin, Balazs & Sondergaard 2013 (algorithm 2); with
+    `momentum` 0 it is that of Griffin & Lim 1984, section III. Gradients pass through
+    the magnitudes only, not through the phases.
+
+    Args:
+      stft: the transform.
+      magnitudes: target magnitudes.
+      phases: initial phases.
+      length: samples of the audio.
+      steps: iterations.
+      momentum: weight of the last change.
     """
-    unit = lambda y: y / jnp.maximum(jnp.abs(y), 1e-12)
-    start = jnp.exp(1j * jax.lax.stop_gradient(phases))
-    fixed = jax.lax.stop_gradient(spectrum)
+    initial = jnp.exp(1j * jax.lax.stop_gradient(phases))
+    target = jax.lax.stop_gradient(magnitudes)
 
-    def step(_: int, both: tuple[Array, Array]) -> tuple[Array, Array]:
-        angles, last = both
-        back = stft(stft.inverse(fixed * angles, length))
-        return unit(back + momentum * (back - last)), back
+    def step(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        units, previous = state
+        spectrum = stft(stft.inverse(target * units, length))
+        moved = spectrum + momentum * (spectrum - previous)
+        return moved / jnp.maximum(jnp.abs(moved), 1e-12), spectrum
 
-    angles, _ = jax.lax.fori_loop(0, steps, step, (start, jnp.zeros_like(start)))
-    return stft.inverse(spectrum * angles, length)
+    state = initial, jnp.zeros_like(initial)
+    units, _ = jax.lax.fori_loop(0, steps, step, state)
+    return stft.inverse(magnitudes * units, length)
 
 
-def coherent(stft: STFT, spectrum: Array) -> Array:
-    """Phases [.., f, k] for magnitudes [.., f, k]: of each peak those of a sine that goes on, and
-    of all frequencies those of the peak next to them, as a window makes them.
+def sinusoidal_phases(
+    stft: STFT, magnitudes: Float[Array, "*b f bins"]
+) -> Float[Array, "*b f bins"]:
+    """Estimates phases by treating every spectral peak as a stationary sinusoid.
 
-    Beauregard et al. 2015, Single pass spectrogram inversion; a peak's frequency is that of the
-    parabola through its logarithms, and it turns by the mean of two frames' between them.
+    Single pass spectrogram inversion (Beauregard et al. 2015). A peak's frequency is
+    that of the parabola through its log-magnitudes. Its phase advances by the mean
+    frequency of two consecutive frames. All other bins take the phase of their nearest
+    peak, with the alternating sign that a centred window implies.
     """
-    count = spectrum.shape[-1]
-    k = like(jnp.arange(count), spectrum)
-    edges = jnp.pad(spectrum, [(0, 0)] * (spectrum.ndim - 1) + [(1, 1)], mode="edge")
-    below, above = edges[..., :-2], edges[..., 2:]
-    one, two, three = (jnp.log(jnp.maximum(x, FAINT)) for x in (below, spectrum, above))
-    peak = (spectrum > below) & (spectrum >= above) & (spectrum > FAINT)
-    bend = jnp.minimum(one - 2 * two + three, -FAINT)
-    exact = k + jnp.clip((one - three) / (2 * bend), -0.5, 0.5)
-    axis = spectrum.ndim - 1
-    left = jax.lax.cummax(jnp.where(peak, k, -count), axis=axis)
-    right = jax.lax.cummin(jnp.where(peak, k, 2 * count), axis=axis, reverse=True)
-    near = jnp.where(k - left <= right - k, left, right)
-    bins = jnp.take_along_axis(exact, jnp.clip(near, 0, count - 1), axis=-1)
-    before = jnp.concatenate([bins[..., :1, :], bins[..., :-1, :]], axis=-2)
-    turns = jnp.cumsum((bins + before) / 2 * stft.hop / stft.size % 1, axis=-2)
-    return 2 * np.pi * turns + np.pi * (k % 2)  # about a frame's middle
+    count = magnitudes.shape[-1]
+    bins = match_rank(jnp.arange(count), magnitudes)
+    edges = [(0, 0)] * (magnitudes.ndim - 1) + [(1, 1)]
+    padded = jnp.pad(magnitudes, edges, mode="edge")
+    below, above = padded[..., :-2], padded[..., 2:]
+    log_below, log_middle, log_above = (
+        jnp.log(jnp.maximum(x, MIN_PEAK)) for x in (below, magnitudes, above)
+    )
+    is_peak = (magnitudes > below) & (magnitudes >= above) & (magnitudes > MIN_PEAK)
+    curvature = jnp.minimum(log_below - 2 * log_middle + log_above, -MIN_PEAK)
+    vertex = jnp.clip((log_below - log_above) / (2 * curvature), -0.5, 0.5)
+    exact = bins + vertex
+
+    axis = magnitudes.ndim - 1
+    left = jax.lax.cummax(jnp.where(is_peak, bins, -count), axis=axis)
+    right = jnp.where(is_peak, bins, 2 * count)
+    right = jax.lax.cummin(right, axis=axis, reverse=True)
+    nearest = jnp.where(bins - left <= right - bins, left, right)
+    nearest = jnp.clip(nearest, 0, count - 1)
+    frequency = jnp.take_along_axis(exact, nearest, axis=-1)  # in bins
+
+    previous = jnp.concatenate([frequency[..., :1, :], frequency[..., :-1, :]], axis=-2)
+    advance = (frequency + previous) / 2 * stft.hop / stft.size % 1
+    cycles = jnp.cumsum(advance, axis=-2)
+    return 2 * np.pi * cycles + np.pi * (bins % 2)

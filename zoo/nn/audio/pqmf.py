@@ -1,10 +1,10 @@
-"""A bank of filters that takes a signal apart into bands, and puts it together again.
+"""A cosine-modulated filter bank that splits audio into bands and joins them again.
 
-The modulated lapped bank of Koilpillai & Vaidyanathan 1992 (Cosine-modulated FIR filter banks
-satisfying perfect reconstruction): one low-pass filter, moved to the middle of every band by a
-cosine. As RAVE has it, that is nearly right ("pseudo-QMF"); here it is exact, and chosen among all
-that are to let the least through beyond its band.
-Conventions as in `stft.py`. Axes: s sample, f frame, n sample of a filter, l part of one, b band.
+R. D. Koilpillai, P. P. Vaidyanathan: Cosine-modulated FIR filter banks satisfying
+perfect reconstruction, 1992. A low-pass prototype filter is modulated to the centre of
+every band. RAVE uses a pseudo-QMF bank, which reconstructs approximately; this one
+reconstructs exactly, and its prototype has the least stopband energy of all that do.
+Conventions as in `zoo.nn.audio.stft`. Axes: s sample, f frame of bands, k band.
 """
 
 import dataclasses
@@ -13,19 +13,24 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import Array
+from zoo.core import Array, Float
 from zoo.errors import UsageError
-from zoo.nn.audio.stft import like
+from zoo.nn.audio.stft import match_rank
 
-CUTOFF = 0.535  # of the first filter, in widths of a band
-BETA = 10.06  # of its window: 100 dB
-STEPS, LAST = 12, 4
+INITIAL_CUTOFF = 0.535  # of the initial prototype, in widths of a band
+KAISER_BETA = 10.06  # of its window: a stopband attenuation of 100 dB
+PROGRAMME_STEPS = 12  # sequential quadratic programmes that design the prototype
+NEWTON_STEPS = 4  # of the final correction to perfect reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
 class PQMF:
-    """`bands` of equal width, by filters of 2 `bands` `overlap` samples: the longer, the less of a
-    band is in the next but one: 62 dB below at 8, 116 dB at 16.
+    """A perfect-reconstruction bank of `bands` filters of equal bandwidth.
+
+    Attributes:
+      bands: number of bands, even; also samples per frame of bands.
+      overlap: length of the filters, in units of 2 * `bands` samples. Leakage into all
+        but the adjacent bands is -62 dB at 8 and -116 dB at 16.
 
     Raises:
       UsageError: an odd number of bands, or an overlap below 2.
@@ -37,108 +42,145 @@ class PQMF:
     def __post_init__(self) -> None:
         if self.bands < 2 or self.bands % 2 or self.overlap < 2:
             raise UsageError(
-                f"{self.bands} bands of overlap {self.overlap} are asked for: choose an even "
-                "number, and an overlap of 2 or more."
+                f"a filter bank cannot have {self.bands} bands and an overlap of "
+                f"{self.overlap}: choose an even number of bands, and an overlap of 2 "
+                "or more."
             )
 
     @property
-    def beyond(self) -> int:
-        """Frames by which a signal's bands are more than its samples a band, half at each end."""
+    def extra_frames(self) -> int:
+        """Frames of bands in excess of s / bands, half of them at each end."""
         return 2 * self.overlap - 1
 
     @functools.cached_property
-    def parts(self) -> tuple[np.ndarray, np.ndarray]:
-        """The low-pass filter by frames [2 l, b], the signs of cosines in it, and the cosines of
-        two frames [2 b, b]."""
+    def filters(self) -> tuple[np.ndarray, np.ndarray]:
+        """The polyphase prototype and the modulation, float32.
+
+        Returns:
+          The prototype by frames, with the signs of the modulation's period [2 overlap,
+          bands], and the cosines of two frames [2 bands, bands].
+        """
         m = self.bands
         h = prototype(m, self.overlap).reshape(self.overlap, 2, m)
         signs = (-1.0) ** np.arange(self.overlap)
         n, k = np.arange(2 * m)[:, None], np.arange(m)
-        middle = n - (2 * m * self.overlap - 1) / 2
+        time = n - (2 * m * self.overlap - 1) / 2
         cosines = 2 * np.cos(
-            (2 * k + 1) * np.pi / (2 * m) * middle + (-1.0) ** k * np.pi / 4
+            (2 * k + 1) * np.pi / (2 * m) * time + (-1.0) ** k * np.pi / 4
         )
         h = (h * signs[:, None, None]).reshape(-1, m)
         return h.astype(np.float32), cosines.astype(np.float32)
 
-    def __call__(self, x: Array) -> Array:
-        """Signals [.., s] of whole frames -> bands [.., s / b + beyond, b]. Every other band is
-        upside down: its highest frequency comes first.
+    def __call__(self, x: Float[Array, "*b s"]) -> Float[Array, "*b f k"]:
+        """Splits audio into bands: s / bands + `extra_frames` frames.
+
+        In every other band the frequencies are reversed, the highest first.
 
         Raises:
-          UsageError: samples that make up no whole frames.
+          UsageError: the number of samples is no multiple of `bands`.
         """
         if x.shape[-1] % self.bands:
             raise UsageError(
-                f"{x.shape[-1]} samples are no whole frames of {self.bands}: add silence."
+                f"{x.shape[-1]} samples are not a multiple of the {self.bands} bands: "
+                "pad the audio."
             )
         hops = x.reshape(*x.shape[:-1], -1, self.bands)
-        around = [(0, 0)] * (x.ndim - 1) + [(self.beyond, self.beyond), (0, 0)]
-        return self.apart(jnp.pad(hops, around))
+        padding = [(self.extra_frames, self.extra_frames), (0, 0)]
+        return self.analyse(jnp.pad(hops, [(0, 0)] * (x.ndim - 1) + padding))
 
-    def apart(self, hops: Array) -> Array:
-        """Samples by frames [.., f + beyond, b], those before among them -> bands [.., f, b]."""
-        h, cosines = self.parts
-        count = hops.shape[-2] - self.beyond
-        part = lambda i: hops[..., i : i + count, :] * like(h[i], hops)
-        halves = [sum(part(i) for i in range(half, len(h), 2)) for half in (0, 1)]
-        return jnp.concatenate(halves, axis=-1) @ cosines
+    def analyse(self, hops: Float[Array, "*b g k"]) -> Float[Array, "*b f k"]:
+        """Splits audio into bands, without padding: the step of a stream.
 
-    def inverse(self, y: Array) -> Array:
-        """The signals [.., s] that bands are of."""
-        hops = self.together(y)
+        Args:
+          hops: samples by frames of `bands`, beginning with the `extra_frames` frames
+            before the first one to analyse.
+        """
+        h, cosines = self.filters
+        count = hops.shape[-2] - self.extra_frames
+
+        def filtered(i: int) -> Array:
+            return hops[..., i : i + count, :] * match_rank(h[i], hops)
+
+        even = sum(filtered(i) for i in range(0, len(h), 2))
+        odd = sum(filtered(i) for i in range(1, len(h), 2))
+        return jnp.concatenate([even, odd], axis=-1) @ cosines
+
+    def inverse(self, y: Float[Array, "*b f k"]) -> Float[Array, "*b s"]:
+        """Joins bands: the inverse of `__call__`."""
+        hops = self.synthesise(y)
         return hops.reshape(*hops.shape[:-2], -1)
 
-    def together(self, y: Array) -> Array:
-        """Bands [.., f + beyond, b] -> samples by frames [.., f, b], those of the first f frames:
-        they are known as late as that."""
-        h, cosines = self.parts
+    def synthesise(self, y: Float[Array, "*b g k"]) -> Float[Array, "*b f k"]:
+        """Joins bands: the step of a stream.
+
+        Args:
+          y: bands, beginning with the `extra_frames` frames before the latest ones.
+
+        Returns:
+          Samples by frames of `bands`, `extra_frames` fewer than `y`. They belong to
+          the earliest frames of `y`, because a sample depends on later bands.
+        """
+        h, cosines = self.filters
         halves = jnp.split(y @ cosines.T, 2, axis=-1)
-        last = y.shape[-2] - self.beyond
-        start = lambda i: self.beyond - i
-        part = lambda i: (
-            halves[i % 2][..., start(i) : start(i) + last, :] * like(h[i], y)
-        )
-        return sum(part(i) for i in range(len(h)))
+        count = y.shape[-2] - self.extra_frames
+
+        def filtered(i: int) -> Array:
+            start = self.extra_frames - i
+            return halves[i % 2][..., start : start + count, :] * match_rank(h[i], y)
+
+        return sum(filtered(i) for i in range(len(h)))
 
 
 @functools.cache
-def prototype(bands: int, overlap: int) -> np.ndarray:
-    """The low-pass filter float64 [2 b l], symmetric, of a bank that is its own inverse, with the
-    least energy beyond a band's width: by quadratic programmes, each of what is wrong with the
-    filter before, from a sinc under a Kaiser window."""
+def prototype(bands: int, overlap: int) -> Float[np.ndarray, " n"]:
+    """Designs the prototype filter of a perfect-reconstruction bank.
+
+    It minimises the energy beyond the width of a band, subject to perfect
+    reconstruction, by sequential quadratic programming from a Kaiser-windowed sinc.
+
+    Returns:
+      A symmetric low-pass filter, float64, of 2 * bands * overlap taps.
+    """
     size = bands * overlap
     n = np.arange(size) + 0.5
-    hz = np.linspace(1 / bands, 1, 4 * size)[:, None]
-    waves = 2 * np.cos(np.pi * hz * n)
-    beyond = waves.T @ waves / len(waves) + 1e-9 * np.eye(size)
-    h = np.sinc(CUTOFF / bands * n) * np.kaiser(2 * size, BETA)[size:]
+    frequency = np.linspace(1 / bands, 1, 4 * size)[:, None]
+    waves = 2 * np.cos(np.pi * frequency * n)
+    stopband = waves.T @ waves / len(waves) + 1e-9 * np.eye(size)
+    window = np.kaiser(2 * size, KAISER_BETA)[size:]
+    h = np.sinc(INITIAL_CUTOFF / bands * n) * window
     h /= 2 * np.linalg.norm(h)
-    for _ in range(STEPS):
-        wrong, slope = amiss(h, bands)
-        system = np.block(
-            [[beyond, slope.T], [slope, np.zeros((len(wrong), len(wrong)))]]
-        )
-        step = np.linalg.lstsq(system, -np.concatenate([beyond @ h, wrong]))[0][:size]
-        h = h + step
-    for _ in range(LAST):  # as near as rounding lets it, and that is the shortest way
-        wrong, slope = amiss(h, bands)
-        h = h - np.linalg.lstsq(slope, wrong)[0]
+    for _ in range(PROGRAMME_STEPS):
+        error, jacobian = reconstruction_error(h, bands)
+        zeros = np.zeros((len(error), len(error)))
+        system = np.block([[stopband, jacobian.T], [jacobian, zeros]])
+        residual = np.concatenate([stopband @ h, error])
+        h = h + np.linalg.lstsq(system, -residual)[0][:size]
+    for _ in range(NEWTON_STEPS):
+        error, jacobian = reconstruction_error(h, bands)
+        h = h - np.linalg.lstsq(jacobian, error)[0]
     return np.concatenate([h[::-1], h])
 
 
-def amiss(h: np.ndarray, bands: int) -> tuple[np.ndarray, np.ndarray]:
-    """By how much the bank of a filter, of which `h` is the later half, is not its own inverse
-    (Koilpillai & Vaidyanathan 1992, theorem 1), and the slope of that in `h`."""
+def reconstruction_error(h: np.ndarray, bands: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the violation of perfect reconstruction, and its Jacobian.
+
+    The conditions are those of Koilpillai & Vaidyanathan 1992, theorem 1: the polyphase
+    components of the prototype are power complementary in pairs.
+
+    Args:
+      h: the second half of a symmetric prototype.
+      bands: number of bands.
+    """
     phases = np.concatenate([h[::-1], h]).reshape(-1, 2, bands)[:, :, : bands // 2]
-    overlap, of = len(phases), np.arange(bands // 2)
-    wrong, slope = [], []
+    overlap, pair = len(phases), np.arange(bands // 2)
+    errors, jacobians = [], []
     for lag in range(overlap):
-        later, sooner = phases[lag:], phases[: overlap - lag]
-        wrong.append((later * sooner).sum(axis=(0, 1)) - (lag == 0) / (2 * bands))
-        down = np.zeros((bands // 2, overlap, 2, bands))
-        down[of, : overlap - lag, :, of] += later.transpose(2, 0, 1)
-        down[of, lag:, :, of] += sooner.transpose(2, 0, 1)
-        whole = down.reshape(bands // 2, -1)
-        slope.append(whole[:, len(h) :] + whole[:, : len(h)][:, ::-1])
-    return np.concatenate(wrong), np.concatenate(slope)
+        late, early = phases[lag:], phases[: overlap - lag]
+        correlation = (late * early).sum(axis=(0, 1))
+        errors.append(correlation - (lag == 0) / (2 * bands))
+        gradient = np.zeros((bands // 2, overlap, 2, bands))
+        gradient[pair, : overlap - lag, :, pair] += late.transpose(2, 0, 1)
+        gradient[pair, lag:, :, pair] += early.transpose(2, 0, 1)
+        flat = gradient.reshape(bands // 2, -1)
+        jacobians.append(flat[:, len(h) :] + flat[:, : len(h)][:, ::-1])
+    return np.concatenate(errors), np.concatenate(jacobians)

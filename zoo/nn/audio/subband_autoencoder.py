@@ -1,16 +1,22 @@
-"""Networks from the bands of a signal to latents, few of them a second, and back (Caillon & Esling
-2021, RAVE, section 3.3).
+"""Networks between the bands of a filter bank and latents (RAVE, section 3.3).
 
-Deviations. The loudness of each band in a frame is a latent, and all that the networks hear and
-make is relative to it: a quiet note is as loud to them as any, and nothing of a loud band is heard
-in a silent one. Around them is a straight way (Chen et al. 2024, Deep compression autoencoder,
-section 3.2): a cosine transform of each frame of which the lowest frequencies are held, to which
-the networks, at first silent, add little, and noise, and they much, in the bands that are not.
-Learnt from nothing, the wave took most of an hour to be as good; left to move by steps as large as
-networks take, it was never quiet between partials.
-Axes: b signal, t frame of bands, k band, f frame of latents, z latent.
+A. Caillon, P. Esling: RAVE, arXiv:2111.05011. Deviations from the paper:
+
+- Loudness is separate. The loudness of each band in a frame is a latent of its own, and
+  the networks process bands relative to it. They need not learn a range of levels, and
+  a loud band does not leak into a silent one.
+- A linear skip path surrounds the networks (Chen et al. 2024, Deep compression
+  autoencoder, section 3.2): the lowest DCT coefficients of each frame are latents, and
+  the decoder inverts the DCT. The zero-initialised networks add a small correction, and
+  noise. In bands without coefficients, they produce the whole signal. Networks without
+  this path needed most of an hour to reproduce the waveform as well, and larger
+  corrections left noise between partials.
+
+Axes: b batch, t frame of bands, k band, f frame of latents, z latent, s sample of a
+frame of latents.
 """
 
+import dataclasses
 import math
 
 import flax.linen as nn
@@ -18,47 +24,61 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import Array, Key
-from zoo.nn.audio.causal_conv import SLOPE, Conv, Finer, Residual
-from zoo.nn.audio.stft import like
+from zoo.core import Array, Float, Int, Key
+from zoo.errors import UsageError
+from zoo.nn.audio.causal_conv import (
+    LEAKY_SLOPE,
+    Conv,
+    ResidualBlock,
+    TransposedConv,
+)
+from zoo.nn.audio.stft import match_rank
 from zoo.nn.latent.variational import Gaussian
+from zoo.nn.rng import row_keys
 
-SILENCE = 1e-6  # the loudness of silence: 120 dB below full scale
-MIDDLE, SPREAD = (
-    -7.0,
-    3.0,
-)  # of logarithms of loudness, which a latent is between -2 and 2 for
-SCALE = 4.0  # of the transform's coefficients
-SURE = -6.0  # the logarithm of a latent's deviation at birth
-LITTLE = 0.1  # what networks add to what is held
-QUIET, FULL = (
-    -8.0,
-    1.87,
-)  # logits of noise at birth, of none and of as much as there was
-NEAR = (1, 3)  # dilations before each of the encoder's strides
+MIN_LOUDNESS = 1e-6  # the loudness of silence: 120 dB below full scale
+LOG_LOUDNESS_MEAN = -7.0  # latents of loudness are its logarithm, normalised by these
+LOG_LOUDNESS_STD = 3.0
+DCT_SCALE = 4.0  # latents are DCT coefficients divided by it
+INIT_LOG_STD = -6.0  # the initial log standard deviation of latents
+RESIDUAL_SCALE = 0.1  # of what the networks add to the skip path
+QUIET_NOISE_LOGIT = -8.0  # the initial gain of noise in bands with coefficients
+FULL_NOISE_LOGIT = 1.87  # and in those without, where noise is as loud as the signal
+ENCODER_DILATIONS = (1, 3)  # of the residual blocks before each stride of the encoder
 
 
 class Encoder(nn.Module):
+    """Encodes bands as a Gaussian over latents, the last k of which are loudness.
+
+    Attributes:
+      latent: latents per frame.
+      width: channels at the rate of the bands, doubled by each stride.
+      factors: strides.
+      causal: whether convolutions look only backwards.
+    """
+
     latent: int
     width: int
     factors: tuple[int, ...]
+    _: dataclasses.KW_ONLY
     causal: bool
 
     @nn.compact
-    def __call__(self, x: Array) -> Gaussian:
-        """Bands [b, t, k] -> latents [b, f, z], the last k of which are how loud they are."""
-        bands = x.shape[-1]
-        rest = self.latent - bands
-        frames = x.reshape(len(x), -1, math.prod(self.factors), bands)
-        loud = level(x, math.prod(self.factors))
-        told = (jnp.log(loud) - MIDDLE) / SPREAD
-        frames = (frames / loud[:, :, None]).reshape(*loud.shape[:2], -1)
-        x = Conv(self.width, 7, causal=self.causal, name="first")(
-            frames.reshape(x.shape)
-        )
+    def __call__(self, x: Float[Array, "b t k"]) -> Gaussian:
+        """Returns the posterior over latents [b, f, z]."""
+        hop, bands = math.prod(self.factors), x.shape[-1]
+        coefficients = self.latent - bands
+        loudness = band_loudness(x, hop)
+        log_loudness = (jnp.log(loudness) - LOG_LOUDNESS_MEAN) / LOG_LOUDNESS_STD
+        frames = x.reshape(len(x), -1, hop, bands) / loudness[:, :, None]
+        frames = frames.reshape(*loudness.shape[:2], -1)
+
+        first = Conv(self.width, 7, causal=self.causal, name="first")
+        h = first(frames.reshape(x.shape))
         for i, factor in enumerate(self.factors):
-            for j, dilation in enumerate(NEAR):
-                x = Residual(dilation, causal=self.causal, name=f"residual_{i}_{j}")(x)
+            for j, dilation in enumerate(ENCODER_DILATIONS):
+                name = f"residual_{i}_{j}"
+                h = ResidualBlock(dilation, causal=self.causal, name=name)(h)
             down = Conv(
                 self.width << (i + 1),
                 2 * factor,
@@ -66,99 +86,163 @@ class Encoder(nn.Module):
                 causal=self.causal,
                 name=f"down_{i}",
             )
-            x = down(nn.leaky_relu(x, SLOPE))
-        x = nn.leaky_relu(jnp.concatenate([x, told.astype(x.dtype)], axis=-1), SLOPE)
-        last = Conv(rest + self.latent, 3, causal=self.causal, still=True, name="last")
-        mean, log_std = jnp.split(last(x).astype(jnp.float32), (rest,), axis=-1)
-        mean = frames @ cosines(frames.shape[-1], rest, bands) / SCALE + LITTLE * mean
-        return Gaussian(jnp.concatenate([mean, told], axis=-1), log_std + SURE)
+            h = down(nn.leaky_relu(h, LEAKY_SLOPE))
+        h = jnp.concatenate([h, log_loudness.astype(h.dtype)], axis=-1)
+        features = coefficients + self.latent
+        last = Conv(features, 3, causal=self.causal, zero_init=True, name="last")
+        h = last(nn.leaky_relu(h, LEAKY_SLOPE)).astype(jnp.float32)
+        residual, log_std = jnp.split(h, (coefficients,), axis=-1)
+
+        basis = dct_basis(frames.shape[-1], coefficients, bands)
+        mean = frames @ basis / DCT_SCALE + RESIDUAL_SCALE * residual
+        mean = jnp.concatenate([mean, log_loudness], axis=-1)
+        return Gaussian(mean, log_std + INIT_LOG_STD)
 
 
 class Decoder(nn.Module):
+    """Decodes latents as bands: a waveform with a gain, and filtered noise.
+
+    Attributes:
+      bands: number of bands.
+      width: channels at the rate of the bands, doubled at each coarser rate.
+      factors: strides of the encoder; the decoder upsamples by them in reverse.
+      dilations: of the residual blocks after each transposed convolution.
+      causal: whether convolutions look only backwards.
+    """
+
     bands: int
     width: int
     factors: tuple[int, ...]
+    _: dataclasses.KW_ONLY
     dilations: tuple[int, ...]
     causal: bool
 
     @nn.compact
     def __call__(
-        self, z: Array, loud: Array, white: Array, draft: Array | None = None
-    ) -> Array:
-        """Latents [b, f, z], how loud bands are [b, f, k] and white noise [b, t, k] -> bands
-        [b, t, k], beside what latents hold of them or, where there is one, a draft [b, t, k]."""
-        hop, rest = math.prod(self.factors), z.shape[-1] - self.bands
-        loud = jnp.repeat(loud, hop, axis=1)
-        draft = None if draft is None else draft / loud
-        x = Conv(self.width << len(self.factors), 3, causal=self.causal, name="first")(
-            z
-        )
-        for i, factor in reversed([*enumerate(self.factors)]):
-            up = Finer(self.width << i, factor, causal=self.causal, name=f"up_{i}")
-            x = up(nn.leaky_relu(x, SLOPE))
-            if draft is not None and not i:
-                x += Conv(self.width, 7, causal=self.causal, name="draft")(draft)
-            for j, dilation in enumerate(self.dilations):
-                x = Residual(dilation, causal=self.causal, name=f"residual_{i}_{j}")(x)
-        heads = Conv(
-            2 * self.bands + 1, 7, causal=self.causal, still=True, name="heads"
-        )
-        x = heads(nn.leaky_relu(x, SLOPE)).astype(jnp.float32)
-        wave, hiss, swell = jnp.split(x, (self.bands, 2 * self.bands), axis=-1)
+        self,
+        z: Float[Array, "b f z"],
+        loudness: Float[Array, "b f k"],
+        white: Float[Array, "b t k"],
+        draft: Float[Array, "b t k"] | None = None,
+    ) -> Float[Array, "b t k"]:
+        """Decodes latents as bands.
+
+        Args:
+          z: latents.
+          loudness: amplitude of each band, which scales the output.
+          white: noise in [-1, 1].
+          draft: bands to correct, which the networks see. By default these are the
+            inverse DCT of the latents.
+        """
+        hop = math.prod(self.factors)
+        loudness = jnp.repeat(loudness, hop, axis=1)
+        if draft is not None:
+            draft = draft / loudness
+        h = self.outputs(z, draft).astype(jnp.float32)
+        wave, noise_logit, gain = jnp.split(h, (self.bands, 2 * self.bands), axis=-1)
         if draft is None:
-            frames = (
-                z[..., :rest] @ cosines(hop * self.bands, rest, self.bands).T * SCALE
-            )
-            draft, first = (
-                frames.reshape(wave.shape),
-                like(hop * np.arange(self.bands), wave),
-            )
-            wave = jnp.where(first + hop <= rest, LITTLE, 1.0) * wave
-            hiss += jnp.where(
-                first < rest, QUIET, FULL
-            )  # `first` of a band's coefficients
+            coefficients = z.shape[-1] - self.bands
+            basis = dct_basis(hop * self.bands, coefficients, self.bands)
+            frames = z[..., :coefficients] @ basis.T * DCT_SCALE
+            draft = frames.reshape(wave.shape)
+            first = match_rank(hop * np.arange(self.bands), wave)  # of each band
+            complete, any_kept = first + hop <= coefficients, first < coefficients
+            wave = jnp.where(complete, RESIDUAL_SCALE, 1.0) * wave
+            noise_logit += jnp.where(any_kept, QUIET_NOISE_LOGIT, FULL_NOISE_LOGIT)
         else:
-            wave, hiss = LITTLE * wave, hiss + QUIET
-        both = (draft + wave) * nn.sigmoid(swell) + white * nn.sigmoid(hiss)
-        return 2 * both * loud
+            wave = RESIDUAL_SCALE * wave
+            noise_logit = noise_logit + QUIET_NOISE_LOGIT
+        mixed = (draft + wave) * nn.sigmoid(gain) + white * nn.sigmoid(noise_logit)
+        return 2 * mixed * loudness
+
+    def outputs(
+        self, z: Float[Array, "b f z"], draft: Float[Array, "b t k"] | None
+    ) -> Float[Array, "b t e"]:
+        """Returns waveform [k], noise logits [k] and a gain logit for each frame."""
+        causal = self.causal
+        top = self.width << len(self.factors)
+        h = Conv(top, 3, causal=causal, name="first")(z)
+        for i, factor in reversed([*enumerate(self.factors)]):
+            up = TransposedConv(self.width << i, factor, causal=causal, name=f"up_{i}")
+            h = up(nn.leaky_relu(h, LEAKY_SLOPE))
+            if draft is not None and i == 0:
+                h += Conv(self.width, 7, causal=causal, name="draft")(draft)
+            for j, dilation in enumerate(self.dilations):
+                name = f"residual_{i}_{j}"
+                h = ResidualBlock(dilation, causal=causal, name=name)(h)
+        features = 2 * self.bands + 1
+        heads = Conv(features, 7, causal=causal, zero_init=True, name="heads")
+        return heads(nn.leaky_relu(h, LEAKY_SLOPE))
 
 
-def level(x: Array, hop: int) -> Array:
-    """How loud bands [b, t, k] are in each frame of `hop`, [b, f, k]."""
+def band_loudness(x: Float[Array, "b t k"], hop: int) -> Float[Array, "b f k"]:
+    """Returns the RMS of bands in frames of `hop`, at least `MIN_LOUDNESS`."""
     frames = x.reshape(len(x), -1, hop, x.shape[-1])
-    return jnp.sqrt((frames**2).mean(axis=2) + SILENCE**2)
+    return jnp.sqrt((frames**2).mean(axis=2) + MIN_LOUDNESS**2)
 
 
-def loudness(z: Array, bands: int) -> Array:
-    """What latents [b, f, z] say of it, [b, f, k]."""
-    return jnp.exp(SPREAD * z[..., -bands:] + MIDDLE)
+def latent_loudness(z: Float[Array, "b f z"], bands: int) -> Float[Array, "b f k"]:
+    """Reads the RMS amplitude of bands from latents."""
+    return jnp.exp(LOG_LOUDNESS_STD * z[..., -bands:] + LOG_LOUDNESS_MEAN)
 
 
-def louder(z: Array, bands: int, by: Array) -> Array:
-    """Latents [b, f, z] of what is `by` [b, f, 1] times as loud."""
-    return z.at[..., -bands:].add(jnp.log(by) / SPREAD)
+def amplify_latents(
+    z: Float[Array, "b f z"], bands: int, gain: Float[Array, "b f 1"]
+) -> Float[Array, "b f z"]:
+    """Multiplies the loudness of latents by a gain per frame."""
+    return z.at[..., -bands:].add(jnp.log(gain) / LOG_LOUDNESS_STD)
 
 
-def noise(rng: Key, rows: Array, frames: Array, shape: tuple[int, int]) -> Array:
-    """Uniform from -1 to 1, [b, f t, k] for `shape` (t, k): that of a row and a frame is a function
-    of their numbers [b] and [f], so that it is the same in blocks."""
-    each = jax.vmap(jax.random.fold_in, (None, 0))
-    keys = jax.vmap(each, (0, None))(each(rng, rows), frames)
-    draw = lambda key: jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+def frame_noise(
+    rng: Key,
+    rows: Int[Array, " b"],
+    frames: Int[Array, " f"],
+    shape: tuple[int, int],
+) -> Float[Array, "b t k"]:
+    """Draws uniform noise in [-1, 1] that depends only on the row and the frame.
+
+    A stream therefore draws the same noise in blocks of any size.
+
+    Args:
+      rng: key of the noise.
+      rows: numbers of the rows of the batch.
+      frames: numbers of the frames of latents.
+      shape: frames of bands per frame of latents, and bands.
+    """
+    keys = jax.vmap(row_keys, (0, None))(row_keys(rng, rows), frames)
+
+    def draw(key: Key) -> Array:
+        return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+
     return jax.vmap(jax.vmap(draw))(keys).reshape(len(rows), -1, shape[1])
 
 
-def cosines(size: int, latent: int, bands: int) -> Array:
-    """The `latent` lowest frequencies of a frame [size] of bands, as columns: an orthonormal cosine
-    transform of each band, every other one of which is upside down."""
+def dct_basis(size: int, coefficients: int, bands: int) -> Float[Array, "s z"]:
+    """Returns the basis of the lowest DCT coefficients of a frame of bands.
+
+    Each band has an orthonormal DCT-II. The order of the frequencies is reversed in
+    every other band, as it is in the filter bank.
+
+    Args:
+      size: samples of a frame, over all bands.
+      coefficients: columns of the basis.
+      bands: number of bands.
+    """
     hop = size // bands
-    time, turn = np.arange(hop)[:, None] + 0.5, np.arange(hop)
-    each = (
-        np.sqrt(2 / hop)
-        * np.cos(np.pi * time * turn / hop)
-        * np.where(turn, 1, np.sqrt(0.5))
-    )
-    both = [each[:, ::-1] if k % 2 else each for k in range(bands)]
-    whole = np.zeros((hop, bands, bands, hop))
-    whole[:, np.arange(bands), np.arange(bands)] = np.stack(both, axis=1)
-    return jnp.asarray(whole.reshape(size, size)[:, :latent], jnp.float32)
+    time, frequency = np.arange(hop)[:, None] + 0.5, np.arange(hop)
+    norm = np.where(frequency, 1, np.sqrt(0.5))
+    dct = np.sqrt(2 / hop) * np.cos(np.pi * time * frequency / hop) * norm
+    ordered = [dct[:, ::-1] if k % 2 else dct for k in range(bands)]
+    basis = np.zeros((hop, bands, bands, hop))
+    basis[:, np.arange(bands), np.arange(bands)] = np.stack(ordered, axis=1)
+    return jnp.asarray(basis.reshape(size, size)[:, :coefficients], jnp.float32)
+
+
+def check_factors(factors: tuple[int, ...]) -> None:
+    """Checks the strides of an encoder.
+
+    Raises:
+      UsageError: there are none, or one is below 2.
+    """
+    if min(factors, default=0) < 2:
+        raise UsageError(f"factors are {factors}: choose one or more, each at least 2.")

@@ -19,7 +19,7 @@ import numpy as np
 
 from zoo.core import Array, Key
 from zoo.errors import UsageError
-from zoo.nn.sequence.orderless import strata
+from zoo.nn.rng import stratified_uniforms
 
 MOST = 10.0
 DENSE = 2.0  # how much denser steps lie about level 0 than towards the ends: cosh(2), 3.8 times
@@ -50,14 +50,14 @@ def cosine(rng: Key, n: int) -> tuple[Array, Array]:
     of a quieter gradient.
     """
     level = -2 * jnp.log(
-        jnp.tan(math.pi / 2 * (FIRST + (1 - 2 * FIRST) * strata(rng, n)))
+        jnp.tan(math.pi / 2 * (FIRST + (1 - 2 * FIRST) * stratified_uniforms(rng, n)))
     )
     return level, density(level)
 
 
 def even(rng: Key, n: int) -> tuple[Array, Array]:
     """Levels spread evenly from -MOST to MOST, by which `bound` is quieter, and their density."""
-    return MOST * (2 * strata(rng, n) - 1), jnp.full(n, 1 / (2 * MOST))
+    return MOST * (2 * stratified_uniforms(rng, n) - 1), jnp.full(n, 1 / (2 * MOST))
 
 
 def density(level: Array) -> Array:

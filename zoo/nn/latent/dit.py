@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from zoo.core import Array
 from zoo.nn.dense import Dense, gelu_product, normalise
-from zoo.nn.sequence.encoder_block import attend
+from zoo.nn.sequence.encoder_block import bidirectional_attention
 
 WAVES = 32  # sines and cosines that a level is read through
 SLOWEST, FASTEST = 1 / 16, 4.0  # radians per nat: levels run from -10 to 10
@@ -38,7 +38,9 @@ class Block(nn.Module):
         qkv = Dense(3 * d, use_bias=False, name="qkv")(y).reshape(
             b, u, 3, self.heads, -1
         )
-        y = attend(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2], there).reshape(b, u, d)
+        y = bidirectional_attention(
+            qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2], there
+        ).reshape(b, u, d)
         x = x + gate * Dense(d, use_bias=False, name="out")(y)
         y = normalise(x) * (1 + scale_2) + shift_2
         y = Dense(4 * d, name="up")(y)

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Params
 from zoo.nn.latent.variational import Gaussian
-from zoo.nn.sequence.constraints import Bounds
+from zoo.nn.sequence.constraints import Constraints
 from zoo.nn.sequence.grammar import Grammar
-from zoo.nn.sequence.lstm import Carry, LSTMLayer, advance, squash
+from zoo.nn.sequence.lstm import Carry, LSTMLayer, stacked_step
 from zoo.nn.sequence.sampling import Draw
 
 
@@ -35,8 +35,12 @@ def both_ways(
 ):
     """What bidirectional layers know of a whole when they have read it: [b, 2h]."""
     for i, width in enumerate(widths):
-        on, ahead = LSTMLayer(width, name=f"{name}on_{i}")(**ways[0], given=style)
-        back, behind = LSTMLayer(width, name=f"{name}back_{i}")(**ways[1], given=style)
+        on, ahead = LSTMLayer(width, name=f"{name}on_{i}")(
+            **ways[0], conditioning=style
+        )
+        back, behind = LSTMLayer(width, name=f"{name}back_{i}")(
+            **ways[1], conditioning=style
+        )
         x = jnp.concatenate([ahead, behind[::-1]], axis=-1)
         ways = {"x": x}, {"x": x[::-1]}
     return jnp.concatenate([on.h, back.h], axis=-1)
@@ -96,7 +100,9 @@ class Decoder(nn.Module):
         number = jnp.broadcast_to(
             jnp.eye(self.parts)[:, None], (self.parts, len(z), self.parts)
         )
-        led = self.lead(number, carries(self.wake(z), (self.conductor,))[0], given=z)[1]
+        led = self.lead(
+            number, carries(self.wake(z), (self.conductor,))[0], conditioning=z
+        )[1]
         own = z[:, : self.latent].reshape(len(z), self.parts, -1).swapaxes(0, 1)
         return jnp.concatenate([led, own], axis=-1)
 
@@ -108,7 +114,7 @@ class Decoder(nn.Module):
         """z [b, z], the steps before each [t, b, k] -> logits float32 [t, b, k, v]."""
         (t, b, k), told = before.shape, self.tell(z)
         told = told.reshape(-1, told.shape[-1])
-        read = {**spell(apart(before, self.parts), self.vocab), "given": told}
+        read = {**spell(apart(before, self.parts), self.vocab), "conditioning": told}
         for layer, carry in zip(self.lstm, self.begin(told), strict=True):
             read = {"x": layer(carry=carry, **read)[1]}
         logits = self.head(read["x"]).astype(jnp.float32)
@@ -145,32 +151,30 @@ def recite(
     Returns:
       int32 [n, u t, k].
     """
-    first, *rest = [net[f"lstm_{i}"] for i in range(len(begin))]
-    (parts, t, n, k), bounds = u.shape, Bounds(grammar, draw.no_repeat)
+    layers = [net[f"lstm_{i}"] for i in range(len(begin))]
+    first = layers[0]
+    (parts, t, n, k), constraints = u.shape, Constraints(grammar, draw.no_repeat)
     table = first["w"].reshape(k, -1, first["w"].shape[-1])
     entry = told @ first["v"] + first["b"][None, None]
-    stacks = [jnp.concatenate([layer["w"], layer["u"]]) for layer in rest]
+    advance = stacked_step(layers)
     never = jnp.arange(table.shape[1]) == BOUNDARY
 
     def step(now, u):
-        (lowest, *higher), entry, token, course = now
+        carries, entry, token, course = now
         gates = table[jnp.arange(k)[None], token].sum(axis=1) + entry
-        after = [advance(lowest, squash(gates + lowest.h @ first["u"]))]
-        for carry, layer, stack in zip(higher, rest, stacks, strict=True):
-            x = jnp.concatenate([after[-1].h, carry.h], axis=-1)
-            after.append(advance(carry, squash(x @ stack + layer["b"][None])))
+        after = advance(carries, gates)
         logits = after[-1].h @ net["head"]["kernel"] + net["head"]["bias"][None]
         logits = jnp.where(never[None, None], -jnp.inf, logits.reshape(n, k, -1))
         if k == 1:
-            logits = bounds.mask(course, logits[:, 0])[:, None]
+            logits = constraints.mask(course, logits[:, 0])[:, None]
         token = draw(logits, u)
-        return (tuple(after), entry, token, bounds.advance(course, token[:, 0])), token
+        return (after, entry, token, constraints.advance(course, token[:, 0])), token
 
     def part(now, inputs):
         begin, entry, u = inputs
         (_, _, *now), tokens = jax.lax.scan(step, (begin, entry, *now), u)
         return tuple(now), tokens
 
-    opening = jnp.full((n, k), BOUNDARY, jnp.int32), bounds.start(n, parts * t)
+    opening = jnp.full((n, k), BOUNDARY, jnp.int32), constraints.start(n, parts * t)
     _, tokens = jax.lax.scan(part, opening, (begin, entry, u))
     return tokens.reshape(parts * t, n, k).swapaxes(0, 1)

@@ -17,6 +17,7 @@ import numpy as np
 from zoo.core import BOUNDARY, Array, Batch, Key, Params
 from zoo.errors import UsageError
 from zoo.nn.latent.variational import Gaussian
+from zoo.nn.rng import row_keys
 from zoo.nn.sequence.sampling import Draw
 
 
@@ -162,11 +163,6 @@ def stretch(params: Params) -> Array:
     return jnp.log(params["norm"]["unit"]) * params["norm"]["axes"].shape[1]
 
 
-def rows(rng: Key, n: int) -> Array:
-    """A key [n] for each row, a function of `rng` and its number."""
-    return jax.vmap(jax.random.fold_in, (None, 0))(rng, jnp.arange(n))
-
-
 def labels(styles: tuple[str, ...], style: Array | None, n: int) -> Array | None:
     """int [n], places among `styles` or one past them for none; None where there are no styles.
 
@@ -253,7 +249,7 @@ def perform(
     one, two, three = jax.random.split(rng, 3)
     if vae.styles and style is None:
         draw_one = lambda key: jax.random.randint(key, (), 0, len(vae.styles))
-        style = jax.vmap(draw_one)(rows(three, n))
+        style = jax.vmap(draw_one)(row_keys(three, n))
     told = jnp.repeat(style, model.parts) if vae.styles and style is not None else None
     if primer is None:
         z = model.latents(params, one, n, style=style).reshape(n * model.parts, -1)

@@ -1,7 +1,7 @@
-"""Causal self-attention over packed pieces, and the same one event at a time.
+"""Causal self-attention over packed pieces, for whole rows and for streaming.
 
-A query sees its own piece, from `length` events ago up to itself. Axes: b and n rows, t query, s
-key, h head, d width of a head, l event of the context.
+A query attends to its own piece, to at most `length` events including itself. Axes: b
+and n rows, t query, s key, h head, d width of a head, l event of the context.
 """
 
 from typing import Literal, NamedTuple
@@ -10,76 +10,96 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array
-from zoo.nn.dense import Dense
-from zoo.nn.sequence import flash_attention
-from zoo.nn.sequence.flash_attention import NEVER, Reach
-from zoo.nn.sequence.positional import relative, rotate, skew
+from zoo.core import Array, Float, Key
+from zoo.nn.dense import NEG_INF, Dense, gelu_product, normalise
+from zoo.nn.sequence.flash_attention import CausalMask, flash_attention
+from zoo.nn.sequence.positional import pad_distances, rotary_angles, rotate, skew
 
 Position = Literal["rotary", "relative"]
+ROTATED = [[1.0], [1.0], [0.0]]  # queries and keys are rotated, values are not
 
 
-class Clock(NamedTuple):
-    """Where rows that are read one event at a time have come to, int [n] each.
+class Cursor(NamedTuple):
+    """The position of rows that are read one event at a time, int [n] each."""
 
-    `slot` is the place in a ring that the next event takes, the same for all rows; `since` counts
-    the events of the row's piece so far.
-    """
-
-    slot: Array
-    since: Array
+    slot: Array  # where the next event goes in the cache, the same for all rows
+    age: Array  # events of the row's piece so far
 
 
-class Ring(NamedTuple):
-    """The last l keys and values of a layer, [n h, d, l] each.
+class Cache(NamedTuple):
+    """The last l keys and values of a layer, a ring buffer, [n h, d, l] each.
 
-    Rows and heads are one axis, as a product of many matrices wants them: for a reshape between,
-    XLA copies a ring three times an event. Measured on a CPU core, for 8 heads of width 32 and l
-    1,024, one row: 0.08 ms, 0.9 with an axis for rows.
+    Rows and heads are one axis, as a batched matmul needs them: for a reshape, XLA
+    copies the cache three times per event. Measured on a CPU core, for 8 heads of width
+    32 and l 1,024, one row: 0.08 ms, and 0.9 ms with an axis for rows.
     """
 
     keys: Array
     values: Array
 
 
-def empty(n: int, heads: int, width: int, length: int) -> Ring:
-    """A ring of `length` events for `n` rows, before their first event."""
+def empty_cache(n: int, heads: int, width: int, length: int) -> Cache:
+    """Returns the cache of `n` rows before their first event, for `length` events."""
     zeros = jnp.zeros((n * heads, width // heads, length))
-    return Ring(zeros, zeros)
+    return Cache(zeros, zeros)
 
 
-def tick(clock: Clock, length: int) -> Clock:
-    """The clock an event later."""
-    return Clock((clock.slot + 1) % length, clock.since + 1)
+def next_cursor(cursor: Cursor, length: int) -> Cursor:
+    """Returns the cursor after one more event."""
+    return Cursor((cursor.slot + 1) % length, cursor.age + 1)
 
 
-def attend(qkv: Array, reach: Reach, table: Array | None = None) -> Array:
-    """`blockwise.attend` on CPUs, JAX's own attention elsewhere.
+def causal_attention(
+    qkv: Float[Array, "b t h 3 d"],
+    mask: CausalMask,
+    table: Float[Array, "h l d"] | None = None,
+) -> Float[Array, "b t h d"]:
+    """Computes `flash_attention` on CPUs, and JAX's own attention elsewhere.
 
-    Measured on a CPU core with gradients, 8 rows of 1,024 events, 8 heads of width 32: blockwise
-    0.5 s and 22 MiB, whole 7 s and 1,048 MiB; with a table 1.1 s and 11 s. No other device was at
-    hand, so elsewhere nothing is measured. cuDNN's form is not asked for: it is traced only where
-    there is a GPU, and a program for two platforms is traced for both.
+    Measured on a CPU core with gradients, 8 rows of 1,024 events, 8 heads of width 32:
+    0.5 s and 22 MiB in blocks, 7 s and 1,048 MiB at once; with a table 1.1 s and 11 s.
+    Nothing has been measured on other devices. cuDNN's implementation is not requested:
+    it can be traced only where there is a GPU, and a program for two platforms is
+    traced for both.
     """
-    forms = {"cpu": flash_attention.attend, "default": whole}
-    return jax.lax.platform_dependent(qkv, reach, table, **forms)
+    implementations = {"cpu": flash_attention, "default": full_attention}
+    return jax.lax.platform_dependent(qkv, mask, table, **implementations)
 
 
-def whole(qkv: Array, reach: Reach, table: Array | None = None) -> Array:
-    """`blockwise.attend`, with all scores of a row at once, [h, t, s], in one call to JAX."""
-    (_, t, _, _, d), at = qkv.shape, jnp.arange(qkv.shape[1])[None]
+def full_attention(
+    qkv: Float[Array, "b t h 3 d"],
+    mask: CausalMask,
+    table: Float[Array, "h l d"] | None = None,
+) -> Float[Array, "b t h d"]:
+    """Computes `flash_attention` with all logits [b, h, t, s] at once, by JAX."""
+    _, t, _, _, d = qkv.shape
+    position = jnp.arange(t)[None]
     q, k, v = jnp.moveaxis(qkv, 3, 0)
-    seen = (at[:, None] >= reach.start[..., None]) & (at[:, None] <= at[..., None])
+    visible = position[:, None] >= mask.start[..., None]
+    visible &= position[:, None] <= position[..., None]
     bias = None
     if table is not None:
-        laid = relative(table, t, t).astype(q.dtype)
-        far = jnp.einsum("bthd,hxd->bhtx", q, laid, preferred_element_type=jnp.float32)
-        bias = skew(far) * d**-0.5
-    return jax.nn.dot_product_attention(q, k, v, bias, seen[:, None])
+        rows = pad_distances(table, t, t).astype(q.dtype)
+        x = jnp.einsum("bthd,hxd->bhtx", q, rows, preferred_element_type=jnp.float32)
+        bias = skew(x) * d**-0.5
+    return jax.nn.dot_product_attention(q, k, v, bias, visible[:, None])
+
+
+def scaled_init(scale: float) -> nn.initializers.Initializer:
+    """Returns Linen's default initialiser of kernels, scaled by `scale`."""
+    return nn.initializers.variance_scaling(scale**2, "fan_in", "truncated_normal")
 
 
 class SelfAttention(nn.Module):
-    """`scale`: how large the output is at first, beside that of Linen's own initialisation."""
+    """Causal multi-head self-attention.
+
+    Attributes:
+      width: of inputs and outputs.
+      heads: number of heads.
+      length: the most events that a query attends to, itself included.
+      position: rotary, or a learnt embedding of each distance.
+      scale: of the output kernel's initial values, relative to Linen's default.
+    """
 
     width: int
     heads: int
@@ -88,42 +108,103 @@ class SelfAttention(nn.Module):
     scale: float = 1.0
 
     def setup(self) -> None:
-        small = nn.initializers.variance_scaling(
-            self.scale**2, "fan_in", "truncated_normal"
-        )
         self.qkv = Dense(3 * self.width, use_bias=False)
-        self.out = Dense(self.width, use_bias=False, kernel_init=small)
+        init = scaled_init(self.scale)
+        self.out = Dense(self.width, use_bias=False, kernel_init=init)
         if self.position == "relative":
             shape = (self.heads, self.length, self.width // self.heads)
             self.distance = self.param(
                 "distance", nn.initializers.normal(shape[-1] ** -0.5), shape
             )
 
-    def split(self, x: Array, at: Array) -> Array:
-        """Queries, keys and values [.., h, 3, d] of x [.., width] at positions `at` [..]."""
+    def project(self, x: Array, position: Array) -> Array:
+        """Returns queries, keys and values [.., h, 3, d] of x [.., width].
+
+        Args:
+          x: inputs.
+          position: int, with axes that broadcast to the leading axes of `x`.
+        """
         qkv = self.qkv(x).reshape(*x.shape[:-1], self.heads, 3, -1)
-        return rotate(qkv, at) if self.position == "rotary" else qkv
+        if self.position != "rotary":
+            return qkv
+        angle = rotary_angles(position, qkv.shape[-1])[..., None, None, :]
+        angle = angle * jnp.array(ROTATED).reshape((1,) * (x.ndim) + (3, 1))
+        return rotate(qkv, jnp.cos(angle), jnp.sin(angle))
 
-    def __call__(self, x: Array, reach: Reach) -> Array:
-        """x [b, t, width] to the same."""
+    def __call__(
+        self, x: Float[Array, "b t width"], mask: CausalMask
+    ) -> Float[Array, "b t width"]:
+        """Attends within whole rows."""
         table = self.distance if self.position == "relative" else None
-        out = attend(self.split(x, jnp.arange(x.shape[1])[None]), reach, table)
-        return self.out(out.reshape(x.shape))
+        qkv = self.project(x, jnp.arange(x.shape[1])[None])
+        return self.out(causal_attention(qkv, mask, table).reshape(x.shape))
 
-    def step(self, x: Array, ring: Ring, clock: Clock) -> tuple[Ring, Array]:
-        """One event, x [n, width], of which `clock` says when; see `__call__`."""
-        slot, (rows, d, length) = clock.slot[0], ring.keys.shape
-        qkv = self.split(x, clock.since)
+    def step(
+        self, x: Float[Array, "n width"], cache: Cache, cursor: Cursor
+    ) -> tuple[Cache, Float[Array, "n width"]]:
+        """Attends from one event of each row, and adds it to the cache."""
+        slot, (rows, d, length) = cursor.slot[0], cache.keys.shape
+        qkv = self.project(x, cursor.age)
         q, k, v = (qkv[:, :, part].reshape(rows, d) for part in range(3))
-        insert = lambda old, new: jax.lax.dynamic_update_index_in_dim(old, new, slot, 2)
-        ring = Ring(insert(ring.keys, k), insert(ring.values, v))
-        s = jnp.einsum("xd,xdl->xl", q, ring.keys).reshape(-1, self.heads, length)
+        insert = jax.lax.dynamic_update_index_in_dim
+        cache = Cache(insert(cache.keys, k, slot, 2), insert(cache.values, v, slot, 2))
+        logits = jnp.einsum("xd,xdl->xl", q, cache.keys)
+        logits = logits.reshape(-1, self.heads, length)
         if self.position == "relative":
-            far = jnp.einsum(
-                "nhd,hld->nhl", qkv[:, :, 0], self.distance[:, length - 1 :: -1]
-            )
-            s += jnp.roll(far, slot + 1, axis=-1)
-        age = (slot - jnp.arange(length)) % length
-        seen = age[None, None] <= clock.since[:, None, None]
-        p = jax.nn.softmax(jnp.where(seen, s * d**-0.5, NEVER)).reshape(rows, length)
-        return ring, self.out(jnp.einsum("xl,xdl->xd", p, ring.values).reshape(x.shape))
+            nearest_last = self.distance[:, length - 1 :: -1]
+            by_distance = jnp.einsum("nhd,hld->nhl", qkv[:, :, 0], nearest_last)
+            logits += jnp.roll(by_distance, slot + 1, axis=-1)
+        distance = (slot - jnp.arange(length)) % length
+        visible = distance[None, None] <= cursor.age[:, None, None]
+        p = jax.nn.softmax(jnp.where(visible, logits * d**-0.5, NEG_INF))
+        out = jnp.einsum("xl,xdl->xd", p.reshape(rows, length), cache.values)
+        return cache, self.out(out.reshape(x.shape))
+
+
+class Block(nn.Module):
+    """A pre-norm Transformer block: attention and an MLP, each with a residual.
+
+    Attributes:
+      dropout: rate of dropout on what each sublayer adds.
+      scale: of the initial values of each sublayer's last kernel.
+    """
+
+    width: int
+    heads: int
+    length: int
+    position: Position
+    dropout: float
+    scale: float
+
+    def setup(self) -> None:
+        sizes = self.width, self.heads, self.length
+        self.attention = SelfAttention(*sizes, self.position, self.scale)
+        self.up = Dense(4 * self.width, use_bias=False)
+        down = {"dot_general": gelu_product, "kernel_init": scaled_init(self.scale)}
+        self.down = Dense(self.width, use_bias=False, **down)
+        self.drop = nn.Dropout(self.dropout)
+
+    def mlp(self, x: Array) -> Array:
+        return self.down(self.up(normalise(x)))
+
+    def __call__(
+        self, x: Float[Array, "b t d"], mask: CausalMask, rng: Key | None
+    ) -> Float[Array, "b t d"]:
+        """Transforms whole rows; `rng` is the key of dropout, None for none."""
+        first, second = (None, None) if rng is None else jax.random.split(rng)
+        x += self.drop(self.attention(normalise(x), mask), rng is None, rng=first)
+        return x + self.drop(self.mlp(x), rng is None, rng=second)
+
+    def step(
+        self, x: Float[Array, "n d"], cache: Cache, cursor: Cursor
+    ) -> tuple[Cache, Float[Array, "n d"]]:
+        """Transforms one event of each row."""
+        cache, new = self.attention.step(normalise(x), cache, cursor)
+        x += new
+        return cache, x + self.mlp(x)
+
+
+def first_cursor(n: int) -> Cursor:
+    """Returns the cursor of `n` rows before their first event."""
+    zero = jnp.zeros(n, jnp.int32)
+    return Cursor(zero, zero)

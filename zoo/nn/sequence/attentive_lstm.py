@@ -1,19 +1,22 @@
-"""An LSTM that attends over its own last outputs, unrolled fast (Bahdanau et al. 2015; Waite 2016).
+"""An LSTM that attends to its own last outputs (Bahdanau et al. 2015; Waite 2016).
 
-At step t the layer has a memory of its last k outputs h_i. It weighs them by what its state
-(h_t, c_t) asks for; their weighted sum goes out beside h_t, and into the next step's gates:
+At step t the layer has a memory of its last k outputs h_i. Its state (h_t, c_t) is the
+query; the attended summary s_t is concatenated with h_t in the output, and in the
+recurrent input of the next step's gates:
 
     u_i = v . tanh(W1 h_i + W2 (h_t, c_t)),    a = softmax(u),    s_t = sum_i a_i h_i.
 
-Axes: t step, b batch, k slot of the memory, d input width, h state width. Inside `unroll` the
-memory is a ring [k, b, h]: step t is written to slot t mod k, and nothing else moves.
+Axes: t step, b batch, k slot of the memory, d input width, h state width. Inside
+`unroll` the memory is a ring buffer [k, b, h]: step t is written to slot t mod k, and
+nothing else moves.
 
-Speed. tanh(x + y) = 1 - 2 / (1 + e^2x e^2y), and the softmax does not see the 1: with e^2x kept
-for each output and e^2y made once a step, a score is a product and a quotient. Reverse mode keeps
-no copy of the memory and works the quotients out again; weight gradients are matmuls after the
-scan; `over_slots` and `over_last` write sums out, which XLA is slow at on a CPU. The layer alone, h
-128, k 40, batch 128 x 511, CPU seconds forward and backward: as the definition reads 6.6, in 4.6
-GB; weight gradients after the scan 3.9, 0.6 GB; quotients and sums written out 2.4.
+Speed. tanh(x + y) = 1 - 2 / (1 + e^2x e^2y), and the softmax ignores the constant. With
+e^2x kept for each output and e^2y computed once per step, a logit is a product and a
+quotient. Reverse mode keeps no copy of the memory and recomputes the quotients; weight
+gradients are matmuls after the scan; `sum_last` and `sum_slots` write sums out, at
+which XLA is slow on a CPU. The layer alone, h 128, k 40, batch 128 x 511, CPU seconds
+forward and backward: by the definition 6.6, in 4.6 GB; with weight gradients after the
+scan 3.9, in 0.6 GB; with quotients and sums written out 2.4.
 """
 
 import functools
@@ -24,28 +27,28 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array, Key
+from zoo.core import Array, Bool, Float, Key
 from zoo.nn.bfloat16 import dot, outer, pack, unpack
 from zoo.nn.sequence.lstm import (
     Carry,
-    advance,
-    keep,
+    forget_gate_bias,
+    gate_activations,
+    matmul_transposed,
     orthogonal_gates,
-    recede,
-    remember,
-    squash,
-    times,
-    zeros,
+    reset_rows,
+    update_carry,
+    update_carry_backward,
+    zero_carry,
 )
 
 LANES = 16  # float32 numbers in the widest register of a CPU
-MOST = (
-    20.0  # to which keys and queries are clipped: e^2x e^2y stays finite, tanh(20) is 1
+MAX_EXPONENT = (
+    20.0  # keys and queries are clipped to it: e^2x e^2y is finite, tanh is 1
 )
 
 
 class Weights(NamedTuple):
-    """What an attending layer multiplies by; its input weights are its caller's."""
+    """The weights of the layer, except those of its input."""
 
     u: Array  # [2h, 4h], from (h, s) of the step before to the gates
     b: Array  # [4h]
@@ -54,8 +57,8 @@ class Weights(NamedTuple):
     v: Array  # [h]
 
 
-class Attending(NamedTuple):
-    """What one step hands to the next; rows come first, so that rows can be picked."""
+class AttentiveState(NamedTuple):
+    """The state between steps; the first axis of every leaf is the row."""
 
     carry: Carry  # [b, h] each
     summary: Array  # [b, h], s of the step before
@@ -64,21 +67,26 @@ class Attending(NamedTuple):
     age: Array  # int [b], steps since the piece began: the next goes to slot age mod k
 
 
-def start(n: int, slots: int, width: int) -> Attending:
-    """The state of `n` rows before a piece begins."""
-    nothing = jnp.zeros((n, slots, width))
+def initial_state(n: int, slots: int, width: int) -> AttentiveState:
+    """Returns the state of `n` rows before a piece begins."""
+    memory, summary = jnp.zeros((n, slots, width)), jnp.zeros((n, width))
     age = jnp.zeros(n, jnp.int32)
-    return Attending(zeros(n, width), jnp.zeros((n, width)), nothing, nothing, age)
+    return AttentiveState(zero_carry(n, width), summary, memory, memory, age)
 
 
-def grow(x: Array) -> Array:
-    return jnp.exp(2 * jnp.clip(x, -MOST, MOST))
+def exp_double(x: Array) -> Array:
+    """Returns e^2x, clipped so that products of two are finite."""
+    return jnp.exp(2 * jnp.clip(x, -MAX_EXPONENT, MAX_EXPONENT))
 
 
-def over_last(terms: Callable[[slice], Array], width: int) -> Array:
-    """The sum over the last axis of `terms`, given a slice of it: [.., width] to [..].
+def sum_last(terms: Callable[[slice], Array], width: int) -> Array:
+    """Returns the sum of an array [.., width] over its last axis.
 
-    Folded into one register's width, then summed by a matmul.
+    It is folded to the width of a register, then summed_gates by a matmul.
+
+    Args:
+      terms: slice of the last axis -> that slice of the array.
+      width: of the last axis.
     """
     if width % LANES:
         return terms(slice(width)).sum(axis=-1)
@@ -86,64 +94,80 @@ def over_last(terms: Callable[[slice], Array], width: int) -> Array:
     return jnp.dot(folded, jnp.ones(LANES))
 
 
-def over_slots(terms: Callable[[int], Array], slots: int) -> Array:
-    """The sum of what `terms` gives for each slot, written out."""
+def sum_slots(terms: Callable[[int], Array], slots: int) -> Array:
+    """Returns the sum of `terms(slot)` over the slots, without a loop."""
     return functools.reduce(jnp.add, map(terms, range(slots)))
 
 
-def weigh(v: Array, keys: Array, query: Array, known: Array, axis: int) -> Array:
-    """The softmax over the slots of v . tanh(log(keys) / 2 + log(query) / 2), of those `known`.
-
-    Keys [.., h] have the slots as their `axis`, which weights and `known` share and `query` lacks.
-    Where nothing is known every weight is 0.
-    """
-    query, v = jnp.expand_dims(query, axis), v[None, None]
-    score = over_last(
-        lambda i: -2 * v[..., i] / (1 + keys[..., i] * query[..., i]), keys.shape[-1]
-    )
-    score = jnp.where(known, score, -jnp.inf)
-    top = jnp.maximum(score.max(axis=axis, keepdims=True), -jnp.finfo(score.dtype).max)
-    mass = jnp.exp(score - top)
-    return mass / jnp.maximum(
-        mass.sum(axis=axis, keepdims=True), jnp.finfo(mass.dtype).tiny
-    )
-
-
-def step(
-    weights: Weights, state: Attending, gates: Array, reset: Array
-) -> tuple[Attending, Array, Array]:
-    """One step, as the definition reads.
+def attention_weights(
+    v: Array, keys: Array, query: Array, filled: Array, axis: int
+) -> Array:
+    """Returns the softmax over the slots of v . tanh(log(keys) / 2 + log(query) / 2).
 
     Args:
-      state: what the step before left.
-      gates: the input's share of them [b, 4h].
-      reset: bool [b]; where it holds, the state is that before a piece begins.
+      v: [h].
+      keys: e^2x of the keys, [.., h], with the slots as their `axis`.
+      query: e^2y of the query, [.., h] without that axis.
+      filled: bool, the slots to attend to; the weights are 0 where there are none.
+      axis: of the slots.
+    """
+    query, v = jnp.expand_dims(query, axis), v[None, None]
+
+    def terms(i: slice) -> Array:
+        return -2 * v[..., i] / (1 + keys[..., i] * query[..., i])
+
+    logits = jnp.where(filled, sum_last(terms, keys.shape[-1]), -jnp.inf)
+    top = logits.max(axis=axis, keepdims=True)
+    mass = jnp.exp(logits - jnp.maximum(top, -jnp.finfo(logits.dtype).max))
+    total = mass.sum(axis=axis, keepdims=True)
+    return mass / jnp.maximum(total, jnp.finfo(mass.dtype).tiny)
+
+
+def attentive_step(
+    weights: Weights, state: AttentiveState, gates: Array, reset: Bool[Array, " b"]
+) -> tuple[AttentiveState, Float[Array, "b outputs"], Float[Array, "b k"]]:
+    """Computes one step, by the definition.
+
+    Args:
+      weights: of the layer.
+      state: after the step before.
+      gates: the input's share of the gates [b, 4h].
+      reset: where True, a piece begins and the state is reset.
 
     Returns:
-      The state, the output (h, s) [b, 2h], and the weights [b, k] of the slots.
+      The state, the output (h, s) [b, 2h], and the attention weights of the slots.
     """
-    before, summary = keep((state.carry, state.summary), reset)
+    before, summary = reset_rows((state.carry, state.summary), reset)
     age = jnp.where(reset, 0, state.age)
     slots = jnp.arange(state.keys.shape[1])[None]
     joined = jnp.concatenate([before.h, summary], axis=-1)
-    carry = advance(before, squash(gates + joined @ weights.u + weights.b[None]))
-    query = grow(jnp.concatenate(carry, axis=-1) @ weights.w2)
-    share = weigh(weights.v, state.keys, query, slots < age[:, None], 1)
-    summary = jnp.einsum("bk,bkh->bh", share, state.outputs)
+    gates = gates + joined @ weights.u + weights.b[None]
+    carry = update_carry(before, gate_activations(gates))
+    query = exp_double(jnp.concatenate(carry, axis=-1) @ weights.w2)
+    filled = slots < age[:, None]
+    attention = attention_weights(weights.v, state.keys, query, filled, 1)
+    summary = jnp.einsum("bk,bkh->bh", attention, state.outputs)
     here = (slots == age[:, None] % slots.size)[..., None]
     outputs = jnp.where(here, carry.h[:, None], state.outputs)
-    keys = jnp.where(here, grow(carry.h @ weights.w1)[:, None], state.keys)
-    after = Attending(carry, summary, outputs, keys, age + 1)
-    return after, jnp.concatenate([carry.h, summary], axis=-1), share
+    keys = jnp.where(here, exp_double(carry.h @ weights.w1)[:, None], state.keys)
+    after = AttentiveState(carry, summary, outputs, keys, age + 1)
+    return after, jnp.concatenate([carry.h, summary], axis=-1), attention
 
 
-def unroll(weights: Weights, gates: Array, reset: Array, slots: int) -> Array:
-    """Runs the layer from the beginning: `step` after step, but differentiable at speed.
+def unroll(
+    weights: Weights,
+    gates: Float[Array, "t b gates"],
+    reset: Bool[Array, "t b"],
+    slots: int,
+) -> Float[Array, "t b outputs"]:
+    """Runs the layer over whole rows: `attentive_step` in a loop, with a fast gradient.
 
     Args:
-      gates: the input's share of them [t, b, 4h], whose dtype is that of matmuls and outputs.
-      reset: bool [t, b]; where it holds, a piece begins.
-      slots: k, how many of its last outputs the layer attends over.
+      weights: of the layer.
+      gates: the input's share of the gates [t, b, 4h], whose dtype is that of the
+        matmuls and of the outputs.
+      reset: where True, a piece begins.
+      slots: k, the number of last outputs that the layer attends to.
 
     Returns:
       The outputs (h, s) [t, b, 2h].
@@ -156,14 +180,14 @@ def _unroll(slots: int, weights: Weights, gates: Array, reset: Array) -> Array:
     return _forward(slots, weights, gates, reset)[0]
 
 
-class _Seen(NamedTuple):
-    """What the scan forward leaves of each step [t, b, ..] for the scan back."""
+class _Saved(NamedTuple):
+    """The values of each step [t, b, ..] that the backward scan needs."""
 
     h: Array
     summary: Array
     key: Array
     query: Array
-    share: Array  # [t, k, b]
+    attention: Array  # [t, k, b]
     c: Array  # before the step
 
 
@@ -173,120 +197,142 @@ def _forward(
     n, width, dtype = gates.shape[1], gates.shape[2] // 4, gates.dtype
     u, w1, w2 = (w.T.astype(dtype) for w in (weights.u, weights.w1, weights.w2))
 
-    def one(now, inputs):
-        (carry, summary, outputs, keys, age), gates = now
+    def step(state, inputs):
+        (carry, summary, outputs, keys, age), gates = state
         t, reset = inputs
-        before, summary = keep((carry, summary), reset)
+        before, summary = reset_rows((carry, summary), reset)
         age = jnp.where(reset, 0, age)
-        summed = unpack(jax.lax.dynamic_index_in_dim(gates, t, keepdims=False))
-        summed += times(jnp.concatenate([before.h, summary], axis=-1), u)
-        squashed = squash(summed + weights.b[None])
-        carry = advance(before, squashed)
-        gates = jax.lax.dynamic_update_index_in_dim(
-            gates, pack(squashed.astype(dtype)), t, 0
+        summed_gates = unpack(jax.lax.dynamic_index_in_dim(gates, t, keepdims=False))
+        summed_gates += matmul_transposed(
+            jnp.concatenate([before.h, summary], axis=-1), u
         )
-        query = grow(times(jnp.concatenate(carry, axis=-1), w2))
+        activated = gate_activations(summed_gates + weights.b[None])
+        carry = update_carry(before, activated)
+        gates = jax.lax.dynamic_update_index_in_dim(
+            gates, pack(activated.astype(dtype)), t, 0
+        )
+        query = exp_double(matmul_transposed(jnp.concatenate(carry, axis=-1), w2))
         ago = (t - 1 - jnp.arange(slots)) % slots
-        share = weigh(weights.v, keys, query, ago[:, None] < age[None], 0)
-        summary = over_slots(lambda i: share[i][:, None] * outputs[i], slots)
-        key = grow(times(carry.h, w1))
+        attention = attention_weights(
+            weights.v, keys, query, ago[:, None] < age[None], 0
+        )
+        summary = sum_slots(lambda i: attention[i][:, None] * outputs[i], slots)
+        key = exp_double(matmul_transposed(carry.h, w1))
         outputs = jax.lax.dynamic_update_index_in_dim(outputs, carry.h, t % slots, 0)
         keys = jax.lax.dynamic_update_index_in_dim(keys, key, t % slots, 0)
-        after = Attending(carry, summary, outputs, keys, age + 1)
-        return (after, gates), _Seen(carry.h, summary, key, query, share, before.c)
+        after = AttentiveState(carry, summary, outputs, keys, age + 1)
+        return (after, gates), _Saved(carry.h, summary, key, query, attention, before.c)
 
-    begin = start(n, slots, width)
+    begin = initial_state(n, slots, width)
     ring = jnp.zeros((slots, n, width))
     begin = begin._replace(outputs=ring, keys=ring)
     inputs = jnp.arange(len(gates)), reset
-    (end, squashed), seen = jax.lax.scan(one, (begin, pack(gates)), inputs)
-    output = jnp.concatenate([seen.h, seen.summary], axis=-1).astype(dtype)
-    return output, (weights, squashed, reset, end.outputs, end.keys, seen)
+    (end, activated), saved_steps = jax.lax.scan(step, (begin, pack(gates)), inputs)
+    output = jnp.concatenate([saved_steps.h, saved_steps.summary], axis=-1).astype(
+        dtype
+    )
+    return output, (weights, activated, reset, end.outputs, end.keys, saved_steps)
 
 
 def _backward(
     slots: int, saved: tuple[Any, ...], doutput: Array
 ) -> tuple[Weights, Array, None]:
-    weights, squashed, reset, outputs, keys, seen = saved
+    weights, activated, reset, outputs, keys, saved_steps = saved
     width, dtype = doutput.shape[-1] // 2, doutput.dtype
     u, w1, w2 = (w.astype(dtype) for w in (weights.u, weights.w1, weights.w2))
     at = functools.partial(jax.lax.dynamic_index_in_dim, keepdims=False)
     put = functools.partial(jax.lax.dynamic_update_index_in_dim, axis=0)
 
-    def one(now, inputs):
+    def step(state, inputs):
         (
             (dcarry, dsummary),
             (outputs, keys),
             rings,
-            (drecalled, dkey),
+            (dh_memory, dkey),
             dv,
             gates,
             buffer,
-        ) = now
-        t, doutput, query, share, c, reset = inputs
-        # the memory as it was before this step overwrote the slot
-        long_ago = jnp.maximum(t - slots, 0)
-        outputs = put(outputs, at(seen.h, long_ago), t % slots)
-        keys = put(keys, at(seen.key, long_ago), t % slots)
+        ) = state
+        t, doutput, query, attention, c, reset = inputs
+        # the memory before this step overwrote the slot
+        oldest = jnp.maximum(t - slots, 0)
+        outputs = put(outputs, at(saved_steps.h, oldest), t % slots)
+        keys = put(keys, at(saved_steps.key, oldest), t % slots)
         dkey, doutput = 4 * weights.v[None] * dkey, doutput.astype(jnp.float32)
         dsummary += doutput[:, width:]
-        dshare = over_last(lambda i: outputs[..., i] * dsummary[None, :, i], width)
-        dscore = share * (dshare - (share * dshare).sum(axis=0, keepdims=True))
+        dattention = sum_last(lambda i: outputs[..., i] * dsummary[None, :, i], width)
+        dlogits = attention * (
+            dattention - (attention * dattention).sum(axis=0, keepdims=True)
+        )
         quotient = 1 / (1 + keys * query[None])
-        slope = lambda i: dscore[i][:, None] * (quotient[i] - quotient[i] * quotient[i])
-        dquery = 4 * weights.v[None] * over_slots(slope, slots)
-        dv -= 2 * over_slots(lambda i: dscore[i][:, None] * quotient[i], slots)
+        slope = lambda i: (
+            dlogits[i][:, None] * (quotient[i] - quotient[i] * quotient[i])
+        )
+        dquery = 4 * weights.v[None] * sum_slots(slope, slots)
+        dv -= 2 * sum_slots(lambda i: dlogits[i][:, None] * quotient[i], slots)
         other = (jnp.arange(slots) != t % slots)[:, None, None]
         rings = (
-            jnp.where(other, rings[0], 0.0) + share[..., None] * dsummary[None],
+            jnp.where(other, rings[0], 0.0) + attention[..., None] * dsummary[None],
             jnp.where(other, rings[1], 0.0)
-            + dscore[..., None] * (quotient - quotient * quotient),
+            + dlogits[..., None] * (quotient - quotient * quotient),
         )
-        # read after the write, for the step before: XLA copies a ring that is read on both sides
-        later = tuple(at(ring, (t - 1) % slots) for ring in rings)
-        dasked = times(dquery, w2)
+        # Read after the write, for the step before: XLA copies a buffer that is read on
+        # both sides of a write.
+        next_rings = tuple(at(ring, (t - 1) % slots) for ring in rings)
+        dstate = matmul_transposed(dquery, w2)
         dh = (
             dcarry.h
             + doutput[:, :width]
-            + drecalled
-            + times(dkey, w1)
-            + dasked[:, :width]
+            + dh_memory
+            + matmul_transposed(dkey, w1)
+            + dstate[:, :width]
         )
         gates = unpack(gates).astype(jnp.float32)
-        dgates, dc = recede(gates, c, Carry(dh, dcarry.c + dasked[:, width:]))
+        dgates, dc = update_carry_backward(
+            gates, c, Carry(dh, dcarry.c + dstate[:, width:])
+        )
         buffer = put(buffer, pack(dgates.astype(dtype)), t)
         gates = at(buffer, jnp.maximum(t - 1, 0))
-        dentered = times(dgates, u)
-        dbefore = keep((Carry(dentered[:, :width], dc), dentered[:, width:]), reset)
-        return (dbefore, (outputs, keys), rings, later, dv, gates, buffer), (
+        djoined = matmul_transposed(dgates, u)
+        dbefore = reset_rows((Carry(djoined[:, :width], dc), djoined[:, width:]), reset)
+        return (dbefore, (outputs, keys), rings, next_rings, dv, gates, buffer), (
             dkey,
             dquery,
         )
 
-    nothing = jnp.zeros(seen.h.shape[1:])
+    zero = jnp.zeros(saved_steps.h.shape[1:])
     begin = (
-        (Carry(nothing, nothing), nothing),
+        (Carry(zero, zero), zero),
         (outputs, keys),
         (jnp.zeros_like(outputs), jnp.zeros_like(keys)),
-        (nothing, nothing),
-        nothing,
-        squashed[-1],
-        squashed,
+        (zero, zero),
+        zero,
+        activated[-1],
+        activated,
     )
-    inputs = (jnp.arange(len(reset)), doutput, seen.query, seen.share, seen.c, reset)
-    (*_, dv, _, dgates), (dkey, dquery) = jax.lax.scan(one, begin, inputs, reverse=True)
+    inputs = (
+        jnp.arange(len(reset)),
+        doutput,
+        saved_steps.query,
+        saved_steps.attention,
+        saved_steps.c,
+        reset,
+    )
+    (*_, dv, _, dgates), (dkey, dquery) = jax.lax.scan(
+        step, begin, inputs, reverse=True
+    )
 
     dgates = unpack(dgates)
-    total = lambda x, y: outer(x.astype(dtype), y.astype(dtype))
-    i, f, g, _ = jnp.split(unpack(squashed), 4, axis=-1)
-    joined = jnp.concatenate([seen.h, seen.summary], axis=-1)
+    outer_product = lambda x, y: outer(x.astype(dtype), y.astype(dtype))
+    i, f, g, _ = jnp.split(unpack(activated), 4, axis=-1)
+    joined = jnp.concatenate([saved_steps.h, saved_steps.summary], axis=-1)
     before = jnp.pad(joined[:-1], ((1, 0), (0, 0), (0, 0))) * ~reset[..., None]
-    state = jnp.concatenate([seen.h, f * seen.c + i * g], axis=-1)
+    state = jnp.concatenate([saved_steps.h, f * saved_steps.c + i * g], axis=-1)
     dweights = Weights(
-        u=total(before, dgates),
+        u=outer_product(before, dgates),
         b=dgates.sum(axis=(0, 1), dtype=jnp.float32),
-        w1=total(seen.h, dkey),
-        w2=total(state, dquery),
+        w1=outer_product(saved_steps.h, dkey),
+        w2=outer_product(state, dquery),
         v=dv.sum(axis=0),
     )
     return dweights, dgates, None
@@ -295,32 +341,41 @@ def _backward(
 _unroll.defvjp(_forward, _backward)
 
 
-def plain_at_first(
+def recurrent_weights(
     rng: Key, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32
 ) -> Array:
-    """Recurrent weights [2h, 4h]: an LSTM's for h, and none yet for the summary."""
-    own = orthogonal_gates(rng, (shape[0] // 2, shape[1]), dtype)
-    return jnp.concatenate([own, jnp.zeros_like(own)])
+    """Initialises recurrent weights [2h, 4h]: orthogonal for h, 0 for the summary."""
+    recurrent = orthogonal_gates(rng, (shape[0] // 2, shape[1]), dtype)
+    return jnp.concatenate([recurrent, jnp.zeros_like(recurrent)])
 
 
-class AttendingLSTM(nn.Module):
-    """One such layer: w [d, 4h] and `Weights`. `dtype` is that of matmuls; all else is float32."""
+class AttentiveLSTM(nn.Module):
+    """An attentive layer with weights w [d, 4h] of its input, and `Weights`.
+
+    Attributes:
+      width: of the state.
+      slots: the number of last outputs that the layer attends to.
+      dtype: of the matmuls; all else is float32.
+      matmul: marks the layer for mixed precision, which sets its `dtype`.
+    """
 
     width: int
     slots: int
     dtype: jnp.dtype | None = None
-    matmul = True  # mixed precision may set `dtype` from outside
+    matmul = True
 
     @nn.compact
-    def __call__(self, x: Array, reset: Array) -> Array:
-        """Outputs (h, s) [t, b, 2h] for x [t, b, d]; begins anew where `reset` [t, b] holds."""
-        h, draw = self.width, nn.initializers.lecun_normal()
-        w = self.param("w", draw, (x.shape[-1], 4 * h))
+    def __call__(
+        self, x: Float[Array, "t b d"], reset: Bool[Array, "t b"]
+    ) -> Float[Array, "t b outputs"]:
+        """Returns the outputs (h, s) [t, b, 2h]; a piece begins where `reset`."""
+        h, init = self.width, nn.initializers.lecun_normal()
+        w = self.param("w", init, (x.shape[-1], 4 * h))
         weights = Weights(
-            u=self.param("u", plain_at_first, (2 * h, 4 * h)),
-            b=self.param("b", remember, (4 * h,)),
-            w1=self.param("w1", draw, (h, h)),
-            w2=self.param("w2", draw, (2 * h, h)),
+            u=self.param("u", recurrent_weights, (2 * h, 4 * h)),
+            b=self.param("b", forget_gate_bias, (4 * h,)),
+            w1=self.param("w1", init, (h, h)),
+            w2=self.param("w2", init, (2 * h, h)),
             v=self.param("v", nn.initializers.normal(h**-0.5), (h,)),
         )
         x = x.astype(self.dtype or x.dtype)

@@ -1,4 +1,4 @@
-"""Beam search: the likeliest events, instead of drawn ones (Lowerre 1976; Graves 2012).
+"""Beam search for the most likely events (Lowerre 1976; Graves 2012).
 
 Axes: k beam, t step, v vocabulary.
 """
@@ -9,101 +9,108 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array
-from zoo.nn.sequence.constraints import Bounds, Course
+from zoo.core import BOUNDARY, Array, Float, Int
+from zoo.nn.sequence.constraints import Constraints, ConstraintState
 from zoo.nn.sequence.grammar import Grammar
 
 State = TypeVar("State")
 
 
 class Beams(NamedTuple):
-    """What is kept, the best first."""
+    """The beams, the best first."""
 
     tokens: Array  # int32 [k, t]
-    log_prob: Array  # float32 [k], in nats; minus infinity where there is nothing
+    log_prob: Array  # float32 [k], in nats; minus infinity for an empty beam
     size: Array  # int32 [k], events so far
     ended: Array  # bool [k]
-    state: Any  # the model's, each leaf [k, ...]
-    course: Course
+    state: Any  # of the model, each leaf [k, ...]
+    constraint_state: ConstraintState
 
 
-def beam(
+def beam_search(
     step: Callable[[State, Array], tuple[State, Array]],
     state: State,
     width: int,
     length: int,
     *,
-    primer: Array | None = None,
+    primer: Int[Array, " p"] | None = None,
     grammar: Grammar | None = None,
     no_repeat: int | None = None,
     alpha: float = 0.0,
-) -> tuple[Array, Array]:
-    """Keeps, after each event, the `width` best of all beginnings that go on from those kept.
+) -> tuple[Int[Array, "k t"], Float[Array, " k"]]:
+    """Searches for the most likely rows of events.
 
-    A beam that has ended keeps its place until better ones take it. With `width` at least
-    v ** `length` nothing is ever left out, and the first row is the likeliest there is.
+    After each event the `width` best continuations of all beams are kept. A beam that
+    has ended is kept until better ones replace it. With `width` at least v ** `length`
+    the search is exhaustive.
 
     Args:
       step: one step of the model, (state, token [1]) -> (state, logits [1, v]).
-      state: the state of one row before its first event.
-      primer: int [p], the events that every beam begins with; their likelihood counts.
-      grammar: what may come where; forced events are taken as they are.
-      no_repeat: events of which no run may come twice in a row; see `Draw`.
-      alpha: beams compare by log-likelihood / ((5 + events) / 6) ** alpha (Wu et al. 2016, eq. 14).
-        At 0 the likelihoods themselves decide, and short pieces win.
+      state: of one row before its first event.
+      width: k, the number of beams.
+      length: t, the most events in a row.
+      primer: the first events of every beam, which count in its likelihood.
+      grammar: which tokens may follow; the primer is not checked.
+      no_repeat: size of the n-grams that may not occur twice in a row; see `Draw`.
+      alpha: of the length penalty: beams are ranked by log-likelihood / ((5 + events) /
+        6) ** alpha (Wu et al. 2016, eq. 14). 0 ranks by likelihood, which favours short
+        pieces.
 
     Returns:
-      Tokens int32 [width, length], the best first, and their log-likelihoods, float32 [width], in
-      nats: minus infinity for rows past the last possible one.
+      Tokens, the best row first, and log-likelihoods in nats, minus infinity for rows
+      beyond the last possible one.
     """
-    bounds = Bounds(grammar, no_repeat)
+    constraints = Constraints(grammar, no_repeat)
     forced = jnp.full((length,), BOUNDARY, jnp.int32)
     if primer is not None:
         forced = forced.at[: len(primer)].set(primer[:length].astype(jnp.int32))
 
-    def one(state: State, token: Array) -> tuple[State, Array]:
+    def step_one(state: State, token: Array) -> tuple[State, Array]:
         state, logits = step(state, token[None])
         return state, logits[0]
 
-    def event(now: tuple[Array, Beams]) -> tuple[Array, Beams]:
-        t, beams = now
+    def event(loop: tuple[Array, Beams]) -> tuple[Array, Beams]:
+        t, beams = loop
         before = jnp.where(t > 0, beams.tokens[:, t - 1], BOUNDARY)
-        state, logits = jax.vmap(one)(beams.state, before)
+        state, logits = jax.vmap(step_one)(beams.state, before)
         log_p, vocab = jax.nn.log_softmax(logits.astype(jnp.float32)), logits.shape[-1]
-        given = jnp.where(jnp.arange(vocab)[None] == forced[t], log_p, -jnp.inf)
-        log_p = jnp.where(
-            forced[t] == BOUNDARY, bounds.mask(beams.course, log_p), given
-        )
-        silence = jnp.where(jnp.arange(vocab) == BOUNDARY, 0.0, -jnp.inf)
-        log_p = beams.log_prob[:, None] + jnp.where(
-            beams.ended[:, None], silence[None], log_p
-        )
+        tokens = jnp.arange(vocab)
+        primed = jnp.where(tokens[None] == forced[t], log_p, -jnp.inf)
+        masked = constraints.mask(beams.constraint_state, log_p)
+        log_p = jnp.where(forced[t] == BOUNDARY, masked, primed)
+        padding = jnp.where(tokens == BOUNDARY, 0.0, -jnp.inf)
+        log_p = jnp.where(beams.ended[:, None], padding[None], log_p)
+        log_p = beams.log_prob[:, None] + log_p
         size = beams.size + ~beams.ended
-        _, best = jax.lax.top_k(
-            (log_p / ((5 + size) / 6)[:, None] ** alpha).reshape(-1), width
-        )
+        penalty = ((5 + size) / 6)[:, None] ** alpha
+        _, best = jax.lax.top_k((log_p / penalty).reshape(-1), width)
         parent, token = jnp.divmod(best, vocab)
-        tokens, size, state, course = jax.tree.map(
-            lambda x: x[parent], (beams.tokens, size, state, beams.course)
-        )
+        kept = (beams.tokens, size, state, beams.constraint_state)
+        rows, size, state, constraint_state = jax.tree.map(lambda x: x[parent], kept)
         log_prob = log_p.reshape(-1)[best]
         token = jnp.where(jnp.isinf(log_prob), BOUNDARY, token)
-        tokens, course = tokens.at[:, t].set(token), bounds.advance(course, token)
-        return t + 1, Beams(tokens, log_prob, size, token == BOUNDARY, state, course)
+        return t + 1, Beams(
+            tokens=rows.at[:, t].set(token),
+            log_prob=log_prob,
+            size=size,
+            ended=token == BOUNDARY,
+            state=state,
+            constraint_state=constraints.advance(constraint_state, token),
+        )
 
-    def unfinished(now: tuple[Array, Beams]) -> Array:
-        return (now[0] < length) & ~now[1].ended.all()
+    def unfinished(loop: tuple[Array, Beams]) -> Array:
+        t, beams = loop
+        return (t < length) & ~beams.ended.all()
 
     first = jnp.arange(width) == 0
+    broadcast = lambda x: jnp.broadcast_to(x[None], (width, *x.shape))
     beams = Beams(
         tokens=jnp.full((width, length), BOUNDARY, jnp.int32),
         log_prob=jnp.where(first, 0.0, -jnp.inf),
         size=jnp.zeros((width,), jnp.int32),
         ended=~first,
-        state=jax.tree.map(
-            lambda x: jnp.broadcast_to(x[None], (width, *x.shape)), state
-        ),
-        course=bounds.start(width, length),
+        state=jax.tree.map(broadcast, state),
+        constraint_state=constraints.start(width, length),
     )
     _, beams = jax.lax.while_loop(unfinished, event, (jnp.int32(0), beams))
     return beams.tokens, beams.log_prob

@@ -1,58 +1,75 @@
-"""Layers that read a sequence in both directions. Axes: b row, t and s step, h head, d width."""
+"""Bidirectional Transformer layers. Axes: b row, t and s step, h head, d width."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import Array
-from zoo.nn.dense import Dense
-from zoo.nn.sequence.frame_attention import NEVER, Dropout
+from zoo.core import Array, Bool, Float
+from zoo.nn.dense import NEG_INF, Dense
+from zoo.nn.rng import Dropout
+from zoo.nn.sequence.positional import rotary_angles, rotate
 
 
-def rotated(x: Array, longest: float = 10_000.0) -> Array:
-    """Queries or keys [b, t, h, d] turned by their step (rotary positions, Su et al. 2021).
+def rotate_by_step(x: Float[Array, "b t h d"]) -> Float[Array, "b t h d"]:
+    """Applies rotary positions to queries or keys, by their step.
 
-    Sines are made here and now: XLA would make them again for every row and head.
+    The sines are numpy constants: XLA would recompute them for every row and head.
     """
-    half = x.shape[-1] // 2
-    angle = np.outer(np.arange(x.shape[1]), longest ** (-np.arange(half) / half))
-    cos, sin = (jnp.asarray(f(angle), x.dtype)[None, :, None] for f in (np.cos, np.sin))
-    a, b = jnp.split(x, 2, axis=-1)
-    return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+    angle = rotary_angles(np.arange(x.shape[1]), x.shape[-1])[None, :, None]
+    return rotate(x, np.cos(angle).astype(x.dtype), np.sin(angle).astype(x.dtype))
 
 
-def attend(q: Array, k: Array, v: Array, seen: Array) -> Array:
-    """Softmax attention with rotary positions: q, k [b, t, h, d], v [b, s, h, ..], seen [b, s]."""
-    q, k = rotated(q) * q.shape[-1] ** -0.5, rotated(k)
+def bidirectional_attention(
+    q: Float[Array, "b t h d"],
+    k: Float[Array, "b s h d"],
+    v: Float[Array, "b s h e"],
+    mask: Bool[Array, "b s"],
+) -> Float[Array, "b t h e"]:
+    """Returns softmax attention with rotary positions, to the keys in the mask."""
+    q, k = rotate_by_step(q) * q.shape[-1] ** -0.5, rotate_by_step(k)
     logits = jnp.einsum("bthd,bshd->bhts", q, k, preferred_element_type=jnp.float32)
-    logits = jnp.where(seen[:, None, None], logits, NEVER)
+    logits = jnp.where(mask[:, None, None], logits, NEG_INF)
     return jnp.einsum("bhts,bshd->bthd", jax.nn.softmax(logits).astype(v.dtype), v)
 
 
-class TwoWay(nn.Module):
-    """A convolution over `reach` steps, attention over all, and a hidden layer, each a residual."""
+class EncoderBlock(nn.Module):
+    """A depthwise convolution, attention and an MLP, each pre-norm with a residual.
+
+    Attributes:
+      width: of inputs and outputs.
+      heads: of the attention.
+      kernel: steps that the convolution covers.
+      dropout: rate of dropout on what each sublayer adds, and in the MLP.
+    """
 
     width: int
     heads: int
-    reach: int
+    kernel: int
     dropout: float
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, still: bool) -> Array:
+    def __call__(
+        self,
+        x: Float[Array, "b t d"],
+        mask: Bool[Array, "b t"],
+        deterministic: bool,
+    ) -> Float[Array, "b t d"]:
+        """Transforms the steps in the mask."""
         b, t, d = x.shape
         drop = Dropout(self.dropout)
-        taps = self.param(
-            "taps", nn.initializers.normal(self.reach**-0.5), (self.reach, d)
-        )
+        init = nn.initializers.normal(self.kernel**-0.5)
+        taps = self.param("taps", init, (self.kernel, d))
+        # 1. DEPTHWISE CONVOLUTION
         y = Dense(d)(nn.LayerNorm()(x)) * mask[..., None]
-        y = jnp.pad(y, ((0, 0), (self.reach // 2, self.reach // 2), (0, 0)))
-        y = sum(taps[i][None, None] * y[:, i : i + t] for i in range(self.reach))
-        x = x + drop(Dense(d)(nn.gelu(y)), still)
-        qkv = Dense(3 * d, use_bias=False)(nn.LayerNorm()(x)).reshape(
-            b, t, 3, self.heads, -1
-        )
-        y = attend(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2], mask)
-        x = x + drop(Dense(d)(y.reshape(b, t, d)), still)
-        y = drop(nn.gelu(Dense(2 * d)(nn.LayerNorm()(x))), still)
-        return x + drop(Dense(d)(y), still)
+        y = jnp.pad(y, ((0, 0), (self.kernel // 2, self.kernel // 2), (0, 0)))
+        y = sum(taps[i][None, None] * y[:, i : i + t] for i in range(self.kernel))
+        x = x + drop(Dense(d)(nn.gelu(y)), deterministic)
+        # 2. ATTENTION
+        qkv = Dense(3 * d, use_bias=False)(nn.LayerNorm()(x))
+        q, k, v = jnp.moveaxis(qkv.reshape(b, t, 3, self.heads, -1), 2, 0)
+        y = bidirectional_attention(q, k, v, mask).reshape(b, t, d)
+        x = x + drop(Dense(d)(y), deterministic)
+        # 3. MLP
+        y = drop(nn.gelu(Dense(2 * d)(nn.LayerNorm()(x))), deterministic)
+        return x + drop(Dense(d)(y), deterministic)

@@ -1,11 +1,10 @@
-"""What came one or two bars ago, whether it is being repeated, and where in the bar we are (Waite
-2016).
+"""Lookback features: earlier events, and the place in the bar (Waite 2016).
 
-A piece is a stream of events, most of which last one step. Some, the announcements of a metre,
-take no time and say how many steps make a bar from there on, where the count begins anew. Nothing
-is looked for before the BOUNDARY that begins the piece. `Lookback.row` finds it all for whole rows
-by gathers, `Lookback.step` for one event at a time; they agree. Axes: b row, t step of a row, n
-rows of a stream, j distance, v vocabulary.
+A piece is a sequence of events, most of which last one step. Time signature events take
+no time; they set the number of steps in the bars from there on, and restart the count
+of bars. Nothing before the BOUNDARY that begins the piece is visible. `Lookback.row`
+computes the features of whole rows by gathers, `Lookback.step` those of one event at a
+time; they agree. Axes: b row, t step of a row, n rows of a stream, j distance.
 """
 
 import dataclasses
@@ -15,35 +14,38 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array
+from zoo.core import BOUNDARY, Array, Int
 
 
 class Features(NamedTuple):
-    """What is known when an event is to be predicted, each [.., j] or [..]."""
+    """The features for predicting an event, [.., j] or [..] each."""
 
-    events: Array  # int, what came so many bars before the coming event; BOUNDARY: nothing did
+    events: Array  # int [.., j], the event at each distance; BOUNDARY if there is none
     repeats: (
-        Array  # bool, whether the last step's event was that of so many bars before it
+        Array  # bool [.., j], whether the last step repeated the one at the distance
     )
-    step: Array  # int, of the coming event in its bar
-    bar: Array  # int, of the coming event, since bars were last counted anew
+    step: Array  # int, place of the coming event in its bar
+    bar: Array  # int, its bar, counted from the last time signature
 
 
-class Heard(NamedTuple):
-    """What a stream remembers of its piece."""
+class LookbackState(NamedTuple):
+    """The memory of a stream."""
 
-    history: Array  # int [n, m], the events of its last m steps, latest last
-    steps: Array  # int [n], how many there were
-    since: Array  # int [n], how many since bars were last counted anew
+    history: Array  # int [n, m], the events of the last m steps, latest last
+    steps: Array  # int [n], steps so far
+    since: Array  # int [n], steps since the last time signature
     bar: Array  # int [n], steps in a bar
 
 
 @dataclasses.dataclass(frozen=True)
 class Lookback:
-    """Looks back by `distances`, in bars.
+    """Computes the features of events.
 
-    `bars`: for each token the steps in the bars that it announces, and 0 for those that last a
-    step; none announces any if it is empty. `bar`: steps in a bar where none has been announced.
+    Attributes:
+      distances: in bars.
+      bar: steps in a bar before any time signature.
+      bars: for each token, the steps in a bar that it sets, 0 if it is no time
+        signature. An empty tuple is a vocabulary without time signatures.
     """
 
     distances: tuple[int, ...]
@@ -52,76 +54,79 @@ class Lookback:
 
     @property
     def longest(self) -> int:
+        """The most steps in a bar."""
         return max(self.bar, *self.bars, 1)
 
-    def row(self, tokens: Array) -> Features:
-        """Features [b, t, ..] of what comes after each event of rows int [b, t].
+    def row(self, tokens: Int[Array, "b t"]) -> Features:
+        """Returns the features [b, t, ..] of what follows each event of whole rows.
 
         Rows begin with BOUNDARY.
         """
-        announced = self._announced(tokens)
+        bar_set = self._bar_set(tokens)
         begins = tokens == BOUNDARY
-        lasts = ~begins & (announced == 0)
-        steps = jnp.cumsum(lasts, axis=1)  # of the row
+        lasts = ~begins & (bar_set == 0)
+        steps = jnp.cumsum(lasts, axis=1)
         rows, length = jnp.arange(len(tokens))[:, None], tokens.shape[1]
-        laid = jnp.zeros_like(tokens)
-        laid = laid.at[rows, jnp.where(lasts, steps - 1, length)].set(
-            tokens, mode="drop"
-        )
-        # neither step counts nor places ever fall, so the last of them is the largest
+        index = jnp.where(lasts, steps - 1, length)
+        by_step = jnp.zeros_like(tokens).at[rows, index].set(tokens, mode="drop")
+        # steps and positions never decrease, so the latest of them is the largest
         first = jax.lax.cummax(jnp.where(begins, steps, 0), axis=1)
-        place = jnp.arange(length)[None]
-        anew = jax.lax.cummax(jnp.where(begins | (announced > 0), place, 0), axis=1)
-        bar = jnp.where(announced > 0, announced, self.bar)[rows, anew]
-        since = steps - steps[rows, anew]
+        position = jnp.arange(length)[None]
+        restarts = begins | (bar_set > 0)
+        restart = jax.lax.cummax(jnp.where(restarts, position, 0), axis=1)
+        bar = jnp.where(bar_set > 0, bar_set, self.bar)[rows, restart]
+        since = steps - steps[rows, restart]
 
-        def at(step: Array) -> Array:
-            """What came at a step [b, t, j] of the row, BOUNDARY where that is another piece."""
-            found = laid[rows[..., None], jnp.maximum(step, 0)]
-            return jnp.where(step >= first[..., None], found, BOUNDARY)
+        def event_at(step: Array) -> Array:
+            """Returns the event of a step [b, t, j], BOUNDARY if in another piece."""
+            event = by_step[rows[..., None], jnp.maximum(step, 0)]
+            return jnp.where(step >= first[..., None], event, BOUNDARY)
 
-        return self._features(at, steps, since, bar)
+        return self._features(event_at, steps, since, bar)
 
-    def start(self, n: int) -> Heard:
-        """The memory of `n` rows before a piece begins."""
-        reach = max((*self.distances, 0)) * self.longest + 1
-        nothing = jnp.zeros(n, jnp.int32)
-        return Heard(
-            jnp.zeros((n, reach), jnp.int32), nothing, nothing, nothing + self.bar
-        )
+    def start(self, n: int) -> LookbackState:
+        """Returns the memory of `n` rows before a piece begins."""
+        size = max((*self.distances, 0)) * self.longest + 1
+        zero = jnp.zeros(n, jnp.int32)
+        history = jnp.zeros((n, size), jnp.int32)
+        return LookbackState(history, zero, zero, zero + self.bar)
 
-    def step(self, heard: Heard, token: Array) -> tuple[Heard, Features]:
-        """One event int [n] of a stream: memory, features [n, ..] of what comes after it."""
-        announced, begins = self._announced(token), token == BOUNDARY
-        lasts = ~begins & (announced == 0)
-        later = jnp.concatenate([heard.history[:, 1:], token[:, None]], axis=1)
-        history = jnp.where(lasts[:, None], later, heard.history)
-        steps = jnp.where(begins, 0, heard.steps + lasts)
-        since = jnp.where(begins | (announced > 0), 0, heard.since + lasts)
-        bar = jnp.where(
-            begins, self.bar, jnp.where(announced > 0, announced, heard.bar)
-        )
+    def step(
+        self, state: LookbackState, token: Int[Array, " n"]
+    ) -> tuple[LookbackState, Features]:
+        """Reads one event; returns the memory and the features [n, ..] of the next."""
+        bar_set, begins = self._bar_set(token), token == BOUNDARY
+        lasts = ~begins & (bar_set == 0)
+        shifted = jnp.concatenate([state.history[:, 1:], token[:, None]], axis=1)
+        history = jnp.where(lasts[:, None], shifted, state.history)
+        steps = jnp.where(begins, 0, state.steps + lasts)
+        since = jnp.where(begins | (bar_set > 0), 0, state.since + lasts)
+        bar = jnp.where(bar_set > 0, bar_set, state.bar)
+        bar = jnp.where(begins, self.bar, bar)
 
-        def at(step: Array) -> Array:
-            """What came at a step [n, j] of the piece, BOUNDARY before it began."""
-            ago = jnp.clip(history.shape[1] + step - steps[:, None], 0)
-            return jnp.where(
-                step >= 0, jnp.take_along_axis(history, ago, axis=1), BOUNDARY
-            )
+        def event_at(step: Array) -> Array:
+            """Returns the event of a step [n, j], BOUNDARY before the piece began."""
+            index = jnp.clip(history.shape[1] + step - steps[:, None], 0)
+            event = jnp.take_along_axis(history, index, axis=1)
+            return jnp.where(step >= 0, event, BOUNDARY)
 
-        return Heard(history, steps, since, bar), self._features(at, steps, since, bar)
+        features = self._features(event_at, steps, since, bar)
+        return LookbackState(history, steps, since, bar), features
 
-    def _announced(self, tokens: Array) -> Array:
+    def _bar_set(self, tokens: Array) -> Array:
+        """Returns the steps in a bar that each token sets, or 0."""
         return jnp.asarray(self.bars)[tokens] if self.bars else jnp.zeros_like(tokens)
 
     def _features(
-        self, at: Callable[[Array], Array], steps: Array, since: Array, bar: Array
+        self,
+        event_at: Callable[[Array], Array],
+        steps: Array,
+        since: Array,
+        bar: Array,
     ) -> Features:
-        """Given the event `at` a step, those so far and since bars were counted, and the bar."""
-        distances = jnp.asarray(self.distances, jnp.int32).reshape(
-            (1,) * steps.ndim + (-1,)
-        )
+        distances = jnp.asarray(self.distances, jnp.int32)
+        distances = distances.reshape((1,) * steps.ndim + (-1,))
         before = steps[..., None] - distances * bar[..., None]
-        events, last = at(before), at(steps[..., None] - 1)
-        repeats = (at(before - 1) == last) & (last != BOUNDARY)
+        events, last = event_at(before), event_at(steps[..., None] - 1)
+        repeats = (event_at(before - 1) == last) & (last != BOUNDARY)
         return Features(events, repeats, since % bar, since // bar)

@@ -1,6 +1,7 @@
-"""A network for music in frames of several notes, and what it is made of.
+"""The networks of `NoteTransformer`, for music in frames of several notes.
 
-Axes: b row, t frame, k slot (note of a frame), p pitch, v token (0 none, 1 + p), d width.
+Axes: b row, t frame, k slot (note of a frame), p pitch, v token (0 for no note, 1 + p),
+d width, i interval, r reference note.
 """
 
 from typing import NamedTuple
@@ -9,42 +10,34 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array
-from zoo.nn.sequence.frame_attention import Dropout, Keys, Layer, write
+from zoo.core import Array, Float, Int, Num
+from zoo.nn.rng import Dropout
+from zoo.nn.sequence.frame_attention import FrameLayer, KeyValues, update_cache
 
-SPAN = 16  # frames over which a note's age is counted
-SMALL = nn.initializers.normal(0.05)
-
-
-class Notes(nn.Module):
-    """Embeds the notes of a frame, [.., k] -> [.., k, d]: by slot, by pitch and by pitch class."""
-
-    keys: int
-    slots: int
-    width: int
-
-    @nn.compact
-    def __call__(self, notes: Array) -> Array:
-        table = self.param("slot", SMALL, (self.slots, self.keys + 1, self.width))
-        pitch = self.param("pitch", SMALL, (self.keys, self.width))
-        chroma = self.param("class", SMALL, (12, self.width))
-        shared = pitch + jnp.tile(chroma, (-(-self.keys // 12), 1))[: self.keys]
-        table += jnp.pad(shared, ((1, 0), (0, 0)))[None]
-        return jnp.einsum("btkv,kvd->btkd", jax.nn.one_hot(notes, self.keys + 1), table)
+MAX_AGE = 16  # frames over which the age of a note is counted
+INIT = nn.initializers.normal(0.05)
 
 
-def ages(recent: Array, frames: int, most: int) -> Array:
-    """For how many frames, below `most`, each note of the last `frames` of [b, t, k] has stayed."""
-    now = recent[:, -frames:]
-    stayed, age = jnp.ones(now.shape, bool), jnp.zeros(now.shape, jnp.int32)
-    for ago in range(1, most):
-        stayed &= recent[:, -frames - ago : -ago] == now
+def note_ages(
+    recent: Int[Array, "b s k"], frames: int, limit: int
+) -> Int[Array, "b t k"]:
+    """Returns for how many frames, below `limit`, each note has stayed in its slot.
+
+    Args:
+      recent: frames, of which the ages of the last t = `frames` are returned.
+    """
+    notes = recent[:, -frames:]
+    stayed, age = jnp.ones(notes.shape, bool), jnp.zeros(notes.shape, jnp.int32)
+    for ago in range(1, limit):
+        stayed &= recent[:, -frames - ago : -ago] == notes
         age += stayed
     return age
 
 
-def spread(kernels: Array, references: Array, keys: int) -> Array:
-    """Logits [.., 1 + keys] from those of intervals -n .. n, [.., r, 2n + 1], from notes [.., r].
+def interval_logits(
+    kernels: Float[Array, "*b r i"], references: Int[Array, "*b r"], keys: int
+) -> Float[Array, "*b v"]:
+    """Returns logits of tokens, from those of intervals -n .. n from references.
 
     A reference of 0, no note, adds nothing; neither does an interval beyond n.
     """
@@ -53,34 +46,52 @@ def spread(kernels: Array, references: Array, keys: int) -> Array:
     interval = pitches - references[..., None] + size // 2
     usable = (interval >= 0) & (interval < size) & (references[..., None] > 0)
     kernels = jnp.pad(kernels, [(0, 0)] * (kernels.ndim - 1) + [(0, 1)])
-    found = jnp.take_along_axis(
-        kernels, jnp.where(usable, interval, size), axis=-1
-    ).sum(axis=-2)
-    return jnp.pad(found, [(0, 0)] * (found.ndim - 1) + [(1, 0)])
+    index = jnp.where(usable, interval, size)
+    logits = jnp.take_along_axis(kernels, index, axis=-1).sum(axis=-2)
+    return jnp.pad(logits, [(0, 0)] * (logits.ndim - 1) + [(1, 0)])
 
 
-def slots(rolls: Array, most: int) -> Array:
-    """Rolls [.., p] -> the `most` highest notes of each frame int [.., k], from the top down."""
+def roll_to_notes(rolls: Num[Array, "*b p"], slots: int) -> Int[Array, "*b k"]:
+    """Returns the highest notes of each frame of piano rolls, from the top down."""
     pitches = jnp.arange(1, rolls.shape[-1] + 1, dtype=jnp.float32)
     sounding = jnp.where(rolls > 0, jnp.broadcast_to(pitches, rolls.shape), 0.0)
-    return jax.lax.top_k(sounding, most)[0].astype(jnp.int32)
+    return jax.lax.top_k(sounding, slots)[0].astype(jnp.int32)
 
 
-def rolls(notes: Array, keys: int) -> Array:
-    """Notes [.., k] -> rolls uint8 [.., p]."""
+def notes_to_roll(notes: Int[Array, "*b k"], keys: int) -> Num[Array, "*b p"]:
+    """Returns the piano rolls, uint8, of notes."""
     return jax.nn.one_hot(notes - 1, keys, dtype=jnp.uint8).max(axis=-2)
 
 
+class NoteEmbedding(nn.Module):
+    """An embedding of notes by slot, by pitch and by pitch class."""
+
+    keys: int
+    slots: int
+    width: int
+
+    @nn.compact
+    def __call__(self, notes: Int[Array, "b t k"]) -> Float[Array, "b t k d"]:
+        table = self.param("slot", INIT, (self.slots, self.keys + 1, self.width))
+        pitch = self.param("pitch", INIT, (self.keys, self.width))
+        chroma = self.param("class", INIT, (12, self.width))
+        shared = pitch + jnp.tile(chroma, (-(-self.keys // 12), 1))[: self.keys]
+        table += jnp.pad(shared, ((1, 0), (0, 0)))[None]
+        return jnp.einsum("btkv,kvd->btkd", jax.nn.one_hot(notes, self.keys + 1), table)
+
+
 class State(NamedTuple):
-    """What is known of `n` rows before a frame; every leaf has the members' axis first."""
+    """The state of `n` rows before a frame; the first axis of a leaf is the member."""
 
     at: Array  # int, frames so far
-    recent: Array  # int [n, SPAN, k], the last of them, oldest first
-    keys: tuple[Keys, ...]  # of every layer, the encoder's first
-    memory: Array  # [n, 1, d], what the encoder says of the frame to come
+    recent: Array  # int [n, MAX_AGE, k], the last frames, oldest first
+    caches: tuple[KeyValues, ...]  # of every layer, the encoder's first
+    memory: Array  # [n, 1, d], the encoder's output for the coming frame
 
 
 class Net(nn.Module):
+    """The encoder of frames and the decoder of notes."""
+
     keys: int
     slots: int
     width: int
@@ -89,22 +100,24 @@ class Net(nn.Module):
     heads: int
     dropout: float
     bar: int
-    reach: int
+    distances: int
     interval: int
 
     def setup(self) -> None:
-        layer = lambda hidden: Layer(
-            self.width, self.heads, hidden, self.reach, self.dropout
-        )
-        self.encoder = [layer(4 * self.width) for _ in range(self.layers)]
-        self.decoder = [layer(2 * self.width) for _ in range(self.depth)]
-        notes = lambda: Notes(self.keys, self.slots, self.width)
-        self.last, self.second, self.now, self.above = (notes() for _ in range(4))
-        table = lambda name, *shape: self.param(name, SMALL, (*shape, self.width))
-        self.age, self.asked = (
-            table("age", self.slots, SPAN),
-            table("asked", self.slots),
-        )
+        def layers(count: int, hidden: int) -> list[FrameLayer]:
+            sizes = self.width, self.heads, hidden, self.distances
+            return [FrameLayer(*sizes, dropout=self.dropout) for _ in range(count)]
+
+        def table(name: str, *shape: int) -> Array:
+            return self.param(name, INIT, (*shape, self.width))
+
+        embedding = lambda: NoteEmbedding(self.keys, self.slots, self.width)
+        # the names of parameters are those of earlier checkpoints
+        self.encoder = layers(self.layers, 4 * self.width)
+        self.decoder = layers(self.depth, 2 * self.width)
+        self.last, self.second, self.now, self.above = (embedding() for _ in range(4))
+        self.age = table("age", self.slots, MAX_AGE)
+        self.slot_query = table("asked", self.slots)
         self.metre, self.opening = table("metre", self.bar), table("opening")
         self.drop, self.enter = Dropout(self.dropout), nn.Dense(self.width)
         self.norms = [nn.RMSNorm() for _ in range(2)]
@@ -113,66 +126,84 @@ class Net(nn.Module):
         self.intervals = nn.Dense(kernels, kernel_init=nn.initializers.zeros)
 
     def __call__(
-        self, state: State, frames: Array, notes: Array, still: bool
-    ) -> tuple[State, Array]:
-        """The frames before each one, and their notes [b, t, k] -> state, logits [b, t, k, v]."""
-        state, memory = self.listen(state, frames, still)
-        return state, self.ask(state, memory, frames, notes, still)
+        self,
+        state: State,
+        frames: Int[Array, "b t k"],
+        notes: Int[Array, "b t k"],
+        deterministic: bool,
+    ) -> tuple[State, Float[Array, "b t k v"]]:
+        """Returns the state, and the logits of the notes of each frame.
 
-    def listen(self, state: State, frames: Array, still: bool) -> tuple[State, Array]:
-        """Takes in frames [b, t, k]; says of the frame after each what it expects, [b, t, d]."""
+        Args:
+          state: before the first frame.
+          frames: the frame before each one.
+          notes: the frames themselves.
+          deterministic: without dropout.
+        """
+        state, memory = self.encode(state, frames, deterministic)
+        return state, self.decode(state, memory, frames, notes, deterministic)
+
+    def encode(
+        self, state: State, frames: Int[Array, "b t k"], deterministic: bool
+    ) -> tuple[State, Float[Array, "b t d"]]:
+        """Reads frames; returns the state and the encoding for the frame after each."""
         t = frames.shape[1]
         at = state.at + jnp.arange(t)
         recent = jnp.concatenate([state.recent, frames], axis=1)
         x = (self.last(frames) + self.second(recent[:, -t - 1 : -1])).sum(axis=2)
-        age = jax.nn.one_hot(ages(recent, t, SPAN), SPAN)
+        age = jax.nn.one_hot(note_ages(recent, t, MAX_AGE), MAX_AGE)
         x += jnp.einsum("btka,kad->btd", age, self.age)
         x += self.metre[at % self.bar][None]
         x += jnp.where(at[:, None] == 0, self.opening[None], 0.0)[None]
-        x = self.drop(x, still)[:, :, None]
-        keys = list(state.keys)
+        x = self.drop(x, deterministic)[:, :, None]
+        caches = list(state.caches)
         for i, layer in enumerate(self.encoder):
-            keys[i] = write(keys[i], layer.keys(x[:, :, 0], at), state.at)
-            x = layer(x, keys[i], at, still)
+            new = layer.key_values(x[:, :, 0], at)
+            caches[i] = update_cache(caches[i], new, state.at)
+            x = layer(x, caches[i], at, deterministic)
         memory = self.norms[0](x[:, :, 0])
         for i, layer in enumerate(self.decoder, self.layers):
-            keys[i] = write(keys[i], layer.keys(memory, at), state.at)
-        recent = recent[:, -SPAN:]
-        return State(
-            state.at + t, recent, tuple(keys), memory[:, -1:].astype(jnp.float32)
-        ), memory
+            caches[i] = update_cache(caches[i], layer.key_values(memory, at), state.at)
+        last = memory[:, -1:].astype(jnp.float32)
+        return State(state.at + t, recent[:, -MAX_AGE:], tuple(caches), last), memory
 
-    def ask(
+    def decode(
         self,
         state: State,
-        memory: Array,
-        frames: Array,
-        notes: Array,
-        still: bool,
+        memory: Float[Array, "b t d"],
+        frames: Int[Array, "b t k"],
+        notes: Int[Array, "b t k"],
+        deterministic: bool,
         slot: Array | None = None,
-    ) -> Array:
-        """Logits [b, t, k, v] of each frame's notes, given those before: of one `slot`, or all."""
+    ) -> Float[Array, "b t slots v"]:
+        """Returns the logits of notes, conditioned on those before in the frame.
+
+        Args:
+          state: after the frames before.
+          memory: the encodings for the frames.
+          frames: the frame before each one.
+          notes: the frames themselves.
+          deterministic: without dropout.
+          slot: the index of a single note; None for all notes.
+        """
         at = state.at - memory.shape[1] + jnp.arange(memory.shape[1])
-        before = lambda x: jnp.pad(
-            x[:, :, :-1], ((0, 0), (0, 0), (1, 0)) + ((0, 0),) * (x.ndim - 3)
-        )
-        only = lambda x: (
-            x if slot is None else jax.lax.dynamic_slice_in_dim(x, slot, 1, 2)
-        )
-        above = before(notes)
-        known = before(jnp.cumsum(self.now(notes), axis=2)) + self.above(above)
-        x = (
-            self.drop(known, still)
-            + self.asked[None, None]
-            + self.enter(memory)[:, :, None]
-        )
-        x = only(x)
-        for layer, keys in zip(self.decoder, state.keys[self.layers :], strict=True):
-            x = layer(x, keys, at, still)
-        x = self.drop(self.norms[1](x), still)
-        top = before(jnp.broadcast_to(notes[:, :, :1], notes.shape))
-        references = only(jnp.stack([frames, above, top], axis=-1))
+
+        def shift(x: Array) -> Array:
+            pad = ((0, 0), (0, 0), (1, 0)) + ((0, 0),) * (x.ndim - 3)
+            return jnp.pad(x[:, :, :-1], pad)
+
+        def select(x: Array) -> Array:
+            return x if slot is None else jax.lax.dynamic_slice_in_dim(x, slot, 1, 2)
+
+        above = shift(notes)
+        x = shift(jnp.cumsum(self.now(notes), axis=2)) + self.above(above)
+        x = self.drop(x, deterministic) + self.slot_query[None, None]
+        x = select(x + self.enter(memory)[:, :, None])
+        for layer, cache in zip(self.decoder, state.caches[self.layers :], strict=True):
+            x = layer(x, cache, at, deterministic)
+        x = self.drop(self.norms[1](x), deterministic)
+        top = shift(jnp.broadcast_to(notes[:, :, :1], notes.shape))
+        references = select(jnp.stack([frames, above, top], axis=-1))
         kernels = self.intervals(x).reshape(*references.shape, -1)
-        return (self.pitch(x) + spread(kernels, references, self.keys)).astype(
-            jnp.float32
-        )
+        logits = self.pitch(x) + interval_logits(kernels, references, self.keys)
+        return logits.astype(jnp.float32)

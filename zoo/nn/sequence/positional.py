@@ -1,47 +1,62 @@
-"""Positions that only differences of matter: rotary, and relative by skewing."""
+"""Encodings of relative position: rotary, and learnt by distance ("skewing")."""
+
+from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
-from zoo.core import Array
+from zoo.core import Array, Float
+
+MAX_WAVELENGTH = 10_000.0  # of rotary positions, in units of 2 pi
 
 
-def rotate(qkv: Array, at: Array, longest: float = 10_000.0) -> Array:
-    """Rotary positions (Su et al. 2021, arXiv:2104.09864, eq. 34), pairing the two halves of d.
+def rotary_angles(position: Any, d: int) -> Any:
+    """Returns the angles [.., d / 2] of rotary positions, geometric in wavelength.
 
     Args:
-      qkv: queries and keys, which are turned, and values, which are not, [.., h, 3, d].
-      at: int [..], positions, or as many axes that broadcast to it.
-      longest: of the wavelengths, which are geometric from 2 pi.
+      position: int [..]; the angles of a numpy array are a numpy array.
+      d: width of the queries and keys.
     """
-    half = qkv.shape[-1] // 2
-    speed = jnp.outer(jnp.array([1.0, 1.0, 0.0]), longest ** (-jnp.arange(half) / half))
-    angle = jnp.multiply.outer(at, speed)[..., None, :, :]
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    pairs = qkv.reshape(*qkv.shape[:-1], 2, half)
-    turned = pairs * jnp.stack([cos, cos], -2) + pairs[..., ::-1, :] * jnp.stack(
-        [-sin, sin], -2
-    )
-    return turned.reshape(qkv.shape).astype(qkv.dtype)
+    half = d // 2
+    speed = MAX_WAVELENGTH ** (-np.arange(half, dtype=np.float32) / half)
+    return position[..., None] * speed.reshape((1,) * position.ndim + (half,))
 
 
-def relative(table: Array, t: int, size: int) -> Array:
-    """A `table` [h, l, d] by distance, laid out for blocks of `size` in `t` events: [h, x, d].
+def rotate(x: Float[Array, "*n d"], cos: Any, sin: Any) -> Float[Array, "*n d"]:
+    """Applies rotary positions to queries or keys, pairing the two halves of d.
 
-    From distance t down to 1 - size; with zeros where a query looks beyond its reach or ahead.
+    Su et al. 2021, arXiv:2104.09864, eq. 34.
+
+    Args:
+      x: queries or keys.
+      cos: cosines of `rotary_angles`, with leading axes that broadcast to those of `x`.
+      sin: their sines.
+    """
+    a, b = jnp.split(x, 2, axis=-1)
+    return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], -1).astype(x.dtype)
+
+
+def pad_distances(
+    table: Float[Array, "h l d"], t: int, size: int
+) -> Float[Array, "h x d"]:
+    """Lays out a table by distance for blocks of `size` queries in `t` events.
+
+    Rows go from distance t down to 1 - size. They are zero where a query would attend
+    beyond the table or ahead of itself.
     """
     table = table[:, : t + 1]
     return jnp.pad(table[:, ::-1], ((0, 0), (t + 1 - table.shape[1], size - 1), (0, 0)))
 
 
-def skew(x: Array) -> Array:
-    """[.., n, 2n] -> [.., n, n]: y[r, c] = x[r, n - r + c] (Huang et al. 2018)."""
+def skew(x: Float[Array, "*b n m"]) -> Float[Array, "*b n n"]:
+    """Maps [.., n, 2n] to [.., n, n]: y[r, c] = x[r, n - r + c] (Huang et al. 2018)."""
     n = x.shape[-2]
     flat = x.reshape(*x.shape[:-2], 2 * n * n)[..., n:]
     return flat.reshape(*x.shape[:-2], n, 2 * n - 1)[..., :n]
 
 
-def unskew(y: Array) -> Array:
-    """[.., n, n] -> [.., n, 2n], the transpose of `skew`, by a skew to the other side."""
+def unskew(y: Float[Array, "*b n n"]) -> Float[Array, "*b n m"]:
+    """Maps [.., n, n] to [.., n, 2n]: the transpose of `skew`, for its gradient."""
     n = y.shape[-1]
     lead = [(0, 0)] * (y.ndim - 2)
     flat = jnp.pad(y, (*lead, (0, 0), (n, 0))).reshape(*y.shape[:-2], 2 * n * n)
