@@ -133,6 +133,12 @@ def judge():
     return Judge(Trained(family, state.params, codec, {}))
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--write-budget", action="store_true", help="see compile_report.py"
+    )
+
+
 def pytest_configure(config):
     config.pluginmanager.register(compile_report.CompileReport())
 

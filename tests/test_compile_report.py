@@ -6,7 +6,7 @@ import types
 
 import jax
 import pytest
-from compile_report import BUDGET, CompileReport, over_budget
+from compile_report import BUDGET, CompileReport, new_budget, over_budget
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -17,6 +17,12 @@ def test_a_file_over_its_budget_is_named():
     assert over_budget(programs, budget) == []
     (sentence,) = over_budget(programs | {"tests/other.py": 11}, budget)
     assert "tests/other.py compiles 11 programs" in sentence
+
+
+def test_a_new_budget_has_slack_and_keeps_files_that_did_not_run():
+    budget = {"*": 100, "tests/large.py": 900, "tests/old.py": 300}
+    new = new_budget({"tests/large.py": 401, "tests/small.py": 80}, budget)
+    assert new == {"*": 100, "tests/large.py": 490, "tests/old.py": 300}
 
 
 def test_every_file_in_the_budget_exists():
@@ -33,7 +39,8 @@ def report(monkeypatch):
 
 
 def session(**config):
-    config = types.SimpleNamespace(**config)
+    option = types.SimpleNamespace(write_budget=False)
+    config = types.SimpleNamespace(option=option, **config)
     return types.SimpleNamespace(config=config, exitstatus=pytest.ExitCode.OK)
 
 
