@@ -29,6 +29,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from rich.console import Console
 from rich.table import Table
+from zoo.runner.experiment import launch
 
 import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
@@ -42,7 +43,6 @@ from zoo.models import (
     SeqGAN,
     Transformer,
 )
-from zoo.runner.experiment import launch
 from zoo.runner.results import provenance, write
 from zoo.train import distributed, precision, sharding
 from zoo.train.optim import optimizers
@@ -147,7 +147,7 @@ class Trainer:
         begin = time.perf_counter()
         family, n, bf16, steps = case
         mesh, tx = sharding.mesh(), optimizers(family, optax.adam(1e-3))
-        self.batch = sharding.spread(mesh, family.example(n))
+        self.batch = sharding.shard_batch(mesh, family.example(n))
         start = functools.partial(
             init, family, tx, jax.random.key(0), family.example(n)
         )

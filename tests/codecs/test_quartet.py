@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scores import Tune, played, sequence
 
-from zoo.data.batching.phrases import cut
+from zoo.data.batching.phrases import extract_phrases
 from zoo.data.codecs import Phrase, Quartet
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
@@ -81,7 +81,7 @@ def test_what_is_no_phrase_is_refused(piece, reason):
 
 def test_a_space_of_quartets_is_moved_in(tmp_path):
     """Cut, encoded, decoded, gone between and drawn the best of, by a model that is not trained."""
-    rows = cut([QUARTET.source.encode(score())], QUARTET)[:]
+    rows = extract_phrases([QUARTET.source.encode(score())], QUARTET)[:]
     assert len(rows) == 3
     family = MusicVAE(
         QUARTET.vocab,

@@ -7,7 +7,7 @@ from zoo.data.codecs import Phrase
 from zoo.errors import UsageError
 from zoo.evaluation.vae import chain, correlation, interpolated, steered_attributes
 from zoo.inference.attribute_steering import Steering
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 
 CODEC = Phrase(bars=1)
 MIDDLE = 27  # the token of middle C
@@ -47,7 +47,9 @@ def steering():
 
 def test_more_of_what_is_asked_for_and_of_nothing_else(steering):
     there = steering(Z, {"note_density": 2.0, "mean_pitch": -1.0})
-    moved = table(Known().phrases(there), CODEC) - table(PHRASES, CODEC)
+    moved = attribute_table(Known().phrases(there), CODEC) - attribute_table(
+        PHRASES, CODEC
+    )
     np.testing.assert_allclose(moved[:, 0] * CODEC.length, 2, atol=1.01)
     np.testing.assert_allclose(moved[:, 1], -2, atol=1.01)
     assert np.abs(moved[:, 0] * CODEC.length - 2).mean() < 0.4

@@ -10,7 +10,7 @@ from zoo.errors import UsageError
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.style_classifier import StyleClassifier
 from zoo.inference.style_transfer import StyleTransfer
-from zoo.metrics.attributes import contour
+from zoo.metrics.attributes import contour_correlation
 
 CODEC = Phrase(bars=1)
 MIDDLE = 27  # the token of middle C
@@ -46,9 +46,9 @@ def test_the_style_is_reached_and_the_contour_kept():
     before, after = (np.exp(Known().style_log_probs(x)[:, 1]) for x in (SOURCE, moved))
     assert before.max() < 0.1
     assert after.min() > 0.7
-    kept = contour(moved, SOURCE, CODEC).mean()
+    kept = contour_correlation(moved, SOURCE, CODEC).mean()
     assert kept > 0.6
-    assert kept > contour(loose, SOURCE, CODEC).mean()
+    assert kept > contour_correlation(loose, SOURCE, CODEC).mean()
 
 
 def test_what_is_outside_the_scale_costs():

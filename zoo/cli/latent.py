@@ -41,7 +41,7 @@ def interpolate(
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         out: the directory to write.
     """
-    from zoo.listen.latent import strip
+    from zoo.listen.latent import plot_strip
 
     space, pieces, styles = read(run, (one, other), adapt)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
@@ -50,7 +50,7 @@ def interpolate(
         styles = (1 - share) * styles[:1] + share * styles[1:]
     write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
     music = write(path, styles, f"from {one.stem} to {other.stem}")
-    strip(music, out / "strip.png")
+    plot_strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
 
 
@@ -167,25 +167,25 @@ def transfer(
         out: the directory to write: the piece as it was read, and in the style.
     """
     from zoo.data.corpora.build import progress_bar
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.model import load
     from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import StyleTransfer
-    from zoo.listen.gallery import gallery
-    from zoo.metrics.attributes import scale
+    from zoo.listen.gallery import write_gallery
+    from zoo.metrics.attributes import scale_pitch_classes
 
     space = LatentSpace(load(run))
     classifier = None if guide is None else StyleClassifier(load(guide))
     move = StyleTransfer(space, classifier, keep)
-    sequence = asked(piece)
+    sequence = open_score(piece)
     with named(piece):
         source = space.phrases_of(sequence)
     codec = space.melody_codec
     with progress_bar(f"searching for {style} phrases") as progress:
-        rows = move(source, style, seed, scale(source, codec), progress)
+        rows = move(source, style, seed, scale_pitch_classes(source, codec), progress)
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
-    page = gallery(music, out, title=f"{piece.stem}, and in the style {style}")
+    page = write_gallery(music, out, title=f"{piece.stem}, and in the style {style}")
     print(
         f"{len(rows)} phrases of {codec.bars} bars, as read and in the style {style}; "
         f"open {page}"
@@ -204,14 +204,14 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.model import load
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
     table = Table("piece", *classifier.styles)
     for path in files:
-        piece = asked(path)
+        piece = open_score(path)
         with named(path):
             shares = classifier.piece(piece)
         table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
@@ -240,11 +240,11 @@ def read(
 
     Prints what is done to make the pieces fit.
     """
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.model import load
 
-    space, pieces = LatentSpace(load(run)), [asked(path) for path in paths]
+    space, pieces = LatentSpace(load(run)), [open_score(path) for path in paths]
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):
@@ -274,11 +274,11 @@ class Writer:
     def __call__(
         self, points: np.ndarray, styles: "Styles", title: str
     ) -> "list[NoteSequence]":
-        from zoo.listen.gallery import gallery
+        from zoo.listen.gallery import write_gallery
         from zoo.nn.sequence.sampling import Draw
 
         draw = Draw(self.temperature)
         pieces = self.space.decode(points, self.seed, draw, styles, self.best_of)
-        page = gallery(pieces, self.out, title=title)
+        page = write_gallery(pieces, self.out, title=title)
         print(f"{len(pieces)} pieces in {self.out}; open {page}")
         return pieces

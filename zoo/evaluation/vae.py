@@ -16,8 +16,8 @@ from zoo.core import Batch, Key, Params
 from zoo.inference.attribute_steering import GREEDY, Steering
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
-from zoo.listen.curves import Panel, draw
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.listen.curves import Panel, plot_curves
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.models import Markov, MusicVAE
 from zoo.nn.latent.variational import (
     active_units,
@@ -80,7 +80,7 @@ def picture(path: dict[str, list[float]], file: pathlib.Path) -> None:
         ),
         Panel("way", "cost of a step, 1 for real ones", costs),
     ]
-    draw(panels, file)
+    plot_curves(panels, file)
 
 
 def spaced(rows: np.ndarray, n: int) -> np.ndarray:
@@ -117,7 +117,7 @@ def steered_attributes(
         for strength in STRENGTHS:
             there = steering(z, {name: strength}, style=style) if strength else z
             music = space.phrases(there, draw=GREEDY, style=style)
-            values.append(table(music, codec) / steering.std)
+            values.append(attribute_table(music, codec) / steering.std)
         every = np.stack(values)  # [s, n, a]
         own = every[:, :, a] - every[:, :, a].mean(axis=0)
         strength = np.broadcast_to(STRENGTHS[:, None], own.shape)

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.errors import UsageError, require
 from zoo.inference.latent_space import LatentSpace, Styles
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.nn.sequence.sampling import Draw
 
 CANDIDATES, ELITES, ROUNDS = 64, 8, 4
@@ -83,7 +83,7 @@ class Steering:
     def of(cls, space: LatentSpace, phrases: np.ndarray) -> "Steering":
         """Learns vectors and standard deviations from phrases [n, t]."""
         vectors = space.attribute_vectors(phrases)
-        std = np.nanstd(table(phrases, space.melody_codec), axis=0)
+        std = np.nanstd(attribute_table(phrases, space.melody_codec), axis=0)
         return cls(space, np.stack([*vectors.values()]), np.maximum(std, 1e-6))
 
     @classmethod
@@ -145,11 +145,11 @@ class Steering:
         """Returns the best point [z] near one, for changes `target` [a]."""
         weights = np.where(target != 0, 1.0, OTHER_COST)
         before = self.decoded(z[None], shares)
-        start = table(before, self.space.melody_codec)[0]
+        start = attribute_table(before, self.space.melody_codec)[0]
 
         def cost(points: np.ndarray) -> np.ndarray:
             music = self.decoded(points, shares)
-            moved = (table(music, self.space.melody_codec) - start) / self.std
+            moved = (attribute_table(music, self.space.melody_codec) - start) / self.std
             missed = np.nan_to_num((moved - target) ** 2, nan=1e3) @ weights
             return missed + CHANGE_COST * (music != before).sum(axis=1)
 

@@ -18,7 +18,7 @@ from zoo.data.codecs import Fit
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, require
 from zoo.inference.model import Model
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.nn.latent.variational import Gaussian, slerp
 from zoo.nn.sequence.sampling import Draw
 
@@ -322,7 +322,7 @@ class LatentSpace:
         Attributes are correlated (more notes have smaller leaps), so that a difference
         of means, as in Roberts et al. 2018, would move all of them.
         """
-        values = table(phrases, self.melody_codec)
+        values = attribute_table(phrases, self.melody_codec)
         finite = np.isfinite(values).all(axis=1)
         values, means = values[finite], self.means(phrases[finite])
         std = np.maximum(values.std(axis=0), 1e-9)

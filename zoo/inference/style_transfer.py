@@ -16,7 +16,7 @@ from zoo.errors import UsageError, require
 from zoo.inference.attribute_steering import GREEDY, minimum
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.style_classifier import StyleClassifier
-from zoo.metrics.attributes import contour, sounds
+from zoo.metrics.attributes import contour_correlation, sounding_pitches
 
 SCALE_COST = 20.0  # nats for a phrase all of whose notes are outside the scale
 SCORED_BY_MODEL = 16  # candidates per round, chosen by the guide, that the model scores
@@ -93,8 +93,10 @@ class StyleTransfer:
         def cost(points: np.ndarray) -> np.ndarray:
             music = self.decoded(points, target)
             source = np.broadcast_to(phrase, music.shape)
-            costs = self.keep * (1 - contour(music, source, self.space.melody_codec))
-            sounding, pitches = sounds(music, self.space.melody_codec)
+            costs = self.keep * (
+                1 - contour_correlation(music, source, self.space.melody_codec)
+            )
+            sounding, pitches = sounding_pitches(music, self.space.melody_codec)
             outside = sounding & ~np.isin(pitches % 12, scale)
             costs += SCALE_COST * outside.mean(axis=1)
             scored = np.arange(len(music))
