@@ -100,7 +100,7 @@ def test_bach_fits(name):
     score = note_seq.musicxml_file_to_sequence_proto(str(path))
     fit = CHORALE.fit(score)
     back = CHORALE.decode(fit.array)
-    assert fit.notes == ()
+    assert fit.remarks == ()
     assert played(back) == played(score)
     np.testing.assert_array_equal(CHORALE.encode(back), fit.array)
     sounding = (fit.array >= 1) & (fit.array != 2)

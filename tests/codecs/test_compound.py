@@ -15,7 +15,7 @@ from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 
 CODEC = Compound()
-SMALL = Compound(("3/4", "2/4", "6/8"), 2, most_bars=2, longest=5, velocity_bins=3)
+SMALL = Compound(("3/4", "2/4", "6/8"), 2, max_bars=2, max_duration=5, velocity_bins=3)
 codecs = pytest.mark.parametrize("codec", [CODEC, SMALL], ids=["default", "small"])
 
 
@@ -74,7 +74,7 @@ def test_rows_as_written_by_hand():
         CODEC.describe_row(fit.array[2])
         == "3/4, bar +1, step 4, Flute, C5, length 4, velocity 56"
     )
-    assert fit.notes == ("tracks: 4 joined by program into 3",)
+    assert fit.remarks == ("tracks: 4 joined by program into 3",)
 
 
 def test_the_music_comes_back():
@@ -98,7 +98,7 @@ def test_a_pickup_stands_at_the_end_of_its_bar():
     tune = Tune((3, 4), 4, [(60, 4), (62, 12), (64, 12)])
     fit = CODEC.fit(sequence(tune))
     assert fit.array[:3, 1:3].tolist() == [[1, 9], [2, 1], [2, 1]]
-    assert "pickup: rests fill the first bar" in fit.notes
+    assert "pickup: rests fill the first bar" in fit.remarks
     back = CODEC.decode(fit.array)
     assert barred(back) == [(0, 3, 4)]
     assert played(back) == [
@@ -118,7 +118,7 @@ def test_a_short_bar_has_a_metre_of_its_own_or_is_filled():
     assert names == ["4/4", "4/4", "2/4", "4/4", "4/4", "4/4", "4/4", "boundary"]
     assert (fit.array[1:-1, 1] == 2).all()
     assert (fit.array[:-1, 2] == 1).all()
-    assert "filled: 1 short bars filled with rests" in fit.notes
+    assert "filled: 1 short bars filled with rests" in fit.remarks
     back = CODEC.decode(fit.array)
     assert [onset for _, onset, _ in played(back)] == [0, 16, 32, 40, 56, 72, 88]
     np.testing.assert_array_equal(CODEC.encode(back), fit.array)
@@ -133,7 +133,7 @@ def test_what_is_lost_is_said():
     ]
     piece = score(*notes)
     piece.tempos.add(qpm=90, time=900)
-    said = {note.split(":")[0]: note for note in CODEC.fit(piece).notes}
+    said = {note.split(":")[0]: note for note in CODEC.fit(piece).remarks}
     assert {"tempo", "tracks", "quantised", "merged", "rests", "cut"} == said.keys()
     assert "1 of 4" in said["merged"]
     assert said["cut"] == "cut: 1 notes longer than 64 steps"
@@ -255,10 +255,10 @@ def test_what_a_user_says(column, name, value):
     [
         ("instrument", "flut", "did you mean 'flute'"),
         ("instrument", "piano", "did you mean 'acoustic grand piano' or"),
-        ("instrument", 200, "there are acoustic grand piano, .* 126, 127, 128"),
-        ("metre", "3/5", "no metre called '3/5'; did you mean '3/"),
-        ("metre", "3", "no metre called '3'; there are 2/4, 3/4"),
-        ("pich", 60, "no column called 'pich'; did you mean 'pitch'"),
+        ("instrument", 200, "choose from acoustic grand piano, .* 126, 127, 128"),
+        ("metre", "3/5", "no metre called '3/5': did you mean '3/"),
+        ("metre", "3", "no metre called '3': choose from 2/4, 3/4"),
+        ("pich", 60, "no column called 'pich': did you mean 'pitch'"),
     ],
 )
 def test_what_a_user_cannot_say(column, name, said):
@@ -294,10 +294,10 @@ def test_what_does_not_fit_is_refused_and_told_why(piece, reason, says):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"longest": 0}, "at least 1"),
+        ({"max_duration": 0}, "at least 1"),
         ({"velocity_bins": 33}, "within 1 to 32"),
         ({"metres": ("waltz",)}, "such as '3/4'"),
-        ({"most_bar": 3}, "did you mean 'most_bars'"),
+        ({"max_bar": 3}, "did you mean 'max_bars'"),
     ],
 )
 def test_impossible_codecs_are_usage_errors(fields, said):

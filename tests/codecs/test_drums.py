@@ -66,21 +66,21 @@ def test_a_phrase_is_the_drums_of_each_step_and_no_more():
 @given(phrases)
 def test_phrases_come_back_and_the_grammar_knows_those_that_strike(tokens):
     if (tokens == SILENT).all():
-        assert GRAMMAR.wrong(tokens) == DRUMS.length - 1
+        assert GRAMMAR.first_illegal(tokens) == DRUMS.length - 1
         with pytest.raises(Refused, match="no drums"):
             DRUMS.encode(DRUMS.decode(tokens))
         return
-    assert GRAMMAR.wrong(np.append(tokens, BOUNDARY)) is None
+    assert GRAMMAR.first_illegal(np.append(tokens, BOUNDARY)) is None
     np.testing.assert_array_equal(DRUMS.encode(DRUMS.decode(tokens)), tokens)
 
 
 @given(phrases.filter(lambda tokens: (tokens != SILENT).any()), st.integers(0, 31))
 def test_what_is_no_phrase_the_grammar_stops(tokens, at):
-    assert GRAMMAR.wrong(np.append(tokens[:at], BOUNDARY)) == at  # too short
+    assert GRAMMAR.first_illegal(np.append(tokens[:at], BOUNDARY)) == at  # too short
     longer = np.append(tokens, [2, BOUNDARY])
-    assert GRAMMAR.wrong(longer) == DRUMS.length
+    assert GRAMMAR.first_illegal(longer) == DRUMS.length
     assert not GRAMMAR.stops[GRAMMAR.follow[0, 2]]
-    assert GRAMMAR.room(tokens[:at]) == DRUMS.length
+    assert GRAMMAR.min_length(tokens[:at]) == DRUMS.length
 
 
 @given(st.lists(st.sampled_from([BAR, SILENT, SILENT, 2, 7, 512]), max_size=90))
@@ -137,7 +137,7 @@ def test_hits_of_a_hand_are_moved_to_the_nearest_step():
     fit = DRUMS.fit(piece)
     np.testing.assert_array_equal(fit.array, tokens)
     assert any(
-        note.startswith("quantised: hits moved by up to 0.1") for note in fit.notes
+        note.startswith("quantised: hits moved by up to 0.1") for note in fit.remarks
     )
 
 
@@ -146,8 +146,8 @@ def test_what_is_left_out_is_said():
     piece.notes.add(pitch=60, velocity=80, end_time=3)
     fit = DRUMS.fit(piece)
     assert spelt(fit.array[:5]) == "kick rest rest rest snare"
-    said = {note.split(":")[0]: note for note in fit.notes}
-    assert "1 hits" in said["strange"]
+    said = {note.split(":")[0]: note for note in fit.remarks}
+    assert "1 hits" in said["unknown"]
     assert "1 notes" in said["pitched"]
     assert "1 of 3" in said["merged"]
     assert "end of the last bar" in said["padded"]
@@ -169,12 +169,12 @@ def test_pitched_notes_are_no_drums():
         (
             score([(0, 36), (12, 38)], 48, (3, 4)),
             "metre",
-            "is in 3/4. Drums are read in 4/4 or 2",
+            "is in 3/4. The codec reads 4/4 or 2",
         ),
         (
             score([(0, 36), (1, 36), (2, 36)], 48, (7, 32)),
             "metre",
-            "steps, 4 to a quarter. Drums",
+            "steps, 4 to a quarter. The codec",
         ),
         (score([(i * 4 / 3, 36) for i in range(24)], 32), "off-grid", "16 of 24 hits"),
         (score([(1e9, 36)], 32), "long", "cut it first"),
@@ -197,7 +197,7 @@ def test_a_tolerant_codec_takes_triplets_and_a_short_piece_can_be_filled():
     fit = DRUMS.adapted(short)
     assert spelt(fit.array[:5]) == "kick rest rest rest snare"
     assert len(fit.array) == 32
-    assert fit.notes[0] == "padded: rests up to 2 bars"
+    assert fit.remarks[0] == "padded: rests up to 2 bars"
 
 
 def test_crops_begin_on_bars_and_are_never_silent():
@@ -260,6 +260,7 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
         for _ in range(3)
     ]
     assert all(
-        GRAMMAR.wrong(row) is None and len(row) == DRUMS.length for row in rows[:]
+        GRAMMAR.first_illegal(row) is None and len(row) == DRUMS.length
+        for row in rows[:]
     )
     assert pieces.refused == {}

@@ -10,15 +10,15 @@ from hypothesis.extra import numpy as hnp
 from scores import sequence, textures, tunes
 
 from zoo.data.codecs import Chorale, Melody, Performance, Pianoroll, Voices
-from zoo.data.codecs.grammar import BOUNDARY, both, explore
+from zoo.data.codecs.grammar import BOUNDARY, explore, intersection
 from zoo.data.refusal import Refused
 
 MELODY, PERFORMANCE = Melody(), Performance(velocity_bins=8, max_shift=20)
-TWO = Melody(low=60, high=60, metres=("1/4", "3/8"), steps_per_quarter=2, fewest=1)
+TWO = Melody(low=60, high=60, metres=("1/4", "3/8"), steps_per_quarter=2, min_notes=1)
 MANY = Melody(
-    low=60, high=62, metres=("3/8", "7/8", "2/4", "4/4", "1/8", "9/16"), fewest=3
+    low=60, high=62, metres=("3/8", "7/8", "2/4", "4/4", "1/8", "9/16"), min_notes=3
 )
-CODECS = (MELODY, PERFORMANCE, Melody(bars=2), Melody(fewest=0), TWO, MANY)
+CODECS = (MELODY, PERFORMANCE, Melody(bars=2), Melody(min_notes=0), TWO, MANY)
 GRAMMARS = {codec: codec.grammar() for codec in CODECS}
 
 
@@ -35,14 +35,14 @@ def test_every_tune_that_is_written_is_legal(tune):
         array = MELODY.encode(sequence(tune))
     except Refused:
         return
-    assert GRAMMARS[MELODY].wrong(array) is None
+    assert GRAMMARS[MELODY].first_illegal(array) is None
     for window in Melody(bars=2).crops(array):
-        assert GRAMMARS[Melody(bars=2)].wrong(window) is None
+        assert GRAMMARS[Melody(bars=2)].first_illegal(window) is None
 
 
 @given(textures())
 def test_every_texture_that_is_written_is_legal(score):
-    assert GRAMMARS[PERFORMANCE].wrong(PERFORMANCE.encode(score)) is None
+    assert GRAMMARS[PERFORMANCE].first_illegal(PERFORMANCE.encode(score)) is None
 
 
 @given(
@@ -55,7 +55,7 @@ def test_whatever_a_performance_codec_makes_of_noise_is_legal(array):
         array = PERFORMANCE.encode(PERFORMANCE.decode(array))
     except Refused:
         return
-    assert GRAMMARS[PERFORMANCE].wrong(array) is None
+    assert GRAMMARS[PERFORMANCE].first_illegal(array) is None
 
 
 def test_metres_are_legal_wherever_they_are_written_and_nowhere_that_is_refused():
@@ -65,7 +65,7 @@ def test_metres_are_legal_wherever_they_are_written_and_nowhere_that_is_refused(
     spans = [[metre, *[strike] * n] for metre in metres for n in range(1, 9)]
     for layout in itertools.product(spans, [[], *spans], [[], *spans]):
         stream = np.array([*itertools.chain(*layout), BOUNDARY])
-        legal = grammar.wrong(stream) is None
+        legal = grammar.first_illegal(stream) is None
         try:
             again = TWO.encode(TWO.decode(stream))
         except Refused:
@@ -81,7 +81,7 @@ def test_metres_are_legal_wherever_they_are_written_and_nowhere_that_is_refused(
 @st.composite
 def walks(draw, codec, grammar):
     """A legal stream of a melody codec, rich in metres, ended or cut."""
-    room, node, stream = draw(st.integers(grammar.room(np.array([])), 90)), 0, []
+    room, node, stream = draw(st.integers(grammar.min_length(np.array([])), 90)), 0, []
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     while len(stream) < room and BOUNDARY not in stream:
         legal = np.flatnonzero(grammar.needs[node] < room - len(stream))
@@ -98,9 +98,9 @@ def walks(draw, codec, grammar):
 def test_legal_melodies_are_music_that_can_be_written_again(codec, data):
     grammar = GRAMMARS[codec]
     score = codec.decode(data.draw(walks(codec, grammar)))
-    assert len(score.notes) >= codec.fewest
+    assert len(score.notes) >= codec.min_notes
     again = codec.encode(score)
-    assert grammar.wrong(again) is None
+    assert grammar.first_illegal(again) is None
     pitches = [[x.pitch for x in y.notes] for y in (score, codec.decode(again))]
     assert pitches[0] == pitches[1]
 
@@ -138,7 +138,7 @@ def test_legal_windows_have_full_bars(data):
     ],
 )
 def test_what_a_melody_may_hold(words, wrong):
-    assert GRAMMARS[MELODY].wrong(spell(MELODY, words)) == wrong
+    assert GRAMMARS[MELODY].first_illegal(spell(MELODY, words)) == wrong
 
 
 SHIFT, LONG = "shift 0.05 s", "shift 0.2 s"
@@ -174,7 +174,7 @@ SHIFT, LONG = "shift 0.05 s", "shift 0.2 s"
     ],
 )
 def test_what_a_performance_may_hold(words, wrong):
-    assert GRAMMARS[PERFORMANCE].wrong(spell(PERFORMANCE, words)) == wrong
+    assert GRAMMARS[PERFORMANCE].first_illegal(spell(PERFORMANCE, words)) == wrong
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_what_a_performance_may_hold(words, wrong):
         (MELODY, "4/4, rest*7", 10),
         (MELODY, "4/4, C4, hold, C4", 4),
         (Melody(bars=2), "4/4, C4*20", 33),
-        (Melody(fewest=0), "4/4", 2),  # never silence
+        (Melody(min_notes=0), "4/4", 2),  # never silence
         (PERFORMANCE, "", 3),
         (PERFORMANCE, "velocity 49, on 60", 3),
     ],
 )
 def test_the_room_that_a_beginning_needs(codec, words, room):
     begun = spell(codec, words) if words else np.array([], int)
-    assert GRAMMARS[codec].room(begun) == room
+    assert GRAMMARS[codec].min_length(begun) == room
 
 
 @pytest.mark.parametrize("codec", [Pianoroll(), Chorale(), Voices()])
@@ -200,7 +200,7 @@ def test_frames_have_no_grammar(codec):
     assert codec.grammar() is None
 
 
-def test_both_is_where_the_two_agree():
+def test_the_intersection_is_what_both_allow():
     """Multiples of two and of three in unary, over every stream of up to 12 events."""
 
     def count(n):
@@ -210,8 +210,8 @@ def test_both_is_where_the_two_agree():
         return explore(0, rules, lambda at: not at, np.arange(2))
 
     two, three = count(2), count(3)
-    six = both(two, three)
+    six = intersection(two, three)
     for size in range(13):
         stream = np.array([1] * size + [BOUNDARY])
-        assert (six.wrong(stream) is None) == (size % 6 == 0)
+        assert (six.first_illegal(stream) is None) == (size % 6 == 0)
     assert six.needs[0].tolist() == [0, 5]

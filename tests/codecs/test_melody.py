@@ -118,7 +118,7 @@ def test_the_melody_is_the_highest_busy_line(parts):
     fit = MELODY.fit(tracks(*parts))
     assert played(MELODY.decode(fit.array)) == sorted(LINE)
     at = parts.index(LINE) + 1
-    assert fit.notes == (f"track: {at} of {len(parts)} taken, 20 notes",)
+    assert fit.remarks == (f"track: {at} of {len(parts)} taken, 20 notes",)
 
 
 def test_few_chords_give_their_upper_note():
@@ -126,7 +126,7 @@ def test_few_chords_give_their_upper_note():
     fit = MELODY.fit(tracks(LINE + extra))
     expected = [note for i, note in enumerate(LINE) if i != 9] + extra[1:]
     assert played(MELODY.decode(fit.array)) == sorted(expected)
-    assert fit.notes == ("chords: 2 lower notes dropped",)
+    assert fit.remarks == ("chords: 2 lower notes dropped",)
 
 
 def test_chords_are_refused_unless_the_skyline_is_asked_for():
@@ -153,7 +153,7 @@ def test_triplets_are_quantised_and_said():
         (74, 41, 43),
         (76, 43, 44),
     ]
-    assert fit.notes == ("quantised: times moved by up to 0.08 quarters",)
+    assert fit.remarks == ("quantised: times moved by up to 0.08 quarters",)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_is_left_behind_is_said():
     score.notes[0].velocity = 20
     score.notes.add(pitch=40, end_time=1, is_drum=True)
     score.section_groups.add()
-    codes = [note.split(":")[0] for note in Melody(off_grid=1).fit(score).notes]
+    codes = [note.split(":")[0] for note in Melody(off_grid=1).fit(score).remarks]
     assert codes[:4] == ["drums", "tempo", "velocities", "repeats"]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zoo.data.codecs.metre import Span, bar_steps, signatures, spans
+from zoo.data.codecs.metre import Span, bar_steps, metre_spans, time_signatures
 from zoo.data.proto import Metre
 from zoo.data.refusal import Refused
 
@@ -40,7 +40,7 @@ def layouts(draw, metres=KNOWN):
 @given(layouts())
 def test_signatures_put_bars_where_the_spans_have_them(layout):
     found, end = layout
-    assert barlines(signatures(found, end, 4), end) == barlines(found, end)
+    assert barlines(time_signatures(found, end, 4), end) == barlines(found, end)
 
 
 @given(layouts((*KNOWN, (1, 4), (1, 8), (1, 2), (7, 16))))
@@ -49,14 +49,14 @@ def test_signatures_put_bars_where_the_spans_have_them(layout):
 def test_the_normal_form_is_a_fixed_point_that_adds_no_barline(layout):
     stated, end = layout
     try:
-        once = spans(restated(stated), end, KNOWN, 4)
+        once = metre_spans(restated(stated), end, KNOWN, 4)
     except Refused as refused:
         if refused.reason != "metre":
             raise
         return
     assert once[0].start == 0
     assert all(span.metre in KNOWN for span in once)
-    assert spans(restated(signatures(once, end, 4)), end, KNOWN, 4) == once
+    assert metre_spans(restated(time_signatures(once, end, 4)), end, KNOWN, 4) == once
     first = next((x.start for x in stated[1:]), end)
     if (
         first % bar_steps(stated[0].metre, 4) == 0
@@ -93,11 +93,11 @@ def test_the_normal_form_is_a_fixed_point_that_adds_no_barline(layout):
 )
 def test_metres_are_read_as_a_musician_would(stated, end, expected):
     given_metres = [Metre(start / 4, *fraction) for start, *fraction in stated]
-    assert spans(given_metres, end, KNOWN, 4) == [Span(*x) for x in expected]
+    assert metre_spans(given_metres, end, KNOWN, 4) == [Span(*x) for x in expected]
 
 
 @pytest.mark.parametrize("metre", [(5, 8), (1, 64), (2, 16)])
 def test_other_metres_are_refused(metre):
     with pytest.raises(Refused) as refused:
-        spans([Metre(0, *metre)], 100, KNOWN, 4)
+        metre_spans([Metre(0, *metre)], 100, KNOWN, 4)
     assert refused.value.reason == "metre"

@@ -36,7 +36,7 @@ def test_phrases_begin_at_every_bar_and_strike_what_was_held():
 @given(tunes())
 def test_phrases_are_windows_without_metres(tune):
     codec = Phrase(bars=2, metres=("6/8", "3/4"))
-    melody = Melody(bars=2, metres=("6/8", "3/4"), fewest=1)
+    melody = Melody(bars=2, metres=("6/8", "3/4"), min_notes=1)
     try:
         windows = melody.windows(sequence(tune))
     except Refused as refused:
@@ -45,7 +45,7 @@ def test_phrases_are_windows_without_metres(tune):
         return
     phrases = codec.crops(codec.source.encode(sequence(tune)))
     for window, phrase in zip(windows, phrases, strict=True):
-        assert codec.grammar().wrong(phrase) is None
+        assert codec.grammar().first_illegal(phrase) is None
         assert played(codec.decode(phrase)) == played(melody.decode(window))
 
 
@@ -71,7 +71,7 @@ def test_whatever_the_grammar_lets_through_is_a_phrase(seed):
     [
         (
             Tune((6, 8), 0, [(60, 48)]),
-            "A bar is in 6/8.* Phrases are of 4/4 or 2/2 or 2/4",
+            "A bar is in 6/8.* The codec reads 4/4 or 2/2 or 2/4",
         ),
         (Tune((4, 4), 0, [(60, 20)]), "no 2 full bars of 4/4 in a row"),
         (Tune((4, 4), 0, [(30, 32)]), r"transposed by \+6 it would fit"),
@@ -97,7 +97,7 @@ def test_two_short_bars_are_one():
         (64, 0, 4),
     ]
     assert (
-        PHRASE.fit(sequence(polka)).notes[-1]
+        PHRASE.fit(sequence(polka)).remarks[-1]
         == "cropped: the first of 2 windows of 2 bars"
     )
 

@@ -98,5 +98,5 @@ def test_a_space_of_quartets_is_moved_in(tmp_path):
     music = space.decode(z, best_of=2)
     assert z.shape == (3, 4)
     assert all(len({note.instrument for note in piece.notes}) > 1 for piece in music)
-    with pytest.raises(UsageError, match="this asks for melodies"):
+    with pytest.raises(UsageError, match="this needs melodies"):
         Steering.load(space, tmp_path)

@@ -44,13 +44,13 @@ def test_rows_hold_what_sounds():
         "D5 rest G3 E2",
         "rest rest rest E2",
     ]
-    assert fit.notes == ()
+    assert fit.remarks == ()
 
 
 def test_a_repeated_note_is_held_and_that_is_said():
     choir = [(i, 72 - 5 * i, 0, 4) for i in range(1, 4)]
     fit = VOICES.fit(score((0, 72, 0, 2), (0, 72, 2, 4), *choir))
-    assert fit.notes == ("repeated: 1 notes run on from the one before them",)
+    assert fit.remarks == ("repeated: 1 notes joined to the one before them",)
     assert played(VOICES.decode(fit.array))[-1] == (72, 0, 4)
 
 

@@ -1,4 +1,4 @@
-"""Codecs between NoteSequences and arrays, by name, so that a checkpoint can restore its own."""
+"""Codecs between NoteSequences and arrays, by name."""
 
 import dataclasses
 import difflib
@@ -56,17 +56,25 @@ CODECS: Mapping[str, type] = {
 
 
 def make(name: str, **fields: Any) -> Codec:
-    """The codec of that name, with those fields; raises `UsageError` for a name unknown."""
-    codec = CODECS[_known(name, CODECS, "codec")]
+    """Returns the codec called `name`, with these fields.
+
+    Raises:
+      UsageError: an unknown codec or field, or an invalid value of a field.
+    """
+    _require_one_of(name, CODECS, "codec")
+    codec = CODECS[name]
     names = [field.name for field in dataclasses.fields(codec)]
     for field in fields:
-        _known(field, names, f"field of the {name} codec")
+        _require_one_of(field, names, f"field of the {name} codec")
     return codec(**fields)
 
 
-def _known(name: str, names: Collection[str], what: str) -> str:
+def _require_one_of(name: str, names: Collection[str], kind: str) -> None:
+    """Raises UsageError unless `name` is one of `names`."""
     if name in names:
-        return name
-    close = difflib.get_close_matches(name, list(names), 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
-    raise UsageError(f"there is no {what} called {name!r}; {hint}")
+        return
+    similar = difflib.get_close_matches(name, list(names), 1)
+    advice = f"choose from {', '.join(names)}."
+    if similar:
+        advice = f"did you mean {similar[0]!r}?"
+    raise UsageError(f"there is no {kind} called {name!r}: {advice}")
