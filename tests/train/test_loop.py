@@ -5,7 +5,6 @@ import json
 import shutil
 import sys
 import threading
-import time
 
 import jax
 import jax.numpy as jnp
@@ -184,14 +183,16 @@ def test_pretrained_networks_replace_the_initial_ones(tmp_path):
 
 def test_prefetching_keeps_the_order_and_raises_errors_of_their_batch():
     mesh = sharding.mesh()
-    with Prefetcher(Points(delay=0.05), mesh, 3, 9) as prefetcher:
+    with Prefetcher(Points(delay=0.1), mesh, 3, 9) as prefetcher:
         batches = dict(prefetcher)
     assert list(batches) == list(range(3, 9))
     for index, batch in batches.items():
         assert np.array_equal(batch["x"], Points()[index]["x"])
     assert prefetcher.waited >= 0.2
-    with Prefetcher(Points(), mesh, 0, 4) as prefetcher:
-        time.sleep(1.0)  # all batches are loaded by now
+    last_drawn = threading.Event()
+    drawing = lambda index: last_drawn.set() if index == 3 else None
+    with Prefetcher(Points(on_read=drawing), mesh, 0, 4, ahead=4) as prefetcher:
+        assert last_drawn.wait(timeout=60)
         list(prefetcher)
     assert prefetcher.waited < 0.5
 
