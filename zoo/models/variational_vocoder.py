@@ -65,7 +65,7 @@ from zoo.nn.audio.vocoder import (
     ReconstructionLoss,
     chirps,
 )
-from zoo.nn.latent.variational import Gaussian, divergence
+from zoo.nn.latent.variational import Gaussian, kl_divergence
 from zoo.nn.rng import row_indices, row_keys
 
 
@@ -266,7 +266,7 @@ class VariationalVocoder:
         latent_rng, noise_rng = jax.random.split(rng)
         q = self.encode(params, audio)
         z = q.mean if step is None else q.sample(latent_rng)
-        kl = divergence(q).sum(axis=-1).mean(axis=1)
+        kl = kl_divergence(q).sum(axis=-1).mean(axis=1)
         return self.decode(params, z, noise_rng)[:, : audio.shape[1]], kl
 
     def reconstructed(

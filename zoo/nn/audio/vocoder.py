@@ -147,7 +147,7 @@ class AdversarialLoss:
         """
         real_verdict, _ = self.verdicts(params, real)
         fake_verdict, _ = self.verdicts(params, fake)
-        return self.game.contest(real_verdict, fake_verdict, mean=mean)
+        return self.game.verdict_loss(real_verdict, fake_verdict, mean=mean)
 
     def generator_loss(
         self,
