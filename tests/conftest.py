@@ -86,8 +86,8 @@ def judge():
     import optax
 
     from zoo.data.codecs import Phrase
-    from zoo.inference.model import Trained
-    from zoo.inference.style_classifier import Judge
+    from zoo.inference.model import Model
+    from zoo.inference.style_classifier import StyleClassifier
     from zoo.models import LatentClassifier
     from zoo.train.optim import optimizers
     from zoo.train.step import init, make_step
@@ -109,7 +109,7 @@ def judge():
     state = init(family, rules, jax.random.key(0), batch())
     for _ in range(40):
         state, _ = step(state, batch(), due=("entropy",))
-    return Judge(Trained(family, state.params, codec, {}))
+    return StyleClassifier(Model(family, state.params, codec))
 
 
 def share(nodeid: str) -> str:

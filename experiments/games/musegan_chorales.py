@@ -6,10 +6,11 @@ python experiments/games/musegan_chorales.py --workdir runs/musegan_chorales
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.runner.experiment import Bars, launch, phrases
+
 from zoo.data.codecs import Multitrack
 from zoo.evaluation.multitrack import figures
 from zoo.models import MuseGAN
-from zoo.runner.experiment import Bars, launch, phrases
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from musegan_chorales import musegan_chorales
+from zoo.runner.experiment import launch
 
 from zoo.nn.adversarial.losses import GAMES
-from zoo.runner.experiment import launch
 from zoo.runner.results import provenance, write
 from zoo.train.collapse import Watch
 

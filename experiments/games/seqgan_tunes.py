@@ -10,10 +10,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.runner.experiment import Frames, frames, launch
+
 from zoo.evaluation.compound import figures
 from zoo.inference.model import load
 from zoo.models import SeqGAN
-from zoo.runner.experiment import Frames, frames, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -6,9 +6,10 @@ python experiments/latent/latent_diffusion.py --vae runs/music_vae_2bar --workdi
 from pathlib import Path
 from typing import Any
 
-from zoo.models import LatentDiffusion
 from zoo.runner.experiment import launch
 from zoo.runner.latent_pieces import Rounds, rounds
+
+from zoo.models import LatentDiffusion
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

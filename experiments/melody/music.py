@@ -10,12 +10,12 @@ from typing import Any
 
 from tunes_lstm import tunes_lstm
 from tunes_markov import tunes_markov
+from zoo.runner.experiment import Music, launch
 
 import zoo
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.listen.gallery import gallery
 from zoo.nn.sequence.sampling import Draw
-from zoo.runner.experiment import Music, launch
 from zoo.runner.results import provenance, write
 from zoo.train.options import Options
 

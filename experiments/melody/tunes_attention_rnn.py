@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from zoo.runner.experiment import Music, events, launch
 
 from zoo.core import BOUNDARY, Batch, Params
 from zoo.data.codecs import Melody, make
@@ -16,7 +17,6 @@ from zoo.data.codecs.steps import Steps
 from zoo.inference.model import Trained
 from zoo.listen.attention import attention
 from zoo.models import AttentionRNN
-from zoo.runner.experiment import Music, events, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -14,7 +14,7 @@ import zoo
 import zoo.cli.main
 from zoo.cli.evaluate import played
 from zoo.data.codecs import Phrase
-from zoo.data.scores.read import first
+from zoo.data.scores.read import read_first
 from zoo.errors import UsageError
 from zoo.inference.model import Trained
 from zoo.nn.sequence.sampling import Draw
@@ -116,7 +116,7 @@ def test_a_model_is_exported(run, tmp_path, monkeypatch, capsys):
 
 def test_a_primer_is_gone_on_from(run, abc_folder):
     model = zoo.load(run)
-    primer = first(abc_folder / "jigs" / "3.abc")
+    primer = read_first(abc_folder / "jigs" / "3.abc")
     events = model.prime(primer)[:20]
     tokens = model.tokens(3, seed=1, primer=events)
     assert (tokens[:, :20] == events).all()
@@ -236,7 +236,7 @@ def test_what_is_wrong_is_said_in_a_sentence(
     [
         ("--batch 5000", "larger than the data"),
         ("--rate -1", "learning rate"),
-        ("--codec chorale", "Chorale takes none of these"),
+        ("--codec chorale", "Chorale refuses all of these"),
         ("--codec pianoroll", "one event at a time"),
         ("--width 16", "another --workdir"),
         ("--restore-step 3", "there is no checkpoint 3"),

@@ -15,7 +15,7 @@ import scipy.io
 
 import zoo.cli.main
 from zoo.data.audio import datasets
-from zoo.data.audio.soundfont_notes import Notes
+from zoo.data.audio.soundfont_notes import SoundfontNotes
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -106,7 +106,9 @@ def run(words: list[str], monkeypatch) -> None:
 
 
 def test_every_command_runs(folder_of_tunes, monkeypatch):
-    few = functools.partial(Notes, programs=(0, 40), pitches=(48, 84), every=12)
+    few = functools.partial(
+        SoundfontNotes, programs=(0, 40), pitches=(48, 84), every=12
+    )
     monkeypatch.setattr(datasets, "Notes", few)
     ran = [c for c in commands() if not any(word in ELSEWHERE for word in c)]
     for words in ran:

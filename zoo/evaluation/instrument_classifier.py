@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from zoo.core import Array, Key, Params
-from zoo.data.audio.batches import beginnings
+from zoo.data.audio.batches import audio_eval_batches
 from zoo.models import LatentClassifier
 from zoo.nn.audio.mel import Mel
 from zoo.nn.audio.stft import to_float
@@ -64,7 +64,10 @@ def learn(
     )
     each = jax.jit(lambda audio: features(mel, audio))
     x = np.concatenate(
-        [np.asarray(each(b["audio"])) for b in beginnings(excerpts, BATCH, length)]
+        [
+            np.asarray(each(b["audio"]))
+            for b in audio_eval_batches(excerpts, BATCH, length)
+        ]
     )
     x = x[: len(labels)]  # the last batch is filled up
     middle, spread = x.mean(axis=0), x.std(axis=0) + 1e-3

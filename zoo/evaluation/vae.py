@@ -17,7 +17,7 @@ from zoo.inference.attribute_steering import GREEDY, Steering
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
 from zoo.listen.curves import Panel, draw
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.models import Markov, MusicVAE
 from zoo.nn.latent.variational import (
     active_units,
@@ -106,13 +106,18 @@ def steered_attributes(
       and `others_NAME`, the most that any other moves. And the means of all, [s, a], by name.
     """
     space, codec = steering.space, steering.space.melody_codec
-    z, style, figures, curves = space.means(chosen), space.guess(chosen), {}, {}
+    z, style, figures, curves = (
+        space.means(chosen),
+        space.likeliest_style(chosen),
+        {},
+        {},
+    )
     for a, name in enumerate(ATTRIBUTES):
         values = []
         for strength in STRENGTHS:
             there = steering(z, {name: strength}, style=style) if strength else z
             music = space.phrases(there, draw=GREEDY, style=style)
-            values.append(table(music, codec) / steering.spread)
+            values.append(attribute_table(music, codec) / steering.std)
         every = np.stack(values)  # [s, n, a]
         own = every[:, :, a] - every[:, :, a].mean(axis=0)
         strength = np.broadcast_to(STRENGTHS[:, None], own.shape)
@@ -145,7 +150,7 @@ def interpolated(
       and `mixed_cost`, where each step is taken from one end or the other instead.
     """
     one, other = ends[::2], ends[1::2]
-    cost, style = chain(space, train), space.guess(ends)
+    cost, style = chain(space, train), space.likeliest_style(ends)
     z = jnp.asarray(space.means(ends, style))
     points = np.asarray(slerp(z[::2], z[1::2], jnp.asarray(PATH, jnp.float32)))
     names = ("far", "near", "cost", "best_cost", "mixed_cost")

@@ -216,7 +216,7 @@ class VariationalVocoder:
         loss, metrics = self.reconstruction(rows.audio, output, rows.mean)
         kl = rows.mean(kl)
         rate = kl * self.rate / self.hop  # nats per second
-        return loss + self.beta * kl, {**metrics, "rate": rate, WEIGHT: rows.count}
+        return loss + self.beta * kl, {**metrics, "rate": rate, WEIGHT: rows.valid}
 
     def critic_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
@@ -227,7 +227,7 @@ class VariationalVocoder:
         loss, metrics = self.adversary.critic_loss(
             params["critic"], rows.audio, output, mean=rows.mean
         )
-        return loss, {**metrics, WEIGHT: rows.count}
+        return loss, {**metrics, WEIGHT: rows.valid}
 
     def generator_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
@@ -239,7 +239,7 @@ class VariationalVocoder:
         game_loss, game_metrics = self.adversary.generator_loss(
             params["critic"], rows.audio, output, mean=rows.mean
         )
-        return loss + game_loss, {**metrics, **game_metrics, WEIGHT: rows.count}
+        return loss + game_loss, {**metrics, **game_metrics, WEIGHT: rows.valid}
 
     def verdict(self, params: Params, audio: Float[Array, "b s"]) -> Float[Array, " b"]:
         """Returns the critic's mean verdict on audio: the higher, the more real."""

@@ -10,8 +10,8 @@ from zoo.core import LatentSequenceModel, supports
 from zoo.errors import UsageError
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model, load
-from zoo.metrics.repetition import form
-from zoo.metrics.self_similarity import consistency
+from zoo.metrics.repetition import recurrence_metrics
+from zoo.metrics.self_similarity import consistency_metrics
 from zoo.nn.latent.latent_sequence import principal_axes
 from zoo.runner.run import train
 from zoo.tasks import LatentSequences, Task, bound
@@ -56,8 +56,8 @@ def train_on_latents(
             return {}
         tokens = trained.tokens(compared, trained.about["seed"])
         real = np.stack(task.examples("test"))
-        metrics = consistency(tokens, real, task.coder)
-        return {**metrics, **form(tokens, real, task.coder)}
+        metrics = consistency_metrics(tokens, real, task.coder)
+        return {**metrics, **recurrence_metrics(tokens, real, task.coder)}
 
     pretrained = {"vae": model.params, "norm": norm}
     return train(family, task, pretrained=pretrained, evaluate=evaluate, **options)
