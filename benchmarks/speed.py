@@ -147,7 +147,7 @@ class Trainer:
         begin = time.perf_counter()
         family, n, bf16, steps = case
         mesh, tx = sharding.mesh(), optimizers(family, optax.adam(1e-3))
-        self.batch = sharding.spread(mesh, family.example(n))
+        self.batch = sharding.shard_batch(mesh, family.example(n))
         start = functools.partial(
             init, family, tx, jax.random.key(0), family.example(n)
         )

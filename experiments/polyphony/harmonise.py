@@ -13,7 +13,7 @@ from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs.chorale import VOICES
 from zoo.errors import UsageError
 from zoo.inference.model import load
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 from zoo.models import Coconet
 from zoo.nn.sequence.sampling import Draw
 
@@ -70,7 +70,7 @@ def harmonise(
         written.append(trained.codec.decode(np.asarray(rows[0])))
         real.append(trained.codec.decode(chorale))
     title = f"Harmonised: the {' and '.join(keep)} is given"
-    return gallery(written, workdir, title=title, real=real)
+    return write_gallery(written, workdir, title=title, real=real)
 
 
 if __name__ == "__main__":

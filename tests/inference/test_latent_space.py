@@ -222,10 +222,14 @@ def test_samples_are_phrases(space):
 def test_what_comes_back_is_measured(space):
     rows = np.stack([CODEC.encode(piece) for piece in (ONE, OTHER, ONE)])
     figures = reconstruction(
-        space.model, packed_eval_batches(InMemoryPieces(rows), CODEC, 2), particles=(1, 16)
+        space.model,
+        packed_eval_batches(InMemoryPieces(rows), CODEC, 2),
+        particles=(1, 16),
     )
     again = reconstruction(
-        space.model, packed_eval_batches(InMemoryPieces(rows), CODEC, 4), particles=(1, 16)
+        space.model,
+        packed_eval_batches(InMemoryPieces(rows), CODEC, 4),
+        particles=(1, 16),
     )
     assert 0 <= figures["accuracy_sampled"] < 0.5
     q = jax.tree.map(np.asarray, encode(space.model.params, rows))

@@ -41,7 +41,7 @@ def interpolate(
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         out: the directory to write.
     """
-    from zoo.listen.latent import strip
+    from zoo.listen.latent import plot_strip
 
     space, pieces, styles = read(run, (one, other), adapt)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
@@ -50,7 +50,7 @@ def interpolate(
         styles = (1 - share) * styles[:1] + share * styles[1:]
     write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
     music = write(path, styles, f"from {one.stem} to {other.stem}")
-    strip(music, out / "strip.png")
+    plot_strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
 
 
@@ -172,7 +172,7 @@ def transfer(
     from zoo.inference.model import load
     from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import StyleTransfer
-    from zoo.listen.gallery import gallery
+    from zoo.listen.gallery import write_gallery
     from zoo.metrics.attributes import scale_pitch_classes
 
     space = LatentSpace(load(run))
@@ -185,7 +185,7 @@ def transfer(
     with progress_bar(f"searching for {style} phrases") as progress:
         rows = move(source, style, seed, scale_pitch_classes(source, codec), progress)
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
-    page = gallery(music, out, title=f"{piece.stem}, and in the style {style}")
+    page = write_gallery(music, out, title=f"{piece.stem}, and in the style {style}")
     print(
         f"{len(rows)} phrases of {codec.bars} bars, as read and in the style {style}; "
         f"open {page}"
@@ -274,11 +274,11 @@ class Writer:
     def __call__(
         self, points: np.ndarray, styles: "Styles", title: str
     ) -> "list[NoteSequence]":
-        from zoo.listen.gallery import gallery
+        from zoo.listen.gallery import write_gallery
         from zoo.nn.sequence.sampling import Draw
 
         draw = Draw(self.temperature)
         pieces = self.space.decode(points, self.seed, draw, styles, self.best_of)
-        page = gallery(pieces, self.out, title=title)
+        page = write_gallery(pieces, self.out, title=title)
         print(f"{len(pieces)} pieces in {self.out}; open {page}")
         return pieces

@@ -58,7 +58,7 @@ def sample(
     """
     from zoo.data.scores.read import open_score
     from zoo.inference.model import load
-    from zoo.listen.gallery import gallery
+    from zoo.listen.gallery import write_gallery
     from zoo.nn.sequence.sampling import Draw
 
     draw = Draw(temperature, top_k, top_p, min_p=min_p, no_repeat=no_repeat)
@@ -83,5 +83,5 @@ def sample(
             if v is not None
         },
     )
-    page = gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
+    page = write_gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

@@ -16,7 +16,7 @@ from zoo.core import Batch, Key, Params
 from zoo.inference.attribute_steering import GREEDY, Steering
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
-from zoo.listen.curves import Panel, draw
+from zoo.listen.curves import Panel, plot_curves
 from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.models import Markov, MusicVAE
 from zoo.nn.latent.variational import (
@@ -80,7 +80,7 @@ def picture(path: dict[str, list[float]], file: pathlib.Path) -> None:
         ),
         Panel("way", "cost of a step, 1 for real ones", costs),
     ]
-    draw(panels, file)
+    plot_curves(panels, file)
 
 
 def spaced(rows: np.ndarray, n: int) -> np.ndarray:

@@ -14,8 +14,7 @@ from zoo.data.audio.datasets import AudioSplit, audio_dataset, open_split
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.listen.sounds import Sound
-from zoo.listen.sounds import sounds as write_audio_page
+from zoo.listen.audio_page import AudioComparison, write_audio_page
 from zoo.tasks.base import Process, cached_method
 
 
@@ -109,5 +108,5 @@ class Audio:
             original = self.coder.decode(excerpts[number].audio)
             made = model.reconstruct(original[None], seed)[0]
             versions = {"original": original, "reconstruction": made}
-            pairs.append(Sound(excerpts[number].id, versions))
+            pairs.append(AudioComparison(excerpts[number].id, versions))
         write_audio_page(pairs, folder, self.coder.rate, title=title)
