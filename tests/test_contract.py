@@ -186,18 +186,18 @@ def test_each_cadence_compiles_once_and_its_metrics_are_finite_scalars(family):
 def test_four_devices_give_the_result_of_one(family):
     """Families take turns at the ways to place parameters: to compile all takes minutes."""
     mesh = sharding.mesh(model=2, devices=jax.devices()[:4])
-    placements = [*sharding.RULES]
+    placements = [*sharding.PLACEMENTS]
     placement = placements[[*FAMILIES.values()].index(family) % len(placements)]
     state, batch = start(family)
     where = sharding.place(
-        mesh, jax.eval_shape(lambda: state), sharding.RULES[placement]
+        mesh, jax.eval_shape(lambda: state), sharding.PLACEMENTS[placement]
     )
     many = jax.jit(
         plain_step(family),
         static_argnames="due",
         out_shardings=(where, NamedSharding(mesh, P())),
     )
-    spread = jax.device_put(state, where), sharding.spread(mesh, batch)
+    spread = jax.device_put(state, where), sharding.shard_batch(mesh, batch)
     names = due(family, 0)
     one, _ = compiled_step(family)(state, batch, due=names)
     apart, _ = many(*spread, due=names)
@@ -237,7 +237,13 @@ def test_accumulation_is_the_weighted_mean_over_microbatches(name):
     frozen = {net: x for net, x in state.params.items() if net not in moving}
     pooled = jax.jit(
         lambda batch, rng, n: gradients(
-            objective.loss, moving, frozen, batch, rng, state.step, n
+            objective.loss,
+            moving,
+            frozen,
+            batch,
+            rng=rng,
+            step=state.step,
+            microbatches=n,
         ),
         static_argnums=2,
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from musegan_chorales import BARS, musegan_chorales
-
 from zoo.runner.experiment import launch
+
 from zoo.train.options import Options
 
 

@@ -6,10 +6,11 @@ python experiments/games/musegan_chorales.py --workdir runs/musegan_chorales
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.runner.experiment import Bars, launch, phrases
+
 from zoo.data.codecs import Multitrack
 from zoo.evaluation.multitrack import figures
 from zoo.models import MuseGAN
-from zoo.runner.experiment import Bars, launch, phrases
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -72,17 +73,17 @@ def musegan_chorales(
             codec.tracks,
             given,
             codec.bars,
-            codec.bar,
-            codec.shape[1],
-            bars.styles,
-            latent,
-            width,
-            reader,
-            every,
-            neurons,
-            game,
-            chords,
-            r1,
+            steps=codec.bar,
+            pitches=codec.shape[1],
+            styles=bars.styles,
+            latent=latent,
+            width=width,
+            critic_width=reader,
+            critic_steps=every,
+            neurons=neurons,
+            game=game,
+            polyphonic=chords,
+            r1=r1,
         )
 
     return phrases(

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from musegan_chorales import musegan_chorales
+from zoo.runner.experiment import launch
 
 from zoo.nn.adversarial.losses import GAMES
-from zoo.runner.experiment import launch
 from zoo.runner.results import provenance, write
 from zoo.train.collapse import Watch
 
@@ -59,10 +59,10 @@ def watched(lines: list[str]) -> dict[str, float]:
     """The most and least of what a run has logged, updates refused and signs of collapse."""
     watch = Watch()
     points = [json.loads(line) for line in lines]
-    points = [point for point in points if "judge/gap" in point]
+    points = [point for point in points if "critic/gap" in point]
     signs = sum(len(watch.look(point["step"], point)) for point in points)
     late = [point for point in points if point["step"] >= SETTLED] or points
-    of = lambda name: [point[f"judge/{name}"] for point in late]
+    of = lambda name: [point[f"critic/{name}"] for point in late]
     return {
         "duplicates_most": max(of("duplicates")),
         "spread_least": min(of("spread")),

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from seqgan_tunes import NOTES, seqgan_tunes
-
 from zoo.runner.experiment import launch
+
 from zoo.train.options import Options
 
 

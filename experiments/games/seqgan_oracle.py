@@ -20,13 +20,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from scipy.stats import spearmanr
+from zoo.runner.experiment import launch
 
 from zoo.core import Batch, Params
 from zoo.errors import UsageError
 from zoo.evaluation.oracle_lstm import Oracle, variety
 from zoo.models import Markov, SeqGAN
 from zoo.nn.sequence.sampling import Draw
-from zoo.runner.experiment import launch
 from zoo.runner.results import provenance, write
 from zoo.train import loop
 from zoo.train.options import Options
@@ -100,9 +100,9 @@ def seqgan_oracle(
         (true.vocab,),
         embed=width,
         width=width,
-        warm=warm,
-        tutor=tutor,
-        every=every,
+        warmup=warm,
+        critic_warmup=tutor,
+        critic_steps=every,
         rollouts=rollouts,
         ends=False,
     )
@@ -125,7 +125,7 @@ def seqgan_oracle(
         return {"valid": found["nll_oracle"], **found}
 
     decaying = optax.cosine_decay_schedule(rate, turns, 0.05)
-    rules = {"likelihood": rate, "discriminate": judge_rate, "reinforce": decaying}
+    rules = {"likelihood": rate, "critic": judge_rate, "generator": decaying}
     fitted = loop.fit(
         model,
         Batches(real[..., None], batch, options.seed),

@@ -10,10 +10,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.runner.experiment import Frames, frames, launch
+
 from zoo.evaluation.compound import figures
 from zoo.inference.model import load
 from zoo.models import SeqGAN
-from zoo.runner.experiment import Frames, frames, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -70,9 +71,9 @@ def seqgan_tunes(
 
     rules = {
         "likelihood": Adam(rate),
-        "discriminate": Adam(judge_rate),
-        estimator: Adam(turn_rate),
-        "lesson": Adam(turn_rate),
+        "critic": Adam(judge_rate),
+        "generator": Adam(turn_rate),
+        "interleaved_likelihood": Adam(turn_rate),
     }
 
     def stage(
@@ -85,13 +86,13 @@ def seqgan_tunes(
                 width=width,
                 styles=notes.styles,
                 filters=FILTERS,
-                warm=warm,
-                tutor=tutor,
-                every=every,
+                warmup=warm,
+                critic_warmup=tutor,
+                critic_steps=every,
                 rollouts=rollouts,
-                lessons=lessons,
+                likelihood_every=lessons,
                 estimator=estimator,
-                heat=heat,
+                temperature=heat,
                 game=game,
             )
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from music_vae_2bar import music_vae_2bar
-
 from zoo.runner.experiment import Bars, launch
+
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -6,9 +6,10 @@ python experiments/latent/latent_diffusion.py --vae runs/music_vae_2bar --workdi
 from pathlib import Path
 from typing import Any
 
-from zoo.models import LatentDiffusion
 from zoo.runner.experiment import launch
 from zoo.runner.latent_pieces import Rounds, rounds
+
+from zoo.models import LatentDiffusion
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -47,7 +48,14 @@ def latent_diffusion(
     """
     return rounds(
         lambda vae, styles: LatentDiffusion(
-            vae, music.parts, min(axes, vae.latent), width, layers, heads, styles, calls
+            vae,
+            music.parts,
+            min(axes, vae.latent),
+            width=width,
+            layers=layers,
+            heads=heads,
+            styles=styles,
+            steps=calls,
         ),
         vae=vae,
         name="latent_diffusion",

@@ -6,9 +6,10 @@ python experiments/latent/latent_mdn.py --vae runs/music_vae_2bar --workdir runs
 from pathlib import Path
 from typing import Any
 
-from zoo.models import LatentMDN
 from zoo.runner.experiment import launch
 from zoo.runner.latent_pieces import Rounds, rounds
+
+from zoo.models import LatentMDN
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -52,11 +53,11 @@ def latent_mdn(
             vae,
             music.parts,
             min(axes, vae.latent),
-            width,
-            layers,
-            heads,
-            mixtures,
-            styles,
+            width=width,
+            layers=layers,
+            heads=heads,
+            mixtures=mixtures,
+            styles=styles,
             dropout=dropout,
         ),
         vae=vae,

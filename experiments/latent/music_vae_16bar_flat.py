@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from music_vae_16bar_hierarchical import BARS, OPTIONS, music_vae_16bar_hierarchical
-
 from zoo.runner.experiment import Bars, launch
+
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -11,9 +11,10 @@ gave 0.976 at 79 nats.
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import Bars, launch, phrases
+
 from zoo.evaluation.vae import appraise
 from zoo.models import MusicVAE
-from zoo.runner.experiment import Bars, launch, phrases
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -70,10 +71,10 @@ def music_vae_2bar(
             summary=summary,
             conductor=conductor,
             beta=beta,
-            anneal=anneal,
-            free=free,
+            kl_anneal=anneal,
+            free_nats=free,
             styles=bars.styles,
-            schedule=schedule,
+            sampling_schedule=schedule,
         ),
         name=name,
         workdir=workdir,

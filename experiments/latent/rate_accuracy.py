@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from music_vae_2bar import music_vae_2bar
+from zoo.runner.experiment import held_out, launch
 
 from zoo.evaluation.vae import PAIRS, apart, interpolated, phrases, reconstruction
 from zoo.inference.latent_space import Space
 from zoo.inference.model import load
 from zoo.listen.curves import Panel, draw
-from zoo.runner.experiment import held_out, launch
 from zoo.runner.results import provenance, write
 from zoo.train.optim import Adam
 

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import held_out, launch
+
 from zoo.evaluation.vae import reconstruction
 from zoo.inference.model import load
-from zoo.runner.experiment import held_out, launch
 from zoo.runner.results import provenance, write
 
 

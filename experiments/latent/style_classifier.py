@@ -6,9 +6,10 @@ python experiments/latent/style_classifier.py --workdir runs/style_classifier
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import Bars, launch, phrases
+
 from zoo.inference.style_classifier import Judge
 from zoo.models import LatentClassifier
-from zoo.runner.experiment import Bars, launch, phrases
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from zoo.runner.experiment import held_out, launch
 
 from zoo.evaluation.vae import apart, chain
 from zoo.inference.latent_space import Space
@@ -20,8 +21,7 @@ from zoo.inference.model import load
 from zoo.inference.style_classifier import Judge
 from zoo.inference.style_transfer import Transfer
 from zoo.listen.gallery import gallery
-from zoo.metrics.attributes import contour
-from zoo.runner.experiment import held_out, launch
+from zoo.metrics.attributes import contour_correlation
 from zoo.runner.results import provenance, write
 
 ORDER = 6  # of the chains: of 3, 4, 5, 6 and 8 it tells phrases of the validation split apart best
@@ -79,7 +79,7 @@ def style_transfer(
             for name, ask in judges.items():
                 metrics[f"{name}_{pair}"] = share(ask(moved), y)
             metrics[f"contour_{pair}"] = float(
-                contour(moved, of, transfer.space.melody).mean()
+                contour_correlation(moved, of, transfer.space.melody).mean()
             )
             metrics[f"same_{pair}"] = float((moved == of).mean())
             heard += [

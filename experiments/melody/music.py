@@ -10,12 +10,12 @@ from typing import Any
 
 from tunes_lstm import tunes_lstm
 from tunes_markov import tunes_markov
+from zoo.runner.experiment import Music, launch
 
 import zoo
 from zoo.data.batching.encoded import corpus_pieces
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 from zoo.nn.sequence.sampling import Draw
-from zoo.runner.experiment import Music, launch
 from zoo.runner.results import provenance, write
 from zoo.train.options import Options
 
@@ -51,7 +51,7 @@ def music(
     began = time.perf_counter()
     model = zoo.load(workdir / "lstm")
     held_out = corpus_pieces(music.corpus, "test", model.codec)
-    page = gallery(
+    page = write_gallery(
         model.sample(samples, options.seed, draw=Draw(temperature=0.9, top_p=0.95)),
         workdir,
         title="Tunes by an LSTM",

@@ -9,14 +9,14 @@ from typing import Any
 
 import jax
 import numpy as np
+from zoo.runner.experiment import Music, events, launch
 
 from zoo.core import BOUNDARY, Batch, Params
 from zoo.data.codecs import Melody, make
 from zoo.data.codecs.steps import Steps
 from zoo.inference.model import Trained
-from zoo.listen.attention import attention
+from zoo.listen.attention import plot_attention
 from zoo.models import AttentionRNN
-from zoo.runner.experiment import Music, events, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -100,7 +100,9 @@ def picture(
     times = (np.cumsum(lasts) - lasts) / codec.steps_per_quarter
     folder.mkdir(parents=True, exist_ok=True)
     title = "where the model looks back to, in a tune it was not trained on"
-    attention(codec.decode(tune), weights, times, folder / "attention.png", title=title)
+    plot_attention(
+        codec.decode(tune), weights, times, folder / "attention.png", title=title
+    )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ python experiments/melody/tunes_lstm.py --workdir runs/tunes_lstm --steps 1500
 from pathlib import Path
 from typing import Any
 
-from zoo.models import LSTM
 from zoo.runner.experiment import Music, events, launch
+
+from zoo.models import LSTM
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

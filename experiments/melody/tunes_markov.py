@@ -11,12 +11,13 @@ order 12; those that Chen & Goodman estimate from the counts of counts give 1.21
 from pathlib import Path
 from typing import Any
 
-from zoo.data.batching.batches import Rows
+from zoo.runner.experiment import Music, events, launch
+
+from zoo.data.batching.batches import PackedRows
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs import make
 from zoo.errors import UsageError
 from zoo.models import Markov
-from zoo.runner.experiment import Music, events, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -63,7 +64,7 @@ def tunes_markov(
 def once(music: Music) -> int:
     """Batches that hold every row of the training split once in each key."""
     codec = make(music.codec)
-    rows = Rows(corpus_pieces(music.corpus, "train", codec), codec, music.length)
+    rows = PackedRows(corpus_pieces(music.corpus, "train", codec), codec, music.length)
     return max(1, len(rows) * (2 * music.transpose + 1) // music.batch)
 
 

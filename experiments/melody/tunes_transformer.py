@@ -6,9 +6,10 @@ python experiments/melody/tunes_transformer.py --workdir runs/tunes_transformer 
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import Music, events, launch
+
 from zoo.models import Transformer
 from zoo.nn.sequence.attention import Position
-from zoo.runner.experiment import Music, events, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

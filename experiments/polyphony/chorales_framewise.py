@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from zoo.runner.experiment import Frames, frames, launch
 
 from zoo.core import Batch
 from zoo.inference.model import Trained
 from zoo.models import Coconet
-from zoo.runner.experiment import Frames, frames, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -6,9 +6,10 @@ python experiments/polyphony/chorales_notewise.py --data Jsb16thSeparated.json
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import Frames, frames, launch
+
 from zoo.evaluation.ngram_cache import OWN, Chain, recalling
 from zoo.models import NoteTransformer
-from zoo.runner.experiment import Frames, frames, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

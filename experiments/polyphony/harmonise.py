@@ -7,15 +7,15 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from zoo.runner.experiment import launch
 
+from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs.chorale import VOICES
-from zoo.data.corpora.benchmark_files import read
 from zoo.errors import UsageError
 from zoo.inference.model import load
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 from zoo.models import Coconet
 from zoo.nn.sequence.sampling import Draw
-from zoo.runner.experiment import launch
 
 
 def harmonise(
@@ -40,11 +40,12 @@ def harmonise(
         draw: how a pitch is drawn.
         seed: another one, other harmonies.
     """
-    trained, chorales = load(model), read(data)["test"]
+    trained = load(model)
     if not isinstance(trained.family, Coconet):
         raise UsageError(
             f"{model} holds a {type(trained.family).__name__}: give a Coconet."
         )
+    chorales = corpus_pieces(f"file:{data}", "test", trained.codec)
     if unknown := set(keep) - set(VOICES):
         raise UsageError(
             f"there is no voice {min(unknown)}: keep some of {', '.join(VOICES)}."
@@ -69,7 +70,7 @@ def harmonise(
         written.append(trained.codec.decode(np.asarray(rows[0])))
         real.append(trained.codec.decode(chorale))
     title = f"Harmonised: the {' and '.join(keep)} is given"
-    return gallery(written, workdir, title=title, real=real)
+    return write_gallery(written, workdir, title=title, real=real)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ python experiments/polyphony/polyphonic_jsb.py --data JSB_Chorales.mat --workdir
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import Frames, frames, launch
+
 from zoo.evaluation.ngram_cache import OWN, Chain, recalling
 from zoo.models import NoteTransformer
-from zoo.runner.experiment import Frames, frames, launch
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -6,8 +6,9 @@ python experiments/polyphony/polyphonic_rnn.py --data JSB_Chorales.mat --workdir
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.models import PolyphonicRNN
 from zoo.runner.experiment import Frames, frames, launch
+
+from zoo.models import PolyphonicRNN
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

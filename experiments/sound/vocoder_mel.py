@@ -6,10 +6,11 @@ python experiments/sound/vocoder_mel.py --workdir runs/vocoder_mel
 from pathlib import Path
 from typing import Any
 
-from zoo.evaluation.audio import Heard
-from zoo.models import MelVocoder
 from zoo.runner.experiment import launch
 from zoo.runner.sounding import Audio, sounding
+
+from zoo.evaluation.audio import Heard
+from zoo.models import MelVocoder
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

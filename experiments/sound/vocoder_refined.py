@@ -7,11 +7,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from zoo.runner.experiment import launch
+from zoo.runner.sounding import Audio, sounding
+
 from zoo.errors import UsageError
 from zoo.evaluation.audio import Heard
 from zoo.inference.model import load
-from zoo.runner.experiment import launch
-from zoo.runner.sounding import Audio, sounding
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from zoo.runner.experiment import launch
 
 from zoo.errors import UsageError
-from zoo.runner.experiment import launch
 from zoo.runner.results import CURVES, curve, write
 
 EXPERIMENTS = Path(__file__).parents[1]

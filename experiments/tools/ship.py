@@ -12,10 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
+from zoo.runner.experiment import launch
 
 import zoo
 from zoo.inference.model import WEIGHTS
-from zoo.runner.experiment import launch
 from zoo.runner.results import write
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import zoo
 import zoo.cli.main
-from zoo.data.scores.read import first
+from zoo.data.scores.read import read_first
 from zoo.errors import UsageError
 from zoo.tasks import Events, Phrases
 
@@ -113,7 +113,7 @@ def test_a_model_is_exported(run, tmp_path, monkeypatch, capsys):
 
 def test_a_primer_is_continued(run, abc_folder):
     model = zoo.load(run)
-    primer = first(abc_folder / "jigs" / "3.abc")
+    primer = read_first(abc_folder / "jigs" / "3.abc")
     events = model.encode_primer(primer)[:20]
     tokens = model.tokens(3, seed=1, primer=events)
     assert (tokens[:, :20] == events).all()
@@ -230,7 +230,7 @@ def test_an_error_is_one_sentence(
     [
         ("--batch 5000", "larger than the data"),
         ("--rate -1", "learning rate"),
-        ("--codec chorale", "Chorale takes none of these"),
+        ("--codec chorale", "Chorale refuses all of these"),
         ("--codec pianoroll", "one event at a time"),
         ("--width 16", "another --workdir"),
         ("--restore-step 3", "there is no checkpoint 3"),

@@ -18,7 +18,7 @@ import scipy.io
 
 import zoo.cli.main
 from zoo.data.audio import datasets
-from zoo.data.audio.soundfont_notes import Notes
+from zoo.data.audio.soundfont_notes import SoundfontNotes
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -164,8 +164,10 @@ def outputs(words: list[str]) -> list[pathlib.Path]:
 def test_commands_run(name, folder_of_tunes, monkeypatch):
     monkeypatch.chdir(folder_of_tunes)
     monkeypatch.setenv("ZOO_DATA", str(folder_of_tunes / "data"))
-    few = functools.partial(Notes, programs=(0, 40), pitches=(48, 84), every=12)
-    monkeypatch.setattr(datasets, "Notes", few)
+    few = functools.partial(
+        SoundfontNotes, programs=(0, 40), pitches=(48, 84), every=12
+    )
+    monkeypatch.setattr(datasets, "SoundfontNotes", few)
     for command in CHAINS[name]:
         jax.clear_caches()  # as in a process of its own: few programs stay in memory
         if command.words[0] == PYTHON:
