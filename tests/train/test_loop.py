@@ -189,10 +189,10 @@ def test_prefetching_keeps_the_order_and_raises_errors_of_their_batch():
     for index, batch in batches.items():
         assert np.array_equal(batch["x"], Points()[index]["x"])
     assert prefetcher.waited >= 0.2
-    last_read = threading.Event()
-    reading = lambda index: last_read.set() if index == 3 else None
-    with Prefetcher(Points(on_read=reading), mesh, 0, 4) as prefetcher:
-        assert last_read.wait(timeout=60)
+    last_drawn = threading.Event()
+    drawing = lambda index: last_drawn.set() if index == 3 else None
+    with Prefetcher(Points(on_read=drawing), mesh, 0, 4, ahead=4) as prefetcher:
+        assert last_drawn.wait(timeout=60)
         list(prefetcher)
     assert prefetcher.waited < 0.5
 

@@ -93,7 +93,9 @@ class StyleTransfer:
         def cost(points: np.ndarray) -> np.ndarray:
             music = self.decoded(points, target)
             source = np.broadcast_to(phrase, music.shape)
-            costs = self.keep * (1 - contour_correlation(music, source, self.space.melody_codec))
+            costs = self.keep * (
+                1 - contour_correlation(music, source, self.space.melody_codec)
+            )
             sounding, pitches = sounding_pitches(music, self.space.melody_codec)
             outside = sounding & ~np.isin(pitches % 12, scale)
             costs += SCALE_COST * outside.mean(axis=1)
