@@ -75,7 +75,9 @@ def results(tmp_path):
         ((2.01, 2.5), "first at 200: 2.5000 against"),
     ],
 )
-def test_a_run_lies_inside_or_outside_the_published_band(results, tmp_path, values, says):
+def test_a_run_lies_inside_or_outside_the_published_band(
+    results, tmp_path, values, says
+):
     logged = tmp_path / "metrics.jsonl"
     lines = [{"step": 100, "loss": 1.0}]
     lines += [{"step": s, "valid": v} for s, v in zip((100, 200), values, strict=True)]

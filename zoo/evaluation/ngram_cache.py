@@ -251,7 +251,9 @@ def with_ngram_cache(
                 )
             weights = fit(*spaced(p, counts, odd | True))
             counts = jnp.asarray(tally(train, test, slot, chains))
-            nll["test_nll"] -= float(interpolated(test_p[:, slot], counts, weights).sum())
+            nll["test_nll"] -= float(
+                interpolated(test_p[:, slot], counts, weights).sum()
+            )
         nll["valid_nll_alone"] = -float(valid_p.sum())
         nll["test_nll_alone"] = -float(test_p.sum())
         values = 1 if family.roll else family.slots

@@ -82,8 +82,7 @@ def validate(model: LatentModel, *, width: int, heads: int, **sizes: int) -> Non
 
 
 def example(model: LatentModel, n: int) -> Batch:
-    """Returns a batch: latents of the autoencoder, the mask of positions, and
-    styles."""
+    """Returns a batch of latents, of the mask of positions, and of styles if any."""
     shape = (n, model.parts, model.vae.latent)
     latents = jnp.sin(1.0 + jnp.arange(np.prod(shape))).reshape(shape)
     batch = {"latents": latents, "mask": jnp.ones(shape[:2], bool)}
@@ -221,7 +220,7 @@ def sample_pieces(
     draw: Draw,
     style: Array | None,
     primer: Int[Array, " steps *k"] | None = None,
-    free: Bool[Array, " steps"] | None = None,
+    free: Bool[Array, " length"] | None = None,
 ) -> Int[Array, "n t *k"]:
     """Draws pieces: latents from `model`, each decoded to a phrase.
 
@@ -279,7 +278,7 @@ def sample_pieces(
 
 def split_primer(
     primer: Int[Array, " t *k"],
-    free: Bool[Array, " steps"] | None,
+    free: Bool[Array, " length"] | None,
     *,
     parts: int,
     steps: int,
