@@ -1,4 +1,4 @@
-"""What holds of every codec: total decoding, ranges, names, refusals."""
+"""Properties of every codec: total decoding, ranges, names, refusals."""
 
 import json
 
@@ -76,7 +76,7 @@ def test_decode_is_total_and_sound(codec, data):
     "codec", [Melody(min_notes=1), *KINDS[6:]], ids=lambda x: type(x).__name__
 )
 @given(st.data())
-def test_what_has_been_decoded_and_encoded_stays(codec, data):
+def test_encoding_a_decoded_piece_is_idempotent(codec, data):
     try:
         normal = codec.encode(codec.decode(data.draw(arrays(codec))))
     except Refused as refused:
@@ -156,11 +156,11 @@ def test_impossible_codecs_are_usage_errors(name, fields, said):
         ([{"pitch": 60, "start_time": 1e9, "end_time": 1e9 + 1}], "long"),
     ],
 )
-def test_what_is_no_music_is_refused(codec, notes, reason):
+def test_impossible_notes_are_refused(codec, notes, reason):
     score = NoteSequence()
     for note in notes:
         if isinstance(codec, Compound | Multitrack) and "other" in note:
-            continue  # they read all there is
+            continue  # these codecs read drums and pitched notes
         times = {key: value for key, value in note.items() if key != "other"}
         drum = isinstance(codec, Drums) != (
             "other" in note

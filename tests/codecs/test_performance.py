@@ -16,7 +16,7 @@ PERFORMANCE = Performance()
 
 
 def theirs(score, bins, shift):
-    """note_seq's events as our tokens."""
+    """Returns note_seq's events as tokens of this codec."""
     quantised = sequences_lib.quantize_note_sequence_absolute(
         score, steps_per_second=100
     )
@@ -79,7 +79,7 @@ def test_the_pedal_lengthens_notes():
     fit = PERFORMANCE.fit(score)
     assert PERFORMANCE.decode(fit.array).notes[0].end_time == 3
     assert any(note.startswith("pedal:") for note in fit.remarks)
-    assert score.notes[0].end_time == 0.5  # the caller's is as it was
+    assert score.notes[0].end_time == 0.5  # the argument is not changed
     quantised = note_seq.quantize_note_sequence(score, steps_per_quarter=4)
     np.testing.assert_array_equal(PERFORMANCE.encode(quantised), fit.array)
 

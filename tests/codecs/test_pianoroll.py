@@ -1,4 +1,4 @@
-"""A roll shows what sounds, key by key, and plays back as it shows."""
+"""Piano rolls: encoding, decoding against a walk along each key, refusals."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SMALL = Pianoroll(low=60, high=63)
 
 
 def score(*notes):
-    """(pitch, onset, offset) in 16ths."""
+    """Returns a piece of notes (pitch, onset, offset) in 16ths."""
     sequence = NoteSequence()
     for pitch, onset, offset in notes:
         sequence.notes.add(
@@ -35,7 +35,7 @@ def test_a_roll_as_drawn():
     assert fit.remarks == ()
 
 
-def test_without_onsets_repeated_notes_run_together_and_that_is_said():
+def test_without_onsets_repeated_notes_are_joined_with_a_remark():
     fit = Pianoroll(low=60, high=63, onsets=False).fit(
         score((62, 1, 3), (62, 3, 5), (60, 0, 6))
     )

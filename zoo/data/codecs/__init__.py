@@ -1,8 +1,7 @@
 """Codecs between NoteSequences and arrays, by name."""
 
 import dataclasses
-import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from zoo.data.codecs.base import Codec, Fit, PhraseCodec
@@ -11,13 +10,13 @@ from zoo.data.codecs.compound import Compound
 from zoo.data.codecs.drums import DrumPart, Drums
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.multitrack import Multitrack
+from zoo.data.codecs.names import require_one_of
 from zoo.data.codecs.performance import Performance
 from zoo.data.codecs.phrase import Excerpt, Phrase, Quartet
 from zoo.data.codecs.pianoroll import Pianoroll
 from zoo.data.codecs.rolls import Rolls
 from zoo.data.codecs.voices import Voices
 from zoo.data.codecs.waveform import Waveform
-from zoo.errors import UsageError
 
 __all__ = [
     "CODECS",
@@ -61,20 +60,9 @@ def make(name: str, **fields: Any) -> Codec:
     Raises:
       UsageError: an unknown codec or field, or an invalid value of a field.
     """
-    _require_one_of(name, CODECS, "codec")
+    require_one_of(name, CODECS, "codec")
     codec = CODECS[name]
     names = [field.name for field in dataclasses.fields(codec)]
     for field in fields:
-        _require_one_of(field, names, f"field of the {name} codec")
+        require_one_of(field, names, f"field of the {name} codec")
     return codec(**fields)
-
-
-def _require_one_of(name: str, names: Collection[str], kind: str) -> None:
-    """Raises UsageError unless `name` is one of `names`."""
-    if name in names:
-        return
-    similar = difflib.get_close_matches(name, list(names), 1)
-    advice = f"choose from {', '.join(names)}."
-    if similar:
-        advice = f"did you mean {similar[0]!r}?"
-    raise UsageError(f"there is no {kind} called {name!r}: {advice}")

@@ -6,9 +6,8 @@ no tempo, and bars are counted from the previous note, as in the latter, so that
 may have any length.
 """
 
-import difflib
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -28,8 +27,9 @@ from zoo.data.codecs.base import (
     write_notes,
 )
 from zoo.data.codecs.metre import Fraction, bar_steps, metre_spans, plain_name
+from zoo.data.codecs.names import instruments, pitch_name, require_one_of
 from zoo.data.codecs.players import DRUMS, PITCHES, read_players, snap_tracks
-from zoo.data.codecs.steps import METRES, PITCH_NAMES, parse_metres
+from zoo.data.codecs.steps import METRES, parse_metres
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -275,7 +275,7 @@ class Compound(BaseCodec):
         Raises:
           UsageError: an unknown name or number.
         """
-        words = self.words(_require_one_of(column, COLUMNS, "column"))
+        words = self.words(require_one_of(column, COLUMNS, "column"))
         values = {word.lower(): 1 + i for i, word in enumerate(words)}
         if column == "velocity":
             bins = self._velocity_bin(np.arange(1, 1 + MAX_VELOCITY))
@@ -283,7 +283,7 @@ class Compound(BaseCodec):
         elif column != "metre":
             first = int(column == "duration")
             values |= {str(first + i): 1 + i for i in range(len(words))}
-        return values[_require_one_of(str(name).strip().lower(), values, column)]
+        return values[require_one_of(str(name).strip().lower(), values, column)]
 
     def words(self, column: str) -> list[str]:
         """Returns the names of the values of a column, from 1 on."""
@@ -294,7 +294,7 @@ class Compound(BaseCodec):
             case "instrument":
                 return list(instruments())
             case "pitch":
-                return [f"{PITCH_NAMES[i % 12]}{i // 12 - 1}" for i in range(size)]
+                return [pitch_name(pitch) for pitch in range(size)]
             case "duration":
                 return [f"length {1 + i}" for i in range(size)]
             case "velocity":
@@ -424,31 +424,3 @@ def _until_struck(
     cut = duration.copy()
     cut[order[:-1]] = np.minimum(duration[order[:-1]], until_next)
     return cut, int(np.sum(cut < duration))
-
-
-@functools.cache
-def instruments() -> tuple[str, ...]:
-    """Returns the names of the General MIDI programs 0..127, and `Drums`."""
-    from pretty_midi.constants import INSTRUMENT_MAP  # type: ignore[import-untyped]
-
-    return (*INSTRUMENT_MAP, "Drums")
-
-
-def _require_one_of(name: str, names: Collection[str], kind: str) -> str:
-    """Returns `name` if it is one of `names`.
-
-    Raises:
-      UsageError: it is not; the message suggests similar names.
-    """
-    if name in names:
-        return name
-    similar = [word for word in names if name in word]
-    similar = similar or difflib.get_close_matches(name, names, 1)
-    if similar and name.strip("0123456789-"):  # similar numbers are no suggestion
-        advice = f"did you mean {' or '.join(map(repr, similar[:3]))}?"
-    else:
-        listed = list(names)
-        if len(listed) >= 20:
-            listed = [*listed[:3], "..", *listed[-3:]]
-        advice = f"choose from {', '.join(listed)}."
-    raise UsageError(f"there is no {kind} called {name!r}: {advice}")

@@ -18,6 +18,7 @@ from zoo.data.codecs.base import (
     write_notes,
 )
 from zoo.data.codecs.metre import Fraction, Span, bar_steps
+from zoo.data.codecs.names import pitch_name
 from zoo.data.proto import QPM, NoteSequence
 from zoo.errors import UsageError
 
@@ -26,7 +27,6 @@ METRES = (
     *("2/2", "3/2", "4/2", "6/2", "3/1", "4/1"),
     *("3/8", "4/8", "5/8", "6/8", "7/8", "9/8", "12/8"),
 )
-PITCH_NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
 HOLD, REST, METRE = 1, 2, 3  # METRE is the token of the first metre
 SIGNATURE = re.compile(r"[1-9]\d?/(1|2|4|8|16|32)")
 
@@ -106,8 +106,7 @@ class Steps(BaseCodec):
             return ("boundary", "hold", "rest")[token]
         if token < self._onset:
             return self.metres[token - METRE]
-        octave, name = divmod(token - self._offset, 12)
-        return f"{PITCH_NAMES[name]}{octave - 1}"
+        return pitch_name(token - self._offset)
 
     def bar_lengths(self) -> tuple[int, ...]:
         """Returns the steps in a bar of each metre token; 0 for other tokens."""

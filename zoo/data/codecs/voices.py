@@ -18,7 +18,7 @@ from zoo.data.codecs.base import (
     write_notes,
 )
 from zoo.data.codecs.chorale import CHOIR, VOICES, read_voices
-from zoo.data.codecs.steps import PITCH_NAMES
+from zoo.data.codecs.names import pitch_name
 from zoo.data.proto import QPM, NoteSequence
 from zoo.errors import UsageError
 
@@ -197,5 +197,4 @@ class Voices(BaseCodec):
         """Returns `rest`, or a pitch as `C4`."""
         if int(token) == SILENT:
             return "rest"
-        octave, name = divmod(int(token) + self.low - 1, 12)
-        return f"{PITCH_NAMES[name]}{octave - 1}"
+        return pitch_name(int(token) + self.low - 1)
