@@ -18,7 +18,7 @@ from zoo.runner.experiment import launch
 
 from zoo.nn.adversarial.losses import GAMES
 from zoo.runner.results import provenance, write
-from zoo.train.collapse import Watch
+from zoo.train.collapse import CollapseMonitor
 
 FIGURES = ("polyphonicity", "tonal_distance", "used_pitch_classes", "distinct_4")
 SETTLED = 1000  # steps that a game takes to begin
@@ -57,10 +57,10 @@ def musegan_pairings(
 
 def watched(lines: list[str]) -> dict[str, float]:
     """The most and least of what a run has logged, updates refused and signs of collapse."""
-    watch = Watch()
+    monitor = CollapseMonitor()
     points = [json.loads(line) for line in lines]
     points = [point for point in points if "critic/gap" in point]
-    signs = sum(len(watch.look(point["step"], point)) for point in points)
+    signs = sum(len(monitor.check(point["step"], point)) for point in points)
     late = [point for point in points if point["step"] >= SETTLED] or points
     of = lambda name: [point[f"critic/{name}"] for point in late]
     return {

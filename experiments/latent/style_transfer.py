@@ -20,7 +20,7 @@ from zoo.inference.latent_space import Space
 from zoo.inference.model import load
 from zoo.inference.style_classifier import Judge
 from zoo.inference.style_transfer import Transfer
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 from zoo.metrics.attributes import contour_correlation
 from zoo.runner.results import provenance, write
 
@@ -97,7 +97,7 @@ def style_transfer(
         metrics[name] = float(np.mean(every))
     if heard:
         music = [model.codec.decode(row) for row in heard]
-        gallery(
+        write_gallery(
             music,
             workdir / "samples",
             title="by turns a phrase and the same in another style",
