@@ -326,4 +326,7 @@ def test_samples_depend_on_their_key_and_not_on_the_batch(family):
     )
     assert len(few) == 2
     assert np.array_equal(few, again)
-    assert np.array_equal(few, many[:2])
+    if jnp.issubdtype(few.dtype, jnp.integer):
+        assert np.array_equal(few, many[:2])
+    else:  # matrix products round differently in batches of another size
+        np.testing.assert_allclose(few, many[:2], atol=1e-3)
