@@ -108,7 +108,7 @@ def test_styles_are_shares_of_those_that_are_known(styled, space):
         styled.shares("polish", 1)
     with pytest.raises(UsageError, match="none may be negative"):
         styled.shares({"irish": -1.0}, 1)
-    with pytest.raises(UsageError, match="knows no styles"):
+    with pytest.raises(UsageError, match="has no styles"):
         space.shares("irish", 1)
     assert space.shares(None, 1) is None
 

@@ -210,7 +210,7 @@ def test_a_span_of_latents_is_written_anew_by_the_phrase():
         model.sample(1, primer=piece)
     with pytest.raises(UsageError, match="has no separate voices"):
         model.sample(1, primer=piece, rewrite=("alto",))
-    with pytest.raises(UsageError, match="goes on from what comes first"):
+    with pytest.raises(UsageError, match="LatentMDN continues primers"):
         trained("latent_mdn").sample(1, primer=piece, span=(6, 9))
 
 

@@ -320,7 +320,7 @@ class VariationalVocoder:
         return latent_loudness(z, self.bands)
 
     def amplified(
-        self, z: Float[Array, "b f z"], gain: Float[Array, "b f 1"]
+        self, z: Float[Array, "b f z"], gain: Float[Array, "#b f 1"]
     ) -> Float[Array, "b f z"]:
         """Returns the latents of the same audio, multiplied by a gain per frame."""
         return amplify_latents(z, self.bands, gain)
@@ -341,10 +341,10 @@ class VariationalVocoder:
           rng: key of the noise.
           n: signals.
         """
-        past = jnp.zeros((n, self.pqmf.extra_frames, self.bands))
+        past = (n, self.pqmf.extra_frames, self.bands)
         start: Tree = {
-            "past_input": past,
-            "past_bands": past,
+            "past_input": jnp.zeros(past),
+            "past_bands": jnp.zeros(past),  # two buffers, which a step may donate
             "frame": jnp.zeros((), jnp.int32),
             "rng": rng,
         }
