@@ -51,17 +51,20 @@ def vocoder(fields: Fields) -> Fields:
         scales="critic_scales",
         matching="matching_weight",
         sizes="fft_sizes",
+        seconds="sample_seconds",
     )
     mel_bands = fields.pop("mel", 0)
     if not mel_bands:
         return fields
-    encoder_only = ("latent", "beta", "waveform_weight", "seconds")
+    encoder_only = ("latent", "beta", "waveform_weight", "sample_seconds")
     kept = {name: value for name, value in fields.items() if name not in encoder_only}
     return {**kept, "class": "MelVocoder", "mel_bands": mel_bands}
 
 
 UPGRADES: dict[str, Callable[[Fields], Fields]] = {
-    "AttentionRNN": lambda fields: renamed(fields, "AttentionRNN", counted="bar_bits"),
+    "AttentionRNN": lambda fields: renamed(
+        fields, "AttentionRNN", counted="bar_bits", bars="bar_lengths"
+    ),
     "Bars": bars,
     "Frames": frames,
     "Music": lambda fields: {**fields, "class": "Events"},
