@@ -7,15 +7,22 @@ WORKDIR ?= runs/music
 PIP := $(BIN)/python -m pip install --quiet --upgrade --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: music test tables clean
+.PHONY: music test fuzz tables clean
 
 music: $(VENV)/.music
 	$(BIN)/python experiments/melody/music.py --workdir $(WORKDIR)
 
+# mypy takes what the two workers of pytest leave of the cores
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest -n 2 -rs && wait $$types
+	nice -n 19 $(BIN)/mypy & types=$$!; \
+		$(BIN)/python -m pytest -n 2 -rs; tests=$$?; wait $$types && exit $$tests
+
+# new examples for every codec and reader, for MINUTES or SECONDS: make fuzz MINUTES=60
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz.py --minutes $(or $(MINUTES),$(if $(SECONDS),0,10)) \
+		--seconds $(or $(SECONDS),0)
 
 tables: $(VENV)/.music
 	$(BIN)/python docs/tables/write.py

@@ -29,6 +29,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from rich.console import Console
 from rich.table import Table
+from zoo.runner.experiment import launch
 
 import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
@@ -42,7 +43,6 @@ from zoo.models import (
     SeqGAN,
     Transformer,
 )
-from zoo.runner.experiment import launch
 from zoo.runner.results import provenance, write
 from zoo.train import distributed, precision, sharding
 from zoo.train.optim import optimizers
@@ -80,14 +80,16 @@ PRESETS = {
         AttentionRNN(vocab=389, width=512, layers=3, memory=0, lookback=(), length=461),
         64,
     ),
-    "music-vae-2bar": Case(MusicVAE(vocab=90, anneal=0.0), 512),
+    "music-vae-2bar": Case(MusicVAE(vocab=90, kl_anneal=0.0), 512),
     "latent-diffusion-anchor": Case(
         LatentDiffusion(MusicVAE(latent=512), axes=512), 64
     ),
     # five moves of the critic and one of the generator
-    "musegan-anchor": Case(MuseGAN(every=5), 64, steps=5),
+    "musegan-anchor": Case(MuseGAN(critic_steps=5), 64, steps=5),
     # 16 roll-outs of 20 tokens out of 5,000, a move of the critic and of the policy besides
-    "seqgan-anchor": Case(SeqGAN((5000,), warm=0, tutor=0, every=1, ends=False), 64),
+    "seqgan-anchor": Case(
+        SeqGAN((5000,), warmup=0, critic_warmup=0, critic_steps=1, ends=False), 64
+    ),
     "transformer-1024": Case(
         Transformer(vocab=130, width=256, layers=6, heads=8, length=1024), 8
     ),
@@ -145,7 +147,7 @@ class Trainer:
         begin = time.perf_counter()
         family, n, bf16, steps = case
         mesh, tx = sharding.mesh(), optimizers(family, optax.adam(1e-3))
-        self.batch = sharding.spread(mesh, family.example(n))
+        self.batch = sharding.shard_batch(mesh, family.example(n))
         start = functools.partial(
             init, family, tx, jax.random.key(0), family.example(n)
         )

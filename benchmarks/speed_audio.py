@@ -28,14 +28,14 @@ import soundfile
 from rich.console import Console
 from rich.table import Table
 from speed import record, seconds
+from zoo.runner.experiment import launch
 
-from zoo.data.audio.batches import SoundBatches
-from zoo.data.audio.datasets import open_split, sounds
+from zoo.data.audio.batches import AudioBatches
+from zoo.data.audio.datasets import audio_dataset, open_split
 from zoo.models import VariationalVocoder
 from zoo.nn.audio.ddsp import fft_convolve
 from zoo.nn.audio.resample import Resample
 from zoo.nn.audio.stft import magnitude
-from zoo.runner.experiment import launch
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
@@ -125,10 +125,10 @@ class Feeding:
         played.mkdir()
         for i in range(RECORDINGS):
             soundfile.write(played / f"{i}.wav", 0.1 * rng.normal(size=4 * rate), rate)
-        of = sounds(f"audio_folder:{played}", rate)
+        of = audio_dataset(f"audio_folder:{played}", rate)
         excerpts = open_split(of, "train", pathlib.Path(self.folder.name) / "built")
         self.batches, self.steps = (
-            SoundBatches(excerpts, batch, length),
+            AudioBatches(excerpts, batch, length),
             itertools.count(),
         )
 

@@ -120,7 +120,7 @@ def seqgan(family: SeqGAN, n: int) -> Step:
             for mine, goal in zip(
                 policy.parameters(), generator.parameters(), strict=True
             ):
-                mine.lerp_(goal, family.trail)
+                mine.lerp_(goal, family.policy_rate)
         return loss
 
     return step
@@ -206,7 +206,7 @@ class Reader(torch.nn.Module):
 
     def __init__(self, family: MuseGAN) -> None:
         super().__init__()
-        self.steps, width = family.steps, family.reader
+        self.steps, width = family.steps, family.critic_width
         self.pitches, self.chroma = linear(width), linear(width)
         self.quarter, self.intervals, self.bar = (linear(m * width) for m in (2, 2, 4))
         self.features, self.used = linear(4 * width), linear(4 * width, bias=False)
@@ -245,14 +245,14 @@ class Reader(torch.nn.Module):
 
 
 def musegan(family: MuseGAN, n: int) -> Step:
-    """As many moves of the critic as `every`, and one of the generator; relativistic, R1 and R2."""
+    """As many moves of the critic as `critic_steps`, and one of the generator; relativistic, R1 and R2."""
     generator, critic = Tracks(family), Reader(family)
     real = (
         torch.rand(n, family.length, len(family.tracks), family.pitches) < 0.02
     ).float()
     write = lambda: generator(torch.randn(n, 2 + 2 * len(family.tracks), family.latent))
     critic(write())  # which tells the layers their sizes
-    game = family.rules
+    game = family.losses
     assert game.pairing == "relativistic", "the peer plays the default game alone"
 
     def steep(verdicts: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
@@ -267,7 +267,7 @@ def musegan(family: MuseGAN, n: int) -> Step:
         charge = game.r1 * steep(of_real, one) + game.r2 * steep(of_fake, other)
         return F.softplus(of_fake - of_real).mean() + 0.5 * charge
 
-    moves = [descend(critic.parameters(), judge)] * family.every
+    moves = [descend(critic.parameters(), judge)] * family.critic_steps
     moves += [
         descend(
             generator.parameters(),

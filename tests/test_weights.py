@@ -10,7 +10,7 @@ import zoo
 from zoo.inference.model import WEIGHTS, weights
 
 ROOT = pathlib.Path(__file__).parents[1]
-SHIP = runpy.run_path(str(ROOT / "experiments" / "ship.py"))
+SHIP = runpy.run_path(str(ROOT / "experiments" / "tools" / "ship.py"))
 
 
 @pytest.fixture(params=weights())

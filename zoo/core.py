@@ -156,11 +156,15 @@ class Classifier(Styled, Protocol):
 
 
 @runtime_checkable
-class PhraseAutoencoder(Styled, Protocol):
+class PhraseAutoencoder(Family, Styled, Protocol):
     """Encodes phrases of `bars` bars as `latent` latents, and decodes them."""
 
     @property
     def bars(self) -> int: ...
+
+    @property
+    def length(self) -> int:
+        """The steps of a phrase."""
 
     @property
     def latent(self) -> int: ...
@@ -179,7 +183,7 @@ class LatentSequenceModel(Styled, Protocol):
     """Writes pieces of `parts` phrases as the latents of an autoencoder, `vae`."""
 
     @property
-    def vae(self) -> Any: ...
+    def vae(self) -> PhraseAutoencoder: ...
 
     @property
     def parts(self) -> int: ...

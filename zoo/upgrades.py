@@ -40,6 +40,54 @@ def bars(fields: Fields) -> Fields:
     return {**kept, "class": "Phrases"}
 
 
+def latent_classifier(fields: Fields) -> Fields:
+    """A classifier of latents had a vocabulary of 0 in 0.1."""
+    return {**fields, "vocab": fields.get("vocab", 64) or None}
+
+
+def latent_sequence_model(fields: Fields) -> Fields:
+    """Style dropout had another name in 0.1."""
+    return renamed(fields, fields["class"], drop="style_dropout")
+
+
+def musegan(fields: Fields) -> Fields:
+    """Fields of MuseGAN had other names in 0.1."""
+    return renamed(
+        fields,
+        "MuseGAN",
+        chords="polyphonic",
+        every="critic_steps",
+        given="conditioning",
+        reader="critic_width",
+    )
+
+
+def music_vae(fields: Fields) -> Fields:
+    """Fields of MusicVAE had other names in 0.1."""
+    return renamed(
+        fields,
+        "MusicVAE",
+        anneal="kl_anneal",
+        each="free_per_latent",
+        free="free_nats",
+        schedule="sampling_schedule",
+    )
+
+
+def seqgan(fields: Fields) -> Fields:
+    """Fields of SeqGAN had other names in 0.1."""
+    return renamed(
+        fields,
+        "SeqGAN",
+        every="critic_steps",
+        heat="temperature",
+        lessons="likelihood_every",
+        trail="policy_rate",
+        tutor="critic_warmup",
+        warm="warmup",
+    )
+
+
 def vocoder(fields: Fields) -> Fields:
     """The vocoder of 0.1 had a mel spectrogram for its encoder if `mel` was not 0."""
     fields = renamed(
@@ -67,10 +115,16 @@ UPGRADES: dict[str, Callable[[Fields], Fields]] = {
     ),
     "Bars": bars,
     "Frames": frames,
+    "LatentClassifier": latent_classifier,
+    "LatentDiffusion": latent_sequence_model,
+    "LatentMDN": latent_sequence_model,
+    "MuseGAN": musegan,
     "Music": lambda fields: {**fields, "class": "Events"},
+    "MusicVAE": music_vae,
     "NoteTransformer": lambda fields: renamed(
         fields, "NoteTransformer", reach="distances"
     ),
     "Rounds": lambda fields: {**fields, "class": "LatentSequences"},
+    "SeqGAN": seqgan,
     "VariationalVocoder": vocoder,
 }

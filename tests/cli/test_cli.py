@@ -1,25 +1,22 @@
-"""The command line and a trained model, as a person meets them."""
+"""The command line, and a trained model as `zoo.load` returns it."""
 
 import json
 import pathlib
 import re
 import runpy
 import sys
-import types
 
 import numpy as np
 import pytest
 
 import zoo
 import zoo.cli.main
-from zoo.cli.evaluate import played
-from zoo.data.codecs import Phrase
-from zoo.data.scores.read import first
+from zoo.data.scores.read import read_first
 from zoo.errors import UsageError
-from zoo.inference.model import Trained
-from zoo.nn.sequence.sampling import Draw
+from zoo.tasks import Events, Phrases
 
 ROOT = pathlib.Path(__file__).parents[2]
+# the sizes of tests/docs/test_commands.py, whose programs are then in the cache
 SMALL = (
     "--width 8 --layers 1 --embed 8 --batch 8 --length 64 --save-every 4 --samples 1"
 )
@@ -27,7 +24,7 @@ SMALL = (
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, abc_folder):
-    """A run of the LSTM experiment, eight steps long; its directory."""
+    """The directory of a run of the LSTM experiment, eight steps long."""
     home = tmp_path_factory.mktemp("cli")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOO_DATA", str(home / "data"))
@@ -59,10 +56,10 @@ def test_a_run_leaves_a_record(run):
     result = json.loads((run / "result.json").read_text())
     assert result["experiment"] == "tunes_lstm"
     assert 0 < result["metrics"]["test_nll"] < 6
-    assert result["metrics"]["input_wait"] < 0.5
+    assert 0 <= result["metrics"]["input_wait"] <= 1
     config = json.loads((run / "config.json").read_text())
     assert config["family"]["width"] == 8
-    assert config["music"]["corpus"].startswith("folder:")
+    assert config["task"]["corpus"].startswith("folder:")
     curve = [
         json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()
     ]
@@ -77,7 +74,7 @@ def test_a_run_leaves_a_record(run):
     }
 
 
-def test_a_finished_run_is_left_as_it_is(run, abc_folder, monkeypatch):
+def test_a_finished_run_is_not_changed(run, abc_folder, monkeypatch):
     before = {path: path.read_bytes() for path in run.rglob("*.json*")}
     monkeypatch.chdir(run.parent)
     words = f"--corpus folder:{abc_folder} --workdir run --steps 8 {SMALL}"
@@ -98,7 +95,7 @@ def test_sampling_again_writes_the_same_files(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "words", ["--beam 3 --no-repeat 12", "--best-of 2", "--no-grammar"]
 )
-def test_other_ways_to_write(run, abc_folder, tmp_path, monkeypatch, words):
+def test_options_of_sampling(run, abc_folder, tmp_path, monkeypatch, words):
     primer = abc_folder / "jigs" / "1.abc"
     words += f" --n 1 --length 160 --primer {primer} --out {tmp_path / 'out'}"
     assert command(f"sample {run} {words}", monkeypatch) == 0
@@ -114,10 +111,10 @@ def test_a_model_is_exported(run, tmp_path, monkeypatch, capsys):
     assert json.loads((tmp_path / "lstm" / "about.json").read_text())["batch"] == 3
 
 
-def test_a_primer_is_gone_on_from(run, abc_folder):
+def test_a_primer_is_continued(run, abc_folder):
     model = zoo.load(run)
-    primer = first(abc_folder / "jigs" / "3.abc")
-    events = model.prime(primer)[:20]
+    primer = read_first(abc_folder / "jigs" / "3.abc")
+    events = model.encode_primer(primer)[:20]
     tokens = model.tokens(3, seed=1, primer=events)
     assert (tokens[:, :20] == events).all()
 
@@ -130,13 +127,11 @@ def test_samples_are_pieces_with_notes(run):
 
 def test_greedy_sampling_needs_no_seed(run):
     model = zoo.load(run)
-    a, b = (
-        model.tokens(2, seed, length=30, draw=Draw(temperature=0)) for seed in (0, 1)
-    )
+    a, b = (model.tokens(2, seed, length=30, temperature=0) for seed in (0, 1))
     assert np.array_equal(a, b)
 
 
-def test_evaluate_agrees_with_training_s_own_figure(run, monkeypatch, capsys):
+def test_evaluate_prints_what_training_recorded(run, monkeypatch, capsys):
     result = json.loads((run / "result.json").read_text())
     assert command(f"evaluate {run} --batch 8 --samples 0", monkeypatch) == 0
     printed = re.search(r"nll\D+([\d.]+)", capsys.readouterr().out)
@@ -158,18 +153,17 @@ def test_evaluate_compares_pieces_with_real_ones(run, monkeypatch, capsys):
     assert "drum_pattern" not in said  # a melody has none
 
 
-def test_real_pieces_are_cut_as_a_model_writes_them(run, abc_folder):
-    def lengths(codec, **family):
-        family = types.SimpleNamespace(**{"length": 32} | family)
-        model = Trained(family, {}, codec, {"music": {}})
-        return {len(piece) for piece in played(model, f"folder:{abc_folder}", "train")}
-
-    melody, phrase = zoo.load(run).codec, Phrase(bars=2)
-    assert max(lengths(melody, length=1000)) > 40
-    assert lengths(melody, length=40) == {40}
-    assert lengths(phrase, styles=("reels",)) == {2 * phrase.bar}
-    vae = types.SimpleNamespace(bars=2)
-    assert lengths(Phrase(bars=10), vae=vae, parts=5, styles=()) == {10 * phrase.bar}
+def test_real_pieces_are_no_longer_than_a_model_writes_them(
+    abc_folder, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    corpus = f"folder:{abc_folder}"
+    lengths = lambda task, **limit: {len(x) for x in task.examples("train", **limit)}
+    events = Events(corpus)
+    assert max(lengths(events, length=1000)) > 40
+    assert lengths(events, length=40) == {40}
+    phrases = Phrases(corpus, bars=2)
+    assert lengths(phrases) == {phrases.coder.length}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +199,7 @@ def test_real_pieces_are_cut_as_a_model_writes_them(run, abc_folder):
         ("data build audio_folder:/none", 2, "There is no folder /none"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(
+def test_an_error_is_one_sentence(
     run, abc_folder, tmp_path, monkeypatch, capsys, words, code, says
 ):
     words = words.replace("RUN", str(run)).replace(
@@ -236,14 +230,14 @@ def test_what_is_wrong_is_said_in_a_sentence(
     [
         ("--batch 5000", "larger than the data"),
         ("--rate -1", "learning rate"),
-        ("--codec chorale", "Chorale takes none of these"),
+        ("--codec chorale", "Chorale refuses all of these"),
         ("--codec pianoroll", "one event at a time"),
         ("--width 16", "another --workdir"),
         ("--restore-step 3", "there is no checkpoint 3"),
         ("--init-from nowhere --workdir run2", "no run at nowhere"),
     ],
 )
-def test_a_wrong_experiment_is_a_sentence_too(
+def test_an_error_of_an_experiment_is_one_sentence(
     run, abc_folder, monkeypatch, capsys, words, says
 ):
     monkeypatch.chdir(run.parent)
@@ -256,7 +250,7 @@ def test_a_wrong_experiment_is_a_sentence_too(
     assert "Traceback" not in said
 
 
-def test_a_model_of_another_step_can_be_loaded_or_is_missed(run):
+def test_a_model_of_another_step_is_loaded_if_it_exists(run):
     assert zoo.load(run, step=4).about["step"] == 4
     with pytest.raises(UsageError, match="it has 4, 8"):
         zoo.load(run, step=5)
@@ -273,7 +267,7 @@ def test_list_and_doctor_print(words, monkeypatch, capsys):
     )
 
 
-def test_the_quickstart_compares_two_models_and_counts_all_its_time(
+def test_the_quickstart_compares_two_models_and_adds_up_their_time(
     abc_folder, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))

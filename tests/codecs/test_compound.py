@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scores import Tune, barred, played, sequence, tunes
+from scores import METRES, Tune, barred, played, sequence, tunes
 
 from zoo.data.codecs import Compound, make
 from zoo.data.proto import NoteSequence
@@ -177,6 +177,9 @@ def test_what_has_been_decoded_and_encoded_stays(codec, data):
     np.testing.assert_array_equal(codec.encode(codec.decode(normal)), normal)
 
 
+@example(
+    Tune((2, 4), 0, [(None, 8), (36, 20), (36, 1), (60, 3), (62, 16)], later=(3, 4))
+)
 @given(tunes())
 def test_tunes_come_back_bar_by_bar(tune):
     rows = CODEC.encode(sequence(tune))
@@ -185,6 +188,17 @@ def test_tunes_come_back_bar_by_bar(tune):
     assert [p for p, *_ in sorted(played(back), key=lambda x: x[1])] == [
         pitch for pitch, _ in tune.notes if pitch is not None
     ]
+
+
+@pytest.mark.parametrize("metre", METRES)
+@pytest.mark.parametrize("later", METRES)
+def test_a_note_held_over_a_change_of_metre_ends_where_it_is_struck_again(metre, later):
+    """The bars it is held over have no onsets, so that their metre may be lost."""
+    for held in range(8, 64, 3):
+        for rest in ([], [(None, 16 * metre[0] // metre[1])]):
+            notes = [*rest, (36, held), (36, 1), (60, 3), (62, 16)]
+            rows = CODEC.encode(sequence(Tune(metre, 0, notes, later)))
+            np.testing.assert_array_equal(CODEC.encode(CODEC.decode(rows)), rows)
 
 
 @codecs

@@ -11,7 +11,7 @@ from note_seq import midi_io
 from scores import barred
 
 from zoo.data.batching.encoded import corpus_pieces
-from zoo.data.batching.phrases import cut
+from zoo.data.batching.phrases import extract_phrases
 from zoo.data.codecs import Drums
 from zoo.data.codecs.drums import BAR, KIT, SILENT
 from zoo.data.codecs.grammar import BOUNDARY
@@ -250,7 +250,9 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
     pieces = corpus_pieces(
         f"folder:{tmp_path}/kits", "train", DRUMS.source, tmp_path / "built"
     )
-    rows = cut(pieces, DRUMS, 1, ("funk", "rock"), pieces.labels("style"))
+    rows = extract_phrases(
+        pieces, DRUMS, styles=("funk", "rock"), labels=pieces.labels("style")
+    )
     assert len(rows) == 3 * len(pieces) > 3
     assert rows.columns["style"].tolist() == [
         ("funk", "rock").index(style)

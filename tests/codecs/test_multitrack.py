@@ -14,7 +14,7 @@ from scores import barred
 
 from zoo.config import record, restore
 from zoo.data.batching.encoded import corpus_pieces
-from zoo.data.batching.phrases import cut
+from zoo.data.batching.phrases import extract_phrases
 from zoo.data.codecs import Multitrack, Voices, make
 from zoo.data.codecs.chorale import VOICES
 from zoo.data.codecs.rolls import BAR
@@ -358,7 +358,7 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
         f"folder:{tmp_path}/band", "train", BAND.source, tmp_path / "built"
     )
     assert pieces.refused == {}
-    rows = cut(pieces, BAND)
+    rows = extract_phrases(pieces, BAND)
     assert len(rows) == 2 * len(pieces) > 2
     for piece in pieces:
         assert any(np.array_equal(piece[1:], rolls) for rolls in written)

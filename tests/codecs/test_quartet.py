@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from scores import Tune, played, sequence
 
-from zoo.data.batching.phrases import cut
+from zoo.data.batching.phrases import extract_phrases
 from zoo.data.codecs import Phrase, Quartet
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.inference.attribute_steering import Steering
-from zoo.inference.latent_space import Space
-from zoo.inference.model import Trained
+from zoo.inference.latent_space import LatentSpace
+from zoo.inference.model import Model
 from zoo.models import MusicVAE
 
 QUARTET = Quartet(metres=("4/4",))
@@ -81,11 +81,19 @@ def test_what_is_no_phrase_is_refused(piece, reason):
 
 def test_a_space_of_quartets_is_moved_in(tmp_path):
     """Cut, encoded, decoded, gone between and drawn the best of, by a model that is not trained."""
-    rows = cut([QUARTET.source.encode(score())], QUARTET)[:]
+    rows = extract_phrases([QUARTET.source.encode(score())], QUARTET)[:]
     assert len(rows) == 3
-    family = MusicVAE(QUARTET.vocab, 2, 16, QUARTET.voices, 4, (8,), (8,))
+    family = MusicVAE(
+        QUARTET.vocab,
+        2,
+        16,
+        voices=QUARTET.voices,
+        latent=4,
+        encoder=(8,),
+        decoder=(8,),
+    )
     params = jax.jit(family.init)(jax.random.key(0), family.example(1))
-    space = Space(Trained(family, params, QUARTET, {}))
+    space = LatentSpace(Model(family, params, QUARTET))
     z = space.interpolate(score(), score(LINES[::-1]), 3)
     music = space.decode(z, best_of=2)
     assert z.shape == (3, 4)

@@ -1,4 +1,4 @@
-"""Tunes in ABC, read, and what they come to."""
+"""Helpers that read ABC tunes and list their notes."""
 
 from zoo.data.proto import NoteSequence, quarters
 from zoo.data.scores.read import Piece, read_bytes
@@ -18,7 +18,7 @@ def sequence(music: str, header: str = HEADER) -> NoteSequence:
 
 
 def notes(of: NoteSequence) -> list[tuple[float, float, int]]:
-    """Onset and length in quarters, and pitch."""
+    """Returns onset and duration in quarters, and pitch, of each note."""
     at = quarters(of)
     return [
         (

@@ -1,4 +1,4 @@
-"""Small files of each kind, made here so that what they hold is known."""
+"""Small files of each type with known contents."""
 
 import io
 import zipfile
@@ -47,7 +47,10 @@ SLOWER = '<direction><direction-type/><sound tempo="60"/></direction>'
 
 
 def note(pitch: str | None, eighths: int, *extra: str) -> str:
-    """A MusicXML note such as `note("Cb4", 2)`, or a rest; `extra`: "start", "stop", "grace"."""
+    """Returns a MusicXML note such as `note("Cb4", 2)`, or a rest.
+
+    `extra` is some of "start", "stop" and "grace".
+    """
     inside = "<rest/>"
     if pitch:
         alter = {"": "", "b": "<alter>-1</alter>", "#": "<alter>1</alter>"}[pitch[1:-1]]
@@ -68,7 +71,10 @@ def measures(*inside: str) -> str:
 
 
 def musicxml() -> bytes:
-    """Two parts in 3/4: a pickup, a tie over a bar line, C flat, a grace note, two tempos."""
+    """Returns two parts in 3/4.
+
+    They have a pickup, a tie over a bar line, C flat, a grace note and two tempos.
+    """
     one = measures(
         ATTRIBUTES + note("D4", 2),
         note("Cb5", 4) + note("A4", 0, "grace") + note("G4", 2, "start"),
@@ -87,14 +93,15 @@ def mxl(score: bytes) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(
             "META-INF/container.xml",
-            '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>',
+            '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles>'
+            "</container>",
         )
         archive.writestr("score.xml", score)
     return file.getvalue()
 
 
 def midi() -> bytes:
-    """Two instruments, a tempo change, 3/4, and a drum."""
+    """Returns two instruments, a tempo change, 3/4, and a drum."""
     sequence = NoteSequence(ticks_per_quarter=220)
     sequence.time_signatures.add(numerator=3, denominator=4)
     sequence.key_signatures.add(key=NoteSequence.KeySignature.G)

@@ -22,10 +22,13 @@ from zoo.data.proto import quarters
         ("z C x2 D", [(1, 1, 60), (4, 1, 62)]),
         ("C4|Z2|D", [(0, 4, 60), (12, 1, 62)]),
         ("C4|Z|D", [(0, 4, 60), (8, 1, 62)]),
-        ("(3CDE F", [(0, 2 / 3, 60), (2 / 3, 2 / 3, 62), (4 / 3, 2 / 3, 64), (2, 1, 65)]),
-        ("((3C/D/E/) F", [(0, 1 / 3, 60), (1 / 3, 1 / 3, 62), (2 / 3, 1 / 3, 64), (1, 1, 65)]),
+        ("(3CDE F",
+         [(0, 2 / 3, 60), (2 / 3, 2 / 3, 62), (4 / 3, 2 / 3, 64), (2, 1, 65)]),
+        ("((3C/D/E/) F",
+         [(0, 1 / 3, 60), (1 / 3, 1 / 3, 62), (2 / 3, 1 / 3, 64), (1, 1, 65)]),
         ("(3:2:2 C2 D E", [(0, 4 / 3, 60), (4 / 3, 2 / 3, 62), (2, 1, 64)]),
-        ("(3::4 CDEF", [(0, 2 / 3, 60), (2 / 3, 2 / 3, 62), (4 / 3, 2 / 3, 64), (2, 2 / 3, 65)]),
+        ("(3::4 CDEF",
+         [(0, 2 / 3, 60), (2 / 3, 2 / 3, 62), (4 / 3, 2 / 3, 64), (2, 2 / 3, 65)]),
         ("(2CD E", [(0, 1.5, 60), (1.5, 1.5, 62), (3, 1, 64)]),
         ("(3C>DE", [(0, 1, 60), (1, 1 / 3, 62), (4 / 3, 2 / 3, 64)]),
         ("[CEG]2 c", [(0, 2, 60), (0, 2, 64), (0, 2, 67), (2, 1, 72)]),
@@ -39,11 +42,12 @@ from zoo.data.proto import quarters
         ("C4&E2G2|D", [(0, 4, 60), (0, 2, 64), (2, 2, 67), (4, 1, 62)]),
         ('{gef}"^slow"!trill!.C ~D', [(0, 1, 60), (1, 1, 62)]),
         ("u+fermata+E y (F*`G)", [(0, 1, 64), (1, 1, 65), (2, 1, 67)]),
-        ("C D % a comment | E\nF \\\nG", [(0, 1, 60), (1, 1, 62), (2, 1, 65), (3, 1, 67)]),
+        ("C D % a comment | E\nF \\\nG",
+         [(0, 1, 60), (1, 1, 62), (2, 1, 65), (3, 1, 67)]),
         ("[L:1/8]CD[L:1/2]E", [(0, .5, 60), (.5, .5, 62), (1, 2, 64)]),
         ("C\nw: a lyric\nL:1/8\nN: a note\nD", [(0, 1, 60), (1, .5, 62)]),
         ("d:|", [(0, 1, 74)]),
-        ("C=\nD =20\n=3DE", [(0, 1, 60), (1, 1, 62), (2, 1, 64)]),  # as mail has it
+        ("C=\nD =20\n=3DE", [(0, 1, 60), (1, 1, 62), (2, 1, 64)]),  # quoted-printable
     ],
 )  # fmt: skip
 def test_rhythm_and_pitch(music, expected):
@@ -60,7 +64,7 @@ def test_rhythm_and_pitch(music, expected):
             "C",
             "^F f _B, B",
             [66, 78, 58, 70],
-        ),  # in every octave: the standard's default
+        ),  # in every octave, the default of the standard
         ("G", "F =F F|F", [66, 65, 65, 66]),
         ("C", "^^F __B", [67, 69]),
         ("C", "^F-|F F", [66, 65]),  # a tie carries the accidental over the bar line
@@ -119,7 +123,7 @@ def test_tempo(text, unit, qpm):
     assert got.notes[0].end_time == pytest.approx(4 * 0.5 * 60 / qpm)
 
 
-def test_tempo_change_moves_what_follows():
+def test_a_tempo_change_moves_later_notes():
     got = sequence("C4|[Q:1/4=60]D4|")
     assert [(x.start_time, x.end_time) for x in got.notes] == [(0, 2), (2, 6)]
     assert [(x.time, x.qpm) for x in got.tempos] == [(0, 120), (2, 60)]
@@ -150,9 +154,9 @@ def test_metre_and_its_unit_length(metre, expected, length):
         ("C4|D4|E4|", [(0, 4, 4)]),
         ("C|D4|E4|", [(0, 1, 4), (1, 4, 4)]),  # a pickup
         ("C|D4|E3:|", [(0, 1, 4), (1, 4, 4)]),  # and its complement
-        ("C|D4|E3:|:F|G4|", [(0, 1, 4), (1, 4, 4)]),  # which a repeat may split
+        ("C|D4|E3:|:F|G4|", [(0, 1, 4), (1, 4, 4)]),  # split by a repeat
         ("C4|D3|E4|F4|", [(0, 4, 4), (4, 3, 4), (7, 4, 4)]),  # an irregular bar
-        ("C4|D4 E4|F4|", [(0, 4, 4)]),  # a bar line forgotten
+        ("C4|D4 E4|F4|", [(0, 4, 4)]),  # a missing bar line
         ("C4|[M:3/4]D3|E3|", [(0, 4, 4), (4, 3, 4)]),
         ("C/|D4|E4|", [(0, 1, 8), (0.5, 4, 4)]),
     ],
@@ -189,12 +193,12 @@ def test_time_signatures_follow_the_bar_lines(music, expected):
         ("|:C4|1D4:|E4|", "C4|D4|C4|E4|"),
         ("|:C4|1D4|2E4:|:F4:|", "C4|D4|C4|E4|F4|F4|"),
         ("|:C3z:|", "C3z|C3z|"),
-        ("|:C4-:|C4|", "C4|C4|C4|"),  # a tie out of a repeat is struck anew
+        ("|:C4-:|C4|", "C4|C4|C4|"),  # a tie out of a repeat is a new onset
         ("[M:3/4]C3||D3|", "[M:3/4]C3|D3|"),
         ("P:A\nC4|\nP:B\nD4|", "C4|D4|"),
     ],
 )
-def test_repeats_play_as_written_out(written, played):
+def test_repeats_equal_their_expansion(written, played):
     expected = sequence(played)
     got = expand_section_groups(sequence(written))
     assert notes(got) == notes(expected)

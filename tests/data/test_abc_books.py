@@ -1,4 +1,4 @@
-"""ABC by the tune and by the book: parts, voices, what is refused, and a real collection."""
+"""ABC tunes and books: parts, voices, refusals, and a published collection."""
 
 import importlib.util
 import re
@@ -19,7 +19,7 @@ def test_parts_play_in_the_order_of_the_header():
     assert pitches(got) == [60, 60, 62, 60, 62, 64]
 
 
-def test_total_time_holds_the_longest_note_of_a_last_chord():
+def test_total_time_includes_the_longest_note_of_the_last_chord():
     assert sequence("[CE3]").total_time == 1.5
 
 
@@ -67,14 +67,14 @@ def test_grace_notes_and_irregular_bars_are_counted():
         ("z4|", "no-notes", ""),
     ],
 )
-def test_what_is_not_understood_is_refused_with_its_place(music, reason, where):
+def test_syntax_errors_are_refused_with_line_and_column(music, reason, where):
     refused = tune(music).refused
     assert refused is not None
     assert refused.reason == reason
     assert where in refused.detail
 
 
-def test_a_hostile_tune_drops_only_itself():
+def test_an_invalid_tune_refuses_only_itself():
     book = b"L:1/4\n\nX:1\nK:C\nC\n\nX:2\nK:C\n@\n\nX:3\nK:C\nE\n\nX:3\nK:C\nF"
     pieces = read_bytes(book, "abc", "book.abc")
     assert [p.name for p in pieces] == [
@@ -89,11 +89,12 @@ def test_a_hostile_tune_drops_only_itself():
         None,
         None,
     ]
-    assert notes(pieces[3].sequence) == [(0, 1, 65)]  # the file's header holds for each
+    assert notes(pieces[3].sequence) == [(0, 1, 65)]  # with the file's header
 
 
 def test_blank_lines_comments_and_encodings():
-    text = "X:1\nT:Für\n% a comment\n%%directive\nL:1/4\nK:C\nC D\n% between\nE\n\nnot music\n"
+    text = "X:1\nT:Für\n% a comment\n%%directive\nL:1/4\nK:C\nC D\n% between\nE\n\n"
+    text += "not music\n"
     for encoding in ("utf-8", "latin-1", "utf-8-sig"):
         for newline in ("\n", "\r\n", "\r"):
             (piece,) = read_bytes(
@@ -112,12 +113,12 @@ def test_limits_refuse_one_tune():
 
 @pytest.fixture(scope="module")
 def book() -> Path:
-    """A real book of 200 tunes, which music21 ships."""
+    """A published book of 200 tunes, installed with music21."""
     (root,) = importlib.util.find_spec("music21").submodule_search_locations
     return Path(root, "corpus", "airdsAirs", "book1.abc")
 
 
-def test_nearly_all_of_a_real_book_is_kept(book):
+def test_nearly_all_tunes_of_a_book_are_kept(book):
     pieces = read(book)
     assert len(pieces) == 200
     refused = [piece for piece in pieces if piece.refused]
@@ -125,7 +126,7 @@ def test_nearly_all_of_a_real_book_is_kept(book):
     assert all(re.match(r"Line \d+, ", piece.refused.detail) for piece in refused)
 
 
-def test_agrees_with_note_seq_where_it_can_follow(book):
+def test_agrees_with_note_seq_on_tunes_that_it_reads(book):
     tunes = [x.strip() for x in book.read_text().split("\n\n") if x.startswith("X:")]
     simple = [x for x in tunes if not re.search(r"[\[-]", x.partition("\nK:")[2])]
     compared = 0

@@ -1,4 +1,4 @@
-"""From encoded pieces to batches, against the laws a resumed run relies on."""
+"""Encoding and packed batches, with the properties that resumed runs rely on."""
 
 import pathlib
 from types import SimpleNamespace
@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data.batching.batches import Batches, whole
-from zoo.data.batching.encoded import Pieces, corpus_pieces, encode, pack
+from zoo.data.batching.batches import PackedBatches, packed_eval_batches
+from zoo.data.batching.encoded import corpus_pieces, encode, pack
 from zoo.data.codecs import Melody
+from zoo.data.pieces import Pieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
 CODEC = Melody()
-LOW = CODEC.vocab - 37  # the strike of middle C: the last token is that of pitch 96
+LOW = CODEC.vocab - 37  # onset of middle C; the last token is the onset of 96
 
 
 def melody(seed: int, length: int) -> np.ndarray:
@@ -23,8 +24,8 @@ def melody(seed: int, length: int) -> np.ndarray:
     return np.append(pitches, 0).astype(np.int32)
 
 
-class Given:
-    """A codec that takes the arrays it is handed, and refuses what is empty."""
+class Identity:
+    """A codec that returns the array of a score, and refuses an empty one."""
 
     def encode(self, score):
         if not len(score.array):
@@ -43,10 +44,12 @@ def pieces(tmp_path) -> Pieces:
     arrays = [melody(seed, 5 + 3 * seed) for seed in range(12)] + [
         np.zeros(0, np.int32)
     ]
-    return encode([record(*x) for x in enumerate(arrays)], Given(), tmp_path / "train")
+    return encode(
+        [record(*x) for x in enumerate(arrays)], Identity(), tmp_path / "train"
+    )
 
 
-def test_pieces_come_back_as_they_were(pieces):
+def test_encoded_pieces_are_read_unchanged(pieces):
     assert len(pieces) == 12
     assert all(
         np.array_equal(piece, melody(i, 5 + 3 * i)) for i, piece in enumerate(pieces)
@@ -56,34 +59,34 @@ def test_pieces_come_back_as_they_were(pieces):
     assert pieces.labels("style") == [f"style {i}" for i in range(12)]
 
 
-def test_a_corpus_that_is_refused_whole_says_why(tmp_path):
+def test_the_error_of_a_refused_corpus_names_the_reason(tmp_path):
     empty = [record(0, np.zeros(0, np.int32))]
     with pytest.raises(ZooError, match=r"empty .there is nothing in it"):
-        encode(empty, Given(), tmp_path / "train")
+        encode(empty, Identity(), tmp_path / "train")
     assert not any(tmp_path.iterdir())
 
 
 @given(st.lists(st.integers(1, 60), max_size=40), st.integers(4, 32))
-def test_packing_lays_every_event_once_and_fits(lengths, row):
+def test_packing_contains_every_event_once_and_fits(lengths, row):
     rows = pack(lengths, row)
-    assert all(0 < sum(part.size for part in parts) <= row for parts in rows)
+    assert all(0 < sum(segment.size for segment in each) <= row for each in rows)
     laid = sorted(
         (p.piece, at) for parts in rows for p in parts for at in range(p.start, p.stop)
     )
     assert laid == [
         (piece, at) for piece, length in enumerate(lengths) for at in range(length)
     ]
-    assert all(p.lead == min(p.start, row // 8) for parts in rows for p in parts)
-    # no two rows could have been one
+    assert all(p.context == min(p.start, row // 8) for parts in rows for p in parts)
+    # no two rows fit into one
     sizes = sorted(sum(part.size for part in parts) for parts in rows)
     assert len(rows) < 2 or sizes[0] + sizes[1] > row
 
 
-def test_a_piece_never_seems_to_begin_in_its_middle(tmp_path):
-    """Cut at a row's end, the rest of a piece was once trained on as if a piece began there."""
+def test_the_middle_of_a_piece_is_preceded_by_context(tmp_path):
+    """Without context, a model would learn that pieces may begin in their middle."""
     long = melody(0, 100)
-    batches = Batches(
-        encode([record(0, long)], Given(), tmp_path / "train"), CODEC, 1, 40
+    batches = PackedBatches(
+        encode([record(0, long)], Identity(), tmp_path / "train"), CODEC, 1, length=40
     )
     for step in range(8):
         row = {key: value[0] for key, value in batches[step].items()}
@@ -97,20 +100,24 @@ def test_a_piece_never_seems_to_begin_in_its_middle(tmp_path):
 
 
 def test_a_batch_is_a_function_of_its_step(pieces):
-    one, two = (Batches(pieces, CODEC, 4, 40, seed=3, transpose=5) for _ in range(2))
+    one, two = (
+        PackedBatches(pieces, CODEC, 4, length=40, seed=3, transpose=5)
+        for _ in range(2)
+    )
     later = one[9]
     for step in (0, 5, 9):
         again = two[step]
         assert all(np.array_equal(one[step][key], again[key]) for key in again)
     assert np.array_equal(later["tokens"], two[9]["tokens"])
     assert not np.array_equal(
-        one[0]["tokens"], Batches(pieces, CODEC, 4, 40, seed=4)[0]["tokens"]
+        one[0]["tokens"],
+        PackedBatches(pieces, CODEC, 4, length=40, seed=4)[0]["tokens"],
     )
 
 
-def test_an_epoch_has_every_row_once_and_the_next_another_order(pieces):
+def test_an_epoch_has_every_row_once_in_a_new_order(pieces):
     count = len(pack(pieces.lengths.tolist(), 40))
-    rows = Batches(pieces, CODEC, 1, 40, seed=0)
+    rows = PackedBatches(pieces, CODEC, 1, length=40, seed=0)
     epochs = [
         [rows[e * count + i]["tokens"].tobytes() for i in range(count)]
         for e in range(2)
@@ -119,16 +126,21 @@ def test_an_epoch_has_every_row_once_and_the_next_another_order(pieces):
     assert epochs[0] != epochs[1]
 
 
-def test_processes_share_the_batch_of_one(pieces):
-    one = Batches(pieces, CODEC, 4, 40, seed=1, transpose=3)
-    parts = [Batches(pieces, CODEC, 4, 40, 1, 3, process=(i, 2)) for i in range(2)]
+def test_processes_share_a_batch(pieces):
+    one = PackedBatches(pieces, CODEC, 4, length=40, seed=1, transpose=3)
+    parts = [
+        PackedBatches(pieces, CODEC, 4, length=40, seed=1, transpose=3, process=(i, 2))
+        for i in range(2)
+    ]
     for step in range(4):
         joined = np.concatenate([part[step]["tokens"] for part in parts])
         assert np.array_equal(joined, one[step]["tokens"])
 
 
 def test_transposition_moves_pitches_alone_and_stays_in_range(pieces):
-    plain, moved = (Batches(pieces, CODEC, 4, 40, 0, by)[0] for by in (0, 7))
+    plain, moved = (
+        PackedBatches(pieces, CODEC, 4, length=40, transpose=by)[0] for by in (0, 7)
+    )
     shift = moved["tokens"].astype(int) - plain["tokens"]
     assert np.array_equal(plain["mask"], moved["mask"])
     assert np.abs(shift).max() <= 7
@@ -136,8 +148,8 @@ def test_transposition_moves_pitches_alone_and_stays_in_range(pieces):
     assert len(np.unique(shift)) > 2
 
 
-def test_evaluation_sees_every_event_once_and_whole(pieces):
-    batches = whole(pieces, CODEC, 5)
+def test_evaluation_has_every_event_once(pieces):
+    batches = packed_eval_batches(pieces, CODEC, 5)
     assert len({batch["tokens"].shape for batch in batches}) == 1
     seen = np.concatenate([batch["tokens"][batch["mask"]] for batch in batches])
     assert np.array_equal(np.sort(seen), np.sort(np.concatenate(list(pieces))))
@@ -148,9 +160,9 @@ def test_evaluation_sees_every_event_once_and_whole(pieces):
     ("batch", "process", "says"),
     [(99, (0, 1), "larger than the data"), (5, (0, 2), "divide")],
 )
-def test_a_batch_that_cannot_be_is_refused(pieces, batch, process, says):
+def test_an_invalid_batch_size_is_refused(pieces, batch, process, says):
     with pytest.raises(UsageError, match=says):
-        Batches(pieces, CODEC, batch, 40, process=process)
+        PackedBatches(pieces, CODEC, batch, length=40, process=process)
 
 
 def test_a_corpus_is_encoded_once(abc_folder, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""On Apache Beam the same records come out."""
+"""Builds on Apache Beam have the same records."""
 
 import importlib.util
 
@@ -14,8 +14,8 @@ needs_beam = pytest.mark.skipif(not INSTALLED, reason="apache-beam is not instal
 
 
 @needs_beam
-@pytest.mark.filterwarnings("ignore")  # Beam's own
-def test_the_direct_runner_makes_the_same_dataset(tmp_path, monkeypatch):
+@pytest.mark.filterwarnings("ignore")  # warnings of Beam
+def test_the_direct_runner_builds_the_same_dataset(tmp_path, monkeypatch):
     spec = f"folder:{tunes.folder(tmp_path / 'scores')}"
     monkeypatch.setattr(ingest, "CHUNK_FILES", 5)
     here = build(spec, tmp_path / "here")

@@ -1,4 +1,4 @@
-"""Piano rolls in .mat and chorales in .json: what is read, and what is said of what cannot be."""
+"""Benchmark files: piano rolls in .mat, chorales in .json, and their errors."""
 
 import json
 
@@ -8,7 +8,7 @@ import scipy.io
 
 from zoo.data.batching.encoded import corpus_pieces, file_codec
 from zoo.data.codecs import make
-from zoo.data.corpora.benchmark_files import read
+from zoo.data.corpora.benchmark_files import read_splits
 from zoo.errors import UsageError, ZooError
 
 SPLITS = ("traindata", "validdata", "testdata")
@@ -27,10 +27,10 @@ def chorales(path, pieces, keys=("train", "valid", "test")):
     return path
 
 
-def test_rolls_are_read_as_they_were_written(tmp_path):
+def test_rolls_are_read_unchanged(tmp_path):
     rng = np.random.default_rng(0)
     pieces = [(rng.random((t, 88)) < 0.05).astype(np.float64) for t in (3, 9, 1)]
-    splits = read(mat(tmp_path / "a.mat", pieces))
+    splits = read_splits(mat(tmp_path / "a.mat", pieces))
     assert set(splits) == {"train", "validation", "test"}
     for found in splits.values():
         assert found.lengths.tolist() == [3, 9, 1]
@@ -40,58 +40,58 @@ def test_rolls_are_read_as_they_were_written(tmp_path):
 
 def test_chorales_are_read_as_tokens_of_their_codec(tmp_path):
     piece = [[72, 67, 64, 48], [72, -1, 64, 47]]
-    found = read(chorales(tmp_path / "a.json", [piece]))["validation"]
+    found = read_splits(chorales(tmp_path / "a.json", [piece]))["validation"]
     assert make("voices").pitches(found[0]).tolist() == piece
 
 
-def test_other_keys_are_named(tmp_path):
+def test_missing_keys_are_named(tmp_path):
     with pytest.raises(
         UsageError, match=r"keys songs, .*testdata, traindata, validdata is missing"
     ):
-        read(mat(tmp_path / "a.mat", [np.zeros((2, 88))], keys=["songs"]))
+        read_splits(mat(tmp_path / "a.mat", [np.zeros((2, 88))], keys=["songs"]))
     with pytest.raises(UsageError, match=r"keys test, train, .*valid is missing"):
-        read(chorales(tmp_path / "a.json", [[[60] * 4]], keys=("train", "test")))
+        read_splits(chorales(tmp_path / "a.json", [[[60] * 4]], keys=("train", "test")))
 
 
 @pytest.mark.parametrize(
     "piece",
     [np.zeros((3, 87)), np.full((2, 88), 2), np.full((2, 88), 0.5), np.zeros((0, 88))],
 )
-def test_what_is_no_piano_roll_is_refused(tmp_path, piece):
+def test_an_invalid_piano_roll_is_refused(tmp_path, piece):
     with pytest.raises(ZooError, match=r"a\.mat"):
-        read(mat(tmp_path / "a.mat", [piece]))
+        read_splits(mat(tmp_path / "a.mat", [piece]))
 
 
 @pytest.mark.parametrize(
     "piece",
     [[[60, 60, 60]], [[60, 60, 60, 60.5]], [[60] * 4, [60]], [[99] * 4], ["x"], 7, []],
 )
-def test_what_is_no_chorale_is_refused(tmp_path, piece):
+def test_an_invalid_chorale_is_refused(tmp_path, piece):
     with pytest.raises(ZooError, match=r"a\.json"):
-        read(chorales(tmp_path / "a.json", [piece]))
+        read_splits(chorales(tmp_path / "a.json", [piece]))
 
 
 @pytest.mark.parametrize("name", ["a.mat", "a.json"])
 @pytest.mark.parametrize(
     "content", [b"", b"MATLAB 5.0 MAT-file", b"[1, 2", b"[]", b"\xff\xfe"]
 )
-def test_a_broken_file_is_named(tmp_path, name, content):
+def test_the_error_of_a_malformed_file_names_it(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ZooError, match=name):
-        read(tmp_path / name)
+        read_splits(tmp_path / name)
 
 
-def test_a_file_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
+def test_a_missing_file_or_another_type_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no file"):
-        read(tmp_path / "a.mat")
+        read_splits(tmp_path / "a.mat")
     with pytest.raises(UsageError, match=r"neither \.mat nor \.json"):
-        read(tmp_path / "a.pickle")
+        read_splits(tmp_path / "a.pickle")
 
 
-def test_a_public_name_on_another_file_is_said(tmp_path, capsys):
-    read(mat(tmp_path / "Nottingham.mat", [np.eye(88)]))
+def test_a_public_name_with_other_contents_is_reported(tmp_path, capsys):
+    read_splits(mat(tmp_path / "Nottingham.mat", [np.eye(88)]))
     assert "SHA-256 differs" in capsys.readouterr().err
-    read(mat(tmp_path / "mine.mat", [np.eye(88)]))
+    read_splits(mat(tmp_path / "mine.mat", [np.eye(88)]))
     assert not capsys.readouterr().err
 
 
@@ -103,7 +103,7 @@ def test_benchmark_files_are_read_as_corpora(tmp_path, prefix):
         spec = f"{prefix}{path}"
         codec = file_codec(spec)
         pieces = corpus_pieces(spec, "test", codec)
-        expected = read(path)["test"]
+        expected = read_splits(path)["test"]
         assert pieces.lengths.tolist() == expected.lengths.tolist()
         assert all(np.array_equal(a, b) for a, b in zip(pieces, expected, strict=True))
         assert pieces.labels("style") == [""] * len(pieces)

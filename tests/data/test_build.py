@@ -1,4 +1,4 @@
-"""Built corpora against what the readers give, and builds that are interrupted or go wrong."""
+"""Built corpora against the readers, and builds that are interrupted or fail."""
 
 import errno
 import pickle
@@ -23,7 +23,7 @@ SPLITS = ("train", "validation", "test")
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A folder of twelve tunes and a broken file, where it is built, and the report."""
+    """A folder of twelve tunes and a malformed file, the root, and the report."""
     folder = tunes.folder(tmp_path_factory.mktemp("scores") / "mine")
     root = tmp_path_factory.mktemp("data")
     calls: list[tuple[int, int]] = []
@@ -36,7 +36,7 @@ def built(tmp_path_factory):
     return folder, root, report
 
 
-def test_records_are_what_the_readers_give(built):
+def test_records_match_the_readers(built):
     folder, root, _ = built
     records = [
         r for split in SPLITS for r in open_split(f"folder:{folder}", split, root)
@@ -51,7 +51,7 @@ def test_records_are_what_the_readers_give(built):
         assert "your own files" in record.licence
 
 
-def test_the_report_counts_them_and_is_saved(built):
+def test_the_report_counts_pieces_and_is_saved(built):
     folder, root, report = built
     assert report.kept == {"mine": 12}
     assert report.styles == {"jigs": 6, "reels": 6}
@@ -81,7 +81,7 @@ def test_tfds_reads_it_too(built):
     assert set(example) == {"id", "style", "source", "licence", "sequence"}
 
 
-def test_nothing_is_left_beside_it(built):
+def test_no_staging_files_are_left(built):
     _, root, _ = built
     assert {path.name for path in root.glob("*/*")} == {"music", "lock"}
 
@@ -107,21 +107,21 @@ def test_variants_share_a_split(tmp_path):
     assert sum(map(len, files)) == len(set.union(*files)) == 8
 
 
-def test_limits_other_than_before_build_again(built):
+def test_other_limits_build_again(built):
     folder, root, _ = built
     spec, small = f"folder:{folder}", Limits(notes=47)
     with pytest.raises(
         ZooError, match="12 of 13 pieces were dropped as too-many-notes"
     ):
         build(spec, root, limits=small)
-    assert len(open_split(spec, "train", root)) > 0  # the old one is still there
+    assert len(open_split(spec, "train", root)) > 0  # the old build is kept
     report = build(spec, root, limits=Limits(notes=48))
     assert report.kept.total() == 12
     assert report.limits["notes"] == 48
     assert build(spec, root) == report
 
 
-def test_a_full_disk_leaves_the_old_data(built, monkeypatch):
+def test_a_full_disk_keeps_the_old_build(built, monkeypatch):
     folder, root, _ = built
 
     def full(*_: object) -> None:
@@ -134,7 +134,7 @@ def test_a_full_disk_leaves_the_old_data(built, monkeypatch):
     assert len(open_split(f"folder:{folder}", "train", root)) > 0
 
 
-def test_a_single_piece_is_for_training(tmp_path):
+def test_a_single_piece_is_in_the_train_split(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "tune.abc").write_text(tunes.abc(tunes.melody(0)))
     spec = f"folder:{tmp_path}/one"
@@ -145,7 +145,7 @@ def test_a_single_piece_is_for_training(tmp_path):
         open_split(spec, "test", tmp_path)
 
 
-def test_bad_requests(tmp_path):
+def test_errors_of_invalid_requests(tmp_path):
     with pytest.raises(UsageError, match="There is no split 'dev'"):
         open_split("tunes", "dev", tmp_path)
     (tmp_path / "file").write_text("")
@@ -166,12 +166,13 @@ import sys
 from zoo.data.corpora import ingest
 from zoo.data.corpora.build import build
 ingest.CHUNK_FILES = 4
-build(sys.argv[1], sys.argv[2], workers=1, progress=lambda done, total: print(done, flush=True))
+progress = lambda done, total: print(done, flush=True)
+build(sys.argv[1], sys.argv[2], workers=1, progress=progress)
 assert not {"tensorflow", "music21", "jax"} & set(sys.modules)
 """
 
 
-def test_a_bar_is_drawn_once_something_is_done(capsys):
+def test_the_progress_bar_appears_with_the_first_call(capsys):
     with pytest.raises(UsageError), progress_bar("reading nosuch") as progress:
         build("nosuch", progress=progress)
     assert capsys.readouterr().err == ""
@@ -180,7 +181,7 @@ def test_a_bar_is_drawn_once_something_is_done(capsys):
     assert "2/2" in capsys.readouterr().err
 
 
-def test_a_killed_build_goes_on_where_it_was(tmp_path):
+def test_a_killed_build_is_resumed(tmp_path):
     spec, root = f"folder:{tunes.folder(tmp_path / 'scores', 40)}", tmp_path / "data"
     command = [sys.executable, "-W", "ignore", "-c", CHILD, spec, str(root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:

@@ -1,4 +1,4 @@
-"""Folders of recordings become datasets: divided by what sounds alike, read in bounded memory."""
+"""Audio folders as datasets: splits without common audio, in bounded memory."""
 
 import json
 import shutil
@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from zoo.data.audio import excerpt_spec
-from zoo.data.audio.batches import SoundBatches, beginnings
-from zoo.data.audio.datasets import build, open_split, sounds
-from zoo.data.audio.folder import Folder
+from zoo.data.audio.batches import AudioBatches, audio_eval_batches
+from zoo.data.audio.datasets import audio_dataset, build, open_split
+from zoo.data.audio.folder import AudioFolder
 from zoo.data.corpora.dedup import SPLITS
 from zoo.errors import UsageError, ZooError
 
@@ -24,7 +24,7 @@ def tone(hz, seconds):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Twenty-two recordings of two kinds, one of them twice, and files that are none."""
+    """Twenty-two recordings with two labels, one with two copies, and invalid files."""
     home = tmp_path_factory.mktemp("sounds")
     for name in ("low", "high"):
         (home / name).mkdir()
@@ -46,11 +46,11 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def built(place, root):
-    of = Folder(place, rate=RATE, seconds=1.0)
+    of = AudioFolder(place, rate=RATE, seconds=1.0)
     return of, build(of, root)
 
 
-def test_what_is_kept_and_dropped_is_said(built):
+def test_the_report_counts_files_kept_and_dropped(built):
     of, report = built
     assert report.kept == {of.path.name: 22}
     assert report.reasons.counts == {"unreadable": 1, "silent": 1, "not-finite": 1}
@@ -59,21 +59,22 @@ def test_what_is_kept_and_dropped_is_said(built):
     assert report.splits.total() == 56
 
 
-def test_splits_have_whole_recordings_and_no_sound_in_two(built, root):
+def test_recordings_and_identical_audio_share_a_split(built, root):
     of, report = built
-    whose, sounds = {}, {}
+    splits_by_recording, splits_by_audio = {}, {}
     for split in SPLITS:
         found = open_split(of, split, root)
         assert len(found) == report.splits[split] > 0
         for one in found:
-            whose.setdefault(one.id.split("#")[0], set()).add(split)
-            sounds.setdefault(one.audio.tobytes(), set()).add(split)
+            splits_by_recording.setdefault(one.id.split("#")[0], set()).add(split)
+            splits_by_audio.setdefault(one.audio.tobytes(), set()).add(split)
             assert one.label == one.id.split("/")[0]
-    assert len(whose) == 22
-    assert all(len(where) == 1 for where in [*whose.values(), *sounds.values()])
+    assert len(splits_by_recording) == 22
+    groups = [*splits_by_recording.values(), *splits_by_audio.values()]
+    assert all(len(splits) == 1 for splits in groups)
 
 
-def test_an_excerpt_is_what_was_recorded(built, root):
+def test_excerpts_are_the_recorded_audio(built, root):
     of, _ = built
     known = {one.id: one for split in SPLITS for one in open_split(of, split, root)}
     expected = tone(44, 2.5)
@@ -82,23 +83,21 @@ def test_an_excerpt_is_what_was_recorded(built, root):
         np.testing.assert_allclose(part, expected[number * RATE :][:RATE], atol=1e-3)
 
 
-def test_what_is_built_is_not_built_again_until_a_file_changes(
-    place, built, root, tmp_path
-):
+def test_a_dataset_is_built_again_only_if_a_file_changes(place, built, root, tmp_path):
     of, report = built
     assert build(of, root).to_json() == report.to_json()
     other = tmp_path / place.name
     shutil.copytree(place, other)
     soundfile.write(other / "low" / "0.wav", tone(60, 1), RATE)
-    assert build(Folder(other, rate=RATE, seconds=1.0), root).styles["low"] == 28
-    assert of.home(root) != Folder(place, rate=RATE, seconds=2.0).home(root)
+    assert build(AudioFolder(other, rate=RATE, seconds=1.0), root).styles["low"] == 28
+    assert of.home(root) != AudioFolder(place, rate=RATE, seconds=2.0).home(root)
 
 
-def test_a_survey_that_was_killed_goes_on(place, tmp_path, monkeypatch):
-    of, said = Folder(place, rate=RATE, seconds=1.0), []
+def test_an_interrupted_scan_is_resumed(place, tmp_path, monkeypatch):
+    of, calls = AudioFolder(place, rate=RATE, seconds=1.0), []
 
     def killed(done, total):
-        said.append(done)
+        calls.append(done)
         if done == 9:
             raise KeyboardInterrupt
 
@@ -107,23 +106,23 @@ def test_a_survey_that_was_killed_goes_on(place, tmp_path, monkeypatch):
     notes = of.home(tmp_path) / "staging" / "survey.jsonl"
     assert len(notes.read_text().splitlines()) >= 9
     with notes.open("a") as file:
-        file.write('{"key": "low/')  # the line that it died in
-    said.clear()
-    whole = build(of, tmp_path, progress=lambda done, total: said.append(done))
-    assert said[0] >= 9
-    assert 25 in said
-    assert said[-1] == 56  # all that is written
+        file.write('{"key": "low/')  # a truncated line
+    calls.clear()
+    whole = build(of, tmp_path, progress=lambda done, total: calls.append(done))
+    assert calls[0] >= 9
+    assert 25 in calls
+    assert calls[-1] == 56  # the excerpts written
     assert whole.kept.total() == 22
 
 
-def test_one_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
-    """Ten minutes of noise, of which no more is held than a shard, twice over."""
+def test_a_long_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
+    """The peak for ten minutes of noise is about two shards."""
     monkeypatch.setattr(excerpt_spec, "SHARD_SAMPLES", 1 << 20)
     long = tmp_path / "long"
     long.mkdir()
     noise = np.random.default_rng(0).normal(size=600 * 8000) * 0.1
     soundfile.write(long / "a.wav", noise, 8000)
-    of = Folder(long, rate=8000, seconds=2.0)
+    of = AudioFolder(long, rate=8000, seconds=2.0)
     tracemalloc.start()
     report = build(of, tmp_path / "data")
     peak = tracemalloc.get_traced_memory()[1]
@@ -136,13 +135,16 @@ def test_one_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
 def test_batches_are_functions_of_their_step(built, root):
     of, _ = built
     train = open_split(of, "train", root)
-    batches = SoundBatches(train, 8, 300, seed=1)
-    one, again = batches[5]["audio"], SoundBatches(train, 8, 300, seed=1)[5]["audio"]
+    batches = AudioBatches(train, 8, 300, seed=1)
+    one, again = batches[5]["audio"], AudioBatches(train, 8, 300, seed=1)[5]["audio"]
     assert one.shape == (8, 300)
     assert one.dtype == np.int16
     assert np.array_equal(one, again)
     assert not np.array_equal(one, batches[6]["audio"])
-    halves = [SoundBatches(train, 8, 300, 1, (i, 2))[5]["audio"] for i in range(2)]
+    halves = [
+        AudioBatches(train, 8, 300, seed=1, process=(i, 2))[5]["audio"]
+        for i in range(2)
+    ]
     assert {row.tobytes() for row in np.concatenate(halves)} == {
         row.tobytes() for row in one
     }
@@ -152,32 +154,32 @@ def test_batches_are_functions_of_their_step(built, root):
         assert any(there in other for other in whole)
 
 
-def test_every_excerpt_is_measured_once(built, root):
+def test_evaluation_has_every_excerpt_once(built, root):
     test = open_split(built[0], "test", root)
-    rows = list(beginnings(test, 4, 200))
+    rows = list(audio_eval_batches(test, 4, 200))
     assert sum(row["mask"].sum() for row in rows) == len(test)
     assert {row["audio"].shape for row in rows} == {(4, 200)}
     found = np.concatenate([row["audio"][row["mask"]] for row in rows])
     assert np.array_equal(found[0], test[0].audio[:200])
 
 
-def test_bad_requests_say_so(tmp_path, built, root):
-    with pytest.raises(UsageError, match="no dataset of sound"):
-        sounds("folder:/x")
+def test_errors_of_invalid_requests(tmp_path, built, root):
+    with pytest.raises(UsageError, match="no audio dataset"):
+        audio_dataset("folder:/x")
     with pytest.raises(UsageError, match="There is no folder"):
-        build(sounds(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
-    with pytest.raises(UsageError, match="holds no recording"):
-        build(Folder(tmp_path), tmp_path / "data")
-    with pytest.raises(UsageError, match="are none"):
-        Folder(tmp_path, seconds=0)
+        build(audio_dataset(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
+    with pytest.raises(UsageError, match="contains no recording"):
+        build(AudioFolder(tmp_path), tmp_path / "data")
+    with pytest.raises(UsageError, match="are empty"):
+        AudioFolder(tmp_path, seconds=0)
     (tmp_path / "a.wav").write_text("no")
     with pytest.raises(ZooError, match="dropped as unreadable"):
-        build(Folder(tmp_path), tmp_path / "data")
-    with pytest.raises(UsageError, match="lower --batch"):
-        SoundBatches(open_split(built[0], "test", root), 1000, 10)
+        build(AudioFolder(tmp_path), tmp_path / "data")
+    with pytest.raises(UsageError, match="reduce batch"):
+        AudioBatches(open_split(built[0], "test", root), 1000, 10)
 
 
-def test_the_report_is_kept(built, root):
+def test_the_report_is_saved(built, root):
     of, report = built
     path = next(of.home(root).rglob("report.json"))
     assert json.loads(path.read_text())["kept"] == dict(report.kept)

@@ -1,4 +1,4 @@
-"""Variants share a fingerprint or a group; the oracle for groups is all pairs by brute force."""
+"""Fingerprints, sketches and groups of variants, against brute force over all pairs."""
 
 import itertools
 from collections import Counter
@@ -42,8 +42,8 @@ def test_key_octave_and_tempo_do_not_matter(notes, semitones, rate):
     )
 
 
-def test_drums_alone_are_told_apart_by_their_hits():
-    """All drum pieces once had the digest of silence, and most went to one split."""
+def test_fingerprints_of_drums_differ():
+    """A fingerprint without drums would assign all drum pieces to one split."""
     parts = [tunes.sequence(random_tune(seed)) for seed in range(3)]
     for part in parts:
         for note in part.notes:
@@ -54,13 +54,13 @@ def test_drums_alone_are_told_apart_by_their_hits():
 
 @settings(max_examples=30, deadline=None)
 @given(NOTES, st.data())
-def test_an_octave_in_the_middle_does_not_matter(notes, data):
+def test_an_octave_shift_within_a_piece_does_not_matter(notes, data):
     cut = data.draw(st.integers(0, len(notes)))
     shifted = notes[:cut] + [(pitch + 12, length) for pitch, length in notes[cut:]]
-    # two that are of one pitch, as written or once shifted
+    # whether the notes around the shift have the same pitch, before it or after it
     joined = cut and cut < len(notes) and notes[cut - 1][0] - notes[cut][0] in (0, 12)
     alike = fingerprint(tunes.sequence(notes)) == fingerprint(tunes.sequence(shifted))
-    assert alike or joined  # a repeated note is one note, its octave is two
+    assert alike or joined  # repeated notes are joined, octaves are not
 
 
 def test_interval_and_rhythm_matter():
@@ -87,14 +87,14 @@ def test_accompaniment_and_percussion_do_not_matter():
 @pytest.mark.parametrize(
     "notes", [[], [(60, 1.0)], [(60, 1.0), (60, 1.0)], [(60, 1.0), (64, 1.0)]]
 )
-def test_hardly_any_notes(notes):
+def test_pieces_with_few_notes(notes):
     made = tunes.sequence(notes)
     assert len(fingerprint(made)) == 32
     assert groups([sketch(made), sketch(made)])[0] == 0
 
 
 def shingles(tune: list[tuple[int, float]]) -> set[int]:
-    """All hashes of a tune, with a sketch that leaves none out."""
+    """Returns all hashes of a tune that is shorter than a sketch."""
     return set(sketch(tunes.sequence(tune)).tolist())
 
 
@@ -112,7 +112,7 @@ def test_resemblance_of_long_pieces_is_an_estimate(monkeypatch):
     variant = long[:2000] + random_tune(5, 1000)
     sketches = [sketch(tunes.sequence(t)) for t in (long, variant)]
     estimate = resemblance(*sketches)
-    monkeypatch.setattr(module, "SKETCH", 1 << 20)
+    monkeypatch.setattr(module, "SKETCH_SIZE", 1 << 20)
     a, b = shingles(long), shingles(variant)
     assert len(sketches[0]) == 256 < len(a)
     assert estimate == pytest.approx(len(a & b) / len(a | b), abs=0.1)
@@ -121,7 +121,7 @@ def test_resemblance_of_long_pieces_is_an_estimate(monkeypatch):
 def ornamented(
     tune: list[tuple[int, float]], rng: np.random.Generator
 ) -> list[tuple[int, float]]:
-    """One note in twelve changed, one in eight written twice."""
+    """Changes one note in twelve, and repeats one in eight."""
     made = []
     for pitch, length in tune:
         if rng.random() < 1 / 12:
@@ -131,18 +131,18 @@ def ornamented(
     return made
 
 
-def test_groups_are_those_of_all_pairs():
+def test_groups_match_all_pairs():
     rng = np.random.default_rng(0)
     pieces = [random_tune(seed // 2) for seed in range(40)]
     pieces = [ornamented(p, rng) if i % 2 else p for i, p in enumerate(pieces)]
     sketches = [sketch(tunes.sequence(p)) for p in pieces]
     label = groups(sketches)
     for i, j in itertools.combinations(range(len(pieces)), 2):
-        if resemblance(sketches[i], sketches[j]) >= module.ALIKE:
+        if resemblance(sketches[i], sketches[j]) >= module.MIN_JACCARD:
             assert label[i] == label[j]
     assert Counter(label) == dict.fromkeys(
         range(0, 40, 2), 2
-    )  # each tune with its variant alone
+    )  # each tune with its variant
 
 
 def test_dotted_and_even_versions_are_variants():
@@ -153,23 +153,23 @@ def test_dotted_and_even_versions_are_variants():
     assert len(set(groups([sketch(tunes.sequence(t)) for t in (even, dotted)]))) == 1
 
 
-def test_more_copies_than_are_compared_with_each_other_stay_together():
+def test_more_variants_than_neighbours_stay_together():
     rng = np.random.default_rng(1)
-    copies = [ornamented(random_tune(7), rng) for _ in range(4 * module.NEAR)]
+    copies = [ornamented(random_tune(7), rng) for _ in range(4 * module.MAX_NEIGHBOURS)]
     copies += [random_tune(seed) for seed in range(100, 120)]
     label = groups([sketch(tunes.sequence(t)) for t in copies])
-    assert len(set(label[: 4 * module.NEAR])) == 1
+    assert len(set(label[: 4 * module.MAX_NEIGHBOURS])) == 1
     assert len(set(label)) == 21
 
 
-def test_blocks_do_not_show(monkeypatch):
+def test_groups_do_not_depend_on_blocks(monkeypatch):
     sketches = [sketch(tunes.sequence(random_tune(seed // 3))) for seed in range(30)]
     whole = groups(sketches)
     monkeypatch.setattr(module, "BLOCK", 4)
     assert groups(sketches) == whole
 
 
-def test_splits_have_their_shares_keep_variants_together_and_ignore_order():
+def test_splits_have_their_sizes_keep_variants_together_and_ignore_order():
     made = [tunes.sequence(random_tune(seed // 2, 20)) for seed in range(2000)]
     prints, sketches = [fingerprint(s) for s in made], [sketch(s) for s in made]
     splits = assign(prints, sketches)

@@ -1,4 +1,4 @@
-"""Mutated MIDI, ABC and MusicXML: no crash, no hang, no drop without a reason.
+"""Mutated MIDI, ABC and MusicXML: no crash, no hang, no refusal without a reason.
 
 The suite runs a short slice. The full run, which also prints what became of the inputs:
 
@@ -21,7 +21,7 @@ from zoo.data.scores.limits import Limits
 from zoo.data.scores.read import read_bytes
 
 LIMITS = Limits(bytes=1 << 20, ticks=1_000_000, notes=10_000)
-SECONDS = 5.0  # that reading a small file may take at the very most
+SECONDS = 5.0  # maximum time for reading a small file
 WORDS = {
     "midi": [
         *(b"\xff", b"\x7f", b"\x80", b"\x00", b"\xf0", b"MTrk", b"\x90\x3c\x40"),
@@ -112,7 +112,7 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def mutate(data: bytes, kind: str, rng: random.Random) -> bytes:
-    """One to eight edits; half the time what they broke of the outer form is mended again."""
+    """Applies one to eight edits; in half of the cases the container is repaired."""
     if data.startswith(b"PK") and rng.random() < 0.8:
         return specimens.mxl(mutate(specimens.musicxml(), kind, rng))
     for _ in range(rng.randint(1, 8)):
@@ -134,7 +134,7 @@ def insert(data: bytes, kind: str, rng: random.Random) -> bytes:
 
 
 def number(data: bytes, kind: str, rng: random.Random) -> bytes:
-    """Another number for one that is written out."""
+    """Replaces a decimal number by another."""
     found = list(re.finditer(rb"\d+", data))
     if not found:
         return data
@@ -144,7 +144,7 @@ def number(data: bytes, kind: str, rng: random.Random) -> bytes:
 
 
 def span(data: bytes, kind: str, rng: random.Random) -> bytes:
-    """A piece cut, repeated, or overwritten; of XML, an element with all it holds."""
+    """Deletes, repeats or overwrites a part; of XML, an element with its contents."""
     at = rng.randrange(len(data) + 1)
     to = min(len(data), at + int(rng.expovariate(0.05)))
     if kind == "musicxml":
@@ -160,7 +160,7 @@ def cut(data: bytes, kind: str, rng: random.Random) -> bytes:
 
 
 def mend(data: bytes) -> bytes:
-    """MIDI whose track lengths are again those of its tracks."""
+    """Corrects the track lengths of a MIDI file."""
     head, *tracks = data.split(b"MTrk")
     head = head[:10] + struct.pack(">H", len(tracks)) + head[12:]
     return head + b"".join(
@@ -172,7 +172,7 @@ EDITS = [flip, insert, insert, number, span, cut]
 
 
 def inputs(n: int, seed: int):
-    """`n` mutated files as (kind, bytes), a function of `seed`."""
+    """Yields `n` mutated files as (kind, bytes), a function of `seed`."""
     rng = random.Random(seed)
     originals = seeds()
     for _ in range(n):
@@ -182,9 +182,9 @@ def inputs(n: int, seed: int):
 
 def outcomes(kind: str, data: bytes) -> list[str]:
     """What became of each piece, having held it to what readers promise."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     pieces = read_bytes(data, kind, "fuzz", LIMITS)
-    assert time.perf_counter() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
     assert pieces
     for piece in pieces:
         if piece.sequence is None:
@@ -230,7 +230,8 @@ def main() -> None:
         except Exception as error:
             failures += 1
             print(
-                f"input {index} ({kind}): {type(error).__name__}: {error}\n{data[:2000]!r}"
+                f"input {index} ({kind}): {type(error).__name__}: {error}\n"
+                f"{data[:2000]!r}"
             )
     for kind, found in counts.items():
         print(kind, *(f"{reason}={count}" for reason, count in found.most_common()))

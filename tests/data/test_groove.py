@@ -1,4 +1,4 @@
-"""Groove: its own table of styles and splits, whoever unpacked it."""
+"""The Groove MIDI Dataset, with the styles and splits of its own table."""
 
 import contextlib
 import importlib.util
@@ -22,7 +22,7 @@ SPLITS = ("train", "validation", "test", "train", "train", "test")
 
 
 def beat(seed: int) -> bytes:
-    """A MIDI file of two bars of drums."""
+    """Returns a MIDI file of two bars of drums."""
     tokens = np.random.default_rng(seed).integers(1, 8, 32).astype(np.int32)
     file = io.BytesIO()
     midi_io.note_sequence_to_pretty_midi(Drums(bars=2).decode(tokens)).write(file)
@@ -30,20 +30,20 @@ def beat(seed: int) -> bytes:
 
 
 def examples():
-    """Everything that TFDS has of it, in its own schema (groove/full-midionly, 2.0.1)."""
+    """Yields examples in the schema of TFDS (groove/full-midionly, 2.0.1)."""
     names = ["afrobeat", "funk", "rock"]
     text = tfds.features.Text()
     style = {"primary": tfds.features.ClassLabel(names=names), "secondary": text}
     features = tfds.features.FeaturesDict({"id": text, "style": style, "midi": text})
     for i, split in enumerate(SPLITS):
-        said = {"primary": 1 + i % 2, "secondary": b"groove"}
+        labels = {"primary": 1 + i % 2, "secondary": b"groove"}
         name = f"drummer{i % 2}/session1/{i}".encode()
-        yield split, {"id": name, "style": said, "midi": beat(i)}, features
+        yield split, {"id": name, "style": labels, "midi": beat(i)}, features
 
 
 @pytest.fixture
 def unpacked(tmp_path):
-    groove.lay_out(examples(), tmp_path / "groove")
+    groove.write_archive(examples(), tmp_path / "groove")
     return tmp_path / "groove"
 
 
@@ -62,8 +62,8 @@ def test_styles_and_splits_are_those_of_the_table(unpacked):
     }
 
 
-def test_a_build_keeps_to_them(unpacked, tmp_path, monkeypatch):
-    """The corpus `groove`, fetched before: neither TensorFlow nor a network is asked for."""
+def test_a_build_has_the_splits_of_the_table(unpacked, tmp_path, monkeypatch):
+    """A dataset that is already downloaded needs neither TensorFlow nor a network."""
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
     report = build("groove", workers=1)
     assert report.splits == {"train": 3, "validation": 1, "test": 2}
@@ -76,30 +76,31 @@ def test_a_build_keeps_to_them(unpacked, tmp_path, monkeypatch):
     assert all(Drums(bars=2).source.fit(record.sequence) for record in found)
 
 
-def test_the_archives_own_table_is_read(tmp_path):
-    head = "drummer,session,id,style,bpm,beat_type,time_signature,midi_filename,audio_filename,"
+def test_the_table_of_the_archive_is_read(tmp_path):
+    head = "drummer,session,id,style,bpm,beat_type,time_signature,midi_filename,"
+    head += "audio_filename,"
     row = (
         "drummer1,drummer1/s,drummer1/s/1,funk/groove1,138,beat,4-4,drummer1/s/1.mid,,"
     )
     (tmp_path / groove.INFO).write_text(f"{head}duration,split\n{row}27.8,test\n")
-    assert groove.table(tmp_path) == {"drummer1/s/1.mid": ("funk", "test")}
+    assert groove.read_info(tmp_path) == {"drummer1/s/1.mid": ("funk", "test")}
     (tmp_path / groove.INFO).write_text("name,year\nsomething else,1999\n")
-    assert groove.table(tmp_path) == {}
+    assert groove.read_info(tmp_path) == {}
 
 
-def test_what_is_not_all_there_is_not_there(tmp_path):
-    def cut():
+def test_an_interrupted_download_leaves_no_folder(tmp_path):
+    def interrupted():
         yield from list(examples())[:2]
         raise KeyboardInterrupt
 
     with contextlib.suppress(KeyboardInterrupt):
-        groove.lay_out(cut(), tmp_path / "groove")
+        groove.write_archive(interrupted(), tmp_path / "groove")
     assert not (tmp_path / "groove").exists()
-    groove.lay_out(examples(), tmp_path / "groove")
-    assert len(groove.table(tmp_path / "groove")) == len(SPLITS)
+    groove.write_archive(examples(), tmp_path / "groove")
+    assert len(groove.read_info(tmp_path / "groove")) == len(SPLITS)
 
 
-def test_without_tensorflow_it_says_what_to_do(tmp_path, monkeypatch):
+def test_the_error_without_tensorflow_names_alternatives(tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util,
@@ -109,10 +110,10 @@ def test_without_tensorflow_it_says_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(
         ZooError, match=r"pip install 'music-zoo\[tfds-catalog\]', or unpack"
     ):
-        groove.files(tmp_path)
+        groove.dataset_folder(tmp_path)
 
 
-def test_a_given_split_is_kept_and_variants_follow_it():
+def test_a_preassigned_split_is_kept_and_variants_follow_it():
     (piece,) = read_bytes(tunes.abc(tunes.melody(3)).encode(), "abc", "a.abc")
     sketches = [sketch(piece.sequence)] * 3
     assert assign(["a", "b", "c"], sketches, ["", "test", ""]) == ["test"] * 3

@@ -1,4 +1,4 @@
-"""What scores are labelled with."""
+"""Labels of scores."""
 
 import pytest
 
@@ -22,11 +22,11 @@ def score(signatures, total):
         ([(0, 4, 4), (2, 3, 4), (4, 4, 4)], 5, "4/4"),
     ],
 )
-def test_the_metre_is_the_one_in_force_for_longest(signatures, total, found):
+def test_the_metre_is_the_one_of_the_longest_duration(signatures, total, found):
     assert metre(score(signatures, total)) == found
 
 
-def test_the_mode_is_as_stated():
+def test_the_mode_is_that_of_the_key_signature():
     sequence = NoteSequence()
     assert mode(sequence) == ""
     sequence.key_signatures.add(mode=NoteSequence.KeySignature.DORIAN)

@@ -1,4 +1,4 @@
-"""Each kind of file, what its parser would have got wrong, and files that must not be let in."""
+"""Readers of all file types, corrections of note_seq, and refusal of invalid files."""
 
 import gzip
 import io
@@ -42,7 +42,7 @@ ON, OFF, END = b"\x00\x90\x3c\x40", b"\x60\x80\x3c\x40", b"\x00\xff\x2f\x00"
 
 
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES))
-def test_every_suffix_reads(suffix, tmp_path):
+def test_every_suffix_is_read(suffix, tmp_path):
     plain = {
         "midi": specimens.midi(),
         "abc": specimens.ABC.encode(),
@@ -77,7 +77,7 @@ def test_files_that_cannot_be_read(tmp_path):
         assert (piece.name, piece.refused.reason) == (name, why)
 
 
-def test_midi_is_what_note_seq_reads():
+def test_midi_matches_note_seq():
     data = specimens.midi()
     assert sequence(data, "midi") == midi_io.midi_to_note_sequence(data)
 
@@ -98,17 +98,19 @@ def test_midi_is_what_note_seq_reads():
         (smf(track(ON, b"\xff\xff\xff\xff\x7f\x80\x3c\x40")), "midi-syntax"),
         (smf(track(b"\x00\x3c\x40", END)), "midi-syntax"),
         (smf(track(ON, b"\x00\xf8", END)), "midi-syntax"),
-        (smf(track(b"\x00\xff\x51\x03\x00\x00\x00", b"\x10\xff\x51\x03\x00\x00\x00", ON, OFF, END)),
+        (smf(track(b"\x00\xff\x51\x03\x00\x00\x00",
+                   b"\x10\xff\x51\x03\x00\x00\x00", ON, OFF, END)),
          "midi-syntax"),
         (smf(track(b"\x00\xff\x58\x04\x04\xff\x18\x08", ON, OFF, END)), "midi-syntax"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "bytes",  # some hold the time
+    # zip archives contain the time
+    ids=lambda value: value if isinstance(value, str) else "bytes",
 )  # fmt: skip
 def test_corrupt_midi_is_refused_before_it_costs_memory(data, why):
     assert reason(data, "midi") == why
 
 
-def test_running_status_and_sysex_pass():
+def test_running_status_and_sysex_are_read():
     events = (
         ON,
         b"\x60\x3c\x00",
@@ -129,7 +131,7 @@ def test_running_status_and_sysex_pass():
         (Limits(bytes=50), "too-large"),
     ],
 )
-def test_limits_hold_for_midi(limits, why):
+def test_limits_apply_to_midi(limits, why):
     assert reason(specimens.midi(), "midi", limits) == why
 
 
@@ -147,7 +149,7 @@ def test_musicxml_ties_pickup_spelling_tempo_and_grace_notes():
         (0, 3, 5, 67),  # tied over the bar line, and over the change of tempo
         (0, 5, 7, 72),  # B sharp 4
         (1, 1, 4, 55),
-        (1, 4, 7, 50),  # under the first part's tempo
+        (1, 4, 7, 50),  # with the first part's tempo
     ]
     assert got.notes[2].end_time - got.notes[2].start_time == pytest.approx(1.5)
     assert got.notes[5].end_time == got.total_time == pytest.approx(5)
@@ -168,19 +170,19 @@ def test_musicxml_ties_pickup_spelling_tempo_and_grace_notes():
         (b"", 7, "NOT_SPECIFIED"),
     ],
 )
-def test_the_mode_of_one_sharp_is_as_the_first_part_says(mode, tonic, name):
+def test_the_mode_is_that_of_the_first_part(mode, tonic, name):
     data = specimens.musicxml().replace(b"<mode>major</mode>", mode, 1)
     (found,) = sequence(data, "musicxml").key_signatures
     assert (found.time, found.key) == (0, tonic)
     assert found.Mode.Name(found.mode) == name
 
 
-def test_compressed_musicxml_is_the_same():
+def test_compressed_musicxml_is_read_alike():
     plain = specimens.musicxml()
     assert sequence(specimens.mxl(plain), "musicxml") == sequence(plain, "musicxml")
 
 
-def test_bombs_are_refused():
+def test_zip_and_entity_bombs_are_refused():
     lol = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 9))
     entities = (
         f'<!DOCTYPE a [<!ENTITY a0 "lol">{lol}]><score-partwise>&a8;</score-partwise>'
@@ -195,7 +197,7 @@ def test_bombs_are_refused():
     )
 
 
-def test_a_member_that_lies_about_its_size_is_refused():
+def test_a_member_with_a_false_size_is_refused():
     data = specimens.mxl(specimens.musicxml() + b" " * (1 << 20))
     small = struct.pack("<I", 10)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -228,13 +230,13 @@ def test_a_member_that_lies_about_its_size_is_refused():
     ],
     ids=lambda value: (
         value if isinstance(value, str) else "bytes"
-    ),  # some hold the time
+    ),  # zip archives contain the time
 )
-def test_broken_musicxml_is_refused(data, why):
+def test_malformed_musicxml_is_refused(data, why):
     assert reason(data, "musicxml") == why
 
 
-def test_values_no_music_has_are_refused():
+def test_invalid_values_are_refused():
     def broken(**note) -> NoteSequence:
         made = NoteSequence(total_time=1)
         made.notes.add(**{"pitch": 60, "velocity": 80, "end_time": 1.0} | note)

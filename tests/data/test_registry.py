@@ -1,4 +1,4 @@
-"""What specs mean, and what is said of those that mean nothing."""
+"""Specs of corpora, and the errors of invalid ones."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def test_the_named_corpora_and_their_labels():
     assert not any(file.key.startswith("test") for _, file in found.files)
 
 
-def test_each_source_states_its_own_terms():
+def test_each_source_has_a_licence_and_a_citation():
     sources = {source.name: source for source in corpus("tunes+essen+chorales").sources}
     assert all(source.licence and source.citation for source in sources.values())
     assert "Non-commercial" in sources["essenFolksong"].licence
@@ -93,7 +93,7 @@ def test_unions_name_each_part_once(tmp_path):
         ("", "tunes"),
     ],
 )
-def test_a_misspelt_name_is_answered_with_a_suggestion(spec, words):
+def test_the_error_of_a_misspelt_name_has_a_suggestion(spec, words):
     with pytest.raises(UsageError, match="There is no corpus") as error:
         corpus(spec)
     assert words in str(error.value)
@@ -103,11 +103,11 @@ def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(UsageError, match="There is no folder"):
         corpus(f"folder:{tmp_path}/absent")
     (tmp_path / "readme.txt").write_text("nothing here")
-    with pytest.raises(UsageError, match="holds no file that can be read"):
+    with pytest.raises(UsageError, match="contains no file of a supported type"):
         corpus(f"folder:{tmp_path}")
 
 
-def test_a_music21_without_scores_is_named(monkeypatch, tmp_path):
+def test_the_error_without_music21_scores(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "_music21", lambda: tmp_path)
     with pytest.raises(ZooError, match="no scores in corpus/oneills1850: pip install"):
         corpus("tunes")

@@ -1,11 +1,11 @@
-"""Scores as sound, and what is heard where: notes are aligned with what plays them."""
+"""Rendered corpora: splits of the scores, and notes aligned with the audio."""
 
 import numpy as np
 import pytest
 import tunes
 
-from zoo.data.audio.datasets import build, open_split, sounds
-from zoo.data.audio.rendered import Rendered, within
+from zoo.data.audio.datasets import audio_dataset, build, open_split
+from zoo.data.audio.rendered import RenderedCorpus, notes_between
 from zoo.data.corpora.build import build as build_scores
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
@@ -17,11 +17,11 @@ RATE, SECONDS = 8000, 2.0
 def built(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     of = f"folder:{tunes.folder(tmp_path_factory.mktemp('scores') / 'songs', 9)}"
-    rendered = sounds(f"rendered:{of}", RATE, SECONDS)
+    rendered = audio_dataset(f"rendered:{of}", RATE, SECONDS)
     return of, rendered, build(rendered, root), root
 
 
-def test_pieces_are_in_the_splits_that_they_have_as_scores(built):
+def test_splits_are_those_of_the_scores(built):
     of, rendered, report, root = built
     scores = build_scores(of, root)
     assert report.kept == scores.kept
@@ -34,12 +34,12 @@ def test_pieces_are_in_the_splits_that_they_have_as_scores(built):
         assert all(one.audio.shape == (RATE * SECONDS,) for one in excerpts)
 
 
-def test_what_is_heard_is_what_is_written(built):
-    """Where one note sounds alone, the spectrum's strongest partial is one of its own."""
+def test_audio_has_the_pitches_of_the_notes(built):
+    """The strongest partial of a single note is a harmonic of its pitch."""
     _, rendered, _, root = built
-    told = 0
+    matches = 0
     for one in list(open_split(rendered, "train", root))[:12]:
-        notes = NoteSequence.FromString(one.about["notes"]).notes
+        notes = NoteSequence.FromString(one.features["notes"]).notes
         assert all(0 <= note.start_time < note.end_time <= SECONDS for note in notes)
         for note in notes:
             if note.end_time - note.start_time < 0.2:
@@ -50,29 +50,29 @@ def test_what_is_heard_is_what_is_written(built):
             part = one.audio[begin:end] * np.hanning(end - begin)
             hz = np.abs(np.fft.rfft(part, 1 << 16)).argmax() * RATE / (1 << 16)
             partial = hz / (440 * 2 ** ((note.pitch - 69) / 12))
-            told += abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
-            told -= not (
+            matches += abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
+            matches -= not (
                 abs(partial - round(partial)) < 0.03 * partial and partial > 0.9
             )
-    assert told > 30
+    assert matches > 30
 
 
-def test_a_note_that_goes_on_is_in_both_excerpts():
+def test_a_note_across_excerpts_is_in_both():
     whole = tunes.sequence([(60, 1.5), (62, 1.0)])
-    first, second = within(whole, 0.0, 2.0), within(whole, 2.0, 4.0)
+    first, second = notes_between(whole, 0.0, 2.0), notes_between(whole, 2.0, 4.0)
     spans = lambda part: [(n.pitch, n.start_time, n.end_time) for n in part.notes]
     assert spans(first) == [(60, 0.0, 1.5), (62, 1.5, 2.0)]
     assert spans(second) == [(62, 0.0, 0.5)]
-    assert not within(whole, 2.5, 4.0).notes
+    assert not notes_between(whole, 2.5, 4.0).notes
 
 
-def test_bad_requests_say_so(tmp_path):
-    with pytest.raises(UsageError, match="choose more"):
-        Rendered("tunes", seconds=0)
+def test_errors_of_invalid_requests(tmp_path):
+    with pytest.raises(UsageError, match="are empty"):
+        RenderedCorpus("tunes", seconds=0)
     with pytest.raises(UsageError, match="no corpus"):
-        sounds("rendered:nothing").home(tmp_path)
+        audio_dataset("rendered:nothing").home(tmp_path)
     silent = tmp_path / "silent"
     silent.mkdir()
     (silent / "one.mid").write_bytes(b"MThd and no more")
     with pytest.raises(ZooError, match="could be kept"):
-        build(sounds(f"rendered:folder:{silent}"), tmp_path / "data")
+        build(audio_dataset(f"rendered:folder:{silent}"), tmp_path / "data")

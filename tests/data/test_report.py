@@ -1,4 +1,4 @@
-"""Reports add up, print, survive JSON, and say what is wrong."""
+"""Reports: addition, printing, JSON and errors."""
 
 import io
 
@@ -39,7 +39,7 @@ def made_of(events) -> Report:
 
 @settings(max_examples=40, deadline=None)
 @given(EVENTS, EVENTS, EVENTS)
-def test_reports_of_parts_add_up_in_any_order(a, b, c):
+def test_addition_is_associative_and_commutative(a, b, c):
     whole = made_of(a + b + c)
     x, y, z = made_of(a), made_of(b), made_of(c)
     assert (x + y) + z == x + (y + z) == z + (y + x) == whole
@@ -55,7 +55,7 @@ def test_a_saved_report_is_the_same_report(tmp_path_factory, events):
     assert Report.load(path) == report
 
 
-def test_a_printed_report_has_the_figures():
+def test_a_printed_report_has_the_counts():
     report = made_of(
         [("a", "kept", 60), ("a", "kept", 61), ("a", "empty", 62), ("b", "empty", 63)]
     )
@@ -83,32 +83,37 @@ def test_a_pickup_is_not_a_metre():
     assert report.metres == {"6/8": 1}
 
 
-def test_nothing_kept_names_the_commonest_reason():
+def test_the_error_without_music_names_the_most_frequent_reason():
     report = made_of([("a", "empty", 60), ("a", "too-long", 61), ("b", "too-long", 62)])
     with pytest.raises(
         ZooError, match=r"2 of 3 pieces were dropped as too-long.*It is too-long\."
     ):
         report.require_music()
-    with pytest.raises(ZooError, match="holds no music"):
+    with pytest.raises(ZooError, match="contains no music"):
         Report(spec="some").require_music()
     made_of([("a", "kept", 60)]).require_music()
 
 
 class High:
-    """A codec for notes from middle C."""
+    """A codec that refuses notes below middle C."""
 
     def fit(self, sequence):
         if min(note.pitch for note in sequence.notes) < 60:
             raise Refused("too-low", "It goes below middle C.")
 
 
-def test_what_a_codec_would_refuse():
+def test_refusals_of_a_codec():
     pieces = [
-        Record(str(p), "", "", "", tunes.sequence([(p, 1.0)])) for p in (50, 55, 70)
+        Record(str(p), "", "", licence="", sequence=tunes.sequence([(p, 1.0)]))
+        for p in (50, 55, 70)
     ]
     report = Report(spec="some").with_codec(High(), pieces)
     assert report.refusals["High"].counts == {"too-low": 2}
-    assert report.refusals["High"].top == ("too-low", 2, "50: It goes below middle C.")
+    assert report.refusals["High"].most_frequent == (
+        "too-low",
+        2,
+        "50: It goes below middle C.",
+    )
     out = io.StringIO()
     report.print(Console(file=out, width=120))
     assert "High would refuse" in out.getvalue()

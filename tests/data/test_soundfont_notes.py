@@ -1,22 +1,24 @@
-"""Notes of a SoundFont are what their names say, and the same whenever they are made."""
+"""Notes rendered by a SoundFont: features, pitches, splits and qualities."""
 
 import numpy as np
 import pytest
 
 from zoo.data.audio.datasets import build, open_split
-from zoo.data.audio.nsynth_qualities import QUALITIES, qualities
+from zoo.data.audio.nsynth_qualities import QUALITIES, measure_qualities
 from zoo.data.audio.soundfont_notes import (
-    BY_PROGRAM,
     FAMILIES,
+    FAMILY_STARTS,
     SOURCES,
-    Notes,
+    SoundfontNotes,
     family_of,
     source_of,
 )
 from zoo.data.corpora.dedup import SPLITS
 from zoo.errors import UsageError
 
-FEW = Notes(programs=(0, 40, 56, 73), pitches=(48, 84), every=12, velocities=(60, 120))
+FEW = SoundfontNotes(
+    programs=(0, 40, 56, 73), pitches=(48, 84), every=12, velocities=(60, 120)
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +32,14 @@ def built(tmp_path_factory):
     )
 
 
-def test_every_note_is_there_once_under_its_name(built):
+def test_every_note_occurs_once_with_its_features(built):
     report, notes, _ = built
     assert (
         report.kept.total() == len(notes) == len({one.id for one in notes}) == 4 * 4 * 2
     )
     assert report.styles == {"keyboard": 8, "string": 8, "brass": 8, "flute": 8}
     for one in notes:
-        about, (_, pitch, velocity) = one.about, one.id.split("-")
+        about, (_, pitch, velocity) = one.features, one.id.split("-")
         assert (about["pitch"], about["velocity"]) == (int(pitch), int(velocity))
         of = about["instrument"]
         assert one.label == FAMILIES[of["family"]]
@@ -61,7 +63,7 @@ def test_notes_have_their_pitch_and_their_velocity(built):
             strongest
             * 16_000
             / (1 << 18)
-            / (440 * 2 ** ((one.about["pitch"] - 69) / 12))
+            / (440 * 2 ** ((one.features["pitch"] - 69) / 12))
         )
         assert abs(1200 * np.log2(partials / round(partials))) < 15, one.id
         assert round(partials) <= 8, one.id
@@ -70,7 +72,7 @@ def test_notes_have_their_pitch_and_their_velocity(built):
             assert loud[one.id] < 0.5 * loud[f"{one.id[:-3]}120"]
 
 
-def test_a_pitch_is_in_one_split_whatever_its_velocity(built):
+def test_all_velocities_of_a_pitch_share_a_split(built):
     _, _, root = built
     where = {}
     for split in SPLITS:
@@ -80,17 +82,17 @@ def test_a_pitch_is_in_one_split_whatever_its_velocity(built):
     assert set().union(*where.values()) == set(SPLITS)
 
 
-def test_they_are_the_same_again(built, tmp_path):
+def test_rendering_is_reproducible(built, tmp_path):
     build(FEW, tmp_path)
     for split in SPLITS:
         again = open_split(FEW, split, tmp_path)
         known = {one.id: one for one in built[1]}
         assert all(np.array_equal(one.audio, known[one.id].audio) for one in again)
-    assert FEW.home(tmp_path) != Notes(programs=(0, 1)).home(tmp_path)
+    assert FEW.home(tmp_path) != SoundfontNotes(programs=(0, 1)).home(tmp_path)
 
 
-def test_every_program_is_of_a_family():
-    assert {family for _, family in BY_PROGRAM} == set(FAMILIES)
+def test_every_program_has_a_family():
+    assert {family for _, family in FAMILY_STARTS} == set(FAMILIES)
     assert [family_of(p) for p in (0, 21, 22, 33, 47, 53, 57, 127)] == [
         *("keyboard", "organ", "reed", "bass", "mallet", "vocal", "brass", "effect")
     ]
@@ -100,7 +102,9 @@ def test_every_program_is_of_a_family():
 def test_qualities_are_measured():
     t = np.arange(64_000) / 16_000
     of = lambda x: {
-        k for k, v in qualities(x.astype(np.float32), 16_000, 0.75, False).items() if v
+        k
+        for k, v in measure_qualities(x.astype(np.float32), 16_000, 0.75, False).items()
+        if v
     }
     hum, hiss = 0.3 * np.sin(2 * np.pi * 200 * t), 0.3 * np.sin(2 * np.pi * 4000 * t)
     assert of(hum) == {"dark", "long_release"}
@@ -112,13 +116,13 @@ def test_qualities_are_measured():
         "long_release",
         "nonlinear_env",
     }
-    assert qualities(hum, 16_000, 0.75, True)["distortion"]
+    assert measure_qualities(hum, 16_000, 0.75, True)["distortion"]
 
 
-def test_bad_requests_say_so():
-    with pytest.raises(UsageError, match="0 notes are asked for"):
-        Notes(programs=())
+def test_errors_of_invalid_requests():
+    with pytest.raises(UsageError, match="make 0 notes"):
+        SoundfontNotes(programs=())
     with pytest.raises(UsageError, match="from 24 to 128"):
-        Notes(programs=(40,), velocities=(128,))
-    with pytest.raises(UsageError, match="are none"):
-        Notes(seconds=0)
+        SoundfontNotes(programs=(40,), velocities=(128,))
+    with pytest.raises(UsageError, match="are empty"):
+        SoundfontNotes(seconds=0)

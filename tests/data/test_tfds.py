@@ -1,4 +1,4 @@
-"""A dataset of TFDS in NSynth's schema, and one that has labels only, become excerpts of ours."""
+"""TFDS datasets as audio datasets: one in NSynth's schema, one with only labels."""
 
 import importlib.util
 
@@ -7,8 +7,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from zoo.data.audio import tfds as catalogue
-from zoo.data.audio.datasets import build, open_split, sounds
-from zoo.data.audio.soundfont_notes import FAMILIES, known
+from zoo.data.audio.datasets import audio_dataset, build, open_split
+from zoo.data.audio.soundfont_notes import FAMILIES, nsynth_features
 from zoo.data.corpora.dedup import SPLITS
 from zoo.errors import ZooError
 
@@ -17,7 +17,7 @@ F = tfds.features
 
 
 def written(folder, features, splits):
-    """A dataset as TFDS would have built it, audio as an array, which takes no TensorFlow."""
+    """Builds a TFDS dataset whose audio is an array, which needs no TensorFlow."""
 
     class Theirs(tfds.core.ShardBasedBuilder, skip_registration=True):
         VERSION, name, pkg_dir_path = tfds.core.Version("2.3.3"), "nsynth", folder
@@ -47,7 +47,7 @@ def tone(hz, seconds=4.0):
 @pytest.fixture
 def nsynth(tmp_path):
     audio = F.Tensor(shape=(4 * RATE,), dtype=np.float32)
-    features = {"id": F.Text(), "audio": audio, **known(1006, FAMILIES[:11])}
+    features = {"id": F.Text(), "audio": audio, **nsynth_features(1006, FAMILIES[:11])}
     note = lambda i: {
         "id": f"bass_{i}",
         "audio": tone(110 * (i + 1)) if i else np.zeros(4 * RATE, "f4"),
@@ -62,31 +62,33 @@ def nsynth(tmp_path):
     )
 
 
-def test_notes_of_nsynth_keep_what_is_told_of_them(nsynth, tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "fetched", lambda *of: nsynth)
-    of = sounds("tfds:nsynth", 8000)
+def test_notes_of_nsynth_keep_their_annotations(nsynth, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "fetch_builder", lambda *of: nsynth)
+    of = audio_dataset("tfds:nsynth", 8000)
     report = build(of, tmp_path / "data")
     assert report.splits == {"train": 4, "validation": 2, "test": 2}
     assert report.reasons.counts == {"silent": 1}
-    monkeypatch.delattr(catalogue, "fetched")  # what is built is read without it
+    monkeypatch.delattr(
+        catalogue, "fetch_builder"
+    )  # a built dataset is read without it
     for split, first in (("train", 1), ("validation", 5), ("test", 7)):
         for i, one in enumerate(
-            open_split(sounds("tfds:nsynth", 8000), split, tmp_path / "data")
+            open_split(audio_dataset("tfds:nsynth", 8000), split, tmp_path / "data")
         ):
             assert (one.id, one.label) == (f"bass_{first + i}", FAMILIES[first + i])
-            assert one.about["pitch"] == 46 + first - 1 + i
-            assert one.about["instrument"] == {
+            assert one.features["pitch"] == 46 + first - 1 + i
+            assert one.features["instrument"] == {
                 "label": 600 + first + i,
                 "family": first + i,
             } | {"source": 1}
-            assert one.about["qualities"]["bright"]
-            assert not one.about["qualities"]["dark"]
+            assert one.features["qualities"]["bright"]
+            assert not one.features["qualities"]["dark"]
             assert one.audio.shape == (32_000,)
             at = np.abs(np.fft.rfft(one.audio)).argmax() / 4
             assert at == 110 * (first + i + 1)
 
 
-def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeypatch):
+def test_missing_splits_are_assigned_and_long_audio_is_divided(tmp_path, monkeypatch):
     features = {
         "audio": F.Tensor(shape=(None,), dtype=np.int64),
         "genre": F.ClassLabel(names=["blues", "metal"]),
@@ -96,8 +98,8 @@ def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeyp
         for i in range(9)
     ]
     theirs = written(tmp_path, features, {"train": songs})
-    monkeypatch.setattr(catalogue, "fetched", lambda *of: theirs)
-    of = sounds("tfds:gtzan", RATE, 1.0)
+    monkeypatch.setattr(catalogue, "fetch_builder", lambda *of: theirs)
+    of = audio_dataset("tfds:gtzan", RATE, 1.0)
     report = build(of, tmp_path / "data")
     assert report.styles == {"blues": 15, "metal": 12}
     found = {split: [*open_split(of, split, tmp_path / "data")] for split in SPLITS}
@@ -110,7 +112,7 @@ def test_what_has_no_splits_is_divided_and_what_is_long_is_cut(tmp_path, monkeyp
     assert not last.audio[RATE // 2 :].any()
 
 
-def test_without_tensorflow_it_says_what_to_do(monkeypatch):
+def test_the_error_without_tensorflow_names_alternatives(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ZooError, match=r"tfds-catalog.*\$ZOO_DATA"):
-        sounds("tfds:nsynth").builder  # noqa: B018
+        audio_dataset("tfds:nsynth").builder  # noqa: B018

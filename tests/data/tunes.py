@@ -1,4 +1,4 @@
-"""Melodies made here, as sequences and as small ABC files."""
+"""Random melodies, as sequences and as small ABC files."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ LETTERS = [*"CDEFGABcdefgab", *(f"{letter}'" for letter in "cdefgab")]
 
 
 def melody(seed: int, length: int = 48) -> list[tuple[int, int]]:
-    """A random walk over a scale: (degree 0..13, eighths) for each note."""
+    """Returns a random walk over a scale: (degree 0..13, eighths) for each note."""
     rng = np.random.default_rng(seed)
     walk = np.cumsum(rng.choice([-3, -2, -1, 1, 2, 3], length)) + 5
     return list(
@@ -25,7 +25,7 @@ def melody(seed: int, length: int = 48) -> list[tuple[int, int]]:
 def abc(
     notes: list[tuple[int, int]], number: int = 1, key: str = "C", unit: int = 1
 ) -> str:
-    """The melody as an ABC tune, written in units of an eighth divided by `unit`."""
+    """Returns the melody as an ABC tune in units of an eighth divided by `unit`."""
     body = " ".join(f"{LETTERS[degree]}{unit * eighths}" for degree, eighths in notes)
     return f"X:{number}\nT:Tune {number}\nM:none\nL:1/{8 * unit}\nK:{key}\n{body}|]\n"
 
@@ -33,7 +33,7 @@ def abc(
 def sequence(
     notes: list[tuple[int, float]], start: float = 0.0, rate: float = 1.0
 ) -> NoteSequence:
-    """(MIDI pitch, seconds) one after another, `rate` times as fast."""
+    """Returns successive notes (MIDI pitch, seconds), played `rate` times as fast."""
     made = NoteSequence()
     for pitch, length in notes:
         end = start + length / rate
@@ -44,7 +44,7 @@ def sequence(
 
 
 def folder(path: Path, count: int = 12) -> Path:
-    """`count` tunes in two sub-folders and a third file that is no music."""
+    """Writes `count` tunes in two subfolders, and a file that is not music."""
     for place in ("reels", "jigs"):
         (path / place).mkdir(parents=True)
     for seed in range(count):

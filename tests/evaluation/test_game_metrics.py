@@ -1,42 +1,55 @@
-"""What is published of games: figures of what two untrained models write, beside real music."""
+"""Metrics of adversarial models, of untrained models and small sets of pieces."""
 
+import dataclasses
+from types import SimpleNamespace
+
+import jax
 import numpy as np
 import pytest
 from small_models import trained
 
-from zoo.evaluation import compound, multitrack
+from zoo.evaluation.compound import note_row_metrics
+from zoo.evaluation.multitrack import multitrack_metrics
 
 
-@pytest.fixture(scope="module")
-def rows():
+def task_of(batch):
+    """Returns a task whose every split is one batch."""
+    return SimpleNamespace(eval_batches=lambda split: [batch], label="mode")
+
+
+def test_the_model_before_the_game_is_measured_likewise():
     model = trained("seqgan")
+    params = model.family.init(jax.random.key(1), model.family.example(2))
+    pretrained = dataclasses.replace(model, params=params)
     batch = {k: np.asarray(v) for k, v in model.family.example(24).items()}
-    return model, lambda split: [batch] if split == "test" else []
-
-
-def test_a_model_of_rows_is_set_beside_what_it_began_as(rows):
-    model, whole = rows
-    found = compound.figures(model, model, whole, 16)
+    metrics = note_row_metrics(model, pretrained, task_of(batch), 16)
+    swapped = note_row_metrics(pretrained, model, task_of(batch), 16)
     for name in ("distinct_4", "in_real_4", "self_bleu", "pitch_classes"):
-        assert found[name] == found[f"likelihood_{name}"]
-    assert found["scale_consistency_low"] <= found["scale_consistency"]
-    assert np.isfinite([found["verdict_written"], found["verdict_by_likelihood"]]).all()
+        assert metrics[f"likelihood_{name}"] == swapped[name]
+        assert metrics[name] == swapped[f"likelihood_{name}"]
+    assert metrics["pitch_classes"] != swapped["pitch_classes"]
+    assert metrics["scale_consistency_low"] <= metrics["scale_consistency"]
+    verdicts = [metrics["verdict_written"], metrics["verdict_by_likelihood"]]
+    assert np.isfinite(verdicts).all()
 
 
-def test_a_model_told_of_modes_is_asked_which_it_wrote():
+@pytest.mark.parametrize("obeys", [True, False])
+def test_key_profiles_find_whether_a_model_obeys_the_mode(obeys):
     model = trained("musegan")
     rng = np.random.default_rng(0)
-    example = model.family.example(24)
-    rolls = rng.integers(0, 2, np.shape(example["tokens"])).astype(np.uint8)
-    batch = {
-        "tokens": rolls,
-        "mask": np.ones(rolls.shape[:2], bool),
-        "style": np.arange(24) % 2,
-    }
-    model.about["music"] = {"label": "mode"}
-    found = multitrack.figures(model, lambda split: [batch], 16)
-    assert (
-        found["real_mode_named"] > 0.8
-    )  # by heart: the same phrases were learned from
-    assert 0 <= found["mode_named"] <= 1
-    assert 0 <= found["mode_named_judged"] <= 1
+    shape = np.shape(model.family.example(24)["tokens"])
+    rolls = rng.integers(0, 2, shape).astype(np.uint8)
+    style = np.arange(24) % 2
+    mask = np.ones(shape[:2], bool)
+    batch = {"tokens": rolls, "mask": mask, "style": style}
+
+    def written(params, rng, n, style, **options):
+        """Returns rolls of the style that was requested, or of the other."""
+        wanted = np.asarray(style) if obeys else 1 - np.asarray(style)
+        return rolls[wanted + 2 * (np.arange(n) % 12)]
+
+    vars(model.sampler).update(_draw=written)
+    metrics = multitrack_metrics(model, task_of(batch), 16)
+    assert metrics["real_mode_named"] > 0.8  # the profiles were learnt from them
+    for name in ("mode_named", "mode_named_judged"):
+        assert metrics[name] > 0.8 if obeys else metrics[name] < 0.2

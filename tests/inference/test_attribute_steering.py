@@ -5,9 +5,9 @@ import pytest
 
 from zoo.data.codecs import Phrase
 from zoo.errors import UsageError
-from zoo.evaluation.vae import chain, correlation, interpolated, steered
+from zoo.evaluation.vae import chain, correlation, interpolated, steered_attributes
 from zoo.inference.attribute_steering import Steering
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 
 CODEC = Phrase(bars=1)
 MIDDLE = 27  # the token of middle C
@@ -16,7 +16,7 @@ MIDDLE = 27  # the token of middle C
 class Known:
     """Strikes a note at each step whose latent is above 0, of a pitch that the last one says."""
 
-    melody = CODEC
+    melody_codec = CODEC
 
     def phrases(self, z, seed=0, draw=None, style=None, best_of=1):
         pitch = MIDDLE + np.clip(np.rint(4 * z[:, CODEC.length :]), -12, 12).astype(int)
@@ -30,7 +30,7 @@ class Known:
     def shares(self, style, n):
         return None
 
-    def guess(self, phrases):
+    def likeliest_style(self, phrases):
         return None
 
 
@@ -47,7 +47,9 @@ def steering():
 
 def test_more_of_what_is_asked_for_and_of_nothing_else(steering):
     there = steering(Z, {"note_density": 2.0, "mean_pitch": -1.0})
-    moved = table(Known().phrases(there), CODEC) - table(PHRASES, CODEC)
+    moved = attribute_table(Known().phrases(there), CODEC) - attribute_table(
+        PHRASES, CODEC
+    )
     np.testing.assert_allclose(moved[:, 0] * CODEC.length, 2, atol=1.01)
     np.testing.assert_allclose(moved[:, 1], -2, atol=1.01)
     assert np.abs(moved[:, 0] * CODEC.length - 2).mean() < 0.4
@@ -63,9 +65,7 @@ def test_an_attribute_that_is_none_is_named(steering):
 
 def test_what_was_saved_is_what_is_loaded(steering, tmp_path):
     steering.save(tmp_path)
-    np.testing.assert_array_equal(
-        Steering.load(Known(), tmp_path).spread, steering.spread
-    )
+    np.testing.assert_array_equal(Steering.load(Known(), tmp_path).std, steering.std)
     with pytest.raises(UsageError, match="written where training of a MusicVAE ends"):
         Steering.load(Known(), tmp_path / "elsewhere")
 
@@ -73,7 +73,7 @@ def test_what_was_saved_is_what_is_loaded(steering, tmp_path):
 def test_figures_say_how_far_and_how_surely(monkeypatch, steering):
     one = dict(list(ATTRIBUTES.items())[:2])
     monkeypatch.setattr("zoo.evaluation.vae.ATTRIBUTES", one)
-    figures, curves = steered(steering, PHRASES[:3])
+    figures, curves = steered_attributes(steering, PHRASES[:3])
     assert 0.5 < figures["moved_mean_pitch"] < 1.5
     assert figures["followed_mean_pitch"] > 0.9
     assert len(curves["mean_pitch"]) == 5

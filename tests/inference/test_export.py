@@ -16,7 +16,7 @@ import zoo.models
 from zoo.data.codecs import Melody, Pianoroll
 from zoo.errors import UsageError
 from zoo.inference.export import export
-from zoo.inference.model import Trained
+from zoo.inference.model import Model
 
 CODEC = Melody(low=60, high=63, metres=("4/4",))
 FAMILIES = zoo.models.families()
@@ -28,11 +28,11 @@ EVENTS = [  # those that write event by event
 STREAM = jnp.array([[0, 3, 5, 1, 6, 2, 0, 3, 4], [0, 3, 4, 4, 0, 3, 7, 1, 1]])
 
 
-def trained(name) -> Trained:
+def trained(name) -> Model:
     """The family of that module, untrained."""
     family = dataclasses.replace(FAMILIES[name].TINY, vocab=CODEC.vocab)
     params = jax.jit(family.init)(jax.random.key(0), family.example(2))
-    return Trained(family, params, CODEC, {"experiment": name})
+    return Model(family, params, CODEC, about={"experiment": name})
 
 
 def read(folder, name):
@@ -105,6 +105,6 @@ def test_it_is_loaded_where_there_is_no_zoo(tmp_path):
 
 def test_families_that_do_not_write_event_by_event_have_no_step(tmp_path):
     codec = Pianoroll(low=60, high=65, onsets=False)
-    model = Trained(zoo.models.PolyphonicRNN(keys=6, width=8), {}, codec, {})
+    model = Model(zoo.models.PolyphonicRNN(keys=6, width=8), {}, codec)
     with pytest.raises(UsageError, match="PolyphonicRNN does not write event by event"):
         export(model, pathlib.Path(tmp_path))

@@ -7,14 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from zoo.data.batching.batches import whole
+from zoo.data.batching.batches import packed_eval_batches
 from zoo.data.codecs import Phrase
-from zoo.data.corpora.benchmark_files import Arrays
+from zoo.data.pieces import InMemoryPieces
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.evaluation.vae import reconstruction
-from zoo.inference.latent_space import Space
-from zoo.inference.model import Trained
+from zoo.inference.latent_space import LatentSpace
+from zoo.inference.model import Model
 from zoo.metrics.attributes import ATTRIBUTES
 from zoo.models import LSTM, MusicVAE
 from zoo.nn.sequence.sampling import Draw
@@ -41,7 +41,7 @@ def space():
     params = born(FAMILY)
     kernel = params["encoder"]["mean"]["kernel"]
     params["encoder"]["mean"]["kernel"] = jax.random.normal(KEY, kernel.shape)
-    return Space(Trained(FAMILY, params, CODEC, {}))
+    return LatentSpace(Model(FAMILY, params, CODEC))
 
 
 def tune(pitches, bars=2):
@@ -94,7 +94,7 @@ def test_a_bound_is_what_the_model_says(space):
 def styled():
     family = dataclasses.replace(FAMILY, styles=("chinese", "irish"))
     params = jax.tree.map(lambda x: 3 * np.asarray(x), born(family))
-    return Space(Trained(family, params, CODEC, {}))
+    return LatentSpace(Model(family, params, CODEC))
 
 
 def test_styles_are_shares_of_those_that_are_known(styled, space):
@@ -122,7 +122,7 @@ def test_music_is_of_the_style_it_is_asked_in(styled):
 
 def test_the_guessed_style_is_the_likelier(styled):
     phrases = np.stack([CODEC.encode(piece) for piece in (ONE, OTHER)])
-    guess = styled.guess(phrases)
+    guess = styled.likeliest_style(phrases)
     assert guess.sum(axis=1).tolist() == [1, 1]
     likely = lambda y: bound(
         styled.model.family, styled.model.params, phrases, np.full(2, y)
@@ -180,9 +180,12 @@ def test_a_piece_that_does_not_fit_is_told_what_would(space):
         (lambda space: space.vary(np.ones(4), 2, 1.5), "from 0 .* to 1"),
         (lambda space: space.interpolate(ONE, OTHER, 1), "at least two"),
         (lambda space: space.model.sample(1, primer=ONE), "leave the primer out"),
-        (lambda space: space.model.sample(1, length=20), "phrases have 16 steps"),
         (
-            lambda space: Space(dataclasses.replace(space.model, family=LSTM())),
+            lambda space: space.model.sample(1, length=20),
+            "length is 20, and a phrase has 16",
+        ),
+        (
+            lambda space: LatentSpace(dataclasses.replace(space.model, family=LSTM())),
             "LSTM has no latent space",
         ),
     ],
@@ -219,10 +222,14 @@ def test_samples_are_phrases(space):
 def test_what_comes_back_is_measured(space):
     rows = np.stack([CODEC.encode(piece) for piece in (ONE, OTHER, ONE)])
     figures = reconstruction(
-        space.model, whole(Arrays(rows), CODEC, 2), particles=(1, 16)
+        space.model,
+        packed_eval_batches(InMemoryPieces(rows), CODEC, 2),
+        particles=(1, 16),
     )
     again = reconstruction(
-        space.model, whole(Arrays(rows), CODEC, 4), particles=(1, 16)
+        space.model,
+        packed_eval_batches(InMemoryPieces(rows), CODEC, 4),
+        particles=(1, 16),
     )
     assert 0 <= figures["accuracy_sampled"] < 0.5
     q = jax.tree.map(np.asarray, encode(space.model.params, rows))

@@ -9,8 +9,8 @@ from small_models import FAMILIES, VOICES, score, trained
 
 from zoo.core import BOUNDARY
 from zoo.errors import UsageError
-from zoo.inference.model import Trained
-from zoo.inference.sampler import Sampler
+from zoo.inference.model import Model
+from zoo.inference.sampler import Request, Sampler
 from zoo.models import LSTM
 from zoo.nn.sequence.sampling import Draw
 
@@ -22,17 +22,17 @@ WRITERS = [
 
 
 @pytest.fixture(scope="module", params=WRITERS)
-def model(request) -> Trained:
+def model(request) -> Model:
     return trained(request.param)
 
 
 @pytest.fixture(scope="module")
-def lstm() -> Trained:
+def lstm() -> Model:
     return trained("lstm")
 
 
 @pytest.fixture(scope="module")
-def coconet() -> Trained:
+def coconet() -> Model:
     return trained("coconet")
 
 
@@ -48,7 +48,7 @@ def primer(model):
 def test_every_family_writes_music_and_goes_on_from_a_primer(model):
     scored, goes_on = hasattr(model.family, "log_prob"), model.sampler.takes("primer")
     if not scored:
-        with pytest.raises(UsageError, match="leave --best-of out"):
+        with pytest.raises(UsageError, match="has no likelihood"):
             model.sample(2, best_of=2)
     whole = not goes_on or hasattr(model.family, "vae")  # of one length
     size = model.family.length if whole else 30
@@ -63,14 +63,14 @@ def test_every_family_writes_music_and_goes_on_from_a_primer(model):
         with pytest.raises(UsageError, match="leave the primer out"):
             model.tokens(2, primer=model.codec.encode(piece))
         return
-    begun = model.prime(primer(model))
+    begun = model.encode_primer(primer(model))
     rows = model.tokens(4, seed=1, length=asked["length"], primer=begun)
     assert rows.shape[:2] == (4, size)
     assert (rows[:, : len(begun)] == begun).all()
 
 
 def test_a_classifier_writes_nothing_and_says_so():
-    with pytest.raises(UsageError, match="LatentClassifier tells styles apart"):
+    with pytest.raises(UsageError, match="LatentClassifier classifies music"):
         trained("latent_classifier").sample(1)
 
 
@@ -79,7 +79,7 @@ def test_a_family_searches_with_beams_or_says_that_it_does_not(model):
         with pytest.raises(UsageError, match="does not write event by event"):
             model.sample(2, beam=3)
         return
-    rows = model.sampler.search(4, length=20)
+    rows = model.sampler.search(4, Request(length=20))
     rules = model.codec.grammar()
     assert len(rows) == 4
     assert all(rules.wrong(np.trim_zeros(row)) is None for row in rows)
@@ -104,8 +104,11 @@ def test_lengths_of_one_bucket_share_a_program_and_their_draws(lstm):
         x.name: getattr(lstm.family, x.name) for x in dataclasses.fields(lstm.family)
     }
     sampler = Sampler(Counted(**fields), lstm.params, lstm.codec)
-    free = [sampler.draw(8, 3, length=length, legal=False) for length in (34, 50, 64)]
-    kept = [sampler.draw(8, 3, length=length) for length in (34, 50, 64)]
+    free = [
+        sampler.draw(8, 3, Request(length=length, grammar=False))
+        for length in (34, 50, 64)
+    ]
+    kept = [sampler.draw(8, 3, Request(length=length)) for length in (34, 50, 64)]
     assert traced == [64, 64]  # once without the grammar's tables, once with them
     for rows in (free, kept):
         assert [row.shape for row in rows] == [(8, 34), (8, 50), (8, 64)]
@@ -114,8 +117,8 @@ def test_lengths_of_one_bucket_share_a_program_and_their_draws(lstm):
 
 
 def test_the_best_of_several_is_the_likeliest(lstm):
-    all_rows = lstm.sampler.draw(12, 5, length=32)
-    best = lstm.sampler.draw(3, 5, length=32, best_of=4)
+    all_rows = lstm.sampler.draw(12, 5, Request(length=32))
+    best = lstm.sampler.draw(3, 5, Request(length=32, best_of=4))
     ends = all_rows == BOUNDARY
     mask = np.cumsum(ends, axis=1) - ends == 0
     rate = np.asarray(lstm.family.log_prob(lstm.params, all_rows, mask)) / mask.sum(
@@ -138,8 +141,8 @@ def test_every_sample_under_the_grammar_is_music_whatever_its_length(lstm):
     [
         ([3, 1], 32, "event 2 of the primer, hold, may not stand there"),
         ([99], 32, "event 1 of the primer"),
-        ([3] + [2] * 30, 32, "has 33 events or more, and 32 were asked for"),
-        ([3] + [5] * 31, 32, "32 events and a piece of 32 was asked for"),
+        ([3] + [2] * 30, 32, "has 33 events or more, and 32 were requested"),
+        ([3] + [5] * 31, 32, "32 events and a piece of 32 was requested"),
     ],
 )
 def test_a_primer_that_no_piece_begins_with_is_refused(lstm, events, length, says):
@@ -153,10 +156,10 @@ def test_without_the_grammar_any_primer_goes(lstm):
 
 
 def test_voices_and_spans_are_written_anew_and_all_else_kept(coconet):
-    begun = coconet.prime(HYMN)
-    free = coconet.cells(begun, ("alto", "tenor"), (4, 12))
+    begun = coconet.encode_primer(HYMN)
+    free = coconet.region(begun, ("alto", "tenor"), (4, 12))
     assert free.sum() == 16
-    rows = coconet.sampler.draw(2, 1, primer=begun, free=free)
+    rows = coconet.sampler.draw(2, 1, Request(primer=begun, free=free))
     for row in rows:
         np.testing.assert_array_equal(row[~free], begun[~free])
     assert (rows[:, free] != begun[free]).any()
@@ -177,7 +180,7 @@ def test_a_soprano_alone_is_harmonised(coconet):
     ("options", "says"),
     [
         ({"rewrite": ("alto",)}, "nothing to rewrite"),
-        ({"rewrite": ("viola",), "primer": HYMN}, "the voices are soprano"),
+        ({"rewrite": ("viola",), "primer": HYMN}, "there is no voice viola"),
         ({"span": (8, 20), "primer": HYMN}, "it has 16 steps"),
         ({"span": (3, 3), "primer": HYMN}, "is not within the primer"),
         ({"primer": score("60 62", "64 65")}, "where a chorale has four"),
@@ -185,7 +188,7 @@ def test_a_soprano_alone_is_harmonised(coconet):
             {"primer": score("60 62", "64 65"), "rewrite": ("alto",)},
             "where a chorale has four",
         ),
-        ({"primer": HYMN, "length": 8}, "a piece of 8 was asked for"),
+        ({"primer": HYMN, "length": 8}, "a piece of 8 was requested"),
     ],
 )
 def test_what_cannot_be_rewritten_is_said(coconet, options, says):
@@ -197,15 +200,15 @@ def test_a_span_of_latents_is_written_anew_by_the_phrase():
     """A piece of four phrases of four steps, of which the span is in the second and the third."""
     model = trained("latent_diffusion")
     piece = score("62 63 61 60", beats=1)
-    begun = model.prime(piece)
-    free = model.cells(begun, (), (6, 9))
-    rows = model.sampler.draw(4, 1, primer=begun, free=free).reshape(4, 4, 4)
+    begun = model.encode_primer(piece)
+    free = model.region(begun, (), (6, 9))
+    rows = model.sampler.draw(4, 1, Request(primer=begun, free=free)).reshape(4, 4, 4)
     assert (rows[:, [0, 3]] == begun.reshape(4, 4)[[0, 3]]).all()
     assert (rows[:, [1, 2]] != begun.reshape(4, 4)[[1, 2]]).any(axis=(1, 2)).all()
     assert model.sample(1, primer=piece, span=(6, 9))
-    with pytest.raises(UsageError, match="give a shorter primer, or a --span of it"):
+    with pytest.raises(UsageError, match="give a shorter primer, or a span of it"):
         model.sample(1, primer=piece)
-    with pytest.raises(UsageError, match="writes one voice"):
+    with pytest.raises(UsageError, match="has no separate voices"):
         model.sample(1, primer=piece, rewrite=("alto",))
     with pytest.raises(UsageError, match="goes on from what comes first"):
         trained("latent_mdn").sample(1, primer=piece, span=(6, 9))

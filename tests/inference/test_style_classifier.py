@@ -7,8 +7,8 @@ import pytest
 from zoo.data.codecs import Phrase
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.inference.model import Trained
-from zoo.inference.style_classifier import Judge
+from zoo.inference.model import Model
+from zoo.inference.style_classifier import StyleClassifier
 from zoo.models import LSTM
 
 
@@ -62,5 +62,5 @@ def test_what_is_no_phrase_is_refused_in_a_sentence(judge):
 
 def test_other_models_do_not_judge(judge):
     lstm = LSTM(vocab=8, width=4)
-    with pytest.raises(UsageError, match="LSTM tells no styles of music apart"):
-        Judge(Trained(lstm, jax.eval_shape(lambda: 0), Phrase(), {}))
+    with pytest.raises(UsageError, match="LSTM does not classify styles"):
+        StyleClassifier(Model(lstm, jax.eval_shape(lambda: 0), Phrase()))

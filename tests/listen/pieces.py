@@ -1,10 +1,10 @@
-"""Small pieces to listen to and look at."""
+"""Small NoteSequences for tests."""
 
 from zoo.data.proto import NoteSequence
 
 
 def piece(*notes, program=0, velocity=90, drum=False, instrument=0, into=None):
-    """Notes as (onset, offset, pitch) in seconds, added to `into` or to a new sequence."""
+    """Adds notes (onset, offset, pitch), in seconds, to `into` or to a new sequence."""
     sequence = NoteSequence() if into is None else into
     for start, end, pitch in notes:
         sequence.notes.add(
@@ -20,13 +20,14 @@ def piece(*notes, program=0, velocity=90, drum=False, instrument=0, into=None):
     return sequence
 
 
-def line(pitches, each=0.5, **how):
-    """Pitches one after the other, `each` seconds long; at the default tempo 0.5 is a quarter."""
-    return piece(*[(i * each, (i + 1) * each, p) for i, p in enumerate(pitches)], **how)
+def line(pitches, seconds=0.5, **options):
+    """Returns a melody of equal notes; by default they are quarters."""
+    notes = [(i * seconds, (i + 1) * seconds, p) for i, p in enumerate(pitches)]
+    return piece(*notes, **options)
 
 
 def metre(sequence, *changes):
-    """States metres as (seconds, numerator, denominator)."""
+    """Adds time signatures (seconds, numerator, denominator)."""
     for time, numerator, denominator in changes:
         sequence.time_signatures.add(
             time=time, numerator=numerator, denominator=denominator

@@ -1,4 +1,4 @@
-"""The page in headless Chromium: it plays, obeys mouse and keyboard, and fetches nothing."""
+"""The page in headless Chromium: playback, mouse, keyboard, and no network access."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import shutil
 import pytest
 from pieces import line, piece
 
-from zoo.listen.page import Track, page
+from zoo.listen.page import Track, write_page
 from zoo.soundfont.score import TAIL
 
 sync_api = pytest.importorskip(
@@ -20,11 +20,11 @@ CHROMIUM = os.environ.get("ZOO_CHROMIUM") or next(
 )
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None,
-    reason="no Chromium, so the listening page goes untested: apt-get install -y chromium, "
+    reason="no Chromium to test the listening page: apt-get install -y chromium, "
     "or set ZOO_CHROMIUM to its path",
 )
 SECONDS = 6.0
-NASTY = '</script><b>A "tune"</b>'
+MARKUP = '</script><b>A "tune"</b>'
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "index.html"
     tune = line([60, 62, 64, 65, 67, 69, 71, 72, 71, 69, 67, 65])
     duet = piece(
-        (0, 6, 48), instrument=1, program=40, into=line([72, 74, 76], each=2.0)
+        (0, 6, 48), instrument=1, program=40, into=line([72, 74, 76], seconds=2.0)
     )
-    page(
+    write_page(
         [
-            Track(NASTY, tune, caption="6/8, sampled at temperature 1"),
+            Track(MARKUP, tune, caption="6/8, sampled at temperature 1"),
             Track("Two", tune),
         ],
         path,
@@ -60,17 +60,17 @@ def browser():
 
 @pytest.fixture
 def opened(browser, address, request):
-    """The page, open; afterwards nothing was fetched and the console is empty."""
+    """Opens the page; checks at the end that nothing was fetched or logged."""
     context = browser.new_context(**getattr(request, "param", {}))
     tab = context.new_page()
-    said, fetched = [], []
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
+    messages, fetched = [], []
+    tab.on("console", lambda message: messages.append(message.text))
+    tab.on("pageerror", lambda error: messages.append(str(error)))
     tab.on("request", lambda request: fetched.append(request.url))
     tab.goto(address)
     yield tab
     context.close()
-    assert said == []
+    assert messages == []
     assert [url for url in fetched if not url.startswith(("data:", "blob:"))] == [
         address
     ]
@@ -81,11 +81,12 @@ def seconds(tab, track=0):
 
 
 def cursor(tab, track=0):
-    """Where the cursor stands, from 0 at the left of the roll to 1 at its right."""
+    """Returns the position of the cursor, from 0 (left) to 1 (right)."""
     return tab.evaluate(
         """track => {
-            const box = document.querySelectorAll('.notes')[track].getBoundingClientRect();
-            const line = document.querySelectorAll('.cursor')[track].getBoundingClientRect();
+            const find = (name) => document.querySelectorAll(name)[track];
+            const box = find('.notes').getBoundingClientRect();
+            const line = find('.cursor').getBoundingClientRect();
             return (line.left - box.left - 1) / (box.width - 1);
         }""",
         track,
@@ -93,8 +94,10 @@ def cursor(tab, track=0):
 
 
 def wait_until(tab, track, time):
-    tab.wait_for_function(  # a function, since the page's policy forbids evaluating strings
-        "([track, time]) => document.querySelectorAll('audio')[track].currentTime > time",
+    # a function, because the policy of the page forbids evaluating strings
+    tab.wait_for_function(
+        "([track, time]) => "
+        "document.querySelectorAll('audio')[track].currentTime > time",
         arg=[track, time],
     )
 
@@ -103,7 +106,7 @@ def is_playing(tab, track=0):
     return not tab.evaluate(f"document.querySelectorAll('audio')[{track}].paused")
 
 
-def test_it_plays_and_the_cursor_follows(opened):
+def test_the_cursor_follows_playback(opened):
     opened.get_by_role("button", name="Play Two").click()
     wait_until(opened, 1, 0.6)
     early = cursor(opened, 1)
@@ -117,14 +120,16 @@ def test_it_plays_and_the_cursor_follows(opened):
     assert length == pytest.approx(SECONDS + TAIL, abs=0.15)
 
 
-def test_sound_comes_out(opened):
-    """The decoded audio is not silence."""
+def test_the_audio_is_not_silent(opened):
+    """The decoded audio is not silent."""
     loudest = opened.evaluate(
         """async () => {
             const source = document.querySelector('audio').src.split(',')[1];
             const bytes = Uint8Array.from(atob(source), c => c.charCodeAt(0));
-            const sound = await new OfflineAudioContext(2, 1, 32000).decodeAudioData(bytes.buffer);
-            return sound.getChannelData(0).reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+            const context = new OfflineAudioContext(2, 1, 32000);
+            const audio = await context.decodeAudioData(bytes.buffer);
+            const left = audio.getChannelData(0);
+            return left.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
         }"""
     )
     assert 0.5 < loudest < 1.1
@@ -137,7 +142,7 @@ def test_one_plays_at_a_time(opened):
     assert [is_playing(opened, track) for track in range(3)] == [False, False, True]
 
 
-def test_it_stops_at_the_end(opened):
+def test_playback_stops_at_the_end(opened):
     opened.locator(".roll").first.focus()
     opened.keyboard.press("End")
     opened.keyboard.press("Space")
@@ -155,7 +160,7 @@ def test_a_click_seeks(opened):
     wait_until(opened, 0, SECONDS / 2 + 0.3)
 
 
-def test_the_keyboard_does_everything(opened):
+def test_keyboard_control(opened):
     opened.keyboard.press("Tab")
     focused = "document.activeElement"
     assert opened.evaluate(f"{focused}.className") == "play"
@@ -188,8 +193,8 @@ def test_midi_can_be_downloaded(opened):
     assert pathlib.Path(download.value.path()).read_bytes()[:4] == b"MThd"
 
 
-def test_names_are_shown_as_they_are(opened):
-    assert opened.locator("h3").first.inner_text() == NASTY
+def test_names_are_escaped(opened):
+    assert opened.locator("h3").first.inner_text() == MARKUP
     assert opened.locator("b").count() == 0
 
 
@@ -209,7 +214,7 @@ PHONE = {
     ],
     indirect=True,
 )
-def test_it_fits(opened):
+def test_the_layout_fits_the_screen(opened):
     width = opened.viewport_size["width"]
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     for box in (
@@ -217,18 +222,18 @@ def test_it_fits(opened):
     ):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
-        assert box["height"] >= 26  # room for a finger
+        assert box["height"] >= 26  # large enough to touch
     real, samples = (
         opened.locator(f".{name}").bounding_box() for name in ("real", "samples")
     )
-    assert (real["y"] == samples["y"]) == (width > 1000)  # beside, or below
+    assert (real["y"] == samples["y"]) == (width > 1000)  # side by side on wide screens
 
 
 @pytest.mark.parametrize(
     "opened", [{"color_scheme": s} for s in ("light", "dark")], indirect=True
 )
-def test_text_stands_out(opened):
-    """Contrast of at least 4.5 to 1 (WCAG AA)."""
+def test_text_has_enough_contrast(opened):
+    """The contrast is at least 4.5 to 1 (WCAG AA)."""
 
     def luminance(colour):
         parts = [int(x) / 255 for x in colour[4:-1].split(",")]

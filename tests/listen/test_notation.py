@@ -1,4 +1,4 @@
-"""Written music says what the notes say: names, accidentals, values, ties, bars."""
+"""Notation: pitch names, accidentals, values, ties and bars."""
 
 import itertools
 
@@ -17,7 +17,7 @@ MAJOR = [0, 2, 4, 5, 7, 9, 11, 12]
 
 
 def heads(sequence):
-    """Per bar of the first voice, (step, printed accidental) of every head."""
+    """Returns (step, printed accidental) of every head, per bar of the first voice."""
     return [
         [(head.step, head.shown) for event in bar.parts[0] for head in event.heads]
         for bar in notate(sequence, 100).bars
@@ -25,7 +25,7 @@ def heads(sequence):
 
 
 def values(sequence, voice=0):
-    """Per bar, values of notes, negative for rests."""
+    """Returns the values of notes per bar, negative for rests."""
     return [
         [event.value if event.heads else -event.value for event in bar.parts[voice]]
         for bar in notate(sequence, 100).bars
@@ -37,11 +37,11 @@ def test_a_scale_in_its_key_needs_no_accidental(fifths):
     tonic = 60 + fifths * 7 % 12
     scale = line([tonic + step for step in MAJOR])
     assert key(scale) == fifths
-    found = list(itertools.chain(*heads(scale)))
-    assert [step - found[0][0] for step, _ in found] == list(
+    printed = list(itertools.chain(*heads(scale)))
+    assert [step - printed[0][0] for step, _ in printed] == list(
         range(8)
     )  # each letter in turn
-    assert all(shown is None for _, shown in found)
+    assert all(shown is None for _, shown in printed)
 
 
 @given(st.integers(0, 127), st.integers(-5, 6))
@@ -78,7 +78,7 @@ def test_values_of_a_dotted_rhythm():
 
 def test_triplets():
     third = 0.5 / 3
-    assert values(line([60, 62, 64, 65, 67, 69], each=third)) == [[4] * 6 + [-24]]
+    assert values(line([60, 62, 64, 65, 67, 69], seconds=third)) == [[4] * 6 + [-24]]
 
 
 def test_notes_tie_over_the_bar():
@@ -150,6 +150,6 @@ def test_values_fill_every_bar_and_keep_every_note(notes, signature):
     assert lengths == [3 * length for pitch, length in notes if pitch]
 
 
-def test_nothing_to_write():
-    with pytest.raises(ZooError, match="no note to draw"):
+def test_a_sequence_without_notes_is_refused():
+    with pytest.raises(ZooError, match="no notes to plot"):
         voices(NoteSequence())

@@ -1,4 +1,4 @@
-"""The page is one small file that needs nothing else and that no title can break."""
+"""The page is a single file of bounded size, and escapes its texts."""
 
 import base64
 import html
@@ -10,32 +10,36 @@ from pieces import line, metre, piece
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
-from zoo.listen.page import LIMIT, Track, page
+from zoo.listen.page import MAX_BYTES, Track, write_page
 from zoo.soundfont.score import TAIL
 
-NASTY = "</script><b>\"' & {{intro}} $1 \\1"
+MARKUP = "</script><b>\"' & {{intro}} $1 \\1"
 
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "index.html"
     tune = metre(line([67, 60, 62, 64, 65, 67, 69]), (0, 1, 4), (0.5, 3, 4))
-    tracks = [Track(NASTY, tune, caption=NASTY), Track("Plain", line([60, 64, 67]))]
-    page(
-        tracks, path, title=NASTY, intro=NASTY, real=[Track("Real", piece((0, 1, 72)))]
+    tracks = [Track(MARKUP, tune, caption=MARKUP), Track("Plain", line([60, 64, 67]))]
+    write_page(
+        tracks,
+        path,
+        title=MARKUP,
+        intro=MARKUP,
+        real=[Track("Real", piece((0, 1, 72)))],
     )
     return path.read_text("utf-8")
 
 
-def test_names_are_text(text):
+def test_names_are_escaped(text):
     assert (
-        text.count(html.escape(NASTY)) == 7
+        text.count(html.escape(MARKUP)) == 7
     )  # title twice, intro, name thrice, caption
     assert "<b>" not in text
     assert text.count("</script>") == 1
 
 
-def test_no_address_leads_outside(text):
+def test_the_page_loads_nothing(text):
     assert not re.search(
         r"https?:|//\w|@import|url\(", re.sub(r"base64,[\w+/=]+", "", text)
     )
@@ -55,34 +59,36 @@ def test_midi_reads_back(text):
     assert 'download="Plain.mid"' in text
 
 
-def test_every_note_is_drawn(text):
+def test_every_note_is_in_a_roll(text):
     assert text.count("<rect ") == 7 + 3 + 1
 
 
 def test_without_real_music_there_is_no_second_column(tmp_path):
-    page([Track("One", line([60]))], tmp_path / "a.html", title="A", intro="B")
+    write_page([Track("One", line([60]))], tmp_path / "a.html", title="A", intro="B")
     assert 'class="real"' not in (tmp_path / "a.html").read_text()
 
 
 def test_a_track_without_notes(tmp_path):
     with pytest.raises(ZooError, match="no note to play"):
-        page([Track("One", NoteSequence())], tmp_path / "a.html", title="A", intro="B")
+        write_page(
+            [Track("One", NoteSequence())], tmp_path / "a.html", title="A", intro="B"
+        )
 
 
-def tracks(each):
-    pitches = [60 + 7 * i % 24 for i in range(round(10 / each))]
-    return [Track(str(p), line(pitches, each=each, program=p)) for p in (0, 40)]
+def tracks(seconds):
+    pitches = [60 + 7 * i % 24 for i in range(round(10 / seconds))]
+    return [Track(str(p), line(pitches, seconds=seconds, program=p)) for p in (0, 40)]
 
 
-def test_eight_samples_and_four_excerpts_fit(tmp_path):
-    page(tracks(each=0.25), tmp_path / "a.html", title="A", intro="B")
+def test_eight_samples_and_four_excerpts_are_below_the_limit(tmp_path):
+    write_page(tracks(seconds=0.25), tmp_path / "a.html", title="A", intro="B")
     per_second = (tmp_path / "a.html").stat().st_size / (2 * (10 + TAIL))
-    assert per_second * 12 * (30 + TAIL) < LIMIT
+    assert per_second * 12 * (30 + TAIL) < MAX_BYTES
 
 
-def test_a_page_that_grows_too_large_gets_smaller_audio(tmp_path, monkeypatch):
-    page(tracks(each=0.125), tmp_path / "a.html", title="A", intro="B")
+def test_a_large_page_gets_a_lower_audio_quality(tmp_path, monkeypatch):
+    write_page(tracks(seconds=0.125), tmp_path / "a.html", title="A", intro="B")
     best = (tmp_path / "a.html").stat().st_size
-    monkeypatch.setattr("zoo.listen.page.LIMIT", best - 1)
-    page(tracks(each=0.125), tmp_path / "a.html", title="A", intro="B")
+    monkeypatch.setattr("zoo.listen.page.MAX_BYTES", best - 1)
+    write_page(tracks(seconds=0.125), tmp_path / "a.html", title="A", intro="B")
     assert (tmp_path / "a.html").stat().st_size < 0.8 * best

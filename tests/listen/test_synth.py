@@ -1,4 +1,4 @@
-"""Rendered audio has the right length, pitch, loudness and instruments; files read back."""
+"""Length, pitch, loudness and instruments of rendered audio; files round-trip."""
 
 import io
 
@@ -9,7 +9,7 @@ from note_seq import midi_io
 from pieces import line, piece
 
 from zoo.errors import ZooError
-from zoo.listen.synth import compress, midi, write_midi, write_wav
+from zoo.listen.synth import compress, midi_bytes, write_midi, write_wav
 from zoo.soundfont.score import PEAK, TAIL, render
 
 RATE = 22050
@@ -26,10 +26,10 @@ def test_length_level_and_shape(rate):
     assert audio.shape == (round((1.5 + TAIL) * rate), 2)
     assert np.abs(audio).max() == pytest.approx(PEAK)
     assert loudness(audio, 0, 1.5, rate) > 0.05
-    assert np.abs(audio[-20:]).max() < 1e-3  # it ends in silence, without a click
+    assert np.abs(audio[-20:]).max() < 1e-3  # no click at the end
 
 
-# Of these programs the strongest partial is the first: piano, vibraphone, guitar, flutes.
+# programs whose strongest partial is the first: piano, vibraphone, guitar, flutes
 @pytest.mark.parametrize("program", [0, 11, 24, 73, 75, 79])
 @pytest.mark.parametrize("pitch", [57, 69, 81])
 def test_pitch(program, pitch):
@@ -38,18 +38,16 @@ def test_pitch(program, pitch):
     ].mean(1)
     size = 1 << 18
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), size))
-    found = spectrum.argmax() * RATE / size
-    cents = 1200 * np.log2(found / (440 * 2 ** ((pitch - 69) / 12)))
+    frequency = spectrum.argmax() * RATE / size
+    cents = 1200 * np.log2(frequency / (440 * 2 ** ((pitch - 69) / 12)))
     assert abs(cents) < 20
 
 
-def test_onsets_are_the_sequences_own_seconds():
+def test_onsets_are_in_seconds_whatever_the_tempo():
     onsets = [0.3, 1.013, 1.75, 3.2]
     sequence = piece(*[(t, t + 0.1, 72) for t in onsets], program=115)
     sequence.tempos.add(qpm=60)
-    sequence.tempos.add(
-        time=1.0, qpm=200
-    )  # says how to count the seconds, not how long they are
+    sequence.tempos.add(time=1.0, qpm=200)
     audio = np.abs(render(sequence, RATE)).max(1)
     assert audio[: round(0.299 * RATE)].max() < 1e-6
     for onset in onsets:
@@ -102,17 +100,17 @@ def test_same_sequence_same_samples():
     )
 
 
-def test_the_pedal_holds():
-    plain, held = line([60]), line([60])
-    piece((3.0, 3.5, 72), into=plain)
-    piece((3.0, 3.5, 72), into=held)
-    held.control_changes.add(time=0.1, control_number=64, control_value=127)
-    held.control_changes.add(time=2.5, control_number=64, control_value=0)
-    dry, wet = render(plain, RATE), render(held, RATE)
+def test_the_sustain_pedal_prolongs_notes():
+    dry_piece, wet_piece = line([60]), line([60])
+    piece((3.0, 3.5, 72), into=dry_piece)
+    piece((3.0, 3.5, 72), into=wet_piece)
+    wet_piece.control_changes.add(time=0.1, control_number=64, control_value=127)
+    wet_piece.control_changes.add(time=2.5, control_number=64, control_value=0)
+    dry, wet = render(dry_piece, RATE), render(wet_piece, RATE)
     assert loudness(wet, 1.8, 2.4) > 5 * loudness(dry, 1.8, 2.4)
 
 
-def test_nothing_to_play():
+def test_a_sequence_without_notes_is_refused():
     with pytest.raises(ZooError, match="no note to play"):
         render(type(line([60]))())
 
@@ -162,17 +160,18 @@ def test_midi_reads_back(tmp_path):
     write_midi(sequence, tmp_path / "a.mid")
     read = midi_io.midi_file_to_note_sequence(str(tmp_path / "a.mid"))
 
-    def notes(score):
+    def notes(events):
         return sorted(
-            (n.is_drum, n.program * (not n.is_drum), n.pitch, n.velocity) for n in score
+            (n.is_drum, n.program * (not n.is_drum), n.pitch, n.velocity)
+            for n in events
         )
 
     assert notes(read.notes) == notes(sequence.notes)
-    found = sorted((n.pitch, n.start_time, n.end_time) for n in read.notes)
+    times = sorted((n.pitch, n.start_time, n.end_time) for n in read.notes)
     expected = sorted((n.pitch, n.start_time, n.end_time) for n in sequence.notes)
-    np.testing.assert_allclose(found, expected, atol=0.005)
-    assert sequence.notes[2].instrument == 0  # the sequence itself is left as it was
+    np.testing.assert_allclose(times, expected, atol=0.005)
+    assert sequence.notes[2].instrument == 0  # the sequence is not modified
 
 
 def test_midi_is_deterministic():
-    assert midi(line([60, 62])) == midi(line([60, 62]))
+    assert midi_bytes(line([60, 62])) == midi_bytes(line([60, 62]))

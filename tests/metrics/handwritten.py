@@ -1,10 +1,13 @@
-"""Pieces written by hand."""
+"""Small pieces with known notes."""
 
 from zoo.data.proto import NoteSequence
 
 
 def piece(*notes, metre=(4, 4), end=0.0, track=0, drum=False, qpm=60.0):
-    """Notes (onset, duration, pitch) in quarters, at one quarter a second unless told otherwise."""
+    """Returns a piece of notes (onset, duration, pitch), in quarters.
+
+    By default a quarter lasts one second.
+    """
     sequence = NoteSequence()
     sequence.tempos.add(qpm=qpm)
     sequence.time_signatures.add(numerator=metre[0], denominator=metre[1])
@@ -12,7 +15,7 @@ def piece(*notes, metre=(4, 4), end=0.0, track=0, drum=False, qpm=60.0):
 
 
 def added(sequence, *notes, end=0.0, track=0, drum=False):
-    """The same piece, with another track of notes."""
+    """Adds another track of notes to a piece."""
     quarter = 60 / sequence.tempos[0].qpm
     for onset, duration, pitch in notes:
         stop = (onset + duration) * quarter
@@ -30,5 +33,5 @@ def added(sequence, *notes, end=0.0, track=0, drum=False):
 
 
 def line(*pitches, duration=1.0):
-    """One note after the other, each as long."""
+    """Returns successive notes of equal duration."""
     return piece(*((i * duration, duration, pitch) for i, pitch in enumerate(pitches)))

@@ -1,4 +1,4 @@
-"""Copies against a search through all there is."""
+"""Copies, against an exhaustive search."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from zoo.metrics.memorization import Copy, longest_copies
 
 
 def random_piece(rng, drum=False):
-    """A few notes of a few pitches and lengths, with chords and rests, in 16ths."""
+    """Returns a few notes of few pitches and durations, with chords and rests."""
     count = rng.integers(0, 14)
     onsets = np.cumsum(rng.integers(0, 3, count)) / 4
     lengths, pitches = rng.integers(1, 3, count) / 4, rng.integers(60, 63, count)
@@ -29,7 +29,7 @@ def notes(sequence):
 
 
 def same(one, other, transposed):
-    """Whether two lists of notes are, but for when they begin and, `transposed`, how high."""
+    """Tests equality of notes up to a shift of time and, if `transposed`, of pitch."""
     shift = lambda xs: [
         (on - xs[0][0], length, p - transposed * xs[0][2]) for on, length, p in xs
     ]
@@ -37,7 +37,7 @@ def same(one, other, transposed):
 
 
 def longest(sequence, training, transposed):
-    """The most notes, two at least, that are the same anywhere, or 0."""
+    """Returns the notes of the longest copy, at least two, or 0."""
     mine = notes(sequence)
     for size in range(len(mine), 1, -1):
         excerpts = [mine[i : i + size] for i in range(len(mine) - size + 1)]
@@ -49,7 +49,7 @@ def longest(sequence, training, transposed):
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-def test_copies_are_those_that_a_search_finds(transposed):
+def test_copies_match_an_exhaustive_search(transposed):
     rng = np.random.default_rng(0)
     for _ in range(25):
         training = [random_piece(rng) for _ in range(rng.integers(1, 6))]
@@ -72,18 +72,18 @@ def test_copies_are_those_that_a_search_finds(transposed):
 TUNE = line(60, 62, 64, 65, 67, 60, duration=0.5)
 
 
-def test_it_is_said_where_a_copy_stands():
+def test_a_copy_has_its_location():
     others = [line(70, 71), line(48, 62, 64, 65, 67, 50, duration=0.5), line(71, 70)]
     assert longest_copies([TUNE], others) == [Copy(notes=4, at=1, piece=1, start=1)]
 
 
-def test_other_keys_count_where_asked():
+def test_transposed_copies_count_on_request():
     higher = line(65, 67, 69, 70, 72, 65, duration=0.5)
     assert longest_copies([TUNE], [higher])[0].notes == 2  # 65 67
     assert longest_copies([TUNE], [higher], transposed=True)[0].notes == 6
 
 
-def test_tempo_and_place_make_no_difference_and_rhythm_does():
+def test_tempo_and_position_do_not_matter_and_rhythm_does():
     moved = [(0.125 + i / 2, 0.5, p) for i, p in enumerate((60, 62, 64, 65, 67, 60))]
     assert longest_copies([TUNE], [piece(*moved, qpm=97.3)])[0].notes == 6
     assert longest_copies([TUNE], [line(60, 62, 64, 65, 67, 60)])[0].notes == 0
@@ -95,7 +95,7 @@ def test_excerpts_lie_within_a_piece():
     ) == [Copy(2, 0, 0, 0)]
 
 
-def test_drums_count_where_there_is_nothing_else_and_keep_their_pitch():
+def test_drums_count_alone_and_are_not_transposed():
     beat, other = (
         piece((0, 1, p), (1, 1, p + 2), (2, 1, p), drum=True) for p in (36, 42)
     )
@@ -109,13 +109,13 @@ def test_drums_count_where_there_is_nothing_else_and_keep_their_pitch():
     )
 
 
-def test_of_nothing_nothing_is_copied():
+def test_empty_inputs_have_no_copies():
     assert longest_copies([TUNE, NoteSequence()], []) == [Copy(), Copy()]
     assert longest_copies([TUNE, NoteSequence()], [NoteSequence()]) == [Copy(), Copy()]
     assert longest_copies([], [TUNE]) == []
 
 
-def test_long_repetitions_are_no_trouble():
+def test_long_repetitions():
     same_note = line(*[60] * 3000, duration=0.25)
     assert (
         longest_copies([line(*[60] * 500, duration=0.25)], [same_note])[0].notes == 500

@@ -1,4 +1,4 @@
-"""A classifier against problems whose answer is known."""
+"""Tests of the classifier on problems with known answers."""
 
 import dataclasses
 
@@ -13,11 +13,11 @@ from zoo.models.latent_classifier import TINY, LatentClassifier
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
-LINEAR = LatentClassifier(("low", "high"), vocab=0, latent=2, layers=0, dropout=0.0)
+LINEAR = LatentClassifier(("low", "high"), vocab=None, latent=2, layers=0, dropout=0.0)
 
 
 def logistic(slope):
-    """Parameters of p(high|z) = sigmoid(slope z_0)."""
+    """Returns parameters of p(high|z) = sigmoid(slope z_0)."""
     kernel = jnp.zeros((2, 2)).at[0, 1].set(slope)
     return {"net": {"Dense_0": {"kernel": kernel, "bias": jnp.zeros(2)}}}
 
@@ -40,34 +40,34 @@ def test_probabilities_are_those_of_a_logistic_model():
     assert metrics["events"] == 1
 
 
-def test_toward_stops_where_the_way_is_worth_no_more():
-    """At the optimum of log sigmoid(s z) - (z - a)^2 / 2 the slope is nought."""
+def test_latents_move_to_the_optimum_of_probability_and_distance():
+    """Checks that the gradient of log sigmoid(s z) - (z - a)^2 / 2 is 0."""
     z, slope = jnp.array([[-1.0, 3.0]]), 2.0
     move = jax.jit(
-        lambda z: LINEAR.toward(logistic(slope), z, jnp.array([1]), steps=400)
+        lambda z: LINEAR.move_to_style(logistic(slope), z, jnp.array([1]), steps=400)
     )
     moved = move(z)
     np.testing.assert_allclose(
         moved[0, 1], 3.0, atol=1e-3
-    )  # which says nothing of the style
+    )  # the style does not depend on it
     x = float(moved[0, 0])
     np.testing.assert_allclose(slope / (1 + np.exp(slope * x)), x + 1, atol=1e-2)
 
 
-def test_order_is_heard():
-    """Rising and falling lines, of the same tokens."""
+def test_the_order_of_tokens_is_classified():
+    """Trains on rising and falling lines of the same tokens."""
     family = dataclasses.replace(TINY, dropout=0.0, width=8)
     lines = jnp.stack([jnp.arange(1, 7), jnp.arange(6, 0, -1)])
     batch = {"tokens": lines, "style": jnp.arange(2), "mask": jnp.ones((2, 6), bool)}
-    rules = optimizers(family, optax.adam(3e-2))
-    state = init(family, rules, jax.random.key(0), batch)
-    step = jax.jit(make_step(family, rules), static_argnames="due")
+    tx = optimizers(family, optax.adam(3e-2))
+    state = init(family, tx, jax.random.key(0), batch)
+    step = jax.jit(make_step(family, tx), static_argnames="due")
     for _ in range(30):
         state, metrics = step(state, batch, due=("entropy",))
     assert metrics["entropy/accuracy"] == 1
     assert metrics["entropy/nll"] < 0.3
 
 
-def test_one_style_is_none():
-    with pytest.raises(UsageError, match="nothing to tell apart"):
+def test_one_style_is_an_error():
+    with pytest.raises(UsageError, match="name two or more"):
         LatentClassifier(("only",))

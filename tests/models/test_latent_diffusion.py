@@ -1,4 +1,4 @@
-"""What is peculiar to latent diffusion: the way back from noise, the bound, and what is given."""
+"""Tests of latent diffusion: the solver, the bound, and known latents."""
 
 import dataclasses
 import functools
@@ -9,27 +9,35 @@ import pytest
 from scipy import stats
 
 from zoo.errors import UsageError
-from zoo.models.latent_diffusion import TINY, LatentDiffusion, reveal
+from zoo.models.latent_diffusion import TINY, LatentDiffusion, random_known
 from zoo.models.music_vae import MusicVAE
-from zoo.nn.latent.diffusion import MOST, cosine, density, even, linear, mix, solve
-from zoo.nn.latent.latent_sequence import natural, principal, standard
+from zoo.nn.latent.diffusion import (
+    MAX_LEVEL,
+    alpha_sigma,
+    cosine_density,
+    cosine_levels,
+    dpm_solver,
+    skip_factor,
+    uniform_levels,
+)
+from zoo.nn.latent.latent_sequence import from_axes, principal_axes, to_axes
 
 KEY = jax.random.key(0)
-MEAN, STD = 0.3, 0.7  # of normal data, of which the best denoiser is known
+MEAN, STD = 0.3, 0.7  # of normal data, whose best denoiser is known
 
 
-def best(y, level):
-    """The mean of x given y = a x + s e, for x ~ N(MEAN, STD^2)."""
-    a, s = mix(level)
+def best_denoiser(y, level):
+    """Returns E[x | y], y = alpha x + sigma eps and x ~ N(MEAN, STD^2)."""
+    a, s = alpha_sigma(level)
     return MEAN + a * STD**2 / (a**2 * STD**2 + s**2) * (y - a * MEAN)
 
 
 class Best(LatentDiffusion):
-    """One that needs no net: it knows what all latents are drawn from."""
+    """A model whose prediction is exact for normal latents."""
 
-    def velocity(self, params, noisy, level, known, given, there, style):
-        a, s = (c[:, None, None] for c in mix(level))
-        return (a * noisy - best(noisy, level[:, None, None])) / s
+    def velocity(self, params, z_t, level, **conditioning):
+        a, s = (c[:, None, None] for c in alpha_sigma(level))
+        return (a * z_t - best_denoiser(z_t, level[:, None, None])) / s
 
 
 BEST = Best(vae=TINY.vae, parts=4, axes=2, width=8, layers=1, heads=2)
@@ -41,7 +49,7 @@ NORM = jax.tree.map(np.float32, NORM)
 
 @functools.cache
 def jitted(family, name):
-    """A method whose arrays are NumPy's: an operation of JAX's on its own is compiled."""
+    """Returns a compiled method that returns NumPy arrays."""
     static = {"latents": ("n", "steps"), "sample": "n", "example": "n"}.get(name)
     call = jax.jit(getattr(family, name), static_argnames=static)
     return lambda *args, **options: jax.device_get(call(*args, **options))
@@ -52,8 +60,8 @@ def example():
 
 
 @functools.cache
-def birth():
-    """The net's parameters at birth; the autoencoder's larger than that."""
+def initial():
+    """Returns initial parameters of the network, and larger ones of the autoencoder."""
     rng, shapes = np.random.default_rng(0), jax.eval_shape(TINY.init, KEY, example())
     net = jax.jit(lambda batch: TINY.init(KEY, batch)["net"])(example())
     vae = jax.tree.map(
@@ -63,24 +71,25 @@ def birth():
 
 
 @functools.cache
-def born():
-    """Parameters whose gates are open, so that what is read shows."""
-    rng, params = np.random.default_rng(1), birth()
+def opened():
+    """Returns parameters whose AdaLN gates are open, so that inputs have an effect."""
+    rng, params = np.random.default_rng(1), initial()
     more = lambda x: (x + rng.normal(0, 0.3, x.shape)).astype(x.dtype)
     return params | {"net": jax.tree.map(more, params["net"])}
 
 
 def drawn(**options):
-    return jitted(TINY, "latents")(born(), KEY, **options)
+    return jitted(TINY, "latents")(opened(), KEY, **options)
 
 
-def test_from_noise_comes_what_the_denoiser_knows():
-    """Quantiles go to quantiles, and the error falls as the square of the steps."""
+def test_the_solver_maps_noise_to_the_data():
+    """Checks quantiles, and that the error falls as the square of the steps."""
     noise = stats.norm.ppf((np.arange(999) + 0.5) / 999).astype(np.float32)
-    wanted = MEAN + STD * noise
+    expected = MEAN + STD * noise
     error = {
         steps: np.abs(
-            jax.jit(lambda x, steps=steps: solve(best, x, steps))(noise) - wanted
+            jax.jit(lambda x, steps=steps: dpm_solver(best_denoiser, x, steps))(noise)
+            - expected
         ).max()
         for steps in (10, 20, 40)
     }
@@ -89,102 +98,105 @@ def test_from_noise_comes_what_the_denoiser_knows():
     assert 2.5 < error[20] / error[40] < 6
 
 
-def test_what_is_known_of_normal_data_is_the_best_denoiser():
-    """At birth, when the net says nothing yet, samples have the variance along each axis."""
+def test_the_skip_connection_is_the_best_denoiser_of_normal_data():
+    """Checks the initial model too: its samples have the variance of each axis."""
 
     @jax.jit
     def both(y, level):
-        a, s = mix(level)
-        found = a * y - s * linear(level, STD**2) * y
-        return found, best(y + a * MEAN, level) - MEAN
+        a, s = alpha_sigma(level)
+        result = a * y - s * skip_factor(level, STD**2) * y
+        return result, best_denoiser(y + a * MEAN, level) - MEAN
 
     np.testing.assert_allclose(*both(np.linspace(-2, 2, 9), 0.7), rtol=1e-5)
-    z = jitted(TINY, "latents")(birth(), KEY, n=2000, steps=10)
+    z = jitted(TINY, "latents")(initial(), KEY, n=2000, steps=10)
     x = (z.reshape(-1, 3) - NORM["mean"]) @ TURN / 2
     np.testing.assert_allclose(x.std(axis=0), [STD, 1], rtol=0.03)
 
 
-def test_one_step_is_what_the_denoiser_says_of_noise():
+def test_one_solver_step_is_the_denoiser_applied_to_noise():
     noise = np.random.default_rng(0).normal(size=5)
-    found, wanted = jax.jit(lambda noise: (solve(best, noise, 1), best(noise, -MOST)))(
-        noise
-    )
-    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    result, expected = jax.jit(
+        lambda noise: (
+            dpm_solver(best_denoiser, noise, 1),
+            best_denoiser(noise, -MAX_LEVEL),
+        )
+    )(noise)
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
-def test_latents_have_the_moments_of_the_data_in_their_own_units():
+def test_latents_have_the_moments_of_the_data():
     z = jitted(BEST, "latents")({"norm": NORM}, KEY, n=2000).reshape(-1, 3)
     mean = [1 + 2 * 0.6 * MEAN, 2 * 0.8 * MEAN, -1 - 2 * MEAN]
     np.testing.assert_allclose(z.mean(axis=0), mean, atol=0.05)
     np.testing.assert_allclose(np.cov(z.T), 4 * STD**2 * TURN @ TURN.T, atol=0.1)
 
 
-def test_the_axes_are_those_along_which_latents_vary_most():
-    """What is lost on the way there and back is the variance along the others, and no more."""
+def test_principal_axes_have_the_largest_variance():
+    """Checks that the reconstruction error is the variance along the other axes."""
     rng = np.random.default_rng(0)
     turn, _ = np.linalg.qr(rng.normal(size=(4, 4)))
     z = rng.normal(size=(20_000, 4)) * [0.1, 3.0, 0.2, 1.0] @ turn.T + 5
-    params = {"norm": principal(z, 2)}
-    x = jax.device_get(jax.jit(standard)(params, z))
+    params = {"norm": principal_axes(z, 2)}
+    x = jax.device_get(jax.jit(to_axes)(params, z))
     np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-3)
     np.testing.assert_allclose(np.cov(x.T), np.diag([9, 1]) / 5, atol=0.05)
-    lost = np.square(jax.jit(natural)(params, x) - z).sum(axis=1).mean()
-    np.testing.assert_allclose(lost, 0.1**2 + 0.2**2, rtol=0.05)
+    error = np.square(jax.jit(from_axes)(params, x) - z).sum(axis=1).mean()
+    np.testing.assert_allclose(error, 0.1**2 + 0.2**2, rtol=0.05)
 
 
 @pytest.mark.parametrize("step", [None, np.array(3)])
-def test_at_the_optimum_the_loss_is_least_and_the_bound_tight(step):
-    """E (v - v')^2 at level l is v's variance given y: STD^2 / (a^2 STD^2 + s^2)."""
+def test_at_the_optimum_the_loss_is_minimal_and_the_bound_tight(step):
+    """Compares with E |v - v'|^2 = STD^2 / (alpha^2 STD^2 + sigma^2)."""
     x = np.random.default_rng(0).normal(MEAN, STD, (80_000, 4, 2))
     batch = {
         "latents": NORM["mean"] + 2 * x @ TURN.T,
         "mask": np.ones(x.shape[:2], bool),
     }
     loss, metrics = jitted(BEST, "loss")({"norm": NORM}, batch, jax.random.key(2), step)
-    level = np.linspace(-MOST, MOST, 4001)
-    a, s, often = jax.device_get(
-        jax.jit(lambda level: (*mix(level), density(level)))(level)
+    level = np.linspace(-MAX_LEVEL, MAX_LEVEL, 4001)
+    a, s, density = jax.device_get(
+        jax.jit(lambda level: (*alpha_sigma(level), cosine_density(level)))(level)
     )
-    least = np.trapezoid(often * STD**2 / (a**2 * STD**2 + s**2), level)
-    np.testing.assert_allclose(loss, least, rtol=0.01)
+    minimum = np.trapezoid(density * STD**2 / (a**2 * STD**2 + s**2), level)
+    np.testing.assert_allclose(loss, minimum, rtol=0.01)
     nats = 2 * stats.norm(0, 2 * STD).entropy()
     np.testing.assert_allclose(metrics["nll"], nats, atol=0.05 if step is None else 0.3)
 
 
-def test_levels_are_as_dense_as_is_said():
-    for draw in (cosine, even):
-        level, chance = jax.device_get(jax.jit(draw, static_argnums=1)(KEY, 4000))
-        assert abs(level).max() <= MOST + 1e-3
+def test_levels_have_the_stated_density():
+    for draw in (cosine_levels, uniform_levels):
+        level, density = jax.device_get(jax.jit(draw, static_argnums=1)(KEY, 4000))
+        assert abs(level).max() <= MAX_LEVEL + 1e-3
         np.testing.assert_allclose(
-            (1 / chance).mean(), 2 * MOST, rtol=0.02
+            (1 / density).mean(), 2 * MAX_LEVEL, rtol=0.02
         )  # importance weights
-    level = np.linspace(-MOST, MOST, 4001)
+    level = np.linspace(-MAX_LEVEL, MAX_LEVEL, 4001)
     np.testing.assert_allclose(
-        np.trapezoid(jax.jit(density)(level), level), 1, rtol=1e-4
+        np.trapezoid(jax.jit(cosine_density)(level), level), 1, rtol=1e-4
     )
 
 
-def test_some_of_what_is_there_is_given_and_never_all():
-    there = np.arange(6)[None] < np.repeat([1, 4, 6], 2000)[:, None]
-    given = np.asarray(jax.jit(reveal)(KEY, there))
-    assert not given[~there].any()
-    unknown = there & ~given
+def test_known_positions_are_a_prefix_or_surround_a_span():
+    mask = np.arange(6)[None] < np.repeat([1, 4, 6], 2000)[:, None]
+    known = np.asarray(jax.jit(random_known)(KEY, mask))
+    assert not known[~mask].any()
+    unknown = mask & ~known
     assert unknown.any(axis=1).all()
-    whole = (unknown == there).all(axis=1)
-    assert 0.5 < whole[there[:, 3]].mean() < 0.68  # a half, and some spans of all
+    whole = (unknown == mask).all(axis=1)
+    assert 0.5 < whole[mask[:, 3]].mean() < 0.68  # a half, and some spans of all
     assert (
         np.abs(np.diff(np.pad(unknown, ((0, 0), (1, 1))).astype(int))).sum(axis=1) == 2
     ).all()
-    assert {tuple(row) for row in unknown[there[:, 5]][:, :3]} > {
+    assert {tuple(row) for row in unknown[mask[:, 5]][:, :3]} > {
         (True,) * 3,
         (False, True, True),
     }
 
 
-def test_padding_changes_nothing():
+def test_padding_does_not_affect_the_loss():
     batch = example() | {"mask": np.arange(4)[None] < np.full((3, 1), 3)}
     z, far = batch["latents"], 50.0 * np.eye(4)[:, None, :, None]
-    loss = lambda z: jitted(TINY, "loss")(born(), batch | {"latents": z}, KEY, None)
+    loss = lambda z: jitted(TINY, "loss")(opened(), batch | {"latents": z}, KEY, None)
     value, metrics = loss(z)
     again, _ = loss(z + far[3])
     assert metrics["events"] == 9
@@ -193,38 +205,41 @@ def test_padding_changes_nothing():
     assert not np.allclose(value, other, rtol=1e-2)
 
 
-def test_what_is_given_is_read_kept_and_not_counted():
+def test_known_latents_are_kept_and_affect_the_others():
     known, more = 2 * example()["latents"], np.eye(4)[:, None, :, None]
-    given = np.array([[True, False, False, True]] * 3)
-    one = drawn(n=3, known=known, given=given)
-    np.testing.assert_array_equal(one[given], known[given])
-    other = drawn(n=3, known=known + more[0], given=given)
+    known_mask = np.array([[True, False, False, True]] * 3)
+    one = drawn(n=3, known=known, known_mask=known_mask)
+    np.testing.assert_array_equal(one[known_mask], known[known_mask])
+    other = drawn(n=3, known=known + more[0], known_mask=known_mask)
     assert not np.allclose(one[:, 1:3], other[:, 1:3], atol=1e-3)
-    elsewhere = drawn(n=3, known=known + more[1], given=given)
-    np.testing.assert_array_equal(one, elsewhere)  # not given: not looked at
+    elsewhere = drawn(n=3, known=known + more[1], known_mask=known_mask)
+    np.testing.assert_array_equal(one, elsewhere)  # unknown positions are ignored
 
 
-def test_rows_do_not_depend_on_how_many_there_are():
+def test_rows_do_not_depend_on_the_batch_size():
     few, many = (drawn(n=n) for n in (2, 3))
     np.testing.assert_allclose(few, many[:2], atol=1e-5)
     assert not np.allclose(many[0], many[1], atol=1e-2)
 
 
-def test_guidance_goes_on_from_no_style_through_the_style():
+def test_guidance_extrapolates_from_the_unconditional_velocity():
     none = np.zeros((2, 4), bool)
-    found = drawn(n=2, style=np.ones(2, int), steps=1)
+    result = drawn(n=2, style=np.ones(2, int), steps=1)
     keys = [jax.random.fold_in(KEY, i) for i in range(2)]
     y = np.stack([jax.random.normal(key, (4, 2)) for key in keys])
-    asked = born(), y, np.full(2, -MOST), np.zeros_like(y), none, ~none
-    ask = lambda style: jitted(TINY, "velocity")(*asked, np.full(2, style))
-    v = ask(2) + TINY.guidance * (ask(1) - ask(2))
-    a, s = jax.device_get(jax.jit(mix)(-MOST))
-    wanted = 2 * (a * y - s * v) @ TURN.T + NORM["mean"]
-    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+    level = np.full(2, -MAX_LEVEL)
+    conditioning = {"known": np.zeros_like(y), "known_mask": none, "mask": ~none}
+    velocity = lambda label: jitted(TINY, "velocity")(
+        opened(), y, level, **conditioning, label=np.full(2, label)
+    )
+    v = velocity(2) + TINY.guidance * (velocity(1) - velocity(2))
+    a, s = jax.device_get(jax.jit(alpha_sigma)(-MAX_LEVEL))
+    expected = 2 * (a * y - s * v) @ TURN.T + NORM["mean"]
+    np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_pieces_are_the_phrases_of_the_latents_one_after_the_other():
-    params = born()
+def test_pieces_are_the_decoded_phrases_in_order():
+    params = opened()
     one, two, _ = jax.random.split(KEY, 3)
     tokens = jitted(TINY, "sample")(params, KEY, n=2)
     z = jitted(TINY, "latents")(params, one, n=2).reshape(8, 3)
@@ -233,18 +248,19 @@ def test_pieces_are_the_phrases_of_the_latents_one_after_the_other():
     np.testing.assert_array_equal(tokens, phrases.reshape(2, 16))
 
 
-def test_an_autoencoder_may_have_the_styles_too():
+def test_an_autoencoder_may_have_the_same_styles():
     family = dataclasses.replace(
         TINY, vae=dataclasses.replace(TINY.vae, styles=TINY.styles)
     )
     params = jax.eval_shape(family.init, KEY, example())
-    for style in (None, np.array([0, 1])):  # None: of any
+    for style in (None, np.array([0, 1])):  # None draws them
         sample = lambda params, style=style: family.sample(params, KEY, 2, style=style)
         assert jax.eval_shape(sample, params).shape == (2, 16)
 
 
-def refuse(known=None, given=None, style=None, family=TINY):
-    return family.latents(born(), KEY, 2, known=known, given=given, style=style)
+def latents(known=None, known_mask=None, style=None, family=TINY):
+    options = {"known": known, "known_mask": known_mask, "style": style}
+    return family.latents(opened(), KEY, 2, **options)
 
 
 OTHER = MusicVAE(styles=("waltz",))
@@ -259,29 +275,32 @@ OTHER = MusicVAE(styles=("waltz",))
             lambda: dataclasses.replace(TINY, axes=4),
             "axes is 4: the autoencoder has 3 latents",
         ),
-        (lambda: dataclasses.replace(TINY, drop=1.0), "drop is 1.0"),
+        (lambda: dataclasses.replace(TINY, style_dropout=1.0), "style_dropout is 1.0"),
         (
             lambda: dataclasses.replace(TINY, vae=OTHER),
-            "styles are jig, reel, the autoencoder's w",
+            "styles are jig, reel, and those of vae are waltz",
         ),
-        (lambda: TINY.sample(born(), KEY, 1, length=9), "pieces have 16 steps, not 9"),
         (
-            lambda: refuse(style=np.array([0, 2])),
-            "style 2 is none: 0 to 1 are jig, reel",
+            lambda: TINY.sample(opened(), KEY, 1, length=9),
+            "length is 9, and a piece has 16",
         ),
-        (lambda: refuse(style=np.array(0)), r"give one for each of the 2 rows"),
         (
-            lambda: refuse(style=np.array([0, 1]), family=BEST),
-            "the model knows no styles",
+            lambda: latents(style=np.array([0, 2])),
+            "no style 2: choose from 0 to 1, jig, reel",
         ),
-        (lambda: refuse(known=np.zeros((2, 4, 3))), "give both or neither"),
-        (lambda: TINY.latents(born(), KEY, 1, steps=0), "0 steps were asked for"),
+        (lambda: latents(style=np.array(0)), r"choose one for each of 2 rows"),
         (
-            lambda: refuse(np.zeros((2, 3, 3)), np.ones((2, 3), bool)),
+            lambda: latents(style=np.array([0, 1]), family=BEST),
+            "trained without styles",
+        ),
+        (lambda: latents(known=np.zeros((2, 4, 3))), "pass both or neither"),
+        (lambda: TINY.latents(opened(), KEY, 1, steps=0), "steps is 0"),
+        (
+            lambda: latents(np.zeros((2, 3, 3)), np.ones((2, 3), bool)),
             r"known has shape \(2, 3, 3\)",
         ),
     ],
 )
-def test_bad_requests_say_so(call, says):
+def test_bad_requests_are_errors(call, says):
     with pytest.raises(UsageError, match=says):
         call()

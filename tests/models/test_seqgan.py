@@ -1,4 +1,4 @@
-"""What is peculiar to SeqGAN: rows of several values, roll-outs, and a reward that is descended."""
+"""Tests of SeqGAN: rows of several attributes, rollouts, and the policy gradient."""
 
 import dataclasses
 import functools
@@ -11,40 +11,40 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.models.seqgan import TINY, SeqGAN
-from zoo.nn.adversarial.rollout import values
+from zoo.nn.adversarial.rollout import monte_carlo_search
 
 KEY = jax.random.key(0)
 WORDS = SeqGAN(
     (3,), length=3, embed=3, width=4, filters=((2, 5),), rollouts=2, ends=False
 )
-of_family = functools.partial(jax.jit, static_argnums=0)
+jit_by_family = functools.partial(jax.jit, static_argnums=0)
 
 
-@of_family
-def bold(family):
-    """Parameters larger than at birth, so that what is learned shows."""
+@jit_by_family
+def large(family):
+    """Returns larger than initial parameters, whose distributions are not uniform."""
     params = family.init(KEY, family.example(2))
     return jax.tree.map(lambda x: 3 * x, params)
 
 
 def everything(family):
-    """All sequences [n, t, k] that can be drawn."""
+    """Returns all sequences [n, t, k] of non-zero probability."""
     rows = list(itertools.product(*(range(1, size) for size in family.sizes)))
     if not family.ends:
         rows = list(itertools.product(*map(range, family.sizes)))
         return np.array(list(itertools.product(rows, repeat=family.length)))
     end = ((0,) * len(family.sizes),)
     cut = [
-        (*some, *end * (family.length - n))
+        (*head, *end * (family.length - n))
         for n in range(family.length + 1)
-        for some in itertools.product(rows, repeat=n)
+        for head in itertools.product(rows, repeat=n)
     ]
     return np.array(cut)
 
 
-@of_family
-def likely(family, params, rows, style=None):
-    log_p, _ = family.rated(params, rows, style)
+@jit_by_family
+def probability(family, params, rows, style=None):
+    log_p, _ = family.row_log_probs(params, rows, style)
     before = jnp.pad(rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=1)
     return jnp.exp((log_p * ((before != 0) | (not family.ends))).sum(axis=1))
 
@@ -52,103 +52,112 @@ def likely(family, params, rows, style=None):
 @pytest.mark.parametrize(
     "family", [WORDS, dataclasses.replace(TINY, sizes=(3, 2, 3), length=2, styles=())]
 )
-def test_it_draws_what_it_says_is_likely(family):
-    params, rows = bold(family), everything(family)
-    p = np.asarray(likely(family, params, rows))
+def test_samples_occur_at_their_probability(family):
+    params, rows = large(family), everything(family)
+    p = np.asarray(probability(family, params, rows))
     np.testing.assert_allclose(p.sum(), 1, rtol=1e-5)
     drawn = jax.jit(family.sample, static_argnums=2)(params, KEY, 20_000)
     where = {row.tobytes(): i for i, row in enumerate(np.asarray(rows, np.int32))}
     counts = np.zeros(len(p))
     for row in np.asarray(drawn):
-        counts[where[row.tobytes()]] += 1  # or else it is no sequence at all
+        counts[where[row.tobytes()]] += 1  # raises for an impossible sequence
     assert np.abs(counts / 20_000 - p).max() < 0.02
 
 
-def test_the_worth_of_a_prefix_is_the_mean_over_what_may_follow():
-    params, rows = bold(WORDS), everything(WORDS)
-    p = np.asarray(likely(WORDS, params, rows))
+def test_the_value_of_a_prefix_is_its_expected_verdict():
+    params, rows = large(WORDS), everything(WORDS)
+    p = np.asarray(probability(WORDS, params, rows))
     verdicts = np.asarray(jax.jit(WORDS.verdict)(params, rows))
-    some = rows[[0, 11, 26]]
+    chosen = rows[[0, 11, 26]]
     family = dataclasses.replace(WORDS, rollouts=20_000)
-    worth = np.asarray(jax.jit(family.worth)(params, some, None, KEY))
+    values = np.asarray(jax.jit(family.action_values)(params, chosen, None, KEY))
     near = 4 * verdicts.std() / np.sqrt(family.rollouts)
-    for row, found in zip(some, worth, strict=True):
+    for row, value in zip(chosen, values, strict=True):
         for kept in (1, 2, 3):
             follows = (rows[:, :kept] == row[None, :kept]).all(axis=(1, 2))
             exact = (p * verdicts * follows).sum() / (p * follows).sum()
-            np.testing.assert_allclose(found[kept - 1], exact, atol=near)
+            np.testing.assert_allclose(value[kept - 1], exact, atol=near)
 
 
-def test_a_prefix_stays_as_it_is():
-    params = bold(TINY)
+def test_completions_keep_the_prefix():
+    params = large(TINY)
     rows = np.asarray(jax.jit(TINY.example, static_argnums=0)(2)["tokens"])
     style = np.repeat(np.eye(2, dtype=np.float32), 3, axis=0)
 
     @jax.jit
-    def worth(i):
-        go = TINY.writer.stepper(params["policy"], style)
+    def value(i):
+        step = TINY.generator.stepper(params["policy"], style)
         states = jax.tree.map(
-            lambda x: jnp.stack([x] * TINY.length), TINY.writer.start(2)
+            lambda x: jnp.stack([x] * TINY.length), TINY.generator.start(2)
         )
-        judge = lambda whole: whole[:, i, 0].astype(jnp.float32)
-        return values(go, states, jnp.array(rows), judge, KEY, 3)
+        verdict = lambda whole: whole[:, i, 0].astype(jnp.float32)
+        return monte_carlo_search(
+            step, states, jnp.array(rows), verdict=verdict, rng=KEY, rollouts=3
+        )
 
     for i in range(TINY.length):
-        found = np.asarray(worth(i))
-        known = np.broadcast_to(rows[:, i, :1], (2, TINY.length - i))
-        np.testing.assert_array_equal(found[:, i:], known)
-        assert i == 0 or (found[:, 0] != rows[:, i, 0]).any()
+        values = np.asarray(value(i))
+        kept = np.broadcast_to(rows[:, i, :1], (2, TINY.length - i))
+        np.testing.assert_array_equal(values[:, i:], kept)
+        assert i == 0 or (values[:, 0] != rows[:, i, 0]).any()
 
 
-def test_reinforce_climbs_the_expected_verdict():
-    """Against the gradient of sum p(x) D(x), worked out over all sequences."""
-    params, rows = bold(WORDS), everything(WORDS)
+def test_reinforce_ascends_the_expected_verdict():
+    """Compares with the exact gradient of sum p(x) D(x) over all sequences."""
+    params, rows = large(WORDS), everything(WORDS)
     verdicts = jax.jit(WORDS.verdict)(params, rows)
 
     @jax.jit
     @jax.grad
     def slope(generator):
         return (
-            likely(WORDS, {**params, "generator": generator}, rows) * verdicts
+            probability(WORDS, {**params, "generator": generator}, rows) * verdicts
         ).sum()
 
-    exact, found = flat(slope(params["generator"])), climbed(WORDS, params)
-    assert alike(exact, WORDS.length * found) > 0.98
-    assert 0.9 < WORDS.length * np.linalg.norm(found) / np.linalg.norm(exact) < 1.1
+    exact, estimate = flat(slope(params["generator"])), ascent(WORDS, params)
+    assert cosine(exact, WORDS.length * estimate) > 0.98
+    assert 0.9 < WORDS.length * np.linalg.norm(estimate) / np.linalg.norm(exact) < 1.1
 
 
-def test_relaxed_draws_climb_it_too():
-    """Nearly so: the gradient through a relaxed draw is biased, the more the hotter."""
+def test_relaxed_samples_ascend_the_expected_verdict():
+    """Compares loosely: the gradient is biased, more so at a higher temperature."""
     family = dataclasses.replace(
-        WORDS, game="wasserstein", estimator="relax", perturbations=4, heat=0.5
+        WORDS, game="wasserstein", estimator="relax", perturbations=4, temperature=0.5
     )
-    params, rows = bold(WORDS), everything(WORDS)
+    params, rows = large(WORDS), everything(WORDS)
     verdicts = jax.jit(family.verdict)(params, rows)
-    p = lambda net: likely(family, {**params, "generator": net}, rows)
+    p = lambda net: probability(family, {**params, "generator": net}, rows)
     exact = jax.jit(jax.grad(lambda net: (p(net) * verdicts).sum()))(
         params["generator"]
     )
-    assert alike(flat(exact), climbed(family, params)) > 0.9
+    assert cosine(flat(exact), ascent(family, params)) > 0.9
 
 
-def test_lessons_go_on_in_the_game():
-    family = dataclasses.replace(TINY, warm=4, tutor=2, lessons=3)
-    moves = family.objectives()
-    assert [step for step in range(14) if step in moves["lesson"].when] == [6, 9, 12]
-    assert moves["lesson"].wrt == ("generator",)
-    assert [*moves][-1] == "trail"  # after whoever moves the generator
-    assert "lesson" not in TINY.objectives()
+def test_likelihood_steps_may_interleave_with_the_game():
+    family = dataclasses.replace(TINY, warmup=4, critic_warmup=2, likelihood_every=3)
+    objectives = family.objectives()
+    interleaved = objectives["interleaved_likelihood"]
+    assert [step for step in range(14) if step in interleaved.when] == [6, 9, 12]
+    assert interleaved.wrt == ("generator",)
+    assert [*objectives][-1] == "policy"  # after all that move the generator
+    assert "interleaved_likelihood" not in TINY.objectives()
 
 
-def test_what_was_not_drawn_passes_no_gradient():
+def test_determined_values_pass_no_gradient():
     family = dataclasses.replace(TINY, styles=(), estimator="relax")
-    params = bold(family)
+    params = large(family)
     rows = np.array([[[2, 3], [0, 0], [0, 0], [0, 0], [0, 0]]])
-    relaxed = lambda net: family.writer.apply(
-        {"params": net}, rows, None, KEY, 1.0, 1, method="relaxed"
+    relaxed = lambda net: family.generator.apply(
+        {"params": net},
+        rows,
+        None,
+        rng=KEY,
+        temperature=1.0,
+        perturbations=1,
+        method="relaxed",
     )
-    of = lambda net: [shares[0, :, 1] for shares in relaxed(net)]
-    jacobian = jax.jit(jax.jacobian(of))(params["generator"])
+    second = lambda net: [soft[0, :, 1] for soft in relaxed(net)]
+    jacobian = jax.jit(jax.jacobian(second))(params["generator"])
     for place, alive in ((0, 2), (1, 1)):
         moved = np.abs(jacobian[place][f"head_{place}"]["bias"]).sum(axis=1) > 0
         assert moved.tolist() == [True] * alive + [False] * (5 - alive)
@@ -158,28 +167,32 @@ def flat(tree):
     return np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
 
 
-def alike(a, b):
-    """The cosine between them."""
+def cosine(a, b):
+    """Returns the cosine between two vectors."""
     return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
 
 
-def climbed(family, params):
-    """Where the generator's move goes, the mean over many draws."""
-    move = family.objectives()[family.estimator].loss
+def ascent(family, params):
+    """Returns the negative mean gradient of the generator's loss over many samples."""
+    objective = family.objectives()["generator"].loss
     batch = {"tokens": np.ones((4096, 3, 1), int)}
-    loss = lambda net, key: move({**params, "generator": net}, batch, key, None)[0]
+    loss = lambda net, key: objective({**params, "generator": net}, batch, key, None)[0]
     one = jax.jit(jax.grad(loss))
-    found = [flat(one(params["generator"], key)) for key in jax.random.split(KEY, 8)]
-    return -np.mean(found, axis=0)
+    gradients = [
+        flat(one(params["generator"], key)) for key in jax.random.split(KEY, 8)
+    ]
+    return -np.mean(gradients, axis=0)
 
 
-def test_the_policy_goes_a_fifth_of_the_way():
-    family = dataclasses.replace(TINY, trail=0.2)
-    params = bold(family)
+def test_the_policy_moves_a_fifth_of_the_way():
+    family = dataclasses.replace(TINY, policy_rate=0.2)
+    params = large(family)
     params["policy"] = jax.tree.map(np.zeros_like, params["policy"])
-    loss = lambda policy: family.follow({**params, "policy": policy}, {}, KEY, None)[0]
+    loss = lambda policy: family.policy_loss(
+        {**params, "policy": policy}, {}, KEY, None
+    )[0]
     grads = jax.jit(jax.grad(loss))(params["policy"])
-    tx = family.objectives()["trail"].tx
+    tx = family.objectives()["policy"].tx
     updates, _ = jax.jit(tx.update)(grads, tx.init(params["policy"]))
     for moved, goal in zip(
         jax.tree.leaves(updates), jax.tree.leaves(params["generator"]), strict=True
@@ -187,14 +200,13 @@ def test_the_policy_goes_a_fifth_of_the_way():
         np.testing.assert_allclose(moved, 0.2 * np.asarray(goal), rtol=1e-6)
 
 
-def test_what_is_fixed_or_given_stays():
-    params = bold(TINY)
-    given = {"fixed": np.array([0, 3]), "primer": np.array([[2, 1], [1, 4]])}
+def test_fixed_attributes_and_primers_are_kept():
+    params = large(TINY)
+    fixed, primer = np.array([0, 3]), np.array([[2, 1], [1, 4]])
+    options = {"fixed": fixed, "primer": primer, "style": np.zeros(30, int)}
     sample = jax.jit(TINY.sample, static_argnums=2)
-    rows = np.asarray(sample(params, KEY, 30, **given, style=np.zeros(30, int)))
-    np.testing.assert_array_equal(
-        rows[:, :2], np.broadcast_to(given["primer"], (30, 2, 2))
-    )
+    rows = np.asarray(sample(params, KEY, 30, **options))
+    np.testing.assert_array_equal(rows[:, :2], np.broadcast_to(primer, (30, 2, 2)))
     drawn = rows[:, 2:].reshape(-1, 2)
     assert set(drawn[drawn[:, 0] > 0, 1]) == {3}
     assert not drawn[drawn[:, 0] == 0].any()
@@ -205,22 +217,22 @@ def test_what_is_fixed_or_given_stays():
     ("changes", "says"),
     [
         ({"game": "poker"}, "choose from .*non-saturating"),
-        ({"game": "wasserstein-slope"}, "cannot play"),
-        ({"sizes": (4, 1)}, "sizes is 0"),
+        ({"game": "wasserstein-slope"}, "sequences have no gradient"),
+        ({"sizes": (4, 1)}, "sizes has 1"),
         ({"rollouts": 0}, "rollouts is 0"),
-        ({"trail": 0.0}, "trail 0.0"),
+        ({"policy_rate": 0.0}, "policy_rate is 0.0"),
         ({"estimator": "guess"}, "choose reinforce or relax"),
-        ({"heat": 0.0}, "a heat above 0"),
-        ({"lessons": -1}, "lessons is -1"),
+        ({"temperature": 0.0}, "choose more than 0"),
+        ({"likelihood_every": -1}, "likelihood_every is -1"),
     ],
 )
-def test_what_cannot_be_is_refused(changes, says):
+def test_bad_fields_are_errors(changes, says):
     with pytest.raises(UsageError, match=says):
         dataclasses.replace(TINY, **changes)
 
 
-def test_a_style_is_wanted_or_not():
+def test_a_missing_or_unexpected_style_is_an_error():
     with pytest.raises(UsageError, match="jig, reel"):
-        TINY.likelihood({}, {"tokens": np.ones((1, 5, 2), int)}, KEY, None)
-    with pytest.raises(UsageError, match="knows no styles"):
+        TINY.likelihood_loss({}, {"tokens": np.ones((1, 5, 2), int)}, KEY, None)
+    with pytest.raises(UsageError, match="trained without styles"):
         WORDS.verdict({}, np.zeros((1, 3, 1), int), np.zeros(1, int))

@@ -1,30 +1,31 @@
-"""Relaxed draws: they agree with what was drawn, and are distributed as if nothing had been."""
+"""Tests of relaxed samples: they agree with the samples, and have their
+distribution."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.nn.adversarial.gumbel import relaxed
+from zoo.nn.adversarial.gumbel import gumbel_softmax
 
 KEY = jax.random.key(0)
 LOGITS = jnp.log(jnp.array([0.5, 0.3, 0.15, 0.05]))
 
 
-def test_shares_are_largest_where_it_was_drawn():
+def test_the_argmax_is_the_sample():
     logits = jax.random.normal(KEY, (50, 6, 9))
     drawn = jax.random.categorical(jax.random.key(1), logits)
-    shares = relaxed(logits, drawn, jax.random.key(2), 0.7)
-    np.testing.assert_allclose(shares.sum(axis=-1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(shares.argmax(axis=-1), drawn)
-    sure = relaxed(logits, drawn, jax.random.key(2), 1e-3)
-    assert (sure.max(axis=-1) > 0.99).mean() > 0.95
+    soft = gumbel_softmax(logits, drawn, jax.random.key(2), 0.7)
+    np.testing.assert_allclose(soft.sum(axis=-1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(soft.argmax(axis=-1), drawn)
+    cold = gumbel_softmax(logits, drawn, jax.random.key(2), 1e-3)
+    assert (cold.max(axis=-1) > 0.99).mean() > 0.95
 
 
-def test_with_what_is_drawn_they_are_gumbel_softmax():
+def test_over_random_samples_it_is_the_gumbel_softmax():
     n = 40_000
     logits = jnp.broadcast_to(LOGITS, (n, 4))
     drawn = jax.random.categorical(jax.random.key(1), logits)
-    ours = relaxed(logits, drawn, jax.random.key(2), 0.7)
+    ours = gumbel_softmax(logits, drawn, jax.random.key(2), 0.7)
     theirs = jax.nn.softmax(
         (logits + jax.random.gumbel(jax.random.key(3), (n, 4))) / 0.7
     )
@@ -34,16 +35,19 @@ def test_with_what_is_drawn_they_are_gumbel_softmax():
     )
 
 
-def test_several_perturbations_vary_less():
+def test_averaging_perturbations_reduces_variance():
     logits, drawn = jnp.broadcast_to(LOGITS, (2000, 4)), jnp.zeros(2000, int)
     one, many = (
-        relaxed(logits, drawn, KEY, 1.0, count).std(axis=0) for count in (1, 16)
+        gumbel_softmax(logits, drawn, KEY, 1.0, perturbations=count).std(axis=0)
+        for count in (1, 16)
     )
     np.testing.assert_allclose(many, one / 4, rtol=0.2)
 
 
-def test_the_gradient_is_finite_where_a_category_is_barred():
+def test_the_gradient_is_finite_for_a_masked_category():
     logits = jnp.array([[0.0, 1.0, -1e9]])
-    grads = jax.grad(lambda x: relaxed(x, jnp.array([0]), KEY, 0.5)[0, 1])(logits)
+    grads = jax.grad(lambda x: gumbel_softmax(x, jnp.array([0]), KEY, 0.5)[0, 1])(
+        logits
+    )
     assert np.isfinite(grads).all()
     assert grads[0, 1] > 0 == grads[0, 2]

@@ -19,7 +19,7 @@ KEY = jax.random.key(0)
 
 @pytest.mark.usefixtures("eight")
 def test_row_indices_have_the_sharding_of_the_rows():
-    batch = sharding.spread(sharding.mesh(), {"x": np.ones((16, 3))})
+    batch = sharding.shard_batch(sharding.mesh(), {"x": np.ones((16, 3))})
     rows = jax.jit(row_indices)(batch["x"])
     np.testing.assert_array_equal(rows, np.arange(16))
     where = lambda x: {s.device: s.index[0].indices(16) for s in x.addressable_shards}

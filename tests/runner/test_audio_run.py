@@ -14,7 +14,7 @@ from zoo.runner.sounding import Audio, reconstructed, sounding
 
 import zoo
 import zoo.cli.main
-from zoo.data.audio.datasets import open_split, sounds
+from zoo.data.audio.datasets import audio_dataset, open_split
 from zoo.data.audio.recordings import Recording
 from zoo.errors import UsageError
 from zoo.evaluation.audio import Heard, figures
@@ -50,7 +50,7 @@ def run(tmp_path_factory):
             samples=2,
             finish=lambda model, whole: {"seen": float(len([*whole("test")]))},
         )
-        yield home / "run", open_split(sounds(audio.corpus, RATE, 1.0), "test")
+        yield home / "run", open_split(audio_dataset(audio.corpus, RATE, 1.0), "test")
 
 
 def test_it_leaves_a_record(run):
@@ -155,12 +155,12 @@ def test_latents_take_on_the_statistics_of_another_sound(run, tmp_path):
     np.testing.assert_allclose(
         np.sqrt((loud(moved) ** 2).mean(axis=-1)), level, rtol=1e-4
     )
-    sounds = loud(z)[0].mean(axis=1) > 1e-3 * loud(z)[0].mean(axis=1).max()
-    heard = moved[0, sounds, :-bands]
+    audio_dataset = loud(z)[0].mean(axis=1) > 1e-3 * loud(z)[0].mean(axis=1).max()
+    heard = moved[0, audio_dataset, :-bands]
     np.testing.assert_allclose(heard.mean(axis=0), other.mean[:-bands], atol=1e-4)
     np.testing.assert_allclose(heard.std(axis=0), other.spread[:-bands], rtol=1e-3)
     colour = (
-        moved[0, sounds, -bands:] - moved[0, sounds, -1:]
+        moved[0, audio_dataset, -bands:] - moved[0, audio_dataset, -1:]
     )  # of the bands, beside the highest
     by = other.mean[-bands:] - other.mean[-1:]
     np.testing.assert_allclose(colour.mean(axis=0), by, atol=1e-3)

@@ -5,9 +5,11 @@ import dataclasses
 import jax
 
 import zoo.models
+from zoo.core import LatentSequenceModel, supports
 from zoo.data.codecs import Compound, Melody, Multitrack, Phrase, Pianoroll, Voices
 from zoo.data.proto import NoteSequence
-from zoo.inference.model import Trained
+from zoo.inference.model import Model
+from zoo.tasks import LatentSequences, bound
 
 MELODY = Melody(low=60, high=71, metres=("4/4", "6/8"))
 VOICES = Voices(low=48, high=72)
@@ -15,7 +17,7 @@ PHRASE = Phrase(bars=2, metres=("1/4",), low=60, high=71)
 FAMILIES = zoo.models.families()
 
 
-def trained(name: str) -> Trained:
+def trained(name: str) -> Model:
     """The family of that module, untrained, with a codec that it can write for."""
     family = FAMILIES[name].TINY
     if name == "musegan":
@@ -26,9 +28,9 @@ def trained(name: str) -> Trained:
     elif name == "seqgan":
         codec = Compound()
         family = dataclasses.replace(family, sizes=codec.sizes)
-    elif hasattr(family, "keys"):
+    elif name in ("note_transformer", "polyphonic_rnn"):
         codec = Pianoroll(low=60, high=59 + family.keys, onsets=False)
-    elif hasattr(family, "vae"):
+    elif supports(family, LatentSequenceModel):
         vae = dataclasses.replace(family.vae, vocab=PHRASE.vocab)
         family = dataclasses.replace(family, vae=vae)
         codec = dataclasses.replace(PHRASE, bars=family.parts * vae.bars)
@@ -36,8 +38,11 @@ def trained(name: str) -> Trained:
         codec = {"coconet": VOICES, "music_vae": PHRASE}.get(name, MELODY)
         sizes = {"vocab": codec.vocab} | ({"voices": 4} if name == "coconet" else {})
         family = dataclasses.replace(family, **sizes)
+    task = None
+    if supports(family, LatentSequenceModel):
+        task = bound(LatentSequences(parts=family.parts), coder=codec)
     params = jax.jit(family.init)(jax.random.key(0), family.example(2))
-    return Trained(family, params, codec, {"experiment": name})
+    return Model(family, params, codec, task=task, about={"experiment": name})
 
 
 def score(*lines: str, beats: int = 4) -> NoteSequence:

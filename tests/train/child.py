@@ -1,6 +1,6 @@
-"""One run in a process of its own, for the tests to kill, signal, starve and join to others.
+"""A training run in its own process, for tests that kill it or send it signals.
 
-It prints "batch I" as it draws the batch of step I and, at the end, a digest of its whole state.
+It prints "batch I" when it reads the batch of step I, and finally a digest of its state.
 """
 
 import argparse
@@ -17,7 +17,7 @@ FOLDER = pathlib.Path(__file__).parent
 
 
 def spawn(workdir, *args, devices=1, **popen):
-    """Starts this file as a process that trains in `workdir`."""
+    """Starts a process that trains in `workdir`."""
     flags = f"--xla_force_host_platform_device_count={devices}"
     env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     return subprocess.Popen(
@@ -32,7 +32,7 @@ def spawn(workdir, *args, devices=1, **popen):
 
 @contextlib.contextmanager
 def running(*processes):
-    """Leaves none of them behind."""
+    """Ends the processes on exit."""
     try:
         yield processes
     finally:
@@ -44,20 +44,21 @@ def running(*processes):
 
 
 def finish(process, timeout=300):
-    """Its exit code, its standard output and its standard error."""
+    """Returns exit code, standard output and standard error."""
     with running(process):
         out, err = process.communicate(timeout=timeout)
         return process.returncode, out, err
 
 
 def first_batch(process):
-    """The step a run begins at; the run is then about to compile, or to take it."""
+    """Returns the first step of a run, which is about to compile or to take it."""
     batches = (line for line in process.stdout if line.startswith("batch "))
-    next(batches)  # drawn before anything compiles, for its shape
+    next(batches)  # read for its shape
     return int(next(batches).split()[1])
 
 
 def digest(state):
+    """Returns a hash of all arrays of a state."""
     import jax
     import numpy as np
 
@@ -94,17 +95,17 @@ def main():
     from zoo.train.options import Options
 
     distributed.connect(args.coordinator, args.processes, args.process)
-    if args.largest_file is not None:  # a write beyond it fails, as on a full disk
+    if args.largest_file is not None:  # a larger write fails, as on a full disk
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(
             resource.RLIMIT_FSIZE, (args.largest_file, resource.RLIM_INFINITY)
         )
     share = slice(jax.process_index(), None, jax.process_count())
-    told = lambda index: print("batch", index)
+    on_read = lambda index: print("batch", index)
     try:
         outcome = loop.fit(
             Quadratic(args.width, noise=0.1),
-            Points(delay=args.delay, told=told, share=share),
+            Points(delay=args.delay, on_read=on_read, share=share),
             tx=optax.adam(1e-2),
             steps=args.steps,
             workdir=args.workdir,

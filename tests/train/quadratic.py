@@ -1,4 +1,4 @@
-"""A bowl whose every training step has a closed form, and its data."""
+"""A quadratic loss, whose training steps have a closed form, and its data."""
 
 import dataclasses
 import time
@@ -12,7 +12,7 @@ from zoo.core import Objective
 
 @dataclasses.dataclass(frozen=True)
 class Quadratic:
-    """0.5 |w - x|^2 averaged over the rows x of a batch, shaken by `noise` from the step's key."""
+    """The loss |w - x|^2 / 2, averaged over the rows x of a batch, plus noise."""
 
     width: int = 4
     noise: float = 0.0
@@ -28,30 +28,30 @@ class Quadratic:
 
     def loss(self, params, batch, rng, step):
         w = params["net"]["w"]
-        shake = self.noise * (w * jax.random.normal(rng, w.shape)).sum()
+        noise = self.noise * (w * jax.random.normal(rng, w.shape)).sum()
         distance = 0.5 * ((w[None] - batch["x"]) ** 2).sum(-1)
-        return distance.mean() + shake, {"distance": distance.mean()}
+        return distance.mean() + noise, {"distance": distance.mean()}
 
     def sample(self, params, rng, n):
         return jnp.broadcast_to(params["net"]["w"], (n, self.width))
 
 
 class Points:
-    """Rows drawn by the step's number; not a number at the steps in `bad`."""
+    """Batches seeded by their index; NaN at the indices in `bad`."""
 
     def __init__(
-        self, rows=8, bad=(), delay=0.0, told=lambda index: None, share=slice(None)
+        self, rows=8, bad=(), delay=0.0, on_read=lambda index: None, share=slice(None)
     ):
-        self.rows, self.bad, self.delay, self.told, self.share = (
+        self.rows, self.bad, self.delay, self.on_read, self.share = (
             rows,
             bad,
             delay,
-            told,
+            on_read,
             share,
         )
 
     def __getitem__(self, index):
-        self.told(index)
+        self.on_read(index)
         time.sleep(self.delay)
         x = (
             np.random.default_rng(index)

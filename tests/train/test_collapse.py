@@ -1,32 +1,36 @@
-"""Signs of collapse are said once, and only when they hold."""
+"""Symptoms of collapse are reported once, and only if they persist."""
 
 import pytest
 
-from zoo.train.collapse import HOLDS, Watch
+from zoo.train.collapse import PATIENCE, CollapseMonitor
 
 GOOD, BAD = (
-    {"judge/duplicates": 0.0, "other": 99.0},
-    {"judge/duplicates": 0.9, "other": 99.0},
+    {"critic/duplicates": 0.0, "other": 99.0},
+    {"critic/duplicates": 0.9, "other": 99.0},
 )
 
 
-def test_a_sign_that_holds_is_said_once():
-    watch = Watch()
-    said = [watch.look(step, BAD) for step in range(3 * HOLDS)]
-    assert [bool(x) for x in said] == [step == HOLDS - 1 for step in range(3 * HOLDS)]
-    assert "judge/duplicates is 0.9" in said[HOLDS - 1][0]
+def test_a_persistent_symptom_is_reported_once():
+    monitor = CollapseMonitor()
+    warnings = [monitor.check(step, BAD) for step in range(3 * PATIENCE)]
+    assert [bool(x) for x in warnings] == [
+        step == PATIENCE - 1 for step in range(3 * PATIENCE)
+    ]
+    assert "critic/duplicates is 0.9" in warnings[PATIENCE - 1][0]
 
 
-def test_one_that_passes_is_not():
-    watch = Watch()
-    for step in range(4 * HOLDS):
-        assert not watch.look(step, GOOD if step % HOLDS == 0 else BAD)
+def test_a_passing_symptom_is_not_reported():
+    monitor = CollapseMonitor()
+    for step in range(4 * PATIENCE):
+        assert not monitor.check(step, GOOD if step % PATIENCE == 0 else BAD)
 
 
 @pytest.mark.parametrize(("name", "value"), [("spread", 0.01), ("gap", 60.0)])
-def test_the_others_are_looked_at_too(name, value):
-    watch = Watch()
-    said = [
-        line for step in range(HOLDS) for line in watch.look(step, {f"x/{name}": value})
+def test_the_other_symptoms_are_reported(name, value):
+    monitor = CollapseMonitor()
+    warnings = [
+        line
+        for step in range(PATIENCE)
+        for line in monitor.check(step, {f"x/{name}": value})
     ]
-    assert len(said) == 1
+    assert len(warnings) == 1

@@ -1,4 +1,4 @@
-"""Two processes on loopback are one machine: same losses, one checkpoint, one stop."""
+"""A run of two processes equals a run of one: same losses, checkpoints and stop."""
 
 import json
 import signal
@@ -33,8 +33,8 @@ def free_port():
         return s.getsockname()[1]
 
 
-def alone(workdir, **options):
-    """The same run in this process, on its eight devices."""
+def train_here(workdir, **options):
+    """Trains the same run in this process, on eight devices."""
     return loop.fit(
         Quadratic(WIDTH, noise=0.1),
         Points(),
@@ -60,7 +60,7 @@ def test_two_processes_train_stop_and_save_as_one(tmp_path):
         while not (tmp_path / "two" / "checkpoints" / "5").exists():
             assert [process.poll() for process in both] == [None, None]
             time.sleep(0.05)
-        both[1].send_signal(signal.SIGTERM)  # one is told, both stop
+        both[1].send_signal(signal.SIGTERM)  # received by one, both stop
         ends = [finish(process) for process in both]
     assert [code for code, _, _ in ends] == [0, 0], ends
     steps = [int(p.name) for p in (tmp_path / "two" / "checkpoints").iterdir()]
@@ -68,27 +68,29 @@ def test_two_processes_train_stop_and_save_as_one(tmp_path):
     assert 5 < stopped < STEPS
     assert f"SIGTERM: saved at step {stopped}" in ends[0][2]
 
-    whole = alone(tmp_path / "one")
+    uninterrupted = train_here(tmp_path / "one")
     one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert list(two) == list(range(1, stopped + 1))  # one log, written once
     for step in two:
         np.testing.assert_allclose(two[step], one[step], rtol=1e-5)
 
-    # and goes on in one process, on another mesh, its parameters split over it
-    later = alone(tmp_path / "two", placement="fsdp")
+    # it resumes in one process, on another mesh, with its parameters sharded
+    later = train_here(tmp_path / "two", placement="fsdp")
     assert len(later.state.params["net"]["w"].addressable_shards) == 8
     assert later.state.params["net"]["w"].addressable_data(0).shape == (WIDTH // 8,)
     for a, b in zip(
-        *(jax.tree.leaves(x.state.params) for x in (later, whole)), strict=True
+        *(jax.tree.leaves(x.state.params) for x in (later, uninterrupted)), strict=True
     ):
         np.testing.assert_allclose(a, b, rtol=1e-5)
     assert list(curve(tmp_path / "two")) == list(range(1, STEPS + 1))
 
 
-@pytest.mark.parametrize("given", [("here:1", None, 0), ("here:1", 2, 2), (None, 2, 0)])
-def test_half_an_address_is_refused(given):
-    with pytest.raises(UsageError, match="--processes"):
-        distributed.connect(*given)
+@pytest.mark.parametrize(
+    "arguments", [("here:1", None, 0), ("here:1", 2, 2), (None, 2, 0)]
+)
+def test_an_incomplete_address_is_refused(arguments):
+    with pytest.raises(UsageError, match="`processes`"):
+        distributed.connect(*arguments)
 
 
 def test_one_process_needs_no_address():

@@ -1,9 +1,9 @@
-"""What metrics are called once the objectives are behind them."""
+"""Names of evaluation metrics."""
 
 from zoo.train.evaluate import plain
 
 
-def test_of_one_objective_by_their_names_and_of_several_by_both():
+def test_the_objective_is_part_of_a_name_only_if_there_are_several():
     assert plain({"fit/loss": 1.0, "fit/nll": 2.0}) == {"loss": 1.0, "nll": 2.0}
-    game = plain({"judge/loss": 1.0, "write/loss": 2.0})
-    assert game == {"judge_loss": 1.0, "write_loss": 2.0}
+    game = plain({"critic/loss": 1.0, "generator/loss": 2.0})
+    assert game == {"critic_loss": 1.0, "generator_loss": 2.0}

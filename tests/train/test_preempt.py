@@ -1,4 +1,4 @@
-"""SIGTERM, which is how a machine is taken away: save, exit with 0, and go on as if nothing was."""
+"""SIGTERM saves a checkpoint, exits with 0, and the run resumes from there."""
 
 import json
 import signal
@@ -30,22 +30,21 @@ def uninterrupted(tmp_path_factory):
 
 
 @pytest.mark.parametrize("moment", [COMPILING, STEPPING])
-def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, uninterrupted, moment):
+def test_sigterm_saves_and_the_same_command_resumes(tmp_path, uninterrupted, moment):
     with running(spawn(tmp_path, *OPTIONS)) as (process,):
         first_batch(process)
         if moment == STEPPING:
-            while not any(
-                (tmp_path / "checkpoints").glob("5*")
-            ):  # that save may be under way
+            # that save may still be in progress
+            while not any((tmp_path / "checkpoints").glob("5*")):
                 time.sleep(0.01)
         before = logged(tmp_path) if moment == STEPPING else 0
         process.send_signal(signal.SIGTERM)
         code, _, err = finish(process)
     assert code == 0
-    assert "the same command goes on" in err
+    assert "the same command resumes" in err
     stopped = saved(tmp_path)[-1]
     assert f"SIGTERM: saved at step {stopped}" in err
-    assert before <= stopped <= before + 4  # two of which were taken and not yet logged
+    assert before <= stopped <= before + 4  # two of them not logged yet
     assert logged(tmp_path) == stopped
     code, out, err = finish(spawn(tmp_path, *OPTIONS))
     assert code == 0, err

@@ -1,4 +1,4 @@
-"""One step against closed forms: what is descended, pooled, clipped, averaged and when."""
+"""The train step against closed forms: updates, microbatches, clipping, averaging."""
 
 import dataclasses
 
@@ -18,9 +18,11 @@ from zoo.train.step import due, init, make_step
 
 
 def stepper(family, tx, clip=0.0, **options):
-    rules = optimizers(family, tx, clip=clip)
-    state = init(family, rules, jax.random.key(0), family.example(8))
-    return state, jax.jit(make_step(family, rules, **options), static_argnames="due")
+    optimizers_ = optimizers(family, tx, clip=clip)
+    state = init(family, optimizers_, jax.random.key(0), family.example(8))
+    return state, jax.jit(
+        make_step(family, optimizers_, **options), static_argnames="due"
+    )
 
 
 def rows(*values):
@@ -29,7 +31,7 @@ def rows(*values):
 
 @dataclasses.dataclass(frozen=True)
 class Pair(Quadratic):
-    """Two bowls: `a` by the experiment's rule, `b` by its own, at their own times."""
+    """Two quadratic losses: `a` with the optimizer of the run, `b` with its own."""
 
     when: tuple[range, range] = (ALWAYS, ALWAYS)
 
@@ -37,21 +39,21 @@ class Pair(Quadratic):
         return {"a": {"w": jnp.zeros(2)}, "b": {"w": jnp.zeros(2)}}
 
     def objectives(self):
-        bowl = lambda net: (
+        quadratic = lambda net: (
             lambda params, batch, rng, step: Quadratic.loss(
                 self, {"net": params[net]}, batch, rng, step
             )
         )
         return {
-            "mine": Objective(bowl("a"), wrt=("a",), when=self.when[0]),
+            "mine": Objective(quadratic("a"), wrt=("a",), when=self.when[0]),
             "own": Objective(
-                bowl("b"), wrt=("b",), when=self.when[1], tx=optax.sgd(1.0)
+                quadratic("b"), wrt=("b",), when=self.when[1], tx=optax.sgd(1.0)
             ),
         }
 
 
-def test_descent_and_average_have_their_closed_form():
-    """w_k = m (1 - (1 - rate)^k) in a bowl around m; the average follows by its recursion."""
+def test_gradient_descent_and_average_have_their_closed_form():
+    """w_k = m (1 - (1 - rate)^k) for a quadratic around m; the average is recursive."""
     state, step = stepper(Quadratic(3), optax.sgd(0.1), ema=0.9)
     w = average = 0.0
     for k in range(1, 6):
@@ -72,7 +74,7 @@ def test_without_averaging_the_average_is_the_parameters():
     assert np.array_equal(state.ema["net"]["w"], state.params["net"]["w"])
 
 
-def test_the_experiments_rule_is_clipped_and_an_algorithms_own_is_not():
+def test_only_the_optimizer_of_the_run_is_clipped():
     state, step = stepper(Pair(2), optax.sgd(1.0), clip=0.5)
     state, metrics = step(state, rows(*[30.0] * 8), due=("mine", "own"))
     np.testing.assert_allclose(np.linalg.norm(state.params["a"]["w"]), 0.5, rtol=1e-5)
@@ -82,23 +84,23 @@ def test_the_experiments_rule_is_clipped_and_an_algorithms_own_is_not():
     )  # before clipping
 
 
-def test_parts_are_pooled_by_their_events():
-    class Weighed(Quadratic):
-        """The mean over the rows whose x is not negative, which are its events."""
+def test_microbatches_are_weighted_by_their_events():
+    class Weighted(Quadratic):
+        """The mean over the events: rows with x >= 0."""
 
         def loss(self, params, batch, rng, step):
             w, x = params["net"]["w"], batch["x"][:, 0]
-            there = x >= 0
-            events = there.sum()
-            mean = (0.5 * (w[0] - x) ** 2 * there).sum() / jnp.maximum(events, 1)
+            mask = x >= 0
+            events = mask.sum()
+            mean = (0.5 * (w[0] - x) ** 2 * mask).sum() / jnp.maximum(events, 1)
             return mean, {"events": events}
 
     x = rows(1, 2, 3, -1, -1, -1, 4, -1)
-    whole, step = stepper(Weighed(1), optax.sgd(0.5))
-    parts, step_in_parts = stepper(Weighed(1), optax.sgd(0.5), accumulate=4)
+    whole, step = stepper(Weighted(1), optax.sgd(0.5))
+    parts, accumulating_step = stepper(Weighted(1), optax.sgd(0.5), accumulate=4)
     (whole, a), (parts, b) = (
         step(whole, x, due=("fit",)),
-        step_in_parts(parts, x, due=("fit",)),
+        accumulating_step(parts, x, due=("fit",)),
     )
     np.testing.assert_allclose(whole.params["net"]["w"], 0.5 * 2.5, rtol=1e-6)
     np.testing.assert_allclose(parts.params["net"]["w"], 0.5 * 2.5, rtol=1e-6)
@@ -107,8 +109,8 @@ def test_parts_are_pooled_by_their_events():
     assert float(b["fit/events"]) == 4
 
 
-def test_an_algorithms_own_rule_sees_the_batch_whole():
-    """Counting, whose loss is a sum, would otherwise count a part of what is there."""
+def test_an_objectives_own_optimizer_gets_the_whole_batch():
+    """The loss of a count is a sum, which must not be averaged over microbatches."""
 
     class Sum(Quadratic):
         def objectives(self):
@@ -122,7 +124,7 @@ def test_an_algorithms_own_rule_sees_the_batch_whole():
     np.testing.assert_allclose(state.params["net"]["w"], 28)
 
 
-def test_an_objective_takes_the_steps_it_names(tmp_path):
+def test_an_objective_is_taken_at_its_steps(tmp_path):
     family = Pair(2, when=(range(3), range(2, FOREVER, 2)))
     assert [due(family, i) for i in range(6)] == [
         ("mine",),
@@ -149,15 +151,15 @@ def test_an_objective_takes_the_steps_it_names(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_one_objectives_bad_gradient_spares_the_other(bad):
+def test_a_nonfinite_gradient_affects_only_its_objective(bad):
     class Half(Pair):
         def objectives(self):
             mine, own = super().objectives().values()
-            spoil = lambda params, batch, rng, step: (
+            corrupt = lambda params, batch, rng, step: (
                 own.loss(params, batch, rng, step)[0] * bad,
                 {},
             )
-            return {"mine": mine, "own": dataclasses.replace(own, loss=spoil)}
+            return {"mine": mine, "own": dataclasses.replace(own, loss=corrupt)}
 
     state, step = stepper(Half(2), optax.sgd(0.1))
     for k in range(1, 4):
@@ -168,7 +170,7 @@ def test_one_objectives_bad_gradient_spares_the_other(bad):
 
 
 def dots(jaxpr):
-    """The dtypes of the operands of every matmul, inner programs too."""
+    """Yields the operand dtypes of every matmul, including inner programs."""
     for equation in jaxpr.eqns:
         if equation.primitive.name == "dot_general":
             yield tuple(str(v.aval.dtype) for v in equation.invars)
@@ -179,7 +181,7 @@ def dots(jaxpr):
                 yield from dots(inner)
 
 
-def test_bf16_reaches_every_matmul_of_a_recurrent_layer_and_no_master():
+def test_bf16_applies_to_every_matmul_and_to_no_parameter():
     from zoo.nn.sequence.lstm import LSTMLayer
 
     layer, x = LSTMLayer(8), jnp.ones((3, 2, 4))
@@ -200,7 +202,7 @@ def test_bf16_reaches_every_matmul_of_a_recurrent_layer_and_no_master():
     assert {str(v.aval.dtype) for v in half.outvars} == {"float32"}
 
 
-def test_evaluation_pools_batches_by_their_events():
+def test_evaluation_weights_batches_by_their_events():
     class Counted(Quadratic):
         def loss(self, params, batch, rng, step):
             assert step is None
@@ -210,7 +212,7 @@ def test_evaluation_pools_batches_by_their_events():
     assert over == {"fit/loss": 3.0, "fit/events": 4.0}
 
 
-def test_what_says_nothing_of_held_out_data_is_not_measured():
+def test_an_objective_that_is_not_evaluated_has_no_metrics():
     class Silent(Quadratic):
         def objectives(self):
             (fit,) = super().objectives().values()

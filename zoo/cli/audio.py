@@ -61,7 +61,7 @@ def blend(
     from zoo.inference.model import load
     from zoo.inference.resynthesis import excerpt, require_audio
     from zoo.inference.timbre_transfer import interpolated
-    from zoo.listen.sounds import Sound, sounds
+    from zoo.listen.audio_page import AudioComparison, write_audio_page
 
     model = load(run)
     require_audio(model)
@@ -72,4 +72,4 @@ def blend(
     made = interpolated(model, first, last, shares, seed=seed)
     versions = {f"{share:.2f}": x for share, x in zip(shares, made, strict=True)}
     title = f"From {one.stem} to {other.stem}"
-    print(sounds([Sound(title, versions)], out, rate, title=title))
+    print(write_audio_page([AudioComparison(title, versions)], out, rate, title=title))

@@ -1,4 +1,4 @@
-"""Is this installation sound? Versions against those tested, devices, and where caches live."""
+"""Report of an installation: package versions, devices and cache directories."""
 
 import importlib.metadata
 import sys
@@ -11,7 +11,7 @@ from zoo.data.corpora.records import data_root
 from zoo.runner.launch import xla_cache
 from zoo.train.distributed import cores
 
-TESTED = {  # the versions the test suite last passed with
+TESTED = {  # versions of the last complete test run
     "jax": "0.10.2",
     "flax": "0.12.8",
     "optax": "0.2.8",
@@ -27,22 +27,22 @@ TESTED = {  # the versions the test suite last passed with
 
 
 def doctor() -> None:
-    """Print versions installed against tested, devices, and where caches live."""
+    """Print installed and tested versions, devices, and cache directories."""
     console = Console()
     table = Table("package", "installed", "tested", "")
     for name, tested in TESTED.items():
-        table.add_row(name, *verdict(name, tested))
+        table.add_row(name, *compare_version(name, tested))
     console.print(table)
     console.print(f"Python {sys.version.split()[0]}, {cores()} cores")
     for device in jax.devices():
         console.print(f"device {device.id}: {device.device_kind} ({device.platform})")
     console.print(
-        f"corpora and encoded music: {data_root()}\ncompiled programs: {xla_cache()}"
+        f"corpora and encoded pieces: {data_root()}\ncompiled programs: {xla_cache()}"
     )
 
 
-def verdict(name: str, tested: str) -> tuple[str, str, str]:
-    """Installed, tested, and what that means."""
+def compare_version(name: str, tested: str) -> tuple[str, str, str]:
+    """Returns the installed version, the tested one, and advice."""
     try:
         installed = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

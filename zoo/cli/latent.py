@@ -1,4 +1,4 @@
-"""`zoo interpolate`, `mix`, `vary`, `transfer`, `classify`: ways about a latent space."""
+"""`zoo interpolate`, `mix`, `vary`, `transfer`, `classify`: uses of a latent space."""
 
 import contextlib
 import math
@@ -13,7 +13,6 @@ from zoo.errors import UsageError
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
-    from zoo.inference.attribute_steering import Steering
     from zoo.inference.latent_space import LatentSpace, Styles
 
 
@@ -29,37 +28,29 @@ def interpolate(
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("interpolated"),
 ) -> None:
-    """Go from the first phrase of one piece to that of another, through a model's latent space.
+    """Interpolate between the first phrases of two pieces in a model's latent space.
 
     Args:
         run: a directory that training of a MusicVAE has written.
         one: a MIDI, ABC or MusicXML file.
         other: another.
-        steps: how many phrases, both ends included.
-        seed: the same seed writes the same music.
-        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
-        best_of: draw so many at each point, and keep the one that the model holds likeliest.
-        adapt: fill what is too short with rests, and move what is out of range.
-        out: where to put them.
+        steps: number of phrases, both ends included.
+        seed: seed of the sampling; the same seed writes the same music.
+        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
+        best_of: phrases to draw at each point; the likeliest is kept.
+        adapt: pad a piece that is too short with rests, and transpose one out of range.
+        out: the directory to write.
     """
-    from zoo.listen.latent import strip
+    from zoo.listen.latent import plot_strip
 
-    space, pieces, styles = latent(run, (one, other), adapt)
+    space, pieces, styles = read(run, (one, other), adapt)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
         styles = (1 - share) * styles[:1] + share * styles[1:]
-    music = written(
-        space,
-        path,
-        styles,
-        seed,
-        temperature,
-        best_of,
-        out,
-        f"from {one.stem} to {other.stem}",
-    )
-    strip(music, out / "strip.png")
+    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    music = write(path, styles, f"from {one.stem} to {other.stem}")
+    plot_strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
 
 
@@ -76,36 +67,36 @@ def mix(
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("mixed"),
 ) -> None:
-    """Write phrases between the first phrases of several pieces, or between styles.
+    """Mix the first phrases of several pieces, or several styles.
 
     Args:
         run: a directory that training of a MusicVAE has written.
-        pieces: MIDI, ABC or MusicXML files; none for phrases of the model's own.
-        weights: how much of each; equal by default.
-        styles: how much of which, such as irish 0.7 chinese 0.3; by default those of the pieces.
-        n: how many phrases to draw there.
-        seed: the same seed writes the same music.
-        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
-        best_of: draw so many at each point, and keep the one that the model holds likeliest.
-        adapt: fill what is too short with rests, and move what is out of range.
-        out: where to put them.
+        pieces: MIDI, ABC or MusicXML files; none to sample the prior.
+        weights: the weight of each piece; equal by default.
+        styles: the share of each style, such as irish 0.7 chinese 0.3; by default those
+            of the pieces.
+        n: number of phrases to write.
+        seed: seed of the sampling; the same seed writes the same music.
+        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
+        best_of: phrases to draw at each point; the likeliest is kept.
+        adapt: pad a piece that is too short with rests, and transpose one out of range.
+        out: the directory to write.
     """
-    space, read, found = latent(run, pieces, adapt)
-    for name, given in (("weights", weights), ("styles", [*(styles or {}).values()])):
-        if given and not math.isclose(sum(given), 1):
-            print(f"the {name} add up to {sum(given):g}, and are divided by that")
-    if read:
-        shares = weights or (1.0,) * len(pieces)
-        points = space.mix(space.encode(read, adapt), shares)[None].repeat(n, axis=0)
-        if found is not None:
-            found = (np.array(shares) @ found / sum(shares))[None].repeat(n, axis=0)
+    space, sequences, shares = read(run, pieces, adapt)
+    warn_unless_one("weights", weights)
+    warn_unless_one("styles", tuple((styles or {}).values()))
+    if sequences:
+        parts = weights or (1.0,) * len(pieces)
+        point = space.mix(space.encode(sequences, adapt), parts)
+        points = point[None].repeat(n, axis=0)
+        if shares is not None:
+            shares = (np.array(parts) @ shares / sum(parts))[None].repeat(n, axis=0)
     else:
-        points = (
-            np.random.default_rng(seed).normal(size=(n, space.size)).astype(np.float32)
-        )
+        rng = np.random.default_rng(seed)
+        points = rng.normal(size=(n, space.size)).astype(np.float32)
     names = [*(path.stem for path in pieces), *(styles or {})]
-    title = "mixed of " + ", ".join(names)
-    written(space, points, styles or found, seed, temperature, best_of, out, title)
+    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write(points, styles or shares, "a mix of " + ", ".join(names))
 
 
 def vary(
@@ -127,27 +118,30 @@ def vary(
     Args:
         run: a directory that training of a MusicVAE has written.
         piece: a MIDI, ABC or MusicXML file.
-        n: how many.
-        amount: how far from the piece, from 0 (the same) to 1 (anywhere).
-        styles: how much of which, such as chinese 1; by default the piece's own.
-        attributes: what there is to be more of, in standard deviations of the music the model was
-            trained on, or less, such as note_density 1 mean_pitch -0.5.
-        seed: the same seed writes the same music.
-        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
-        best_of: draw so many at each point, and keep the one that the model holds likeliest.
-        adapt: fill what is too short with rests, and move what is out of range.
-        out: where to put them.
+        n: number of variations.
+        amount: distance from the piece, from 0 (the same) to 1 (any phrase).
+        styles: the share of each style, such as chinese 1; by default the piece's own.
+        attributes: changes of musical attributes, in standard deviations of the training
+            music, such as note_density 1 mean_pitch -0.5.
+        seed: seed of the sampling; the same seed writes the same music.
+        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
+        best_of: phrases to draw at each point; the likeliest is kept.
+        adapt: pad a piece that is too short with rests, and transpose one out of range.
+        out: the directory to write.
     """
-    space, read, found = latent(run, (piece,), adapt)
-    points = space.vary(space.encode(read, adapt)[0], n, amount, seed)
-    own = found if found is None else found.repeat(n, axis=0)
+    from zoo.inference.attribute_steering import Steering
+    from zoo.inference.model import resolve
+
+    space, sequences, shares = read(run, (piece,), adapt)
+    points = space.vary(space.encode(sequences, adapt)[0], n, amount, seed)
+    own = None if shares is None else shares.repeat(n, axis=0)
     title = f"{piece.stem}, varied by {amount:g}"
     if attributes:
-        points = steering(space, run)(points, attributes, seed, styles or own)
-        title += "".join(
-            f", {name} {strength:+g}" for name, strength in attributes.items()
-        )
-    written(space, points, styles or own, seed, temperature, best_of, out, title)
+        steering = Steering.load(space, resolve(run))
+        points = steering(points, attributes, seed, styles or own)
+        title += "".join(f", {name} {x:+g}" for name, x in attributes.items())
+    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write(points, styles or own, title)
 
 
 def transfer(
@@ -160,50 +154,48 @@ def transfer(
     seed: int = 0,
     out: pathlib.Path = pathlib.Path("transferred"),
 ) -> None:
-    """Write a piece in another style, phrase by phrase, its scale and its way up and down kept.
+    """Write a piece in another style, phrase by phrase, with its scale and contour.
 
     Args:
         run: a directory that training of a MusicVAE of styles has written.
         piece: a MIDI, ABC or MusicXML file.
         style: the style to write it in.
-        guide: a directory that training of a LatentClassifier has written, to search by besides.
-        keep: how much its contour counts; less is further in the style, and from the piece.
-        seed: the same seed writes the same music.
-        out: where to put the piece as it was read, and as it is then.
+        guide: a directory that training of a LatentClassifier has written; it judges
+            the style besides the model.
+        keep: weight of the contour: less is further in the style, and from the piece.
+        seed: seed of the search.
+        out: the directory to write: the piece as it was read, and in the style.
     """
     from zoo.data.corpora.build import progress_bar
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.model import load
     from zoo.inference.style_classifier import StyleClassifier
-    from zoo.inference.style_transfer import Transfer
-    from zoo.listen.gallery import gallery
-    from zoo.metrics.attributes import scale
+    from zoo.inference.style_transfer import StyleTransfer
+    from zoo.listen.gallery import write_gallery
+    from zoo.metrics.attributes import scale_pitch_classes
 
-    change = Transfer(
-        LatentSpace(load(run)),
-        None if guide is None else StyleClassifier(load(guide)),
-        keep,
-    )
-    read = asked(piece)
+    space = LatentSpace(load(run))
+    classifier = None if guide is None else StyleClassifier(load(guide))
+    move = StyleTransfer(space, classifier, keep)
+    sequence = open_score(piece)
     with named(piece):
-        source = change.space.whole(read)
+        source = space.phrases_of(sequence)
+    codec = space.melody_codec
     with progress_bar(f"searching for {style} phrases") as progress:
-        rows = change(
-            source, style, seed, scale(source, change.space.melody_codec), progress
-        )
-    codec = change.space.melody_codec
+        rows = move(source, style, seed, scale_pitch_classes(source, codec), progress)
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
-    page = gallery(music, out, title=f"{piece.stem}, and the same in the style {style}")
+    page = write_gallery(music, out, title=f"{piece.stem}, and in the style {style}")
     print(
-        f"{len(rows)} phrases of {codec.bars} bars, as read and in the other style; open {page}"
+        f"{len(rows)} phrases of {codec.bars} bars, as read and in the style {style}; "
+        f"open {page}"
     )
 
 
 def classify(
     run: Positional[str], files: Positional[tuple[pathlib.Path, ...]], /
 ) -> None:
-    """Say of what style, mode or metre pieces are likely to be: the mean over their phrases.
+    """Print the probability of each style, mode or metre for pieces.
 
     Args:
         run: a directory that training of a LatentClassifier has written.
@@ -212,73 +204,81 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.model import load
     from zoo.inference.style_classifier import StyleClassifier
 
-    judge = StyleClassifier(load(run))
-    table = Table("piece", *judge.styles)
+    classifier = StyleClassifier(load(run))
+    table = Table("piece", *classifier.styles)
     for path in files:
-        piece = asked(path)
+        piece = open_score(path)
         with named(path):
-            shares = judge.piece(piece)
+            shares = classifier.piece(piece)
         table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
     Console().print(table)
 
 
+def warn_unless_one(name: str, shares: tuple[float, ...]) -> None:
+    """Prints that shares are divided by their sum, if it is not 1."""
+    if shares and not math.isclose(sum(shares), 1):
+        print(f"the {name} add up to {sum(shares):g}, and are divided by that")
+
+
 @contextlib.contextmanager
 def named(path: pathlib.Path) -> Iterator[None]:
-    """Says of which file a request is wrong."""
+    """Puts the name of a file before the message of a UsageError."""
     try:
         yield
     except UsageError as error:
         raise UsageError(f"{path.name}: {error}") from error
 
 
-def steering(space: "LatentSpace", run: str) -> "Steering":
-    from zoo.inference.attribute_steering import Steering
-    from zoo.inference.model import resolve
-
-    return Steering.load(space, resolve(run))
-
-
-def latent(
+def read(
     run: str, paths: tuple[pathlib.Path, ...], adapt: bool
 ) -> "tuple[LatentSpace, list[NoteSequence], np.ndarray | None]":
-    """The latent space of a run, the pieces of files, and of what style each seems to be, [n, y].
+    """Returns the latent space of a run, the pieces of files, and their styles [n, y].
 
-    Says what is done to make them fit.
+    Prints what is done to make the pieces fit.
     """
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.model import load
 
-    space, pieces = LatentSpace(load(run)), [asked(path) for path in paths]
+    space, pieces = LatentSpace(load(run)), [open_score(path) for path in paths]
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):
             fits.append(space.fit(piece, adapt))
         for remark in fits[-1].notes:
             print(f"{path.name}: {remark}")
-    styles = space.guess(np.stack([fit.array for fit in fits])) if fits else None
-    return space, pieces, styles
+    if not fits:
+        return space, pieces, None
+    return space, pieces, space.likeliest_style(np.stack([fit.array for fit in fits]))
 
 
-def written(
-    space: "LatentSpace",
-    points: np.ndarray,
-    styles: "Styles",
-    seed: int,
-    temperature: float,
-    best_of: int,
-    out: pathlib.Path,
-    title: str,
-) -> "list[NoteSequence]":
-    """A gallery of the music at `points`."""
-    from zoo.listen.gallery import gallery
-    from zoo.nn.sequence.sampling import Draw
+class Writer:
+    """Writes a page of the music at points of a latent space."""
 
-    pieces = space.decode(points, seed, Draw(temperature), styles, best_of)
-    page = gallery(pieces, out, title=title)
-    print(f"{len(pieces)} pieces in {out}; open {page}")
-    return pieces
+    def __init__(
+        self,
+        space: "LatentSpace",
+        *,
+        seed: int,
+        temperature: float,
+        best_of: int,
+        out: pathlib.Path,
+    ) -> None:
+        self.space, self.seed, self.out = space, seed, out
+        self.temperature, self.best_of = temperature, best_of
+
+    def __call__(
+        self, points: np.ndarray, styles: "Styles", title: str
+    ) -> "list[NoteSequence]":
+        from zoo.listen.gallery import write_gallery
+        from zoo.nn.sequence.sampling import Draw
+
+        draw = Draw(self.temperature)
+        pieces = self.space.decode(points, self.seed, draw, styles, self.best_of)
+        page = write_gallery(pieces, self.out, title=title)
+        print(f"{len(pieces)} pieces in {self.out}; open {page}")
+        return pieces

@@ -70,8 +70,8 @@ def data(
 
     codec = make(for_) if for_ else None
     with progress_bar(f"reading {corpus}") as progress:
-        if corpus.startswith(datasets.ALL):
-            of = datasets.sounds(corpus, rate, seconds)
+        if corpus.startswith(datasets.SPECS):
+            of = datasets.audio_dataset(corpus, rate, seconds)
             datasets.build(of, workers=workers, force=force, progress=progress).print()
             return
         flags = None if beam is None else shlex.split(beam)
@@ -87,14 +87,14 @@ def data(
 def list_() -> None:
     """Name the families, codecs, corpora and weights there are."""
     from zoo.data.codecs import CODECS
-    from zoo.data.corpora.registry import KNOWN
+    from zoo.data.corpora.registry import NAMED_CORPORA
     from zoo.inference.model import weights
     from zoo.models import families
 
     named: dict[str, dict[str, str | None]] = {
         "families": {name: module.__doc__ for name, module in families().items()},
         "codecs": {name: codec.__doc__ for name, codec in CODECS.items()},
-        "corpora": {name: source.__doc__ for name, source in KNOWN.items()},
+        "corpora": {name: source.__doc__ for name, source in NAMED_CORPORA.items()},
         "weights": dict.fromkeys(weights(), "shipped with the package"),
     }
     for kind, members in named.items():

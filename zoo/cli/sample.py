@@ -56,13 +56,13 @@ def sample(
         program: of every note, a General MIDI name or number, or drums, where it writes that too.
         out: where to put them.
     """
-    from zoo.data.scores.read import asked
+    from zoo.data.scores.read import open_score
     from zoo.inference.model import load
-    from zoo.listen.gallery import gallery
+    from zoo.listen.gallery import write_gallery
     from zoo.nn.sequence.sampling import Draw
 
     draw = Draw(temperature, top_k, top_p, min_p=min_p, no_repeat=no_repeat)
-    begin = None if primer is None else asked(primer)
+    begin = None if primer is None else open_score(primer)
     model = load(run)
     pieces = model.sample(
         n,
@@ -83,5 +83,5 @@ def sample(
             if v is not None
         },
     )
-    page = gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
+    page = write_gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

@@ -34,7 +34,7 @@ class Pieces(Sequence[np.ndarray]):
         """Returns the style, mode or metre of each piece, "" if it is unknown."""
 
 
-class Arrays(Pieces):
+class InMemoryPieces(Pieces):
     """Pieces held in memory, without labels."""
 
     def __init__(

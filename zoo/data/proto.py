@@ -1,8 +1,8 @@
-"""note_seq's protos, and the two maps every reader of one needs: seconds to quarters, and metres.
+"""note_seq's NoteSequence, with its tempo map (seconds to quarter notes) and metres.
 
-Under `zoo.data` the protos are imported here and nowhere else. Quarters (quarter notes) count from
-the start of the piece; where a sequence states no tempo it goes at 120 quarters per minute, and
-where it states no metre it is in 4/4, as MIDI has it.
+Within `zoo.data` this is the only module that imports the protos. Quarters (quarter
+notes) count from the beginning of the piece. As in MIDI, the default tempo is 120
+quarters per minute and the default metre 4/4.
 """
 
 import math
@@ -13,20 +13,20 @@ from typing import NamedTuple
 import numpy as np
 
 with warnings.catch_warnings():
-    # pydub, which note_seq imports and the zoo does not use, misses ffmpeg aloud
+    # note_seq imports pydub, which warns if ffmpeg is missing; neither is used here.
     warnings.filterwarnings("ignore", "Couldn't find ffmpeg", RuntimeWarning)
     from note_seq.protobuf.music_pb2 import NoteSequence
 
 __all__ = ["QPM", "TICKS", "Metre", "NoteSequence", "metres", "quarters", "seconds"]
 
-QPM = 120.0  # quarters per minute where nothing else is said
-TICKS = 220  # per quarter, as note_seq writes MIDI
+QPM = 120.0  # default tempo, in quarters per minute
+TICKS = 220  # ticks per quarter, as in the MIDI files that note_seq writes
 
 Times = Callable[[np.ndarray], np.ndarray]
 
 
 class Metre(NamedTuple):
-    """A time signature and where it begins, in quarters."""
+    """A time signature, and its beginning in quarters."""
 
     start: float
     numerator: int
@@ -34,51 +34,53 @@ class Metre(NamedTuple):
 
     @property
     def bar(self) -> float:
-        """Length of a bar in quarters."""
+        """Duration of a bar, in quarters."""
         return 4 * self.numerator / self.denominator
 
 
 def quarters(sequence: NoteSequence) -> Times:
-    """The function from seconds to quarters: piecewise linear, monotonic, elementwise."""
+    """Returns the map from seconds to quarters, monotonic and piecewise linear."""
     times, beats, rates = _tempo_map(sequence)
     return lambda x: _piecewise(np.asarray(x, np.float64), times, beats, rates)
 
 
 def seconds(sequence: NoteSequence) -> Times:
-    """The inverse of `quarters`."""
+    """Returns the map from quarters to seconds, the inverse of `quarters`."""
     times, beats, rates = _tempo_map(sequence)
     return lambda x: _piecewise(np.asarray(x, np.float64), beats, times, 1 / rates)
 
 
 def metres(sequence: NoteSequence) -> list[Metre]:
-    """The metres in force, in order, the first at 0; of several at one moment the last holds.
+    """Returns the metres in order, the first at 0; of several at one time, the last.
 
-    A pickup is a first metre that lasts one short bar. Impossible signatures (0/4) are passed over.
+    A pickup is a first metre of one short bar. Invalid signatures (0/4) are skipped.
     """
-    stated = {0.0: (4, 4)}
+    metres_by_start = {0.0: (4, 4)}
     signatures = [
         x for x in sequence.time_signatures if x.numerator > 0 and x.denominator > 0
     ]
     signatures.sort(key=lambda x: x.time)
     starts = quarters(sequence)(np.array([x.time for x in signatures])).tolist()
     for start, signature in zip(starts, signatures, strict=True):
-        stated[max(start, 0.0)] = signature.numerator, signature.denominator
-    return [Metre(start, *fraction) for start, fraction in stated.items()]
+        fraction = signature.numerator, signature.denominator
+        metres_by_start[max(start, 0.0)] = fraction
+    return [Metre(start, *fraction) for start, fraction in metres_by_start.items()]
 
 
 def _tempo_map(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the tempo changes, [k] in seconds and [k] in quarters, and [k] quarters per second."""
-    stated = {0.0: QPM}
+    """Returns tempo changes [k] in seconds, in quarters, and as quarters per second."""
+    tempos = {0.0: QPM}
     for tempo in sorted(sequence.tempos, key=lambda x: x.time):
         if tempo.qpm > 0 and math.isfinite(tempo.qpm) and math.isfinite(tempo.time):
-            stated[max(tempo.time, 0.0)] = tempo.qpm
-    times, rates = np.array(list(stated)), np.array(list(stated.values())) / 60
+            tempos[max(tempo.time, 0.0)] = tempo.qpm
+    times, rates = np.array(list(tempos)), np.array(list(tempos.values())) / 60
     beats = np.concatenate([[0.0], np.cumsum(np.diff(times) * rates[:-1])])
     return times, beats, rates
 
 
 def _piecewise(
     x: np.ndarray, knots: np.ndarray, values: np.ndarray, slopes: np.ndarray
-):
-    at = np.maximum(np.searchsorted(knots, x, side="right") - 1, 0)
-    return values[at] + (x - knots[at]) * slopes[at]
+) -> np.ndarray:
+    """Evaluates a piecewise linear function at `x`."""
+    index = np.maximum(np.searchsorted(knots, x, side="right") - 1, 0)
+    return values[index] + (x - knots[index]) * slopes[index]

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.data.audio.batches import fitted
+from zoo.data.audio.batches import pad_or_trim
 from zoo.evaluation.instrument_classifier import Judge, learn
 from zoo.inference.model import Model
 from zoo.inference.resynthesis import reconstructed
@@ -129,7 +129,7 @@ def taken(
     chosen = np.linspace(0, len(excerpts) - 1, min(many, len(excerpts))).astype(int)
     for first in range(0, len(chosen), BATCH):
         some = [excerpts[int(i)] for i in chosen[first : first + BATCH]]
-        x = np.stack([codec.decode(fitted(one.audio, length)) for one in some])
+        x = np.stack([codec.decode(pad_or_trim(one.audio, length)) for one in some])
         versions = {
             "": reconstructed(model, x, seed),
             "griffin_lim_": np.asarray(back(x, jax.random.key(seed))),
@@ -151,11 +151,11 @@ def measures(rate: int) -> dict[str, Callable[[Any, Any], jax.Array]]:
 
 def astray(one: Any, x: np.ndarray, y: np.ndarray) -> float | None:
     """By how many cents y [s] is off the pitch of x, in the median; None where x has none."""
-    if "pitch" not in one.about:
+    if "pitch" not in one.features:
         return None
     import librosa  # takes seconds, and only notes need it
 
-    hz = 440 * 2 ** ((one.about["pitch"] - 69) / 12)
+    hz = 440 * 2 ** ((one.features["pitch"] - 69) / 12)
     ours, theirs = (
         librosa.yin(
             z,

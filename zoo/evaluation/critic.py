@@ -12,8 +12,8 @@ from scipy.stats import spearmanr
 
 from zoo.core import BOUNDARY, Batch, Likelihood, supports
 from zoo.inference.model import Model
-from zoo.metrics.bootstrap import Interval, interval
-from zoo.metrics.statistics import STATISTICS, table
+from zoo.metrics.bootstrap import ConfidenceInterval, confidence_interval
+from zoo.metrics.statistics import STATISTICS, statistics_table
 
 
 class Verdicts(NamedTuple):
@@ -27,8 +27,8 @@ class Verdicts(NamedTuple):
         each statistic.
     """
 
-    below: dict[str, Interval]
-    likelihood: dict[str, Interval]
+    below: dict[str, ConfidenceInterval]
+    likelihood: dict[str, ConfidenceInterval]
     related: dict[str, float]
 
 
@@ -49,17 +49,19 @@ def critic_verdicts(
     verdicts = {k: model.sampler.verdicts(rows, style) for k, rows in kinds.items()}
     mean, std = verdicts["real"].mean(), verdicts["real"].std()
     below = {
-        kind: interval((mean - values) / std, seed=seed)
+        kind: confidence_interval((mean - values) / std, seed=seed)
         for kind, values in verdicts.items()
     }
-    likelihood: dict[str, Interval] = {}
+    likelihood: dict[str, ConfidenceInterval] = {}
     compared: dict[str, np.ndarray] = {}
     if supports(model.family, Likelihood):
         rates = {k: model.sampler.rates(rows, style) for k, rows in kinds.items()}
-        likelihood = {kind: interval(rate, seed=seed) for kind, rate in rates.items()}
+        likelihood = {
+            kind: confidence_interval(rate, seed=seed) for kind, rate in rates.items()
+        }
         compared["likelihood"] = np.concatenate([*rates.values()])
     pieces = (model.codec.decode(row) for rows in kinds.values() for row in rows)
-    compared |= dict(zip(STATISTICS, table(pieces).T, strict=True))
+    compared |= dict(zip(STATISTICS, statistics_table(pieces).T, strict=True))
     pooled = np.concatenate([*verdicts.values()])
     related = {k: rank_correlation(pooled, values) for k, values in compared.items()}
     finite = {name: value for name, value in related.items() if np.isfinite(value)}

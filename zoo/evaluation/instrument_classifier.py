@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from zoo.core import Array, Key, Params
-from zoo.data.audio.batches import beginnings
+from zoo.data.audio.batches import audio_eval_batches
 from zoo.models import LatentClassifier
 from zoo.nn.audio.mel import Mel
 from zoo.nn.audio.stft import to_float
+from zoo.train.minimize import minimize
 from zoo.train.optim import Adam
 
 PARTS = 8  # of a note, each heard as a whole
@@ -60,11 +60,14 @@ def learn(
         return None
     mel = Mel(rate)
     classifier = LatentClassifier(
-        styles, vocab=0, latent=PARTS * mel.bands, width=256, layers=2
+        styles, vocab=None, latent=PARTS * mel.bands, width=256, layers=2
     )
     each = jax.jit(lambda audio: features(mel, audio))
     x = np.concatenate(
-        [np.asarray(each(b["audio"])) for b in beginnings(excerpts, BATCH, length)]
+        [
+            np.asarray(each(b["audio"]))
+            for b in audio_eval_batches(excerpts, BATCH, length)
+        ]
     )
     x = x[: len(labels)]  # the last batch is filled up
     middle, spread = x.mean(axis=0), x.std(axis=0) + 1e-3
@@ -78,24 +81,21 @@ def descended(
     classifier: LatentClassifier, every: dict[str, Array], rng: Key, steps: int
 ) -> Params:
     """Its parameters after so many batches of these notes."""
-    rule = Adam(RATE, decay=DECAY).rule(steps)
-    params = classifier.init(rng, every)
     count = len(every["style"])
 
-    def step(now: tuple[Params, Any], key: Key) -> tuple[tuple[Params, Any], None]:
-        params, state = now
+    def loss(params: Params, batch: dict[str, Key]) -> Array:
+        key = batch["key"]
         rows = jax.random.randint(key, (BATCH,), 0, count)
-        batch = {
+        drawn = {
             **jax.tree.map(lambda x: x[rows], every),
             "mask": jnp.ones((BATCH, 1), bool),
         }
-        slope = jax.grad(lambda p: classifier.loss(p, batch, key, jnp.zeros(()))[0])(
-            params
-        )
-        updates, state = rule.update(slope, state, params)
-        return (optax.apply_updates(params, updates), state), None
+        return classifier.loss(params, drawn, key, jnp.zeros(()))[0]
 
-    keys = jax.random.split(rng, steps)
-    return jax.jit(lambda now: jax.lax.scan(step, now, keys)[0][0])(
-        (params, rule.init(params))
+    return minimize(
+        loss,
+        classifier.init(rng, every),
+        steps,
+        Adam(RATE, decay=DECAY).optimizer(steps),
+        batches={"key": jax.random.split(rng, steps)},
     )

@@ -7,7 +7,7 @@ tonic, which nobody says, may be any of twelve. Axes: n phrase, t step, k track,
 d degree, m mode.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import numpy as np
 import optax
 
 from zoo.core import Array
+from zoo.train.minimize import minimize
 
 DEGREES = 12
 STEPS, RATE, DECAY = 500, 0.05, 1e-3  # of descent, to learn them
@@ -59,18 +60,12 @@ def learn(x: np.ndarray, mode: np.ndarray, modes: int = 2) -> Profiles:
     born = 0.1 * jax.random.normal(jax.random.key(0), (modes, *x.shape[1:]))
     profiles = Profiles(born, jnp.zeros(modes))
 
-    def loss(profiles: Profiles) -> Array:
+    def loss(profiles: Profiles, _: None) -> Array:
         told = log_p(profiles, jnp.asarray(x))
         chosen = jnp.take_along_axis(told, jnp.asarray(mode)[:, None], axis=1)
         return -(chosen[:, 0] * weight).sum()
 
-    def step(now: tuple[Profiles, Any], _: None) -> tuple[tuple[Profiles, Any], None]:
-        profiles, state = now
-        updates, state = rule.update(jax.grad(loss)(profiles), state, profiles)
-        return (optax.apply_updates(profiles, updates), state), None
-
-    start = profiles, rule.init(profiles)
-    return jax.jit(lambda now: jax.lax.scan(step, now, length=STEPS)[0][0])(start)
+    return minimize(loss, profiles, STEPS, rule)
 
 
 def recall(profiles: Profiles, x: np.ndarray, mode: np.ndarray) -> float:

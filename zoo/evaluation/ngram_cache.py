@@ -30,6 +30,7 @@ from zoo.inference.model import Model
 from zoo.models import NoteTransformer
 from zoo.tasks.base import Task
 from zoo.train import sharding
+from zoo.train.minimize import minimize
 
 STEPS = 300  # of descent, to fit the weights
 ENOUGH = 8192  # frames to fit them to
@@ -180,20 +181,12 @@ def fit(log_p: Array, counts: Array) -> Array:
     guess = jnp.broadcast_to(jnp.array(GUESS), (len(counts), 3))
     tx = optax.adam(optax.cosine_decay_schedule(0.2, STEPS))
 
-    def loss(weights: Array) -> Array:
+    def loss(weights: Array, _: None) -> Array:
         found = recall(log_p, counts, weights)
         prior = ((weights - guess) ** 2).sum() / 20
         return (prior - jnp.where(jnp.isneginf(found), 0.0, found).sum()) / len(log_p)
 
-    def descend(
-        now: tuple[Array, optax.OptState], _
-    ) -> tuple[tuple[Array, optax.OptState], None]:
-        weights, opt = now
-        updates, opt = tx.update(jax.grad(loss)(weights), opt)
-        return (optax.apply_updates(weights, updates), opt), None
-
-    (weights, _), _ = jax.lax.scan(descend, (guess, tx.init(guess)), None, STEPS)
-    return weights
+    return minimize(loss, guess, STEPS, tx)
 
 
 def some(log_p: Array, counts: Array, frames: np.ndarray) -> tuple[Array, Array]:
@@ -255,7 +248,7 @@ def scored(
 
     def with_scores() -> Iterator[Batch]:
         for batch in batches:
-            tokens = sharding.spread(mesh, batch)["tokens"]
+            tokens = sharding.shard_batch(mesh, batch)["tokens"]
             yield {**batch, "log_p": score(model.params, tokens)[0]}
 
     notes, log_p = zip(*rows(with_scores(), family), strict=True)

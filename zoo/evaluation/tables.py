@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 
 from zoo.evaluation.critic import Verdicts
-from zoo.metrics.bootstrap import Interval
+from zoo.metrics.bootstrap import ConfidenceInterval
 from zoo.metrics.compare import Row
 
 
@@ -41,7 +41,7 @@ def verdict_table(verdicts: Verdicts) -> Group:
     return Group(kinds, related)
 
 
-def with_interval(interval: Interval) -> str:
+def with_interval(interval: ConfidenceInterval) -> str:
     """Returns a value with its interval, such as `0.52 (0.48–0.55)`."""
     value, low, high = map(digits, interval)
     return f"{value} ({low}–{high})" if low else value

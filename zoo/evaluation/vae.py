@@ -16,10 +16,15 @@ from zoo.core import Batch, Key, Params
 from zoo.inference.attribute_steering import GREEDY, Steering
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
-from zoo.listen.curves import Panel, draw
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.listen.curves import Panel, plot_curves
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.models import Markov, MusicVAE
-from zoo.nn.latent.variational import active, divergence, marginal, slerp
+from zoo.nn.latent.variational import (
+    active_units,
+    importance_weighted_log_prob,
+    kl_divergence,
+    slerp,
+)
 from zoo.tasks.base import Task
 
 STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
@@ -75,7 +80,7 @@ def picture(path: dict[str, list[float]], file: pathlib.Path) -> None:
         ),
         Panel("way", "cost of a step, 1 for real ones", costs),
     ]
-    draw(panels, file)
+    plot_curves(panels, file)
 
 
 def spaced(rows: np.ndarray, n: int) -> np.ndarray:
@@ -101,13 +106,18 @@ def steered_attributes(
       and `others_NAME`, the most that any other moves. And the means of all, [s, a], by name.
     """
     space, codec = steering.space, steering.space.melody_codec
-    z, style, figures, curves = space.means(chosen), space.guess(chosen), {}, {}
+    z, style, figures, curves = (
+        space.means(chosen),
+        space.likeliest_style(chosen),
+        {},
+        {},
+    )
     for a, name in enumerate(ATTRIBUTES):
         values = []
         for strength in STRENGTHS:
             there = steering(z, {name: strength}, style=style) if strength else z
             music = space.phrases(there, draw=GREEDY, style=style)
-            values.append(table(music, codec) / steering.spread)
+            values.append(attribute_table(music, codec) / steering.std)
         every = np.stack(values)  # [s, n, a]
         own = every[:, :, a] - every[:, :, a].mean(axis=0)
         strength = np.broadcast_to(STRENGTHS[:, None], own.shape)
@@ -140,7 +150,7 @@ def interpolated(
       and `mixed_cost`, where each step is taken from one end or the other instead.
     """
     one, other = ends[::2], ends[1::2]
-    cost, style = chain(space, train), space.guess(ends)
+    cost, style = chain(space, train), space.likeliest_style(ends)
     z = jnp.asarray(space.means(ends, style))
     points = np.asarray(slerp(z[::2], z[1::2], jnp.asarray(PATH, jnp.float32)))
     names = ("far", "near", "cost", "best_cost", "mixed_cost")
@@ -216,7 +226,9 @@ def reconstruction(
         means.append(mean[real])
         rows += int(real.sum())
     figures = {name: total / rows for name, total in sums.items()}
-    return figures | {"active": float(active(jnp.asarray(np.concatenate(means))).sum())}
+    return figures | {
+        "active": float(active_units(jnp.asarray(np.concatenate(means))).sum())
+    }
 
 
 def _measure(
@@ -227,17 +239,21 @@ def _measure(
     q = family.encode(params, tokens, style)
     one, two, three = jax.random.split(rng, 3)
     z = q.sample(one)
-    _, hit = family.token_log_probs(params, z, tokens, style)
+    _, hit = family.token_log_probs(params, z, tokens, style=style)
     drawn = family.decode(params, two, z, style=style)
     same = (drawn == tokens).reshape(*tokens.shape[:2], -1).mean(axis=(1, 2))
     many = jax.vmap(q.sample)(jax.random.split(three, max(particles)))
     log_p = jax.lax.map(
-        lambda z: family.token_log_probs(params, z, tokens, style)[0].sum(axis=1), many
+        lambda z: family.token_log_probs(params, z, tokens, style=style)[0].sum(axis=1),
+        many,
     )
-    bounds = {f"nll_{k}": -marginal(log_p[:k], q, many[:k]) for k in particles}
+    bounds = {
+        f"nll_{k}": -importance_weighted_log_prob(log_p[:k], q, many[:k])
+        for k in particles
+    }
     figures = {
         "accuracy_teacher_forced": hit.mean(axis=1),
         "accuracy_sampled": same,
-        "kl": divergence(q).sum(axis=1),
+        "kl": kl_divergence(q).sum(axis=1),
     }
     return figures | bounds, q.mean

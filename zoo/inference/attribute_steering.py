@@ -1,10 +1,11 @@
-"""More of this and less of that: from a point of a latent space to one whose music has more of it.
+"""Steering of musical attributes in a latent space.
 
-Roberts et al. 2018 (section 5.5) add an attribute vector. Where a decoder writes the same music all
-around a point, as one of a high rate does, no straight way moves an attribute alone, and a network
-that predicts attributes from latents is fooled before the ear is. So points about the place the
-vectors lead to are decoded, what they are like is measured, and the search goes on about the best
-(the cross-entropy method, Rubinstein 1999). Axes: n phrases, k candidates, z latent, a attribute.
+Roberts et al. 2018 (section 5.5) add an attribute vector. A decoder of a high rate writes
+the same music all around a point, so that no straight direction moves one attribute
+alone; and a network that predicts attributes from latents is deceived before the ear is.
+Therefore points near the end of the vector are decoded and measured, and a search
+continues near the best: the cross-entropy method (Rubinstein 1999). Axes: n phrase,
+k candidate, z latent, a attribute.
 """
 
 import dataclasses
@@ -15,52 +16,60 @@ import numpy as np
 
 from zoo.errors import UsageError, require
 from zoo.inference.latent_space import LatentSpace, Styles
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.nn.sequence.sampling import Draw
 
-CANDIDATES, KEPT, ROUNDS = 64, 8, 4
-AIM = 1.2  # of what is asked: what all else costs holds the search back
-OTHERS = (
-    0.1  # what a squared standard deviation of an attribute costs that nobody asked for
-)
-AWAY = 0.005  # what a step of the phrase that changes costs
+CANDIDATES, ELITES, ROUNDS = 64, 8, 4
+OVERSHOOT = 1.2  # of the requested strength: the other costs hold the search back
+OTHER_COST = 0.1  # per squared standard deviation of an attribute not requested
+CHANGE_COST = 0.005  # per step of the phrase that changes
 GREEDY = Draw(temperature=0)
 FILE = "attributes.npz"
 
 
-def cheapest(
+def minimum(
     cost: Callable[[np.ndarray], np.ndarray],
     z: np.ndarray,
     rng: np.random.Generator,
-    way: np.ndarray | float = 0.0,
+    direction: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """The point [z] of least `cost`, points [k, z] -> [k], that is found about `z`.
+    """Returns the point [z] of least cost that a search around `z` finds.
 
-    The first are on the `way` [z] that is likely to be a good one, up to four times as far.
+    Args:
+      cost: points [k, z] -> costs [k].
+      z: the point to start from, [z].
+      rng: source of the candidates.
+      direction: a promising direction [z]; the first candidates lie up to four times as
+        far along it.
     """
 
     def noise(count: int) -> np.ndarray:
-        """float [count, z], some of it small and some as large as the prior."""
+        """Draws float [count, z], from very small up to the size of the prior."""
         return rng.uniform(0, 1, (count, 1)) * rng.normal(size=(count, len(z)))
 
-    points = z + rng.uniform(0, 4, (CANDIDATES, 1)) * way + noise(CANDIDATES)
+    steps = rng.uniform(0, 4, (CANDIDATES, 1)) * direction
+    points = z + steps + noise(CANDIDATES)
     points[0] = z
     costs = cost(points)
     for _ in range(ROUNDS - 1):
-        best = np.argsort(costs, kind="stable")[:KEPT]
-        parents = points[best][rng.integers(0, KEPT, (2, CANDIDATES - KEPT))]
-        share = rng.uniform(0, 1, (CANDIDATES - KEPT, 1))
-        children = (
-            share * parents[0] + (1 - share) * parents[1] + noise(CANDIDATES - KEPT)
-        )
+        best = np.argsort(costs, kind="stable")[:ELITES]
+        parents = points[best][rng.integers(0, ELITES, (2, CANDIDATES - ELITES))]
+        share = rng.uniform(0, 1, (CANDIDATES - ELITES, 1))
+        children = share * parents[0] + (1 - share) * parents[1]
+        children += noise(CANDIDATES - ELITES)
         points = np.concatenate([points[best], children])
-        costs = np.concatenate([costs[best], cost(points)[KEPT:]])
+        costs = np.concatenate([costs[best], cost(points)[ELITES:]])
     return points[costs.argmin()]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Steering:
-    """What `space` is moved by: `vectors` [a, z], and `spread` [a], a standard deviation of each.
+    """Attribute vectors of a latent space, and the search that follows them.
+
+    Attributes:
+      space: the latent space of a model of melodies.
+      vectors: the direction of each attribute, [a, z].
+      std: the standard deviation of each attribute, [a].
 
     Raises:
       UsageError: the space is not one of melodies.
@@ -68,76 +77,86 @@ class Steering:
 
     space: LatentSpace
     vectors: np.ndarray
-    spread: np.ndarray
+    std: np.ndarray
 
     @classmethod
     def of(cls, space: LatentSpace, phrases: np.ndarray) -> "Steering":
-        """As `phrases` [n, t] have it."""
+        """Learns vectors and standard deviations from phrases [n, t]."""
         vectors = space.attribute_vectors(phrases)
-        spread = np.nanstd(table(phrases, space.melody_codec), axis=0)
-        return cls(space, np.stack([*vectors.values()]), np.maximum(spread, 1e-6))
+        std = np.nanstd(attribute_table(phrases, space.melody_codec), axis=0)
+        return cls(space, np.stack([*vectors.values()]), np.maximum(std, 1e-6))
 
     @classmethod
     def load(cls, space: LatentSpace, run: str | pathlib.Path) -> "Steering":
-        """What `save` has put beside a run. Raises UsageError where it has not."""
+        """Loads what `save` has written into a run.
+
+        Raises:
+          UsageError: it has not.
+        """
         codec, path = space.melody_codec, pathlib.Path(run) / FILE
         require(
             path.exists(),
-            f"there is no {path}: it is written where training of a MusicVAE ends, for phrases of "
-            f"one or two bars (these are of {codec.bars}) and unless told --steered 0.",
+            f"there is no {path}: training of a MusicVAE writes it at its end, for "
+            f"phrases of one or two bars (these have {codec.bars}) and `steered` above 0.",
         )
-        found = np.load(path)
-        return cls(space, found["vectors"], found["spread"])
+        arrays = np.load(path)
+        return cls(space, arrays["vectors"], arrays["spread"])
 
     def save(self, run: str | pathlib.Path) -> None:
-        np.savez(pathlib.Path(run) / FILE, vectors=self.vectors, spread=self.spread)
+        """Writes the vectors into a run."""
+        path = pathlib.Path(run) / FILE
+        np.savez(path, vectors=self.vectors, spread=self.std)
 
     def __call__(
         self,
         z: np.ndarray,
-        moves: Mapping[str, float],
+        strengths: Mapping[str, float],
         seed: int = 0,
         style: Styles = None,
     ) -> np.ndarray:
-        """Points [n, z] near `z` whose music has so many standard deviations more of each.
+        """Returns points [n, z] near `z` whose music has more of some attributes.
+
+        Args:
+          z: the points to start from, [n, z].
+          strengths: how much more of each attribute, in standard deviations.
+          seed: seed of the search.
+          style: the style to decode in.
 
         Raises:
-          UsageError: an attribute that is none.
+          UsageError: there is no such attribute.
         """
-        want = np.zeros(len(ATTRIBUTES), np.float32)
-        for name, strength in moves.items():
+        target = np.zeros(len(ATTRIBUTES), np.float32)
+        for name, strength in strengths.items():
             if name not in ATTRIBUTES:
                 raise UsageError(
                     f"there is no attribute {name}: choose {', '.join(ATTRIBUTES)}."
                 )
-            want[[*ATTRIBUTES].index(name)] = AIM * strength
-        style = self.space.shares(style, len(z))
-        found = [
-            self._seek(
-                point, want, seed + i, None if style is None else style[i : i + 1]
-            )
+            target[[*ATTRIBUTES].index(name)] = OVERSHOOT * strength
+        shares = self.space.shares(style, len(z))
+        points = [
+            self.steer(point, target, seed + i, None if shares is None else shares[[i]])
             for i, point in enumerate(z)
         ]
-        return np.stack(found).astype(np.float32)
+        return np.stack(points).astype(np.float32)
 
-    def _seek(
-        self, z: np.ndarray, want: np.ndarray, seed: int, style: np.ndarray | None
+    def steer(
+        self, z: np.ndarray, target: np.ndarray, seed: int, shares: np.ndarray | None
     ) -> np.ndarray:
-        """The best point [z] found about one."""
-        rng = np.random.default_rng(seed)
-        asked = want != 0
-        weight = np.where(asked, 1.0, OTHERS)
-        here = self._music(z[None], style)
-        start = table(here, self.space.melody_codec)[0]
+        """Returns the best point [z] near one, for changes `target` [a]."""
+        weights = np.where(target != 0, 1.0, OTHER_COST)
+        before = self.decoded(z[None], shares)
+        start = attribute_table(before, self.space.melody_codec)[0]
 
         def cost(points: np.ndarray) -> np.ndarray:
-            music = self._music(points, style)
-            moved = (table(music, self.space.melody_codec) - start) / self.spread
-            off = np.nan_to_num((moved - want) ** 2, nan=1e3) @ weight
-            return off + AWAY * (music != here).sum(axis=1)
+            music = self.decoded(points, shares)
+            moved = (attribute_table(music, self.space.melody_codec) - start) / self.std
+            missed = np.nan_to_num((moved - target) ** 2, nan=1e3) @ weights
+            return missed + CHANGE_COST * (music != before).sum(axis=1)
 
-        return cheapest(cost, z, rng, want @ self.vectors)
+        return minimum(cost, z, np.random.default_rng(seed), target @ self.vectors)
 
-    def _music(self, points: np.ndarray, style: np.ndarray | None) -> np.ndarray:
-        shares = None if style is None else style.repeat(len(points), axis=0)
+    def decoded(self, points: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
+        """Decodes points [k, z] greedily."""
+        if shares is not None:
+            shares = shares.repeat(len(points), axis=0)
         return self.space.phrases(points.astype(np.float32), draw=GREEDY, style=shares)

@@ -1,6 +1,6 @@
-"""What can be done with a model that has latents: take music apart, put it together, go between.
+"""The latent space of an autoencoder of phrases: encoding, decoding, interpolation.
 
-Axes: n pieces, z latent, i step of a path.
+Axes: n piece, t step, z latent, y style, i step of a path.
 """
 
 import contextlib
@@ -18,23 +18,22 @@ from zoo.data.codecs import Fit
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, require
 from zoo.inference.model import Model
-from zoo.metrics.attributes import ATTRIBUTES, table
+from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.nn.latent.variational import Gaussian, slerp
 from zoo.nn.sequence.sampling import Draw
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
 
-
-Styles = (
-    str | Mapping[str, float] | np.ndarray | None
-)  # one, shares of several, [n, y], or any
+# a style, shares of several, shares for each piece [n, y], or None for any
+Styles = str | Mapping[str, float] | np.ndarray | None
 
 ENCODED_AT_ONCE = 256  # phrases
+COOL = Draw(temperature=0.5)
 
 
 def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """`rows` by so many, the last of which are filled up with the first."""
+    """Yields `rows` in parts of `size`; the last is filled with the first rows."""
     for first in range(0, len(rows), size):
         part = rows[first : first + size]
         yield np.concatenate([part, rows[: size - len(part)]]) if first else part
@@ -42,166 +41,44 @@ def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
-    """What a codec refuses is what was asked for."""
+    """Turns a codec's refusal into a UsageError."""
     try:
         yield
     except Refused as refused:
-        raise UsageError(
-            f"the piece is no phrase of this model: {refused}"
-        ) from refused
+        raise UsageError(f"the piece does not fit this model: {refused}") from refused
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LatentSpace:
-    """The latents of a trained model, and the music at any point of them.
+    """The latents of a trained autoencoder, and the music at any point of them.
 
     Raises:
-      UsageError: the model has none.
+      UsageError: the model is not an autoencoder of phrases.
     """
 
     model: Model
 
     def __post_init__(self) -> None:
-        name = type(self.model.family).__name__
         require(
             supports(self.model.family, PhraseAutoencoder),
-            f"{name} has no latent space: load a model that has one, such as a MusicVAE.",
+            f"{self.model.name} has no latent space: load a model that has one, such as "
+            "a MusicVAE.",
         )
 
-    def fit(self, piece: "NoteSequence", adapt: bool = False) -> Fit:
-        """The first phrase of a piece as tokens, and what was done to make it one.
-
-        With `adapt` a piece that is too short is filled with rests, and one out of range moved.
-
-        Raises:
-          UsageError: it does not fit, in a sentence that says what would.
-        """
-        codec = self.model.codec
-        with refusals():
-            return codec.adapted(piece) if adapt else codec.fit(piece)
-
-    def whole(self, piece: "NoteSequence") -> np.ndarray:
-        """All of a melody as tokens int32 [n, t], phrase after phrase. Raises as `fit` does."""
-        with refusals():
-            return self.melody_codec.phrases(piece)
-
-    def encode(
-        self,
-        pieces: "Sequence[NoteSequence]",
-        adapt: bool = False,
-        style: Styles = None,
-    ) -> np.ndarray:
-        """Where pieces are: the means of their posteriors, float32 [n, z].
-
-        A model of styles is told that they are of `style`, or of the one that `guess` holds.
-        """
-        return self.means(
-            np.stack([self.fit(piece, adapt).array for piece in pieces]), style
-        )
-
-    def means(self, phrases: np.ndarray, style: Styles = None) -> np.ndarray:
-        """`encode` of tokens int32 [n, t]."""
-        shares = (
-            self.guess(phrases) if style is None else self.shares(style, len(phrases))
-        )
-        found = []
-        for part in batched(np.arange(len(phrases)), ENCODED_AT_ONCE):
-            given = () if shares is None else (shares[part],)
-            found.append(
-                np.asarray(self._encode(self.model.params, phrases[part], *given).mean)
-            )
-        return np.concatenate(found)[: len(phrases)]
-
-    def decode(
-        self,
-        z: np.ndarray,
-        seed: int = 0,
-        draw: Draw = Draw(temperature=0.5),
-        style: Styles = None,
-        best_of: int = 1,
-    ) -> "list[NoteSequence]":
-        """The music at points [n, z]: piece i is a function of the seed, i and its point.
-
-        Of `best_of` drawn at each point the one that the model holds likeliest is kept.
-        """
-        rows = self.phrases(z, seed, draw, style, best_of)
-        return [self.model.codec.decode(row) for row in rows]
-
-    def reconstruct(
-        self,
-        pieces: "Sequence[NoteSequence]",
-        seed: int = 0,
-        draw: Draw = Draw(temperature=0.5),
-        adapt: bool = False,
-    ) -> "list[NoteSequence]":
-        """What comes back of the first phrases of pieces, from the means of their posteriors."""
-        rows = np.stack([self.fit(piece, adapt).array for piece in pieces])
-        style = self.guess(rows)
-        return self.decode(self.means(rows, style), seed, draw, style)
-
-    def phrases(
-        self,
-        z: np.ndarray,
-        seed: int = 0,
-        draw: Draw = Draw(temperature=0.5),
-        style: Styles = None,
-        best_of: int = 1,
-    ) -> np.ndarray:
-        """`decode` as tokens int32 [n, t]."""
-        require(best_of >= 1, f"the best of {best_of} is asked for: ask for 1 or more.")
-        grammar, shares, several = (
-            self.model.sampler.grammar,
-            self.shares(style, len(z)),
-            z,
-        )
-        if best_of > 1:
-            several = np.repeat(z, best_of, axis=0)
-            shares = None if shares is None else np.repeat(shares, best_of, axis=0)
-        options = {"draw": draw, "grammar": grammar, "style": shares}
-        points = jnp.asarray(several)
-        rows = np.asarray(
-            self._decode(self.model.params, jax.random.key(seed), points, **options)
-        )
-        if best_of == 1:
-            return rows
-        best = self.bound(rows, shares).reshape(-1, best_of).argmax(axis=1)
-        return rows.reshape(len(z), best_of, *rows.shape[1:])[np.arange(len(z)), best]
-
-    def shares(self, style: Styles, n: int) -> np.ndarray | None:
-        """float32 [n, y]: so much of each style; all alike without one, None where there are none.
-
-        Raises:
-          UsageError: a style the model does not know, or shares that are none.
-        """
-        known = self.styles
-        if not known:
-            require(
-                style is None,
-                "the model knows no styles: leave them out, or train one that does.",
-            )
-            return None
-        if isinstance(style, np.ndarray):
-            return style
-        asked = (
-            {style: 1.0}
-            if isinstance(style, str)
-            else style or dict.fromkeys(known, 1.0)
-        )
-        if unknown := [name for name in asked if name not in known]:
-            raise UsageError(
-                f"there is no style {unknown[0]}: the model knows {', '.join(known)}."
-            )
-        weights = np.array([asked.get(name, 0.0) for name in known], np.float32)
-        require(
-            bool((weights >= 0).all()) and 0 < weights.sum() < np.inf,
-            f"the shares of styles are {dict(asked)}: none may be negative, nor all of them 0.",
-        )
-        return np.tile(weights / weights.sum(), (n, 1))
+    @property
+    def autoencoder(self) -> Any:
+        """The family of the model."""
+        return self.model.family
 
     @property
     def size(self) -> int:
-        """Latents of a point."""
+        """The number of latents."""
         return self.autoencoder.latent
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles that the model is conditioned on."""
+        return self.autoencoder.styles
 
     @property
     def melody_codec(self) -> Any:
@@ -217,39 +94,171 @@ class LatentSpace:
         )
         return codec
 
-    @property
-    def styles(self) -> tuple[str, ...]:
-        """The styles that the model knows."""
-        return self.autoencoder.styles
+    def fit(self, piece: "NoteSequence", adapt: bool = False) -> Fit:
+        """Encodes the first phrase of a piece as tokens, with remarks on what was lost.
 
-    def held(self, phrases: np.ndarray) -> np.ndarray:
-        """log p(y|x), float32 [n, y]: how likely `phrases` [n, t] are to be of each style.
+        With `adapt` a piece that is too short is padded with rests, and one out of range
+        is transposed.
 
-        By the bounds on log p(x|y), as if all styles were as frequent.
+        Raises:
+          UsageError: the piece does not fit.
         """
-        one = np.eye(len(self.styles), dtype=np.float32)
-        each = [self.bound(phrases, np.tile(y, (len(phrases), 1))) for y in one]
-        return np.asarray(jax.nn.log_softmax(np.stack(each, axis=1)))
+        with refusals():
+            codec = self.model.codec
+            return codec.adapted(piece) if adapt else codec.fit(piece)
+
+    def phrases_of(self, piece: "NoteSequence") -> np.ndarray:
+        """Encodes all phrases of a melody as tokens int32 [n, t].
+
+        Raises:
+          UsageError: the piece does not fit.
+        """
+        with refusals():
+            return self.melody_codec.phrases(piece)
+
+    def encode(
+        self,
+        pieces: "Sequence[NoteSequence]",
+        adapt: bool = False,
+        style: Styles = None,
+    ) -> np.ndarray:
+        """Returns the posterior means float32 [n, z] of the first phrases of pieces.
+
+        A model of styles is conditioned on `style`, or on the likeliest.
+        """
+        return self.means(np.stack([self.fit(x, adapt).array for x in pieces]), style)
+
+    def means(self, phrases: np.ndarray, style: Styles = None) -> np.ndarray:
+        """Returns the posterior means float32 [n, z] of phrases int32 [n, t]."""
+        if style is None:
+            shares = self.likeliest_style(phrases)
+        else:
+            shares = self.shares(style, len(phrases))
+        means = []
+        for part in batched(np.arange(len(phrases)), ENCODED_AT_ONCE):
+            conditions = () if shares is None else (shares[part],)
+            posterior = self._encode(self.model.params, phrases[part], *conditions)
+            means.append(np.asarray(posterior.mean))
+        return np.concatenate(means)[: len(phrases)]
+
+    def decode(
+        self,
+        z: np.ndarray,
+        seed: int = 0,
+        draw: Draw = COOL,
+        style: Styles = None,
+        best_of: int = 1,
+    ) -> "list[NoteSequence]":
+        """Decodes points [n, z] as music; piece i depends on the seed, i and its point.
+
+        Of `best_of` pieces drawn at each point the likeliest is kept.
+        """
+        rows = self.phrases(z, seed, draw, style, best_of)
+        return [self.model.codec.decode(row) for row in rows]
+
+    def reconstruct(
+        self,
+        pieces: "Sequence[NoteSequence]",
+        seed: int = 0,
+        draw: Draw = COOL,
+        adapt: bool = False,
+    ) -> "list[NoteSequence]":
+        """Encodes and decodes the first phrases of pieces, by their posterior means."""
+        rows = np.stack([self.fit(piece, adapt).array for piece in pieces])
+        style = self.likeliest_style(rows)
+        return self.decode(self.means(rows, style), seed, draw, style)
+
+    def phrases(
+        self,
+        z: np.ndarray,
+        seed: int = 0,
+        draw: Draw = COOL,
+        style: Styles = None,
+        best_of: int = 1,
+    ) -> np.ndarray:
+        """Decodes points [n, z] as tokens int32 [n, t]; see `decode`."""
+        require(best_of >= 1, f"best_of is {best_of}: choose 1 or more.")
+        shares, points = self.shares(style, len(z)), z
+        if best_of > 1:
+            points = np.repeat(z, best_of, axis=0)
+            shares = None if shares is None else np.repeat(shares, best_of, axis=0)
+        rows = np.asarray(
+            self._decode(
+                self.model.params,
+                jax.random.key(seed),
+                jnp.asarray(points),
+                draw=draw,
+                grammar=self.model.sampler.grammar,
+                style=shares,
+            )
+        )
+        if best_of == 1:
+            return rows
+        best = self.bound(rows, shares).reshape(-1, best_of).argmax(axis=1)
+        grouped = rows.reshape(len(z), best_of, *rows.shape[1:])
+        return grouped[np.arange(len(z)), best]
+
+    def shares(self, style: Styles, n: int) -> np.ndarray | None:
+        """Returns the share of each style, float32 [n, y]; equal shares by default.
+
+        None if the model has no styles.
+
+        Raises:
+          UsageError: the model has no such style, or shares are negative or all 0.
+        """
+        if not self.styles:
+            require(
+                style is None,
+                "the model has no styles: leave them out, or load one that has.",
+            )
+            return None
+        if isinstance(style, np.ndarray):
+            return style
+        if isinstance(style, str):
+            shares = {style: 1.0}
+        else:
+            shares = dict(style or dict.fromkeys(self.styles, 1.0))
+        if unknown := [name for name in shares if name not in self.styles]:
+            raise UsageError(
+                f"there is no style {unknown[0]}: the model has {', '.join(self.styles)}."
+            )
+        weights = np.array([shares.get(x, 0.0) for x in self.styles], np.float32)
+        require(
+            bool((weights >= 0).all()) and 0 < weights.sum() < np.inf,
+            f"the shares of styles are {shares}: none may be negative, nor all 0.",
+        )
+        return np.tile(weights / weights.sum(), (n, 1))
+
+    def style_log_probs(self, phrases: np.ndarray) -> np.ndarray:
+        """Returns log p(y|x), float32 [n, y], of phrases [n, t] under equal priors.
+
+        It follows from the bounds on log p(x|y).
+        """
+        one_hot = np.eye(len(self.styles), dtype=np.float32)
+        bounds = [self.bound(phrases, np.tile(y, (len(phrases), 1))) for y in one_hot]
+        return np.asarray(jax.nn.log_softmax(np.stack(bounds, axis=1)))
 
     def bound(self, phrases: np.ndarray, style: Styles = None) -> np.ndarray:
-        """A bound on log p(x|y) of phrases [n, t], nats [n], by four samples of each posterior."""
-        shares = self.shares(style, len(phrases))
-        few = 1 << (len(phrases) - 1).bit_length()
-        found = []
-        for part in batched(np.arange(len(phrases)), min(ENCODED_AT_ONCE, few)):
-            given = () if shares is None else (shares[part],)
-            found.append(
-                np.asarray(self._score(self.model.params, phrases[part], *given))
-            )
-        return np.concatenate(found)[: len(phrases)]
+        """Returns a bound on log p(x|y) of phrases [n, t], nats [n].
 
-    def guess(self, phrases: np.ndarray) -> np.ndarray | None:
-        """float32 [n, y]: 1 for the style under which each of `phrases` [n, t] is likeliest."""
+        It is the importance-weighted bound of four samples of each posterior.
+        """
+        shares = self.shares(style, len(phrases))
+        power_of_two = 1 << (len(phrases) - 1).bit_length()
+        size = min(ENCODED_AT_ONCE, power_of_two)
+        bounds = []
+        for part in batched(np.arange(len(phrases)), size):
+            conditions = () if shares is None else (shares[part],)
+            bound = self._log_prob(self.model.params, phrases[part], *conditions)
+            bounds.append(np.asarray(bound))
+        return np.concatenate(bounds)[: len(phrases)]
+
+    def likeliest_style(self, phrases: np.ndarray) -> np.ndarray | None:
+        """Returns float32 [n, y], 1 for the style in which a phrase is likeliest."""
         if not self.styles:
             return None
-        return np.eye(len(self.styles), dtype=np.float32)[
-            self.held(phrases).argmax(axis=1)
-        ]
+        best = self.style_log_probs(phrases).argmax(axis=1)
+        return np.eye(len(self.styles), dtype=np.float32)[best]
 
     def interpolate(
         self,
@@ -258,83 +267,83 @@ class LatentSpace:
         n: int = 7,
         adapt: bool = False,
     ) -> np.ndarray:
-        """`n` points from one piece to the other, both included, [n, z], along the sphere."""
+        """Returns `n` points [n, z] from one piece to another, on a great circle.
+
+        Both ends are included.
+        """
         require(
-            n >= 2, f"{n} points were asked for: a path has at least two, its ends."
+            n >= 2, f"{n} points were requested: a path has at least two, its ends."
         )
         a, b = self.encode([one, other], adapt)
         return np.asarray(slerp(jnp.asarray(a), jnp.asarray(b), jnp.linspace(0, 1, n)))
 
     def mix(self, z: np.ndarray, weights: Sequence[float]) -> np.ndarray:
-        """The point [z] between points [n, z], of `weights` that are made to sum to 1.
+        """Returns the weighted mean [z] of points [n, z], at their mean distance from 0.
 
-        As far from 0 as they are on average: a plain mean would lie nearer, where no music is.
+        Nearer to 0, where a plain mean lies, there is no music.
 
         Raises:
-          UsageError: a weight for each point is missing, one is negative, or all are 0.
+          UsageError: there is not one weight for each point, or one is negative, or all
+            are 0.
         """
-        share = np.asarray(weights, np.float32)
+        shares = np.asarray(weights, np.float32)
         require(
-            share.shape == (len(z),)
-            and bool((share >= 0).all())
-            and 0 < share.sum() < np.inf,
-            f"the weights are {', '.join(map(str, weights))} for {len(z)} pieces: give one for "
-            "each, none negative and not all of them 0.",
+            shares.shape == (len(z),)
+            and bool((shares >= 0).all())
+            and 0 < shares.sum() < np.inf,
+            f"the weights are {', '.join(map(str, weights))} for {len(z)} pieces: give "
+            "one for each, none negative and not all of them 0.",
         )
-        share /= share.sum()
-        mean, radius = share @ z, share @ np.linalg.norm(z, axis=1)
+        shares /= shares.sum()
+        mean, radius = shares @ z, shares @ np.linalg.norm(z, axis=1)
         return mean * radius / max(float(np.linalg.norm(mean)), 1e-6)
 
     def vary(self, z: np.ndarray, n: int, amount: float, seed: int = 0) -> np.ndarray:
-        """`n` points [n, z] about one [z]: `amount` of the way, 0 to 1, to points of the prior.
+        """Returns `n` points [n, z] around one [z].
+
+        They lie at the share `amount` of the way to samples of the prior.
 
         Raises:
-          UsageError: another amount.
+          UsageError: `amount` is not within 0 to 1.
         """
         require(
             0 <= amount <= 1,
-            f"the amount is {amount}: choose from 0 (the same) to 1 (any).",
+            f"amount is {amount}: choose from 0 (the same) to 1 (any).",
         )
         others = jax.random.normal(jax.random.key(seed), (n, len(z)))
-        here = jnp.broadcast_to(jnp.asarray(z), others.shape)
-        return np.asarray(slerp(here, others, jnp.array([amount]))[0])
+        center = jnp.broadcast_to(jnp.asarray(z), others.shape)
+        return np.asarray(slerp(center, others, jnp.array([amount]))[0])
 
     def attribute_vectors(self, phrases: np.ndarray) -> dict[str, np.ndarray]:
-        """For each of `ATTRIBUTES` the way [z] to more of it, from phrases [n, t] that have it all.
+        """Returns the direction [z] of each of `ATTRIBUTES`, from phrases [n, t].
 
-        At strength 1 it is how far posterior means lie apart where phrases differ by a standard
-        deviation in that attribute and in no other: by least squares, since attributes go together
-        (what has more notes has smaller leaps), and a mere difference of means, as in Roberts et
-        al. 2018, would move all of them.
+        At strength 1 it is the difference of posterior means between phrases that differ
+        by a standard deviation in that attribute and in no other, by least squares.
+        Attributes are correlated (more notes have smaller leaps), so that a difference
+        of means, as in Roberts et al. 2018, would move all of them.
         """
-        values = table(phrases, self.melody_codec)
-        known = np.isfinite(values).all(axis=1)
-        values, means = values[known], self.means(phrases[known])
-        spread = np.maximum(values.std(axis=0), 1e-9)
-        standard = (values - values.mean(axis=0)) / spread
-        ways, *_ = np.linalg.lstsq(standard, means - means.mean(axis=0), rcond=None)
-        return dict(zip(ATTRIBUTES, ways.astype(np.float32), strict=True))
-
-    @property
-    def autoencoder(self) -> Any:
-        """The family of the model."""
-        return self.model.family
+        values = attribute_table(phrases, self.melody_codec)
+        finite = np.isfinite(values).all(axis=1)
+        values, means = values[finite], self.means(phrases[finite])
+        std = np.maximum(values.std(axis=0), 1e-9)
+        standard = (values - values.mean(axis=0)) / std
+        vectors, *_ = np.linalg.lstsq(standard, means - means.mean(axis=0), rcond=None)
+        return dict(zip(ATTRIBUTES, vectors.astype(np.float32), strict=True))
 
     @functools.cached_property
-    def _score(self) -> Callable[..., jax.Array]:
+    def _log_prob(self) -> Callable[..., jax.Array]:
         family = dataclasses.replace(self.autoencoder, particles=4)
 
-        def score(params: Params, tokens: jax.Array, *style: jax.Array) -> jax.Array:
-            return family.log_prob(
-                params, tokens, jnp.ones(tokens.shape[:2], bool), *style
-            )
+        def log_prob(params: Params, tokens: jax.Array, *style: jax.Array) -> jax.Array:
+            mask = jnp.ones(tokens.shape[:2], bool)
+            return family.log_prob(params, tokens, mask, *style)
 
-        return jax.jit(score)
+        return jax.jit(log_prob)
 
     @functools.cached_property
     def _encode(self) -> Callable[..., Gaussian]:
-        return jax.jit(self.model.sampler.family.encode)
+        return jax.jit(self.autoencoder.encode)
 
     @functools.cached_property
     def _decode(self) -> Callable[..., jax.Array]:
-        return jax.jit(self.model.sampler.family.decode, static_argnames="draw")
+        return jax.jit(self.autoencoder.decode, static_argnames="draw")

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from zoo.core import AudioAutoencoder, supports
-from zoo.data.audio.recordings import Recording, quantised
+from zoo.data.audio.recordings import Recording, to_int16
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, require
 from zoo.inference.model import Model
@@ -77,7 +77,7 @@ def resynthesise(
         recording = Recording(path, rate).resampled()
         with soundfile.SoundFile(out, "w", rate, 1, "PCM_16", format="WAV") as file:
             for block in make(model, recording, seed, change):
-                file.write(quantised(block))
+                file.write(to_int16(block))
                 samples += len(block)
     except Refused as refused:
         raise UsageError(f"cannot read {path}: {refused.detail}") from refused

@@ -1,1 +1,1 @@
-"""Arrays and NoteSequences made audible and visible: WAV, pictures, the listening page."""
+"""Audio files, plots and listening pages of NoteSequences and recordings."""

@@ -1,7 +1,6 @@
-"""Music symbols as outlines in staff spaces, y upwards: our own drawing, so that no font is needed.
+"""Music symbols as outlines, in staff spaces with y upwards, without a music font.
 
-Clefs, accidentals and rests are pen strokes (points with a width at each) or polygons; their origin
-lies on the staff line or space they speak of.
+The origin of a symbol is its reference line or space on the staff.
 """
 
 import functools
@@ -14,7 +13,7 @@ from scipy.interpolate import CubicSpline
 
 HEAD = 1.28  # width of a notehead
 
-# (x, y, width of the pen)
+# points of a stroke: (x, y, width of the pen)
 _TREBLE = [
     (0.14, -0.5, 0.1), (-0.3, -0.38, 0.14), (-0.44, 0.1, 0.2), (-0.08, 0.62, 0.26),
     (0.52, 0.6, 0.34), (0.95, 0.02, 0.36), (0.72, -0.7, 0.26), (0.05, -1.02, 0.16),
@@ -31,33 +30,36 @@ _BASS = [
 ]  # fmt: skip
 _QUARTER_REST = [
     (-0.28, 1.5), (0.4, 0.68), (0.16, 0.42), (0.12, 0.2), (0.24, -0.08), (0.54, -0.5),
-    (0.24, -0.44), (0.06, -0.56), (0.04, -0.8), (0.22, -1.16), (-0.12, -0.98), (-0.26, -0.72),
-    (-0.2, -0.46), (0.0, -0.28), (-0.42, 0.24), (-0.12, 0.6), (-0.08, 0.84), (-0.2, 1.16),
+    (0.24, -0.44), (0.06, -0.56), (0.04, -0.8), (0.22, -1.16), (-0.12, -0.98),
+    (-0.26, -0.72), (-0.2, -0.46), (0.0, -0.28), (-0.42, 0.24), (-0.12, 0.6),
+    (-0.08, 0.84), (-0.2, 1.16),
 ]  # fmt: skip
 
 
 def circle(x: float, y: float, radius: float) -> Path:
+    """Returns a filled circle."""
     path = Path.unit_circle()
     return Path(np.asarray(path.vertices) * radius + np.array([x, y]), path.codes)
 
 
 def polygon(*points: tuple[float, float]) -> Path:
+    """Returns a filled polygon."""
     return Path(np.array([*points, points[0]]), closed=True)
 
 
 def stroke(points: list[tuple[float, float, float]]) -> Path:
-    """The outline of a pen that swells and thins along a smooth curve through the points.
+    """Returns the outline of a pen of varying width along a spline through the points.
 
-    It runs anticlockwise, as circles do, so that where parts of a glyph overlap no hole opens.
+    It runs anticlockwise, as circles do, so that overlaps within a glyph are filled.
     """
     knots = np.array(points)
     length = np.concatenate(
         [[0], np.cumsum(np.hypot(*np.diff(knots[:, :2], axis=0).T))]
     )
     curve = CubicSpline(length, knots)
-    at = np.linspace(0, length[-1], 12 * len(knots))
-    x, y, width = curve(at).T
-    dx, dy, _ = curve(at, 1).T
+    positions = np.linspace(0, length[-1], 12 * len(knots))
+    x, y, width = curve(positions).T
+    dx, dy, _ = curve(positions, 1).T
     normal = np.stack([dy, -dx]) / np.hypot(dx, dy) * width / 2
     sides = np.concatenate(
         [np.stack([x, y]) + normal, (np.stack([x, y]) - normal)[:, ::-1]], 1
@@ -67,19 +69,19 @@ def stroke(points: list[tuple[float, float, float]]) -> Path:
 
 @functools.cache
 def glyph(name: str) -> Path:
-    """The outline of a symbol by its name."""
+    """Returns the outline of a symbol by its name."""
     return _GLYPHS[name]()
 
 
 @functools.cache
 def number(text: str) -> Path:
-    """Digits of a time signature, two spaces high, centred on their middle."""
+    """Returns the digits of a time signature, two spaces high and centred."""
     return _text(text, 2.0, FontProperties(family="DejaVu Serif", weight="bold"))
 
 
 @functools.cache
 def flags(count: int, down: bool) -> Path:
-    """Flags that hang from the end of a stem at the origin."""
+    """Returns flags on a stem whose end is the origin."""
     curve = [(0, 0), (0.08, -0.75), (1.35, -1.1), (0.82, -2.6)]
     back = [(1.05, -1.7), (0.55, -1.15), (0, -0.95), (0, 0)]
     one = Path(curve + back, [Path.MOVETO, *[Path.CURVE4] * 6, Path.CLOSEPOLY])

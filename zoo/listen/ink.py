@@ -1,4 +1,4 @@
-"""What a page of music is drawn with: outlines, gathered first and put on the axes at the end."""
+"""Shapes of an engraved page, collected before they are plotted."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,25 +11,28 @@ INK = "#1a1816"
 
 
 class Ink:
-    """Collects shapes in staff spaces, y upwards."""
+    """A collection of shapes in staff spaces, with y upwards."""
 
     def __init__(self) -> None:
         self._paths: list[Path] = []
         self._texts: list[tuple[float, float, str, float, str]] = []
 
     def path(self, path: Path, x: float = 0.0, y: float = 0.0) -> None:
+        """Adds an outline whose origin is at (x, y)."""
         self._paths.append(
             Path(np.asarray(path.vertices) + np.array([x, y]), path.codes)
         )
 
     def glyph(self, name: str, x: float, y: float) -> None:
+        """Adds a symbol."""
         self.path(glyph(name), x, y)
 
     def number(self, text: str, x: float, y: float) -> None:
+        """Adds the digits of a time signature."""
         self.path(number(text), x, y)
 
-    def line(self, x0: float, y0: float, x1: float, y1: float, width: float) -> None:
-        """A straight stroke with square ends."""
+    def line(self, x0: float, y0: float, x1: float, y1: float, *, width: float) -> None:
+        """Adds a straight line with square ends."""
         along = np.array([x1 - x0, y1 - y0])
         dx, dy = np.array([-along[1], along[0]]) / np.hypot(*along) * width / 2
         self.path(
@@ -41,29 +44,36 @@ class Ink:
             )
         )
 
-    def beam(self, x0: float, y0: float, x1: float, y1: float, height: float) -> None:
-        """A slanted bar with upright ends that reaches `height` above the line (below if < 0)."""
+    def beam(
+        self, x0: float, y0: float, x1: float, y1: float, *, height: float
+    ) -> None:
+        """Adds a beam with vertical ends, `height` above the line (below if < 0)."""
         self.path(polygon((x0, y0), (x1, y1), (x1, y1 + height), (x0, y0 + height)))
 
-    def tie(self, x0: float, x1: float, y: float, bow: float) -> None:
-        """A crescent from x0 to x1 that bends by `bow`."""
-        third = (x1 - x0) / 4
-        points = [(x0, y), (x0 + third, y + bow), (x1 - third, y + bow), (x1, y)]
-        points += [(x1 - third, y + 0.72 * bow), (x0 + third, y + 0.72 * bow), (x0, y)]
+    def tie(self, x0: float, x1: float, y: float, *, bow: float) -> None:
+        """Adds a tie from x0 to x1, whose control points are `bow` above y."""
+        quarter = (x1 - x0) / 4
+        points = [(x0, y), (x0 + quarter, y + bow), (x1 - quarter, y + bow), (x1, y)]
+        points += [
+            (x1 - quarter, y + 0.72 * bow),
+            (x0 + quarter, y + 0.72 * bow),
+            (x0, y),
+        ]
         self.path(Path(points, [Path.MOVETO, *[Path.CURVE4] * 6]))
 
     def text(
-        self, x: float, y: float, text: str, size: float, style: str = "normal"
+        self, x: float, y: float, text: str, *, size: float, style: str = "normal"
     ) -> None:
+        """Adds centred text."""
         self._texts.append((x, y, text, size, style))
 
-    def draw(self, axes: Axes, points: float) -> None:
-        """Puts everything on the axes; a staff space measures `points` typographic points."""
+    def add_to(self, axes: Axes, *, points: float) -> None:
+        """Adds all shapes to the axes; a staff space has `points` points of type."""
         shapes = PathCollection(self._paths, facecolor=INK, linewidth=0)
-        shapes.set_snap(False)  # lines rounded to pixels come out unequal
+        shapes.set_snap(False)  # rounding to pixels makes line widths unequal
         axes.add_collection(shapes, autolim=False)
         for x, y, text, size, style in self._texts:
-            text = text.replace("$", r"\$")  # no mathematics in a title
+            text = text.replace("$", r"\$")  # not mathematics
             axes.text(
                 x, y, text, fontsize=size * points, ha="center", va="center", color=INK,
                 family="DejaVu Serif", style=style,

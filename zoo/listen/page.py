@@ -1,8 +1,8 @@
-"""The listening page: one HTML file that plays, shows and hands out music, and fetches nothing.
+"""The listening page: a single HTML file with players, piano rolls and MIDI downloads.
 
-The file holds its own style, script, audio and MIDI. Its content security policy names the one
-style and the one script by hash and closes every other door, so that no title of a tune, however
-strange, becomes code.
+The file contains its style, script, audio and MIDI, and loads nothing. Its content
+security policy allows its own style and script, by hash, and nothing else, so that the
+title of a piece can never be executed.
 """
 
 import base64
@@ -18,26 +18,35 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
 from zoo.data.proto import NoteSequence, seconds
-from zoo.listen.synth import compress, midi
+from zoo.listen.synth import compress, midi_bytes
 from zoo.listen.timeline import bars, clock, voices
 from zoo.soundfont.score import render
 
-LIMIT = 6_000_000  # bytes the whole file aims to stay under
-RATE = 32000  # hertz; all that the default SoundFont has to give, in two thirds of the bytes
-QUALITIES = 0.4, 0.0  # of the audio, best first
-COLOURS = 6  # voices after the sixth reuse them
+MAX_BYTES = 6_000_000  # of the file, if the lowest audio quality allows it
+RATE = 32000  # hertz; covers the bandwidth of the default SoundFont
+QUALITIES = 0.4, 0.0  # of the audio, in order of preference
+COLOURS = 6  # of voices; page.css defines them
+NOTE_GAP = 0.07  # fraction of a note that is left blank before the next one
+MIN_NOTE_SECONDS = 0.02
+MIN_NOTE_HEIGHT = 3.5  # percent of the box
 
 
 @dataclasses.dataclass(frozen=True)
 class Track:
-    """One piece on the page: its name, its notes, a line of text under the name."""
+    """A piece on the page.
+
+    Attributes:
+      name: its heading.
+      sequence: its notes.
+      caption: a line of text below the heading.
+    """
 
     name: str
     sequence: NoteSequence
     caption: str = ""
 
 
-def page(
+def write_page(
     samples: Sequence[Track],
     path: str | os.PathLike[str],
     *,
@@ -45,76 +54,84 @@ def page(
     intro: str,
     real: Sequence[Track] = (),
 ) -> None:
-    """Writes the page: `samples`, and `real` excerpts beside them, each with player, roll and MIDI.
+    """Writes a listening page.
 
-    The audio is as good as keeps the file under `LIMIT`; past some seven minutes of music in all
-    it is as small as the encoder makes it.
+    The audio quality is reduced if the file would exceed `MAX_BYTES`.
+
+    Args:
+      samples: the samples of a model.
+      path: the HTML file to write.
+      title: the title of the page.
+      intro: text below the title.
+      real: excerpts of real music, shown in a second column.
 
     Raises:
-        ZooError: a track has no notes, or is too long to render.
+      ZooError: a track has no notes, or is too long to render.
     """
     tracks = [*samples, *real]
     with ThreadPoolExecutor() as pool:
-        sounds = list(pool.map(lambda track: render(track.sequence, RATE), tracks))
+        audio = list(pool.map(lambda track: render(track.sequence, RATE), tracks))
         for quality in QUALITIES:
-            clips = list(
-                pool.map(
-                    functools.partial(compress, rate=RATE, quality=quality), sounds
-                )
+            encode = functools.partial(compress, rate=RATE, quality=quality)
+            clips = pool.map(encode, audio)
+            articles = [
+                _track(i, *track)
+                for i, track in enumerate(zip(tracks, clips, strict=True), 1)
+            ]
+            text = _document(
+                title, intro, articles[: len(samples)], real=articles[len(samples) :]
             )
-            text = _document(title, intro, tracks, clips, len(samples))
-            if len(text) <= LIMIT:
+            if len(text) <= MAX_BYTES:
                 break
     pathlib.Path(path).write_bytes(text)
 
 
 def _document(
-    title: str,
-    intro: str,
-    tracks: Sequence[Track],
-    clips: list[tuple[str, bytes]],
-    ours: int,
+    title: str, intro: str, samples: Sequence[str], *, real: Sequence[str]
 ) -> bytes:
+    """Returns the page; `samples` and `real` are the HTML of their tracks."""
     style, script = asset("page.css"), asset("page.js")
-    pieces = [
-        _track(i, *piece) for i, piece in enumerate(zip(tracks, clips, strict=True))
-    ]
-    parts = {
+    column = _fill("real.html", {"tracks": "".join(real)}) if real else ""
+    values = {
         "title": html.escape(title),
         "intro": html.escape(intro),
         "style": style,
         "script": script,
         "style_hash": _hash(style),
         "script_hash": _hash(script),
-        "samples": "".join(pieces[:ours]),
-        "real": _fill("real.html", {"tracks": "".join(pieces[ours:])})
-        if pieces[ours:]
-        else "",
+        "samples": "".join(samples),
+        "real": column,
     }
-    return _fill("page.html", parts).encode()
+    return _fill("page.html", values).encode()
 
 
-def _track(index: int, track: Track, clip: tuple[str, bytes]) -> str:
+def _track(number: int, track: Track, clip: tuple[str, bytes]) -> str:
+    """Returns the HTML of a track whose audio is `clip` (MIME type, bytes)."""
     end = max(note.end_time for note in track.sequence.notes)
-    name = re.sub(r"[^\w\- ]+", "", track.name).strip() or f"track-{index + 1}"
+    name = re.sub(r"[^\w\- ]+", "", track.name).strip() or f"track-{number}"
     labels, notes = _roll(track.sequence, end)
-    parts = {
-        "id": f"track-{index + 1}",
+    values = {
+        "id": f"track-{number}",
         "name": html.escape(track.name),
         "caption": html.escape(track.caption),
         "file": html.escape(f"{name}.mid"),
         "seconds": f"{end:.3f}",
         "length": clock(end),
-        "audio": data(*clip),
-        "midi": data("audio/midi", midi(track.sequence)),
+        "audio": data_url(*clip),
+        "midi": data_url("audio/midi", midi_bytes(track.sequence)),
         "labels": labels,
         "notes": notes,
     }
-    return _fill("track.html", parts)
+    return _fill("track.html", values)
 
 
 def _roll(sequence: NoteSequence, end: float) -> tuple[str, str]:
-    """SVG of the octaves' names and of the notes, in percent of a box that is free to stretch."""
+    """Returns the SVG of octave labels and of notes, in percent of their box.
+
+    Args:
+      sequence: the music.
+      end: its length in seconds.
+    """
     pitches = [note.pitch for note in sequence.notes]
     top, rows = max(pitches) + 2, max(pitches) - min(pitches) + 4
     octaves = [
@@ -130,33 +147,37 @@ def _roll(sequence: NoteSequence, end: float) -> tuple[str, str]:
     notes += [
         f'<line class="octave" x2="100%" y1="{y:.2f}%" y2="{y:.2f}%"/>' for y in octaves
     ]
-    height = max(100 / rows, 3.5)
+    height = max(100 / rows, MIN_NOTE_HEIGHT)
     for number, voice in enumerate(voices(sequence)):
         for note in voice:
-            width = (
-                93 * max(note.end_time - note.start_time, 0.02) / end
-            )  # a gap before the next
+            length = max(note.end_time - note.start_time, MIN_NOTE_SECONDS)
+            width = 100 * (1 - NOTE_GAP) * length / end
             y = 100 * (top - note.pitch + 0.5) / rows - height / 2
+            opacity = 0.4 + 0.6 * min(note.velocity / 100, 1)
             notes.append(
-                f'<rect class="v{number % COLOURS}" x="{100 * note.start_time / end:.2f}%" '
-                f'y="{y:.2f}%" width="{width:.2f}%" height="{height:.2f}%" rx="1.5" '
-                f'fill-opacity="{0.4 + 0.6 * min(note.velocity / 100, 1):.2f}"/>'
+                f'<rect class="v{number % COLOURS}" '
+                f'x="{100 * note.start_time / end:.2f}%" y="{y:.2f}%" '
+                f'width="{width:.2f}%" height="{height:.2f}%" rx="1.5" '
+                f'fill-opacity="{opacity:.2f}"/>'
             )
     return "".join(labels), "".join(notes)
 
 
-def _fill(template: str, parts: dict[str, str]) -> str:
-    """Puts parts in place of {{names}}, in one pass: what is put in is not looked at again."""
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], asset(template))
+def _fill(template: str, values: dict[str, str]) -> str:
+    """Replaces every {{name}} of a template, in one pass: values are not expanded."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], asset(template))
 
 
 def asset(name: str) -> str:
+    """Returns the text of a file in zoo/listen/assets."""
     return resources.files("zoo.listen").joinpath("assets", name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:
+    """Returns the hash of a text as a content security policy states it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def data(mime: str, content: bytes) -> str:
+def data_url(mime: str, content: bytes) -> str:
+    """Returns a data: URL."""
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"

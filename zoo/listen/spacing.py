@@ -1,4 +1,4 @@
-"""Where the bars of a score stand: room for every onset, and lines broken to fit the page."""
+"""Horizontal spacing of a score, and line breaks. Lengths are in staff spaces."""
 
 import dataclasses
 import itertools
@@ -6,23 +6,31 @@ import math
 
 from zoo.listen.notation import Bar, Event, Notation
 
-WIDTH = 104.0  # of a line, in staff spaces
-LOOSEST = 1.25  # how far the last line may be stretched
+WIDTH = 104.0  # of a line
+MAX_LAST_STRETCH = 1.25  # of the last line
 
 
 @dataclasses.dataclass(frozen=True)
 class Placed:
-    """A bar on its line: its edges, and where the events that begin at each tick stand."""
+    """A bar on its line.
+
+    Attributes:
+      bar: the bar.
+      left: x of its left edge.
+      right: x of its right edge.
+      onsets: x of the events by their onset in ticks.
+    """
 
     bar: Bar
     left: float
     right: float
+    _: dataclasses.KW_ONLY
     onsets: dict[int, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """One line of music; x is counted from its left end."""
+    """A line of music. x is relative to its left end."""
 
     first: bool
     last: bool
@@ -34,12 +42,15 @@ class System:
 
 
 def preamble(notation: Notation, first: bool) -> float:
-    """Room for clef and key, and on the first line the metre."""
+    """Returns the width of clef and key signature, and of the first time signature."""
     return 4.6 + 1.05 * abs(notation.fifths) + (3.2 if first else 0)
 
 
 def systems(notation: Notation) -> list[System]:
-    """Fills line after line and stretches each to the full width, the last if it is nearly full."""
+    """Breaks the bars into lines and stretches them to the full width.
+
+    The last line is stretched by `MAX_LAST_STRETCH` at most.
+    """
     lines: list[list[Bar]] = [[]]
     used = 0.0
     for bar in notation.bars:
@@ -59,35 +70,37 @@ def _justify(notation: Notation, line: list[Bar], first: bool, last: bool) -> Sy
     x = preamble(notation, first)
     stretch = (WIDTH - x) / sum(_place(bar)[1] for bar in line)
     if last:
-        stretch = min(stretch, LOOSEST)
+        stretch = min(stretch, MAX_LAST_STRETCH)
     placed = []
     for bar in line:
         onsets, room = _place(bar)
-        onsets = {onset: x + stretch * at for onset, at in onsets.items()}
-        placed.append(Placed(bar, x, x + stretch * room, onsets))
+        onsets = {onset: x + stretch * place for onset, place in onsets.items()}
+        placed.append(Placed(bar, x, x + stretch * room, onsets=onsets))
         x += stretch * room
     return System(first, last, tuple(placed))
 
 
 def _place(bar: Bar) -> tuple[dict[int, float], float]:
-    """Unstretched x of each onset, growing with the logarithm of the time to the next; the end."""
+    """Returns the unstretched x of each onset, and the width of the bar.
+
+    Space grows with the logarithm of the time to the next onset.
+    """
     events = [event for part in bar.parts for event in part]
     onsets = sorted({event.start for event in events})
-    crowded = dict.fromkeys(onsets, 0.0)
+    room = dict.fromkeys(onsets, 0.0)
     for event in events:
-        crowded[event.start] = max(crowded[event.start], _crowd(event))
+        room[event.start] = max(room[event.start], _left_room(event))
     x, places = 1.6 + (3.2 if bar.stated and bar.start else 0), {}
     for onset, after in zip(onsets, [*onsets[1:], bar.end], strict=True):
-        x += crowded[onset]
+        x += room[onset]
         places[onset] = x
         x += 1.3 + 1.25 * math.log2(1 + max(after - onset, 1) / 3)
     return places, x
 
 
-def _crowd(event: Event) -> float:
-    """Room on the left for accidentals, and for a head that a neighbour pushes aside."""
+def _left_room(event: Event) -> float:
+    """Returns the space needed for accidentals and for a head displaced by a second."""
     steps = [head.step for head in event.heads]
     second = any(b - a == 1 for a, b in itertools.pairwise(steps))
-    return 1.2 * second + 1.1 * min(
-        sum(head.shown is not None for head in event.heads), 3
-    )
+    accidentals = sum(head.shown is not None for head in event.heads)
+    return 1.2 * second + 1.1 * min(accidentals, 3)

@@ -1,1 +1,1 @@
-"""Measures of music, of recordings and of sets of pieces. NumPy, never JAX."""
+"""Metrics of pieces, of recordings and of sets of pieces. NumPy, never JAX."""

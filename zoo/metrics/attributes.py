@@ -1,7 +1,7 @@
-"""What a phrase is like in numbers: density, register, leaps, syncopation, mode, repetition.
+"""Attributes of phrases: density, register, leaps, syncopation, mode and repetition.
 
-Those of Roberts et al. 2018 (arXiv:1803.05428, section 5.5) and some that people ask for. A phrase
-is an array of the `Phrase` codec. Axes: n phrases, t step.
+They include those of Roberts et al. 2018 (arXiv:1803.05428, section 5.5). A phrase is
+an array of the `Phrase` codec. Axes: n phrases, t step.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,114 +11,126 @@ import numpy as np
 from zoo.data.codecs.phrase import PITCH, Phrase
 from zoo.data.codecs.steps import HOLD
 
-# how well each of the twelve notes fits a key that begins on the first (Krumhansl & Kessler 1982)
+# Key profiles of C major and C minor (Krumhansl & Kessler 1982).
 MAJOR = np.array(
     [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
 )
+EPS = 1e-9
 MINOR = np.array(
     [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17]
 )
 
 
 def note_density(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """Notes per step: the share of steps on which one is struck."""
+    """Returns the fraction of steps that have an onset."""
     return (phrases >= PITCH).mean(axis=1)
 
 
 def mean_pitch(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """The mean MIDI number of the notes; NaN where there are none, as below."""
-    struck, pitches = _pitches(phrases, codec)
-    notes = struck.sum(axis=1)
+    """Returns the mean MIDI number of the notes; NaN if there are none."""
+    onsets, pitches = _onsets(phrases, codec)
+    notes = onsets.sum(axis=1)
     return np.where(
-        notes, (struck * pitches).sum(axis=1) / np.maximum(notes, 1), np.nan
+        notes, (onsets * pitches).sum(axis=1) / np.maximum(notes, 1), np.nan
     )
 
 
 def pitch_range(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """Semitones from the lowest note to the highest."""
-    struck, pitches = _pitches(phrases, codec)
-    high, low = np.where(struck, pitches, 0), np.where(struck, pitches, 127)
+    """Returns the semitones from the lowest to the highest note; NaN without notes."""
+    onsets, pitches = _onsets(phrases, codec)
+    high, low = np.where(onsets, pitches, 0), np.where(onsets, pitches, 127)
     span = high.max(axis=1) - low.min(axis=1)
-    return np.where(struck.any(axis=1), span, np.nan)
+    return np.where(onsets.any(axis=1), span, np.nan)
 
 
 def leaps(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """The mean interval from one note to the next, in semitones, up or down."""
+    """Returns the mean absolute interval between successive notes, in semitones."""
     lines = (row[row >= PITCH] for row in phrases)
     return np.array([np.abs(np.diff(x)).mean() if len(x) > 1 else 0.0 for x in lines])
 
 
 def syncopation(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """The share of notes struck off the eighths and held over the next one."""
-    struck = phrases >= PITCH
-    half = codec.steps_per_quarter // 2
-    off = np.arange(phrases.shape[1]) % half != 0
+    """Returns the fraction of notes that begin off the eighths and cross one."""
+    onsets = phrases >= PITCH
+    eighth = codec.steps_per_quarter // 2
+    off_eighth = np.arange(phrases.shape[1]) % eighth != 0
     held = np.pad(phrases[:, 1:] == HOLD, ((0, 0), (0, 1)))
-    return (struck & off[None] & held).sum(axis=1) / np.maximum(struck.sum(axis=1), 1)
+    syncopated = (onsets & off_eighth[None] & held).sum(axis=1)
+    return syncopated / np.maximum(onsets.sum(axis=1), 1)
 
 
 def majorness(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """How much better the best major key fits than the best minor one: -2 to 2.
+    """Returns the fit of the best major key minus that of the best minor key, -2 to 2.
 
-    By the correlation of the time each pitch class sounds with the profiles of the 24 keys
-    (Krumhansl & Schmuckler 1990).
+    The fit is the correlation of the durations of the pitch classes with the profile of
+    the key (Krumhansl & Schmuckler 1990).
     """
-    sounding, pitches = sounds(phrases, codec)
+    sounding, pitches = sounding_pitches(phrases, codec)
     classes = pitches % 12
-    time = np.stack(
+    durations = np.stack(
         [(sounding & (classes == c)).sum(axis=1) for c in range(12)], axis=1
     )
-    keys = [
-        np.stack([np.roll(profile, tonic) for tonic in range(12)])
+    major, minor = (
+        _standardise(durations)
+        @ _standardise(np.stack([np.roll(profile, tonic) for tonic in range(12)])).T
         for profile in (MAJOR, MINOR)
-    ]
-    normal = lambda x: x - x.mean(axis=-1, keepdims=True)
-    unit = lambda x: x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
-    major, minor = (unit(normal(time)) @ unit(normal(key)).T for key in keys)
+    )
     return major.max(axis=1) - minor.max(axis=1)
 
 
+def _standardise(x: np.ndarray) -> np.ndarray:
+    """Centres vectors and scales them to unit norm, along the last axis."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    norm = np.linalg.norm(centred, axis=-1, keepdims=True)
+    return centred / np.maximum(norm, EPS)
+
+
 def repetition(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """The share of steps that are as one bar before, of those that have a bar before them."""
+    """Returns the fraction of steps, from bar two on, that equal the bar before."""
     if phrases.shape[1] <= codec.bar:
         return np.zeros(len(phrases))
     return (phrases[:, codec.bar :] == phrases[:, : -codec.bar]).mean(axis=1)
 
 
-def sounds(phrases: np.ndarray, codec: Phrase) -> tuple[np.ndarray, np.ndarray]:
-    """Where a note sounds, bool [n, t], and the MIDI number of which, int [n, t]."""
-    struck, pitches = _pitches(phrases, codec)
-    last = np.maximum.accumulate(
-        np.where(phrases == HOLD, 0, np.arange(phrases.shape[1])), axis=1
+def sounding_pitches(
+    phrases: np.ndarray, codec: Phrase
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns whether a note sounds, bool [n, t], and its MIDI number, int [n, t]."""
+    onsets, pitches = _onsets(phrases, codec)
+    steps = np.where(phrases == HOLD, 0, np.arange(phrases.shape[1]))
+    begin = np.maximum.accumulate(steps, axis=1)
+    return (
+        np.take_along_axis(onsets, begin, axis=1),
+        np.take_along_axis(pitches, begin, axis=1),
     )
-    return np.take_along_axis(struck, last, axis=1), np.take_along_axis(
-        pitches, last, axis=1
-    )
 
 
-def scale(phrases: np.ndarray, codec: Phrase, least: float = 0.02) -> list[int]:
-    """The pitch classes, 0 to 11, that sound on a share of at least `least` of the steps [n, t]."""
-    sounding, pitches = sounds(phrases, codec)
-    share = np.bincount(pitches[sounding] % 12, minlength=12) / phrases.size
-    return [pitch for pitch in range(12) if share[pitch] >= least]
+def scale_pitch_classes(
+    phrases: np.ndarray, codec: Phrase, min_fraction: float = 0.02
+) -> list[int]:
+    """Returns the pitch classes that sound on at least `min_fraction` of the steps."""
+    sounding, pitches = sounding_pitches(phrases, codec)
+    fraction = np.bincount(pitches[sounding] % 12, minlength=12) / phrases.size
+    return [pitch for pitch in range(12) if fraction[pitch] >= min_fraction]
 
 
-def contour(one: np.ndarray, other: np.ndarray, codec: Phrase) -> np.ndarray:
-    """How alike lines [n, t] go up and down: Pearson's correlation of their pitches, [n].
+def contour_correlation(
+    one: np.ndarray, other: np.ndarray, codec: Phrase
+) -> np.ndarray:
+    """Returns Pearson's correlation of the pitches of melodies [n, t] with others, [n].
 
-    Over the steps on which both sound; 0 where one of them stays on a note all the while.
+    Only steps on which both sound count. The correlation with a constant pitch is 0.
     """
-    (here, a), (there, b) = sounds(one, codec), sounds(other, codec)
-    both = here & there
+    (sounding, a), (sounding_2, b) = (sounding_pitches(x, codec) for x in (one, other))
+    both = sounding & sounding_2
     count = np.maximum(both.sum(axis=1, keepdims=True), 1)
-    off = lambda x: (x - (x * both).sum(axis=1, keepdims=True) / count) * both
-    a, b = off(a), off(b)
-    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    return (a * b).sum(axis=1) / np.maximum(size, 1e-9)
+    a, b = ((x - (x * both).sum(axis=1, keepdims=True) / count) * both for x in (a, b))
+    norm = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return (a * b).sum(axis=1) / np.maximum(norm, EPS)
 
 
-def _pitches(phrases: np.ndarray, codec: Phrase) -> tuple[np.ndarray, np.ndarray]:
-    """Where notes are struck, and the MIDI numbers of which."""
+def _onsets(phrases: np.ndarray, codec: Phrase) -> tuple[np.ndarray, np.ndarray]:
+    """Returns whether steps have an onset, and the MIDI numbers of these."""
     return phrases >= PITCH, phrases - PITCH + codec.low
 
 
@@ -133,8 +145,7 @@ ATTRIBUTES: Mapping[str, Callable[[np.ndarray, Phrase], np.ndarray]] = {
 }
 
 
-def table(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
-    """All of them, float [n, a] in the order of `ATTRIBUTES`."""
-    return np.stack(
-        [measure(phrases, codec) for measure in ATTRIBUTES.values()], axis=1
-    )
+def attribute_table(phrases: np.ndarray, codec: Phrase) -> np.ndarray:
+    """Returns all attributes, float [n, a], in the order of `ATTRIBUTES`."""
+    columns = [attribute(phrases, codec) for attribute in ATTRIBUTES.values()]
+    return np.stack(columns, axis=1)

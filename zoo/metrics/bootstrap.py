@@ -1,4 +1,4 @@
-"""How far a figure could be off, had other pieces been drawn."""
+"""Bootstrap confidence intervals."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,39 +11,39 @@ RESAMPLES = 2000
 Statistic = Callable[..., np.ndarray]  # of an array, along an `axis`
 
 
-class Interval(NamedTuple):
-    """A figure, and where it lies in 95 of 100 resamples; NaN where that cannot be said."""
+class ConfidenceInterval(NamedTuple):
+    """A value and its 95 % confidence interval; NaN where there is none."""
 
     value: float
     low: float = np.nan
     high: float = np.nan
 
 
-def interval(
+def confidence_interval(
     values: np.ndarray, statistic: Statistic = np.mean, seed: int = 0
-) -> Interval:
-    """The `statistic` of values [n], one per piece, and its percentile bootstrap interval.
+) -> ConfidenceInterval:
+    """Returns a statistic of `values` and its percentile bootstrap interval.
 
-    Pieces are drawn anew with replacement (Efron & Tibshirani 1993, An Introduction to the
-    Bootstrap, 13.3). Those that are NaN do not count. Of a single one no interval can be given.
+    Pieces are resampled with replacement (Efron & Tibshirani 1993, An Introduction to
+    the Bootstrap, 13.3). NaN values are ignored. A single value has no interval.
 
     Args:
-      values: float [n].
+      values: float [n], one per piece.
       statistic: such as the mean or the median.
-      seed: of the resamples.
+      seed: seed of the resamples.
     """
-    known = np.asarray(values, float)
-    known = known[np.isfinite(known)]
-    if not len(known):
-        return Interval(np.nan)
-    value = float(statistic(known, axis=0))
-    if len(known) == 1:
-        return Interval(value)
-    found = bootstrap(
-        (known,),
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return ConfidenceInterval(np.nan)
+    value = float(statistic(finite, axis=0))
+    if len(finite) == 1:
+        return ConfidenceInterval(value)
+    interval = bootstrap(
+        (finite,),
         statistic,
         n_resamples=RESAMPLES,
         method="percentile",
         random_state=np.random.default_rng(seed),
     ).confidence_interval
-    return Interval(value, float(found.low), float(found.high))
+    return ConfidenceInterval(value, float(interval.low), float(interval.high))

@@ -1,49 +1,58 @@
-"""Pieces that a model has written beside real ones: every figure of both, and how far apart."""
+"""Comparison of generated pieces with real ones."""
 
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.metrics.bootstrap import Interval, Statistic, interval
+from zoo.metrics.bootstrap import ConfidenceInterval, Statistic, confidence_interval
 from zoo.metrics.distributions import (
+    coverage,
+    density_overlap,
     distinct,
-    divergence,
     grams,
-    intervals,
-    overlap,
+    js_divergence,
+    melodic_intervals,
+    merge,
+    note_transitions,
     pitch_classes,
-    pool,
     self_bleu,
-    shared,
-    words,
 )
 from zoo.metrics.memorization import longest_copies
-from zoo.metrics.statistics import STATISTICS, table
+from zoo.metrics.statistics import STATISTICS, statistics_table
 
-N = 4  # words in a run
-SHUFFLES = 20
-BAGS: Mapping[str, Callable[[NoteSequence], Counter]] = {
+NGRAM = 4  # transitions in an n-gram
+NUM_SHUFFLES = 20
+COUNTS: Mapping[str, Callable[[NoteSequence], Counter]] = {
     "pitch_classes": pitch_classes,
-    "intervals": intervals,
-    "word_pairs": lambda piece: grams(words(piece), 2),
+    "intervals": melodic_intervals,
+    "word_pairs": lambda piece: grams(note_transitions(piece), 2),
 }
-NONE = Interval(math.nan)
+NO_VALUE = ConfidenceInterval(math.nan)
 
 
 class Row(NamedTuple):
-    """A figure of the pieces generated and of the real ones; NaN where there is none."""
+    """A metric of generated and of real pieces; NaN where there is none.
+
+    Attributes:
+      name: of the metric.
+      generated: value for the generated pieces.
+      real: value for the real pieces.
+      overlap: overlap of the distributions over pieces, from 0 to 1.
+      divergence: divergence of the pooled distributions, from 0 to 1 bit.
+      chance: divergence if the pieces are shuffled between both sets.
+    """
 
     name: str
-    generated: Interval = NONE
-    real: Interval = NONE
-    overlap: float = math.nan  # of what single pieces have, from 0 to 1
-    divergence: float = math.nan  # of what all have together, from 0 to 1 bit
-    chance: float = math.nan  # what that would be, were all of them pieces of one kind
+    generated: ConfidenceInterval = NO_VALUE
+    real: ConfidenceInterval = NO_VALUE
+    overlap: float = math.nan
+    divergence: float = math.nan
+    chance: float = math.nan
 
 
 def compare(
@@ -52,103 +61,112 @@ def compare(
     training: Sequence[NoteSequence] | None = None,
     seed: int = 0,
 ) -> list[Row]:
-    """A row for each figure.
+    """Compares generated pieces with real ones.
 
-    They are the means of all `STATISTICS`; how far apart pitch classes, intervals and pairs of
-    words are, and how far they would be were the pieces shuffled; runs of `N` words that are
-    distinct, and that are in (other) real pieces, and `self_bleu`; and, with `training`, the notes
-    in the longest copy from it, as it stands and in any key, at the median and at most. What copies
-    there are in real pieces is what music of this kind has in common anyway.
+    The rows are:
+
+    - the means of all `STATISTICS`;
+    - the divergences of pitch classes, intervals and bigrams of note transitions, with
+      their expectation for shuffled pieces;
+    - the distinct n-grams of `NGRAM` transitions, those that occur in (other) real
+      pieces, and `self_bleu`;
+    - with `training`, the notes of the longest copy from it, in the same key and in any
+      key, as median and maximum. The copies in real pieces show what music of this kind
+      has in common.
 
     Args:
-      generated: as many as `real`, or what says how much they vary is not comparable.
-      real: pieces no model was trained on.
-      training: those it was trained on.
-      seed: of the intervals.
+      generated: as many as `real`; otherwise metrics of variety are not comparable.
+      real: pieces that no model was trained on.
+      training: pieces that the model was trained on.
+      seed: seed of the confidence intervals.
 
     Raises:
-      UsageError: there is nothing to compare.
+      UsageError: there are no generated pieces, or no real ones.
     """
     if not (generated and real):
-        raise UsageError(
-            "there is nothing to compare: give a generated piece and a real one."
-        )
-    ours, theirs = table(generated), table(real)
+        raise UsageError("compare needs at least one generated and one real piece.")
+    ours, theirs = statistics_table(generated), statistics_table(real)
     rows = [
-        _each(name, ours[:, i], theirs[:, i], seed) for i, name in enumerate(STATISTICS)
+        _piece_row(name, ours[:, i], theirs[:, i], seed)
+        for i, name in enumerate(STATISTICS)
     ]
-    for name, bag in BAGS.items():
-        rows.append(_pooled(name, [*map(bag, generated)], [*map(bag, real)], seed))
-    rows += _runs([*map(words, generated)], [*map(words, real)], seed)
+    for name, count in COUNTS.items():
+        ours_counts, theirs_counts = [*map(count, generated)], [*map(count, real)]
+        rows.append(_pooled_row(name, ours_counts, theirs_counts, seed))
+    rows += _ngram_rows(
+        [*map(note_transitions, generated)], [*map(note_transitions, real)], seed
+    )
     if training:
         for name, transposed in (("copy", False), ("copy_any_key", True)):
             copies = longest_copies([*generated, *real], training, transposed)
             notes = np.array([copy.notes for copy in copies])
-            rows += _copied(
-                name, notes[: len(generated)], notes[len(generated) :], seed
-            )
+            ours, theirs = notes[: len(generated)], notes[len(generated) :]
+            rows += _copy_rows(name, ours, theirs, seed)
     return rows
 
 
-def as_dict(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
-    """The rows by name, as JSON has it: null for NaN, and [value, low, high] for an interval."""
-    plain = lambda x: None if math.isnan(x) else x
-    return {
-        row.name: {
-            "generated": [plain(x) for x in row.generated],
-            "real": [plain(x) for x in row.real],
-            "overlap": plain(row.overlap),
-            "divergence": plain(row.divergence),
-            "chance": plain(row.chance),
-        }
-        for row in rows
-    }
-
-
-def _each(
-    name: str, ours: np.ndarray, theirs: np.ndarray, seed: int, of: Statistic = np.mean
+def _piece_row(
+    name: str,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    seed: int,
+    *,
+    statistic: Statistic = np.mean,
 ) -> Row:
-    """A figure of single pieces, summed up by `of`."""
+    """Returns the row of a metric that has a value for each piece."""
     return Row(
         name,
-        interval(ours, of, seed),
-        interval(theirs, of, seed),
-        overlap(ours, theirs),
+        confidence_interval(ours, statistic, seed),
+        confidence_interval(theirs, statistic, seed),
+        density_overlap(ours, theirs),
     )
 
 
-def _pooled(name: str, ours: list[Counter], theirs: list[Counter], seed: int) -> Row:
-    """How far all of the bags together are from all of the others."""
-    bags, rng = ours + theirs, np.random.default_rng(seed)
+def _pooled_row(
+    name: str, ours: list[Counter], theirs: list[Counter], seed: int
+) -> Row:
+    """Returns the row of the divergence of pooled counts."""
+    counts, rng = ours + theirs, np.random.default_rng(seed)
 
-    def apart(order: Sequence[int]) -> float:
-        shares = order[: len(ours)], order[len(ours) :]
-        one, other = (pool(bags[i] for i in share) for share in shares)
-        return divergence(one, other)
+    def divergence(order: Sequence[int]) -> float:
+        first, second = order[: len(ours)], order[len(ours) :]
+        return js_divergence(
+            merge(counts[i] for i in first), merge(counts[i] for i in second)
+        )
 
-    shuffles = [apart(rng.permutation(len(bags)).tolist()) for _ in range(SHUFFLES)]
-    found = apart(range(len(bags)))
-    return Row(name, divergence=found, chance=float(np.mean(shuffles)))
+    shuffled = [
+        divergence(rng.permutation(len(counts)).tolist()) for _ in range(NUM_SHUFFLES)
+    ]
+    return Row(
+        name,
+        divergence=divergence(range(len(counts))),
+        chance=float(np.mean(shuffled)),
+    )
 
 
-def _runs(ours: list, theirs: list, seed: int) -> list[Row]:
-    """What is of runs of words."""
-    one, other = ([grams(tokens, N) for tokens in pieces] for pieces in (ours, theirs))
-    known = pool(other)
-    new = np.array([shared(bag, known) for bag in one])
-    old = np.array([shared(bag, known - bag) for bag in other])
+def _ngram_rows(ours: list, theirs: list, seed: int) -> list[Row]:
+    """Returns the rows of n-grams of note transitions."""
+    ours_grams = [grams(tokens, NGRAM) for tokens in ours]
+    theirs_grams = [grams(tokens, NGRAM) for tokens in theirs]
+    total = merge(theirs_grams)
+    in_real = np.array([coverage(counts, total) for counts in ours_grams])
+    in_others = np.array([coverage(counts, total - counts) for counts in theirs_grams])
     return [
         Row(
-            f"distinct_{N}", Interval(distinct(ours, N)), Interval(distinct(theirs, N))
+            f"distinct_{NGRAM}",
+            ConfidenceInterval(distinct(ours, NGRAM)),
+            ConfidenceInterval(distinct(theirs, NGRAM)),
         ),
-        _each(f"in_real_{N}", new, old, seed),
-        _each("self_bleu", self_bleu(ours), self_bleu(theirs), seed),
+        _piece_row(f"in_real_{NGRAM}", in_real, in_others, seed),
+        _piece_row("self_bleu", self_bleu(ours), self_bleu(theirs), seed),
     ]
 
 
-def _copied(name: str, ours: np.ndarray, theirs: np.ndarray, seed: int) -> list[Row]:
-    """The notes of the longest copies, of one in the middle and of the longest of all."""
-    most = Row(
-        f"{name}_longest", Interval(float(ours.max())), Interval(float(theirs.max()))
+def _copy_rows(name: str, ours: np.ndarray, theirs: np.ndarray, seed: int) -> list[Row]:
+    """Returns the rows of the median and the maximum of copied notes."""
+    longest = Row(
+        f"{name}_longest",
+        ConfidenceInterval(float(ours.max())),
+        ConfidenceInterval(float(theirs.max())),
     )
-    return [_each(name, ours, theirs, seed, np.median), most]
+    return [_piece_row(name, ours, theirs, seed, statistic=np.median), longest]

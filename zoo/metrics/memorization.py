@@ -1,10 +1,11 @@
-"""The longest excerpt that a piece has in common with the music a model was trained on.
+"""The longest excerpt that a piece has in common with the training music.
 
-Two notes in a row are a link: their pitches, their durations, and the time between their onsets,
-in 16ths. An excerpt is copied where its links are, so that where it begins in a bar, what comes
-before and how fast it goes make no difference. Training music and pieces are laid out as one
-string of links, and its suffixes sorted (Manber & Myers 1993, by doubling): what a suffix shares
-most with stands next to it. 300,000 notes are a matter of seconds.
+Two successive notes form a link: their pitches, their durations and the time between
+their onsets, in 16ths. An excerpt is a copy if its links are equal, so that position in
+the bar, context and tempo do not matter. Training music and pieces are concatenated to
+one string of links, whose suffixes are sorted (Manber & Myers 1993, by doubling): the
+longest common prefix of a suffix is with one of its neighbours. 300,000 notes take
+seconds.
 """
 
 import itertools
@@ -15,16 +16,23 @@ import numpy as np
 
 from zoo.data.proto import NoteSequence
 from zoo.metrics.distributions import sixteenths
-from zoo.metrics.note_table import read
+from zoo.metrics.note_table import note_table
 
-LONGEST = (1 << 15) - 1  # 16ths that are told apart
+MAX_SIXTEENTHS = (1 << 15) - 1  # longer times are treated as equal
 
 
 class Copy(NamedTuple):
-    """`notes` in a row from number `at` of a piece, as from number `start` of training `piece`.
+    """An excerpt of a piece that is equal to an excerpt of the training music.
 
-    Notes are numbered by onset and, within one, from low to high; drums do not count, unless there
-    is nothing else. An excerpt has at least two: without any, `notes` is 0 and the others are -1.
+    Notes are numbered by onset and then by pitch, without drums, unless there are no
+    other notes. A copy has at least two notes; if there is none, `notes` is 0 and the
+    other fields are -1.
+
+    Attributes:
+      notes: number of notes.
+      at: index of the first note in the piece.
+      piece: index of the training piece.
+      start: index of the first note in the training piece.
     """
 
     notes: int = 0
@@ -38,72 +46,75 @@ def longest_copies(
     training: Sequence[NoteSequence],
     transposed: bool = False,
 ) -> list[Copy]:
-    """The longest excerpt of each piece that stands in `training`, one of several as long.
+    """Returns a longest excerpt of each piece that occurs in `training`.
 
     Args:
-      pieces: what may be copied.
-      training: what it may be copied from.
-      transposed: whether the same in another key counts. Drums are never transposed.
+      pieces: pieces that may contain copies.
+      training: pieces that may be copied from.
+      transposed: whether transposed excerpts count. Drums are never transposed.
     """
     if not training:
         return [Copy()] * len(pieces)
-    strings = [links(sequence, transposed) for sequence in (*training, *pieces)]
-    # after each a symbol of its own, so that nothing is shared across
+    strings = [encode_links(sequence, transposed) for sequence in (*training, *pieces)]
+    # Unique separators prevent matches across pieces.
     text = np.concatenate(
         [np.append(string, -1 - i) for i, string in enumerate(strings)]
     )
     starts = np.cumsum([0, *(len(string) + 1 for string in strings)])
-    rank, cut = _ranks(text), starts[len(training)]
-    at, known = np.arange(cut, len(text)), np.sort(rank[:cut])
-    slot = np.searchsorted(known, rank[at])
-    near = np.argsort(rank)[
-        known.take([slot - 1, slot], mode="clip")
-    ]  # [2, symbols of pieces]
-    shared = _common(text, np.stack([at, at]), near)
-    found = []
-    for first, stop in itertools.pairwise(starts[len(training) :] - cut):
-        side, best = np.unravel_index(shared[:, first:stop].argmax(), (2, stop - first))
-        length, place = shared[side, first + best], near[side, first + best]
-        piece = int(np.searchsorted(starts, place, side="right")) - 1
-        copy = Copy(int(length) + 1, int(best), piece, int(place - starts[piece]))
-        found.append(copy if length else Copy())
-    return found
+    ranks, boundary = _suffix_ranks(text), starts[len(training)]
+    positions = np.arange(boundary, len(text))
+    training_ranks = np.sort(ranks[:boundary])
+    slots = np.searchsorted(training_ranks, ranks[positions])
+    # the training suffixes before and after each suffix, [2, symbols of pieces]
+    neighbours = np.argsort(ranks)[training_ranks.take([slots - 1, slots], mode="clip")]
+    prefixes = _common_prefix(text, np.stack([positions, positions]), neighbours)
+    copies = []
+    for first, stop in itertools.pairwise(starts[len(training) :] - boundary):
+        side, best = np.unravel_index(
+            prefixes[:, first:stop].argmax(), (2, stop - first)
+        )
+        length = prefixes[side, first + best]
+        position = neighbours[side, first + best]
+        piece = int(np.searchsorted(starts, position, side="right")) - 1
+        start = int(position - starts[piece])
+        copy = Copy(int(length) + 1, int(best), piece, start)
+        copies.append(copy if length else Copy())
+    return copies
 
 
-def links(sequence: NoteSequence, transposed: bool = False) -> np.ndarray:
-    """From each note to the next, all there is to it in one number, int64 [n - 1], 0 or more."""
-    score = read(sequence).heard
-    lasting = np.minimum(sixteenths(score.offset - score.onset), LONGEST)
-    gap = np.minimum(sixteenths(np.diff(score.onset)), LONGEST)
-    pitch, kind = score.pitch, 128 * score.drum[1:]
-    if transposed and not score.drum.any():
-        two = np.zeros(len(gap), np.int64), np.diff(pitch) + 128
+def encode_links(sequence: NoteSequence, transposed: bool = False) -> np.ndarray:
+    """Encodes each link as a non-negative number, int64 [n - 1]."""
+    table = note_table(sequence).pitched_or_drums
+    durations = np.minimum(sixteenths(table.offset - table.onset), MAX_SIXTEENTHS)
+    gaps = np.minimum(sixteenths(np.diff(table.onset)), MAX_SIXTEENTHS)
+    if transposed and not table.drum.any():
+        first, second = np.zeros(len(gaps), np.int64), np.diff(table.pitch) + 128
     else:
-        two = pitch[:-1] + kind, pitch[1:]
-    number = two[0] << 8 | two[1]
-    for time in (gap, lasting[:-1], lasting[1:]):
-        number = number << 15 | time
-    return number
+        first = table.pitch[:-1] + 128 * table.drum[1:]
+        second = table.pitch[1:]
+    links = first << 8 | second
+    for times in (gaps, durations[:-1], durations[1:]):
+        links = links << 15 | times
+    return links
 
 
-def _ranks(text: np.ndarray) -> np.ndarray:
-    """The places of the suffixes of `text` [n] in their order, int [n]; all are different."""
+def _suffix_ranks(text: np.ndarray) -> np.ndarray:
+    """Returns the rank of each suffix of `text` [n] among all suffixes, int [n]."""
     rank, width = np.unique(text, return_inverse=True)[1], 1
-    while rank.max() + 1 < len(
-        rank
-    ):  # by their first `width` symbols some are still alike
+    # `rank` orders suffixes by their first `width` symbols, until all ranks differ.
+    while rank.max() + 1 < len(rank):
         after = np.append(rank[width:] + 1, np.zeros(width, np.int64))
         rank = np.unique(rank * (len(rank) + 1) + after, return_inverse=True)[1]
         width *= 2
     return rank
 
 
-def _common(text: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How many symbols from `one` and from `other` on are the same; all of one shape."""
+def _common_prefix(text: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Returns the lengths of the common prefixes of two arrays of suffixes."""
     one, other, length = one.ravel(), other.ravel(), np.zeros(one.shape, np.int64)
-    count, going = length.reshape(-1), np.arange(length.size)
-    while len(going):
-        step = count[going]
-        going = going[text[one[going] + step] == text[other[going] + step]]
-        count[going] += 1
+    count, active = length.reshape(-1), np.arange(length.size)
+    while len(active):
+        step = count[active]
+        active = active[text[one[active] + step] == text[other[active] + step]]
+        count[active] += 1
     return length

@@ -1,4 +1,4 @@
-"""A piece as columns of notes and bars, in quarters: what musical statistics are counted on."""
+"""A piece as columns of notes and bars, in quarters, for musical statistics."""
 
 from typing import NamedTuple
 
@@ -6,77 +6,88 @@ import numpy as np
 
 from zoo.data.proto import NoteSequence, metres, quarters
 
-STEPS = 24  # per quarter: 96 to a bar of 4/4, on which 32nds and triplets are whole
-NEAR = 1e-3  # quarters: what lies closer is at the same time
+STEPS_PER_QUARTER = 24  # 96 to a bar of 4/4; 32nds and triplets are whole steps
+TOLERANCE = 1e-3  # quarters within which times are equal
 
 
-class Score(NamedTuple):
-    """The notes of a piece [n], by onset and then from low to high; times in quarters."""
+class NoteTable(NamedTuple):
+    """The notes of a piece [n], sorted by onset and then by pitch; times in quarters.
 
-    onset: np.ndarray  # float64
-    offset: np.ndarray  # at least one of `STEPS` later
-    pitch: np.ndarray  # int64, MIDI number
-    drum: np.ndarray  # bool
-    track: np.ndarray  # int64, one number per instrument, part and voice
-    bars: np.ndarray  # [m, 2]: where each begins and ends, the last one whole
+    Attributes:
+      onset: float64.
+      offset: float64, at least one step after the onset.
+      pitch: int64, MIDI number.
+      drum: bool.
+      track: int64, a number per instrument, part and voice.
+      bars: [m, 2], beginning and end of each bar; the last one is complete.
+    """
 
-    def take(self, index: np.ndarray) -> "Score":
-        """These notes alone, and all of the bars."""
-        return Score._make([*(column[index] for column in self[:-1]), self.bars])
+    onset: np.ndarray
+    offset: np.ndarray
+    pitch: np.ndarray
+    drum: np.ndarray
+    track: np.ndarray
+    bars: np.ndarray
+
+    def take(self, index: np.ndarray) -> "NoteTable":
+        """Selects notes, and keeps all bars."""
+        return NoteTable._make([*(column[index] for column in self[:-1]), self.bars])
 
     @property
-    def pitched(self) -> "Score":
+    def pitched(self) -> "NoteTable":
+        """The notes that are not drums."""
         return self.take(~self.drum)
 
     @property
-    def heard(self) -> "Score":
-        """The pitched notes, or, where there are none, the drums."""
+    def pitched_or_drums(self) -> "NoteTable":
+        """The pitched notes, or the drums if there are no others."""
         return self if self.drum.all() else self.pitched
 
-    def within(self) -> np.ndarray:
-        """For how many quarters each note sounds in each bar, float [m, n]."""
+    def durations_in_bars(self) -> np.ndarray:
+        """Returns the quarters that each note sounds in each bar, float [m, n]."""
         start, stop = self.bars[:, :1], self.bars[:, 1:]
-        last = np.minimum(self.offset, stop) - np.maximum(self.onset, start)
-        return np.where(last > NEAR, last, 0.0)
+        durations = np.minimum(self.offset, stop) - np.maximum(self.onset, start)
+        return np.where(durations > TOLERANCE, durations, 0.0)
 
-    def places(self, rate: int) -> tuple[np.ndarray, np.ndarray]:
-        """The bar in which each note is struck, and the step of it, `rate` to a quarter; int [n].
+    def bar_positions(self, rate: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the bar of each onset, and its step in the bar; int [n].
 
-        A note is struck on the nearest step, which may be the first of the next bar.
+        An onset is on the nearest step, which may be the first of the next bar. There
+        are `rate` steps in a quarter.
         """
-        bar = (
-            np.searchsorted(self.bars[:, 0], self.onset + 0.5 / rate, side="right") - 1
-        )
+        onset = self.onset + 0.5 / rate
+        bar = np.searchsorted(self.bars[:, 0], onset, side="right") - 1
         return bar, np.rint((self.onset - self.bars[bar, 0]) * rate).astype(np.int64)
 
 
-def read(sequence: NoteSequence) -> Score:
-    """The notes and bars of a piece; bars go on until it ends."""
+def note_table(sequence: NoteSequence) -> NoteTable:
+    """Returns the notes and bars of a piece."""
     notes = sequence.notes
     clock = quarters(sequence)
     onset = clock(np.array([x.start_time for x in notes]))
-    offset = np.maximum(clock(np.array([x.end_time for x in notes])), onset + 1 / STEPS)
+    offset = clock(np.array([x.end_time for x in notes]))
+    offset = np.maximum(offset, onset + 1 / STEPS_PER_QUARTER)
     end = max([float(clock(np.array(sequence.total_time))), *offset.tolist()])
     tracks = [(x.instrument << 20) + (x.part << 10) + x.voice for x in notes]
-    score = Score(
-        onset,
-        offset,
-        np.array([x.pitch for x in notes], np.int64),
-        np.array([x.is_drum for x in notes], bool),
-        np.array(tracks, np.int64),
-        _bars(sequence, end),
+    table = NoteTable(
+        onset=onset,
+        offset=offset,
+        pitch=np.array([x.pitch for x in notes], np.int64),
+        drum=np.array([x.is_drum for x in notes], bool),
+        track=np.array(tracks, np.int64),
+        bars=_bars(sequence, end),
     )
-    return score.take(np.lexsort((score.pitch, np.rint(onset / NEAR))))
+    return table.take(np.lexsort((table.pitch, np.rint(onset / TOLERANCE))))
 
 
 def _bars(sequence: NoteSequence, end: float) -> np.ndarray:
-    """Beginnings and ends [m, 2]; a metre that begins within a bar cuts it short."""
-    found = metres(sequence)
-    stops = [min(metre.start, end) for metre in found[1:]] + [end]
+    """Returns beginnings and ends [m, 2]; a new metre ends the bar before it."""
+    changes = metres(sequence)
+    stops = [min(metre.start, end) for metre in changes[1:]] + [end]
     starts = [
-        np.arange(metre.start, stop - NEAR, metre.bar)
-        for metre, stop in zip(found, stops, strict=True)
+        np.arange(metre.start, stop - TOLERANCE, metre.bar)
+        for metre, stop in zip(changes, stops, strict=True)
     ]
-    lengths = np.repeat([metre.bar for metre in found], [len(x) for x in starts])
+    lengths = np.repeat([metre.bar for metre in changes], [len(x) for x in starts])
     first = np.concatenate(starts)
     return np.stack([first, np.append(first[1:], first[-1:] + lengths[-1:])], axis=1)

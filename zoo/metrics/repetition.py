@@ -1,9 +1,8 @@
-"""How much of a piece has been heard before in it.
+"""Repetition of passages within a piece, a metric of its form.
 
-The sequence of a tune's parts is its form, and form is what a model of long pieces is for. Passages
-of equal length are compared by their notes, a note being a step and a pitch, as sets: two are as
-alike as the share of all their notes that they have in common (Jaccard 1901). Axes: n pieces, t
-step, u passage, p pitch, w note.
+Passages of equal length are compared as sets of notes, a note being a step and a pitch,
+by their Jaccard index (Jaccard 1901). Axes: n pieces, t step, u passage, p pitch, w
+note.
 """
 
 from collections.abc import Mapping
@@ -12,53 +11,57 @@ import numpy as np
 
 from zoo.data.codecs.phrase import PITCH, Phrase
 from zoo.errors import UsageError
-from zoo.metrics.self_similarity import end
+from zoo.metrics.self_similarity import piece_end
 
 
-def alike(passages: np.ndarray) -> np.ndarray:
-    """The share [u, u] of notes that two `passages` [u, t] have in common; 0 where both are silent.
+def note_jaccard(passages: np.ndarray) -> np.ndarray:
+    """Returns the Jaccard indices [u, u] of the notes of `passages` [u, t].
 
-    A note that is held from the passage before does not count.
+    The index of two silent passages is 0. Notes that began before a passage are
+    ignored.
     """
-    struck = passages[..., None] == np.arange(
-        PITCH, max(passages.max(), PITCH) + 1
-    )  # [u, t, p]
-    sets = struck.reshape(len(passages), -1).astype(np.float32)  # [u, w]
-    both = sets @ sets.T
-    either = sets.sum(1)[:, None] + sets.sum(1) - both
-    return both / np.maximum(either, 1)
+    pitches = np.arange(PITCH, max(passages.max(), PITCH) + 1)
+    onsets = passages[..., None] == pitches  # [u, t, p]
+    sets = onsets.reshape(len(passages), -1).astype(np.float32)  # [u, w]
+    intersection = sets @ sets.T
+    union = sets.sum(1)[:, None] + sets.sum(1) - intersection
+    return intersection / np.maximum(union, 1)
 
 
 def recurrence(pieces: np.ndarray, codec: Phrase, bars: int = 2) -> float:
-    """How alike a passage is to the likest of those before it in the piece: 1 if all comes back.
+    """Returns the mean similarity of a passage to the most similar one before it.
 
-    It is the mean over all passages but the first of each piece; those that have no note are left
-    out. A piece ends at its first BOUNDARY.
+    It is 1 if every passage repeats an earlier one. The first passage of a piece and
+    silent passages are ignored. A piece ends at its first BOUNDARY.
 
     Args:
       pieces: tokens [n, t] of `codec`, of any number of bars.
-      codec: says how many steps a bar has.
-      bars: in a passage.
+      codec: the codec of the pieces, of which the steps of a bar are used.
+      bars: bars of a passage.
 
     Raises:
       UsageError: no piece has a second passage with notes.
     """
-    found: list[float] = []
+    similarities: list[float] = []
     for piece in np.asarray(pieces):
         steps = bars * codec.bar
-        passages = piece[: end(piece) // steps * steps].reshape(-1, steps)
+        passages = piece[: piece_end(piece) // steps * steps].reshape(-1, steps)
         if len(passages) > 1:
-            heard = np.tril(alike(passages), -1).max(axis=1)
-            found += heard[1:][(passages[1:] >= PITCH).any(axis=1)].tolist()
-    if not found:
+            best = np.tril(note_jaccard(passages), -1).max(axis=1)
+            has_notes = (passages[1:] >= PITCH).any(axis=1)
+            similarities += best[1:][has_notes].tolist()
+    if not similarities:
         raise UsageError(
-            f"no piece has a second passage of {bars} bars with notes: give longer pieces."
+            f"no piece has a second passage of {bars} bars with notes: give longer "
+            "pieces."
         )
-    return float(np.mean(found))
+    return float(np.mean(similarities))
 
 
-def form(pieces: np.ndarray, real: np.ndarray, codec: Phrase) -> Mapping[str, float]:
-    """The `recurrence` of pieces, and of `real` ones beside it: the same at best."""
+def recurrence_metrics(
+    pieces: np.ndarray, real: np.ndarray, codec: Phrase
+) -> Mapping[str, float]:
+    """Returns the `recurrence` of generated and of `real` pieces; best if equal."""
     return {
         "recurrence": recurrence(pieces, codec),
         "real_recurrence": recurrence(real, codec),

@@ -1,8 +1,8 @@
-"""What a piece is like in numbers, whatever wrote it: those that papers on many tracks report.
+"""Statistics of pieces that papers on multitrack music report.
 
-Each is of a NoteSequence, and NaN where the piece has nothing it could be told of. Bars are those
-of its time signatures. Where the papers count steps, 96 to a bar of 4/4, these are 24 to a quarter
-in any metre. Axes: m bars, n notes, t step, p pitch, k track.
+Each is a function of a NoteSequence, and NaN if the piece has no notes of its kind.
+Bars are those of the time signatures. Steps, in the papers 96 to a bar of 4/4, are 24
+to a quarter in any metre. Axes: m bars, n notes, t step, p pitch, k track.
 """
 
 import itertools
@@ -11,115 +11,115 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from zoo.data.proto import NoteSequence
-from zoo.metrics.note_table import NEAR, STEPS, read
+from zoo.metrics.note_table import STEPS_PER_QUARTER, TOLERANCE, note_table
 
-QUALIFIED = 1 / 8  # quarters: a 32nd, three steps
-SIXTEENTH = STEPS // 4
-GROOVE = 16  # steps per quarter: 64 to a bar of 4/4, as Wu & Yang have it
-MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])  # and natural minor, from its third on
+QUALIFIED = 1 / 8  # minimum duration in quarters: a 32nd, three steps
+SIXTEENTH = STEPS_PER_QUARTER // 4
+GROOVE_RATE = 16  # steps per quarter, 64 to a bar of 4/4 (Wu & Yang 2020)
+MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])  # also the natural minor scale, from 9
 
-# the circles of fifths, of minor and of major thirds, on which pitch classes lie, [c, 6]
+# Tonal centroids of the pitch classes on the circles of fifths, minor thirds and major
+# thirds, [12, 6] (Harte et al. 2006).
 _ANGLES = np.arange(12)[:, None] * np.pi * np.array([7 / 6, 3 / 2, 2 / 3])
-CIRCLES = np.concatenate([np.sin(_ANGLES), np.cos(_ANGLES)], axis=1) * [
-    1,
-    1,
-    0.5,
-    1,
-    1,
-    0.5,
-]
+_RADII = np.array([1, 1, 0.5, 1, 1, 0.5])
+CIRCLES = np.concatenate([np.sin(_ANGLES), np.cos(_ANGLES)], axis=1) * _RADII
 
 
 def empty_bars(sequence: NoteSequence) -> float:
-    """The share of bars in which nothing sounds (EB of Dong et al. 2018, MuseGAN, 5.3)."""
-    return _mean(np.all(read(sequence).within() == 0, axis=1))
+    """Returns the fraction of silent bars (EB of Dong et al. 2018, MuseGAN, 5.3)."""
+    return _mean(np.all(note_table(sequence).durations_in_bars() == 0, axis=1))
 
 
 def used_pitch_classes(sequence: NoteSequence) -> float:
-    """Pitch classes that sound in a bar, 1 to 12, the mean over bars with any (MuseGAN's UPC)."""
-    score = read(sequence).pitched
-    used = (score.within() @ np.eye(12)[score.pitch % 12] > 0).sum(axis=1)
+    """Returns the mean number of pitch classes of a bar, 1 to 12 (UPC of MuseGAN).
+
+    Silent bars are ignored.
+    """
+    table = note_table(sequence).pitched
+    sounding = table.durations_in_bars() @ np.eye(12)[table.pitch % 12] > 0
+    used = sounding.sum(axis=1)
     return _mean(used[used > 0])
 
 
 def qualified_notes(sequence: NoteSequence) -> float:
-    """The share of pitched notes that last a 32nd or longer: three steps (MuseGAN's QN)."""
-    score = read(sequence).pitched
-    return _mean(score.offset - score.onset >= QUALIFIED - NEAR)
+    """Returns the fraction of pitched notes of at least three steps (QN of MuseGAN)."""
+    table = note_table(sequence).pitched
+    return _mean(table.offset - table.onset >= QUALIFIED - TOLERANCE)
 
 
 def polyphonicity(sequence: NoteSequence) -> float:
-    """The share of steps with more than two pitches, of those with any.
+    """Returns the fraction of the sounding steps that have more than two pitches.
 
-    PP of Dong & Yang 2018 (arXiv:1804.09399, 4), where silent steps count as well.
+    PP of Dong & Yang 2018 (arXiv:1804.09399, 4) also counts silent steps.
     """
-    score = read(sequence).pitched
-    steps = np.floor(np.stack([score.onset, score.offset]) * STEPS + 0.5).astype(
-        np.int64
-    )
-    roll = np.zeros((steps.max(initial=0), 128), bool)  # [t, p]
-    for start, stop, pitch in zip(*steps.tolist(), score.pitch.tolist(), strict=True):
+    table = note_table(sequence).pitched
+    times = np.stack([table.onset, table.offset])
+    starts, stops = np.floor(times * STEPS_PER_QUARTER + 0.5).astype(np.int64)
+    roll = np.zeros((stops.max(initial=0), 128), bool)  # [t, p]
+    columns = starts.tolist(), stops.tolist(), table.pitch.tolist()
+    for start, stop, pitch in zip(*columns, strict=True):
         roll[start:stop, pitch] = True
     count = roll.sum(axis=1)
     return _mean(count[count > 0] > 2)
 
 
 def drum_pattern(sequence: NoteSequence) -> float:
-    """The share of drum notes on the 16ths of a bar, and so on its 8ths (MuseGAN's DP).
+    """Returns the fraction of drum notes on the 16ths of a bar (DP of MuseGAN).
 
-    Of 24 steps to a quarter a note is on the nearest. MuseGAN has a tenth for those next to a 16th.
+    A note is on the nearest of 24 steps to a quarter. MuseGAN also counts notes next to
+    a 16th, with weight 0.1.
     """
-    score = read(sequence)
-    _, step = score.take(score.drum).places(STEPS)
+    table = note_table(sequence)
+    _, step = table.take(table.drum).bar_positions(STEPS_PER_QUARTER)
     return _mean(step % SIXTEENTH == 0)
 
 
 def tonal_distance(sequence: NoteSequence) -> float:
-    """How far two tracks are apart in harmony: the mean over bars and pairs that sound (TD).
+    """Returns the mean tonal distance of pairs of tracks (TD of MuseGAN).
 
-    In a bar a track is at the mean of its pitch classes, each for as long as it sounds, in the six
-    dimensions of `CIRCLES` (Harte, Sandler & Gasser 2006, Detecting harmonic change in musical
-    audio, equations 2 and 3).
+    The tonal centroid of a track in a bar is the mean of its pitch classes in the six
+    dimensions of `CIRCLES`, weighted by duration (Harte, Sandler & Gasser 2006,
+    Detecting harmonic change in musical audio, equations 2 and 3).
     """
-    score = read(sequence).pitched
-    sounds, classes = score.within(), np.eye(12)[score.pitch % 12]
-    centroids = []
-    for track in np.unique(score.track):
-        chroma = sounds @ (classes * (score.track == track)[:, None])
+    table = note_table(sequence).pitched
+    durations, classes = table.durations_in_bars(), np.eye(12)[table.pitch % 12]
+    centroids = []  # [m, 6] each
+    for track in np.unique(table.track):
+        chroma = durations @ (classes * (table.track == track)[:, None])
         total = chroma.sum(axis=1, keepdims=True)
-        centroids.append(
-            chroma / np.where(total > 0, total, np.nan) @ CIRCLES
-        )  # [m, 6]
+        centroids.append(chroma / np.where(total > 0, total, np.nan) @ CIRCLES)
     pairs = itertools.combinations(centroids, 2)
-    apart = np.array([np.linalg.norm(one - other, axis=1) for one, other in pairs])
-    return _mean(apart[~np.isnan(apart)])
+    distances = np.array([np.linalg.norm(a - b, axis=1) for a, b in pairs])
+    return _mean(distances[~np.isnan(distances)])
 
 
 def scale_consistency(sequence: NoteSequence) -> float:
-    """The share of pitched notes in the major or natural minor scale that has most of them.
+    """Returns the fraction of pitched notes in the best major or natural minor scale.
 
-    Of Mogren 2016 (C-RNN-GAN, arXiv:1611.09904, 4.2). A minor scale has the notes of its relative
-    major.
+    Mogren 2016 (C-RNN-GAN, arXiv:1611.09904, 4.2). A minor scale has the notes of its
+    relative major.
     """
-    count = np.bincount(read(sequence).pitched.pitch % 12, minlength=12)
+    count = np.bincount(note_table(sequence).pitched.pitch % 12, minlength=12)
     best = max(count[(MAJOR + tonic) % 12].sum() for tonic in range(12))
     return float(best / count.sum()) if count.any() else np.nan
 
 
 def groove_consistency(sequence: NoteSequence) -> float:
-    """How alike successive bars are in which of their steps have an onset: 1 if all are the same.
+    """Returns the similarity of the onsets of successive bars, 1 if all are equal.
 
-    1 - the share of steps in which they differ, GS of Wu & Yang 2020 (The Jazz Transformer,
-    arXiv:2008.01307, 4.2), drums included. Bars of different lengths are not compared.
+    It is 1 minus the fraction of steps that differ: GS of Wu & Yang 2020 (The Jazz
+    Transformer, arXiv:2008.01307, 4.2), including drums. Only bars of equal length are
+    compared.
     """
-    score = read(sequence)
-    bar, step = score.places(GROOVE)
-    sizes = np.rint(np.diff(score.bars, axis=1)[:, 0] * GROOVE).astype(np.int64)
-    struck = np.zeros((len(sizes), sizes.max(initial=0) + 1), bool)
-    struck[bar, step] = True
-    differ = (struck[1:] != struck[:-1]).sum(axis=1)
-    alike = sizes[1:] == sizes[:-1]
-    return _mean(1 - differ[alike] / sizes[1:][alike])
+    table = note_table(sequence)
+    bar, step = table.bar_positions(GROOVE_RATE)
+    quarters = np.diff(table.bars, axis=1)[:, 0]
+    sizes = np.rint(quarters * GROOVE_RATE).astype(np.int64)
+    onsets = np.zeros((len(sizes), sizes.max(initial=0) + 1), bool)
+    onsets[bar, step] = True
+    differences = (onsets[1:] != onsets[:-1]).sum(axis=1)
+    equal = sizes[1:] == sizes[:-1]
+    return _mean(1 - differences[equal] / sizes[1:][equal])
 
 
 def _mean(values: np.ndarray) -> float:
@@ -138,7 +138,7 @@ STATISTICS: Mapping[str, Callable[[NoteSequence], float]] = {
 }
 
 
-def table(pieces: Iterable[NoteSequence]) -> np.ndarray:
-    """All of them, float [pieces, a] in the order of `STATISTICS`."""
-    rows = [[measure(piece) for measure in STATISTICS.values()] for piece in pieces]
+def statistics_table(pieces: Iterable[NoteSequence]) -> np.ndarray:
+    """Returns all statistics, float [pieces, a], in the order of `STATISTICS`."""
+    rows = [[statistic(piece) for statistic in STATISTICS.values()] for piece in pieces]
     return np.array(rows).reshape(-1, len(STATISTICS))

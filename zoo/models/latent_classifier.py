@@ -1,13 +1,14 @@
-"""What style, mode or metre music is of, read from its events or from its latents.
+"""A classifier of tokens or latents by style (Engel et al. 2018, arXiv:1711.05772).
 
-J. Engel, M. Hoffman, A. Roberts: Latent constraints: learning to generate conditionally from
-unconditional generative models, arXiv:1711.05772. A classifier of latents is the conditioning that
-a variational autoencoder was trained without: `toward` goes from a z to one of a style, no further
-than it has to. Of events it is a judge of what a model writes. Axes: b row, t step, z latent, y
-style, h width.
+J. Engel, M. Hoffman, A. Roberts: Latent constraints: learning to generate conditionally
+from unconditional generative models. A classifier of latents conditions a variational
+autoencoder that was trained without labels: `move_to_style` moves a latent to one of a
+style, not further than needed. A classifier of tokens evaluates what a model generates.
 
-Deviations. The paper trains an actor that jumps there at once, against a classifier of several
-layers; here the classifier's gradient is followed.
+Axes: b row, t token, z latent, y style, h width.
+
+Deviations. The paper trains an actor that outputs the new latent, against a classifier
+of several layers; here gradient descent follows the classifier.
 """
 
 import dataclasses
@@ -19,81 +20,106 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zoo.core import Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import Array, Batch, Float, Int, Key, Metrics, Num, Objective, Params
 from zoo.errors import UsageError
-from zoo.nn.latent.hierarchical_lstm import both_ways, spell
+from zoo.nn.latent.hierarchical_lstm import bidirectional, one_hot_inputs
 from zoo.nn.rng import row_keys
+
+LEARNING_RATE = 0.05  # of Adam, which moves latents
 
 
 class Net(nn.Module):
+    """A feed-forward classifier of latents, or of the outputs of a bidirectional LSTM.
+
+    Attributes:
+      styles: the number of classes.
+      vocab: of the tokens; None to classify latents.
+      width: of all layers.
+      layers: hidden layers.
+      dropout: share of the units dropped in training.
+    """
+
     styles: int
-    vocab: int
+    vocab: int | None
     width: int
+    _: dataclasses.KW_ONLY
     layers: int
     dropout: float
 
     @nn.compact
-    def __call__(self, x: Array, still: bool = True) -> Array:
-        """Tokens [b, t] or latents [b, z] -> log p(y|x), float32 [b, y]."""
-        if self.vocab:
-            x = x.T[..., None]
-            ways = spell(x, self.vocab), spell(x[::-1], self.vocab)
-            x = both_ways(ways, (self.width,), None, "")
-        for _ in range(self.layers):
-            x = nn.gelu(
-                nn.Dense(self.width)(nn.Dropout(self.dropout)(x, deterministic=still))
+    def __call__(
+        self, x: Num[Array, "b _"], deterministic: bool = True
+    ) -> Float[Array, "b y"]:
+        """Returns log p(y|x) of tokens [b, t] or latents [b, z]."""
+        if self.vocab is not None:
+            tokens = x.T[..., None]
+            x = bidirectional(
+                one_hot_inputs(tokens, self.vocab),
+                one_hot_inputs(tokens[::-1], self.vocab),
+                (self.width,),
             )
-        x = nn.Dropout(self.dropout)(x, deterministic=still)
+        for _ in range(self.layers):
+            x = nn.Dropout(self.dropout)(x, deterministic=deterministic)
+            x = nn.gelu(nn.Dense(self.width)(x))
+        x = nn.Dropout(self.dropout)(x, deterministic=deterministic)
         return jax.nn.log_softmax(nn.Dense(self.styles)(x).astype(jnp.float32))
 
 
 @dataclasses.dataclass(frozen=True)
 class LatentClassifier:
-    """Which of `styles`, whatever they are: of tokens below `vocab`, or of latents where that is 0.
-
-    Tokens are read by a bidirectional LSTM of `width`, `length` of them in an example, and what it
-    knows at the ends, or the `latent` numbers, by `layers` of `width`.
+    """A classifier of tokens or latents.
 
     Raises:
       UsageError: fewer than two styles.
     """
 
     styles: tuple[str, ...]
-    vocab: int = 64
+    """Names of the classes."""
+    vocab: int | None = 64
+    """Number of tokens, BOUNDARY included; None to classify latents."""
     length: int = 32
+    """Tokens in an example."""
+    _: dataclasses.KW_ONLY
     latent: int = 256
+    """Number of latents, where latents are classified."""
     width: int = 128
+    """Width of the LSTM, in each direction, and of the hidden layers."""
     layers: int = 1
+    """Hidden layers."""
     dropout: float = 0.3
+    """Share of the units dropped in training."""
 
     def __post_init__(self) -> None:
         if len(self.styles) < 2:
-            raise UsageError(
-                f"there is nothing to tell apart: the styles are {self.styles}; name two or more."
-            )
+            raise UsageError(f"styles is {self.styles}: name two or more to classify.")
 
     @property
     def net(self) -> Net:
-        return Net(len(self.styles), self.vocab, self.width, self.layers, self.dropout)
+        """The network."""
+        return Net(
+            len(self.styles),
+            self.vocab,
+            self.width,
+            layers=self.layers,
+            dropout=self.dropout,
+        )
 
     def example(self, n: int) -> Batch:
-        batch = {"style": jnp.arange(n) % len(self.styles)}
-        if not self.vocab:
-            x = jnp.sin(jnp.arange(n * self.latent, dtype=jnp.float32)).reshape(
-                n, self.latent
-            )
-            return batch | {"latents": x, "mask": jnp.ones((n, 1), bool)}
-        tokens = 1 + jnp.arange(n * self.length).reshape(n, self.length) % (
-            self.vocab - 1
-        )
-        return batch | {"tokens": tokens, "mask": jnp.ones(tokens.shape, bool)}
+        style = jnp.arange(n) % len(self.styles)
+        if self.vocab is None:
+            z = jnp.sin(jnp.arange(n * self.latent, dtype=jnp.float32))
+            z = z.reshape(n, self.latent)
+            return {"style": style, "latents": z, "mask": jnp.ones((n, 1), bool)}
+        count = jnp.arange(n * self.length).reshape(n, self.length)
+        tokens = 1 + count % (self.vocab - 1)
+        return {"style": style, "tokens": tokens, "mask": jnp.ones(tokens.shape, bool)}
 
-    def read(self, batch: Batch) -> Array:
-        """What is classified."""
-        return batch["tokens" if self.vocab else "latents"]
+    def inputs(self, batch: Batch) -> Array:
+        """Returns the tokens or the latents of a batch."""
+        return batch["latents" if self.vocab is None else "tokens"]
 
     def init(self, rng: Key, batch: Batch) -> Params:
-        return {"net": self.net.init(rng, self.read(batch)[:1])["params"]}
+        return {"net": self.net.init(rng, self.inputs(batch)[:1])["params"]}
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"entropy": Objective(self.loss)}
@@ -101,53 +127,66 @@ class LatentClassifier:
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """The cross-entropy in nats, the mean over the rows in the mask."""
-        log_p = self.predict(
-            params, self.read(batch), rng if step is not None else None
-        )
-        hit = log_p.argmax(axis=-1) == batch["style"]
-        counts = batch["mask"].any(axis=1)
-        rows = counts.sum()
-        mean = lambda x: (x * counts).sum() / jnp.maximum(rows, 1)
-        nll = mean(-jnp.take_along_axis(log_p, batch["style"][:, None], axis=1)[:, 0])
-        return nll, {"nll": nll, "accuracy": mean(hit), "events": rows}
+        """Returns the cross-entropy in nats, the mean over rows in the mask."""
+        dropout_rng = None if step is None else rng
+        y = batch["style"]
+        log_p = self.predict(params, self.inputs(batch), dropout_rng)
+        hits = log_p.argmax(axis=-1) == y
+        in_mask = batch["mask"].any(axis=1)
+        rows = in_mask.sum()
 
-    def predict(self, params: Params, x: Array, rng: Key | None = None) -> Array:
-        """log p(y|x), float32 [b, y]; in training, with an `rng`, under dropout."""
-        rngs = {} if rng is None else {"dropout": rng}
+        def mean(x: Array) -> Array:
+            return (x * in_mask).sum() / jnp.maximum(rows, 1)
+
+        nll = mean(-jnp.take_along_axis(log_p, y[:, None], axis=1)[:, 0])
+        return nll, {"nll": nll, "accuracy": mean(hits), "events": rows}
+
+    def predict(
+        self, params: Params, x: Num[Array, "b _"], rng: Key | None = None
+    ) -> Float[Array, "b y"]:
+        """Returns log p(y|x); with an `rng`, under dropout."""
         return self.net.apply(
-            {"params": params["net"]}, x, still=rng is None, rngs=rngs
+            {"params": params["net"]},
+            x,
+            deterministic=rng is None,
+            rngs={} if rng is None else {"dropout": rng},
         )
 
-    def sample(self, params: Params, rng: Key, n: int, *, batch: Batch) -> Array:
-        """Styles int32 [n] of the rows of a batch, drawn as probable as they are held."""
-        keys = row_keys(rng, n)
-        return jax.vmap(jax.random.categorical)(
-            keys, self.predict(params, self.read(batch))
-        )
+    def sample(
+        self, params: Params, rng: Key, n: int, *, batch: Batch
+    ) -> Int[Array, " b"]:
+        """Draws a style for each row of a batch from p(y|x)."""
+        log_p = self.predict(params, self.inputs(batch))
+        return jax.vmap(jax.random.categorical)(row_keys(rng, n), log_p)
 
-    def toward(
-        self, params: Params, z: Array, style: Array, stay: float = 1.0, steps: int = 64
-    ) -> Array:
-        """Latents [b, z] near `z` of the styles int [b]: eq. 4, `stay` charged for the distance.
+    def move_to_style(
+        self,
+        params: Params,
+        z: Float[Array, "b z"],
+        style: Int[Array, " b"],
+        *,
+        distance_weight: float = 1.0,
+        steps: int = 64,
+    ) -> Float[Array, "b z"]:
+        """Moves latents to those of a style (eq. 4).
 
-        What is descended is -log p(y|z') + stay |z' - z|^2 / 2, by Adam's steps of 0.05.
+        Minimises -log p(y|z') + distance_weight |z' - z|^2 / 2 over z' by Adam.
         """
 
         def cost(moved: Array) -> Array:
-            log_p = jnp.take_along_axis(
-                self.predict(params, moved), style[:, None], axis=1
-            )
-            return 0.5 * stay * ((moved - z) ** 2).sum() - log_p.sum()
+            log_p = self.predict(params, moved)
+            log_p = jnp.take_along_axis(log_p, style[:, None], axis=1)
+            return 0.5 * distance_weight * ((moved - z) ** 2).sum() - log_p.sum()
 
-        adam = optax.adam(0.05)
+        adam = optax.adam(LEARNING_RATE)
 
-        def step(now: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
-            moved, state = now
-            move, state = adam.update(jax.grad(cost)(moved), state)
-            return (moved + move, state), None
+        def step(state: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
+            moved, adam_state = state
+            update, adam_state = adam.update(jax.grad(cost)(moved), adam_state)
+            return (moved + update, adam_state), None
 
-        return jax.lax.scan(step, (z, adam.init(z)), length=steps)[0][0]
+        (moved, _), _ = jax.lax.scan(step, (z, adam.init(z)), length=steps)
+        return moved
 
 
 TINY = LatentClassifier(("jig", "reel"), vocab=8, length=6, width=5)

@@ -1,88 +1,251 @@
-"""Pieces as sequences of a MusicVAE's latents, by diffusion (Mittal et al. 2021).
+"""Diffusion over the latents of a piece's phrases (Mittal et al. 2021,
+arXiv:2103.16091).
 
-G. Mittal, J. Engel, C. Hawthorne, I. Simon: Symbolic music generation with diffusion models,
-arXiv:2103.16091. A MusicVAE, trained before and moved no more, tells every phrase of a piece by
-its latents; a Transformer that sees all of them at once learns to clear them of noise, and so to
-make them from noise alone. Any of them may be given: what is before, what is around, nothing. Axes:
-b and n rows, u position (a phrase of the piece), z latent, c principal axis of latents, t step, k
-voice.
+G. Mittal, J. Engel, C. Hawthorne, I. Simon: Symbolic music generation with diffusion
+models. A pretrained MusicVAE encodes every phrase of a piece. A Transformer that
+attends to all phrases learns to denoise their latents, and so to generate them from
+noise, given any of them or none.
 
-Deviations, all towards later practice. Noise is continuous in level, on the cosine schedule, and v
-is predicted (`zoo.nn.latent.diffusion`), where the paper has 1,000 levels and predicts the noise; a solver
-of second order takes 25 steps for its 1,000. The net is told of noise and style by AdaLN-zero.
-Given latents are read as such, and the net is trained to; the paper puts them back, noised, at
-every step. Latents are read along their principal axes (`zoo.nn.latent.latent_sequence`); the paper scales them
-into [-1, 1], and drops those that say nothing.
+Axes: b and n row, u position (a phrase of the piece), z latent, c principal axis of the
+latents, d width, t step, k voice.
+
+Deviations, all of later practice. Noise levels are continuous, on the cosine schedule,
+and the network predicts v (`zoo.nn.latent.diffusion`); the paper has 1,000 levels and
+predicts the noise. A second-order solver takes 25 steps where the paper takes 1,000.
+The Transformer is a DiT (Peebles & Xie 2023, arXiv:2212.09748), conditioned on level
+and style by AdaLN-zero. Known latents are inputs, and the network is trained with them;
+the paper replaces them, noised, at every step. Latents are projected onto their
+principal axes (`zoo.nn.latent.latent_sequence`); the paper scales them to [-1, 1] and
+drops those without influence.
 """
 
 import dataclasses
 from collections.abc import Mapping
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import (
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    Metrics,
+    Objective,
+    Params,
+    PhraseAutoencoder,
+)
 from zoo.errors import UsageError
 from zoo.models.music_vae import MusicVAE
+from zoo.nn.dense import Dense, gelu_product, normalise
 from zoo.nn.latent import latent_sequence
-from zoo.nn.latent.diffusion import bound, cosine, density, even, linear, mix, solve
-from zoo.nn.latent.dit import Denoiser
+from zoo.nn.latent.diffusion import (
+    alpha_sigma,
+    cosine_density,
+    cosine_levels,
+    dpm_solver,
+    nll_bound,
+    skip_factor,
+    uniform_levels,
+)
 from zoo.nn.rng import row_keys
+from zoo.nn.sequence.encoder_block import bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
+
+FREQUENCIES = 32  # of the embedding of a noise level
+MIN_FREQUENCY, MAX_FREQUENCY = 1 / 16, 4.0  # radians per nat
+
+zeros = nn.initializers.zeros
+
+
+def level_embedding(level: Float[Array, " b"]) -> Float[Array, "b d"]:
+    """Returns sines and cosines of a noise level at `FREQUENCIES` frequencies each."""
+    frequency = jnp.geomspace(MIN_FREQUENCY, MAX_FREQUENCY, FREQUENCIES)
+    angle = level[:, None] * frequency[None]
+    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+
+
+class DiTBlock(nn.Module):
+    """A Transformer block with AdaLN-zero conditioning (Peebles & Xie 2023).
+
+    The conditioning scales and shifts the input of each sublayer and gates its output.
+    All gates are initialised to 0.
+    """
+
+    width: int
+    heads: int
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "b u d"],
+        conditioning: Float[Array, "b d"],
+        mask: Bool[Array, "b u"],
+    ) -> Float[Array, "b u d"]:
+        """Returns the next layer; positions outside the mask are not attended to."""
+        b, u, d = x.shape
+        adaln = Dense(6 * d, kernel_init=zeros, name="told")(conditioning)[:, None]
+        shift, scale, gate, shift_2, scale_2, gate_2 = jnp.split(adaln, 6, axis=-1)
+        y = normalise(x) * (1 + scale) + shift
+        qkv = Dense(3 * d, use_bias=False, name="qkv")(y)
+        qkv = qkv.reshape(b, u, 3, self.heads, -1)
+        q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+        y = bidirectional_attention(q, k, v, mask).reshape(b, u, d)
+        x = x + gate * Dense(d, use_bias=False, name="out")(y)
+        y = normalise(x) * (1 + scale_2) + shift_2
+        y = Dense(4 * d, name="up")(y)
+        return x + gate_2 * nn.Dense(d, dot_general=gelu_product, name="down")(y)
+
+
+class Denoiser(nn.Module):
+    """A Transformer over the positions of a piece, conditioned on level and style.
+
+    Attributes:
+      axes: the number of inputs and outputs of a position.
+      parts: positions of a piece.
+      width: of the layers.
+      layers: the number of blocks.
+      heads: of the attention.
+      labels: styles, and one for no style; 0 without styles.
+    """
+
+    axes: int
+    parts: int
+    width: int
+    _: dataclasses.KW_ONLY
+    layers: int
+    heads: int
+    labels: int
+
+    @nn.compact
+    def __call__(
+        self,
+        z_t: Float[Array, "b u c"],
+        level: Float[Array, " b"],
+        *,
+        known: Float[Array, "b u c"],
+        known_mask: Bool[Array, "b u"],
+        mask: Bool[Array, "b u"],
+        label: Int[Array, " b"] | None,
+    ) -> Float[Array, "b u c"]:
+        """Returns the prediction of v less its linear part, float32; 0 when
+        initialised.
+
+        Args:
+          z_t: noisy latents, ignored at known positions.
+          level: the noise level, a log-SNR in nats.
+          known: latents, ignored at unknown positions.
+          known_mask: True at known positions.
+          mask: False at padding.
+          label: of the style; None for a model without styles.
+        """
+        is_known = known_mask[..., None]
+        inputs = [
+            jnp.where(is_known, 0, z_t),
+            jnp.where(is_known, known, 0),
+            is_known.astype(z_t.dtype),
+        ]
+        init = nn.initializers.normal(0.02)
+        position = self.param("place", init, (self.parts, self.width))
+        x = Dense(self.width, name="enter")(jnp.concatenate(inputs, axis=-1))
+        x = x + position[None, : x.shape[1]]
+        h = Dense(self.width, name="level_in")(level_embedding(level))
+        h = Dense(self.width, name="level_out")(nn.silu(h))
+        if label is not None:
+            h = h + nn.Embed(self.labels, self.width, name="style")(label)
+        h = nn.silu(h)
+        for i in range(self.layers):
+            x = DiTBlock(self.width, self.heads, name=f"block_{i}")(x, h, mask)
+        adaln = Dense(2 * self.width, kernel_init=zeros, name="told")(h)
+        shift, scale = jnp.split(adaln, 2, axis=-1)
+        y = normalise(x) * (1 + scale[:, None]) + shift[:, None]
+        return Dense(self.axes, kernel_init=zeros, name="head")(y).astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class LatentDiffusion:
-    """The autoencoder, `parts`: its phrases in a piece; sizes of the net; how it is sampled.
-
-    `axes`: principal axes of the latents that are read and written.
-    `styles`: their names, none where pieces have none; a share `drop` of rows is trained without.
-    `steps` of the solver; `guidance`: how far samples are driven towards what a style alone makes
-    likely (Ho & Salimans 2022, arXiv:2207.12598): 1 leaves the model's own distribution, more than
-    1 exaggerates.
+    """A diffusion model of the latents of a piece.
 
     Raises:
-      UsageError: a size below 1, a width that is no multiple of twice the heads, more axes than
-        latents, an autoencoder of other styles, a `drop` outside [0, 1).
+      UsageError: a size below 1, a width that is not a multiple of twice the heads,
+        more axes than latents, an autoencoder with other styles, or a rate out of
+        range.
     """
 
-    vae: MusicVAE = MusicVAE()
+    vae: PhraseAutoencoder = MusicVAE()
+    """The pretrained autoencoder of phrases."""
     parts: int = 32
+    """Phrases in a piece."""
     axes: int = 64
+    """Principal axes of the latents that are modelled."""
+    _: dataclasses.KW_ONLY
     width: int = 512
+    """Width of the Transformer's layers."""
     layers: int = 6
+    """Blocks of the Transformer."""
     heads: int = 8
+    """Heads of its attention."""
     styles: tuple[str, ...] = ()
+    """Names of the styles; empty to train without."""
     steps: int = 25
+    """Steps of the solver, to sample."""
     guidance: float = 1.0
-    drop: float = 0.1
+    """Scale of classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598): 1
+    samples the model's own distribution, and more exaggerates the style."""
+    style_dropout: float = 0.1
+    """Share of the rows that are trained without their style."""
 
     def __post_init__(self) -> None:
-        latent_sequence.check(self, "parts", "width", "layers", "heads", "steps")
-        if not 0 <= self.drop < 1:
-            raise UsageError(f"drop is {self.drop}: choose from 0 to below 1.")
+        latent_sequence.validate(
+            self,
+            width=self.width,
+            heads=self.heads,
+            parts=self.parts,
+            layers=self.layers,
+            steps=self.steps,
+        )
+        if not 0 <= self.style_dropout < 1:
+            raise UsageError(
+                f"style_dropout is {self.style_dropout}: choose from 0 to below 1."
+            )
 
     @property
     def length(self) -> int:
-        """Steps of a piece."""
+        """The steps of a piece."""
         return self.parts * self.vae.length
 
     @property
     def net(self) -> Denoiser:
-        labels = len(self.styles) + 1 if self.styles else 0
+        """The denoiser network."""
         return Denoiser(
-            self.axes, self.parts, self.width, self.layers, self.heads, labels
+            self.axes,
+            self.parts,
+            self.width,
+            layers=self.layers,
+            heads=self.heads,
+            labels=len(self.styles) + 1 if self.styles else 0,
         )
 
     def example(self, n: int) -> Batch:
         return latent_sequence.example(self, n)
 
     def init(self, rng: Key, batch: Batch) -> Params:
-        one, two = jax.random.split(rng)
-        x, there = jnp.zeros((1, self.parts, self.axes)), batch["mask"][:1]
-        style = latent_sequence.labels(self.styles, None, 1)
-        net = self.net.init(one, x, jnp.zeros(1), x, there, there, style)
-        return {"net": net["params"], **latent_sequence.frozen(self, two)}
+        net_rng, vae_rng = jax.random.split(rng)
+        x, mask = jnp.zeros((1, self.parts, self.axes)), batch["mask"][:1]
+        label = latent_sequence.style_labels(self.styles, None, 1)
+        net = self.net.init(
+            net_rng,
+            x,
+            jnp.zeros(1),
+            known=x,
+            known_mask=mask,
+            mask=mask,
+            label=label,
+        )
+        return {"net": net["params"], **latent_sequence.init_frozen(self, vae_rng)}
 
     def objectives(self) -> Mapping[str, Objective]:
         return {"denoise": Objective(self.loss)}
@@ -90,55 +253,88 @@ class LatentDiffusion:
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """The mean of (v - v')^2 over levels of the cosine schedule, axes, and the unknown.
+        """Returns the mean of |v - v'|^2 over cosine levels, axes and unknown
+        positions.
 
-        In training some positions are given, see `reveal`; evaluated, none is. "nll" is an upper
-        bound, on average, on -log p of a position's latents given those given, in nats.
+        In training some positions are known, see `random_known`; in evaluation none is.
+        The metric `nll` is an upper bound in expectation on -log p of a position's
+        latents given the known ones, in nats.
         """
-        keys = jax.random.split(rng, 4)
-        x, there = latent_sequence.standard(params, batch["latents"]), batch["mask"]
-        style = latent_sequence.labels(self.styles, batch.get("style"), len(x))
-        given = jnp.zeros_like(there)
-        level, chance = (
-            even(keys[0], len(x)) if step is None else cosine(keys[0], len(x))
+        level_rng, known_rng, style_rng, eps_rng = jax.random.split(rng, 4)
+        x, mask = latent_sequence.to_axes(params, batch["latents"]), batch["mask"]
+        b, _, c = x.shape
+        label = latent_sequence.style_labels(self.styles, batch.get("style"), b)
+        known_mask = jnp.zeros_like(mask)
+        if step is None:
+            level, density = uniform_levels(level_rng, b)
+        else:
+            level, density = cosine_levels(level_rng, b)
+            known_mask = random_known(known_rng, mask)
+            label = latent_sequence.drop_styles(
+                self.styles, label, rng=style_rng, rate=self.style_dropout
+            )
+
+        # 1. FORWARD PROCESS z_t = alpha x + sigma eps (Kingma et al. 2021, eq. 1)
+        eps = jax.random.normal(eps_rng, x.shape)
+        alpha, sigma = (factor[:, None, None] for factor in alpha_sigma(level))
+        z_t = alpha * x + sigma * eps
+
+        # 2. DENOISING LOSS |v - v'|^2, v = alpha eps - sigma x (Salimans & Ho 2022,
+        # app. D)
+        v_hat = self.velocity(
+            params,
+            z_t,
+            level,
+            known=x,
+            known_mask=known_mask,
+            mask=mask,
+            label=label,
         )
-        if step is not None:
-            given = reveal(keys[1], there)
-            style = latent_sequence.dropped(self.styles, style, keys[2], self.drop)
-        noise = jax.random.normal(keys[3], x.shape)
-        a, s = (c[:, None, None] for c in mix(level))
-        v = self.velocity(params, a * x + s * noise, level, x, given, there, style)
-        square = jnp.square(v - (a * noise - s * x)).sum(axis=-1)
-        asked = there & ~given
-        mean = lambda each: (
-            jnp.where(asked, each, 0.0).sum() / jnp.maximum(asked.sum(), 1)
-        )
-        loss = mean((density(level) / chance)[:, None] * square) / x.shape[-1]
-        # the noise's own share of the error, which has a known mean, makes most of its variance
-        luck = a[..., 0] ** 2 * (jnp.square(noise).sum(axis=-1) - x.shape[-1])
-        nll = mean(bound(square - luck, x, level[:, None], chance[:, None]))
-        nll += latent_sequence.stretch(params) * (asked.sum() > 0)
-        return loss, {"nll": nll, "events": asked.sum()}
+        squared_error = jnp.square(v_hat - (alpha * eps - sigma * x)).sum(axis=-1)
+        unknown = mask & ~known_mask
+
+        def mean(x: Array) -> Array:
+            total = jnp.where(unknown, x, 0.0).sum()
+            return total / jnp.maximum(unknown.sum(), 1)
+
+        weight = (cosine_density(level) / density)[:, None]
+        loss = mean(weight * squared_error) / c
+
+        # 3. BOUND on -log p(x) (Kingma et al. 2021, eq. 11), with a control variate:
+        # alpha^2 (|eps|^2 - c), of mean 0, makes most of the variance
+        control = alpha[..., 0] ** 2 * (jnp.square(eps).sum(axis=-1) - c)
+        bound = nll_bound(squared_error - control, x, level[:, None], density[:, None])
+        nll = mean(bound)
+        nll += latent_sequence.log_volume(params) * (unknown.sum() > 0)
+        return loss, {"nll": nll, "events": unknown.sum()}
 
     def velocity(
         self,
         params: Params,
-        noisy: Array,
-        level: Array,
-        known: Array,
-        given: Array,
-        there: Array,
-        style: Array | None,
-    ) -> Array:
-        """What v is taken to be, float32 [b, u, c], of latents on their axes at `level` [b].
+        z_t: Float[Array, "b u c"],
+        level: Float[Array, " b"],
+        *,
+        known: Float[Array, "b u c"],
+        known_mask: Bool[Array, "b u"],
+        mask: Bool[Array, "b u"],
+        label: Int[Array, " b"] | None,
+    ) -> Float[Array, "b u c"]:
+        """Returns the prediction of v, float32; arguments as those of `Denoiser`.
 
-        The net adds to what would be best, were they normal and independent: `linear`. So the
-        variance along each axis, 100-fold from one to another, need not be learned.
+        The network adds to the prediction that is best for independent normal axes, so
+        that it need not learn their variances, which differ 100-fold.
         """
-        net = {"params": params["net"]}
-        more = self.net.apply(net, noisy, level, known, given, there, style)
+        residual = self.net.apply(
+            {"params": params["net"]},
+            z_t,
+            level,
+            known=known,
+            known_mask=known_mask,
+            mask=mask,
+            label=label,
+        )
         variance = params["norm"]["variance"].reshape(1, 1, -1)
-        return linear(level[:, None, None], variance) * noisy + more
+        return skip_factor(level[:, None, None], variance) * z_t + residual
 
     def latents(
         self,
@@ -146,49 +342,54 @@ class LatentDiffusion:
         rng: Key,
         n: int,
         *,
-        known: Array | None = None,
-        given: Array | None = None,
+        known: Float[Array, "n u z"] | None = None,
+        known_mask: Bool[Array, "n u"] | None = None,
         style: Array | None = None,
         steps: int | None = None,
-    ) -> Array:
-        """Latents float32 [n, u, z] of pieces, in the autoencoder's units.
+    ) -> Float[Array, "n u z"]:
+        """Draws latents of pieces, in the autoencoder's units.
 
         Args:
-          rng: row i is a function of `rng`, i and what it is given.
-          known: [n, u, z], latents that pieces have.
-          given: bool [n, u], where; those are returned as they are.
-          style: int [n], a place among `styles`; not given, of any.
-          steps: calls of the net; twice as many under guidance.
+          rng: row i is a function of `rng`, i and the row's conditioning.
+          known: latents that pieces have, which are returned unchanged.
+          known_mask: True at known positions.
+          style: the index of each row's style; by default none.
+          steps: calls of the network, twice as many under guidance; by default those of
+            the model.
 
         Raises:
-          UsageError: `steps` below 1, or what `zoo.nn.latent.latent_sequence.labels` and `pinned` raise.
+          UsageError: `steps` below 1, a bad style, or bad shapes.
         """
-        fixed, where = latent_sequence.pinned(
-            params, known, given, (n, self.parts, self.vae.latent)
+        x_known, known_mask = latent_sequence.known_on_axes(
+            params, known, known_mask, shape=(n, self.parts, self.vae.latent)
         )
-        there, plain = (
-            jnp.ones_like(where),
-            latent_sequence.labels(self.styles, None, n),
-        )
-        asked = latent_sequence.labels(self.styles, style, n)
+        label = latent_sequence.style_labels(self.styles, style, n)
+        no_style = latent_sequence.style_labels(self.styles, None, n)
 
-        def denoise(y: Array, level: Array) -> Array:
-            a, s = mix(level)
-            ask = lambda style: self.velocity(
-                params, y, jnp.full(n, level), fixed, where, there, style
+        def velocity(z_t: Array, level: Array, label: Array | None) -> Array:
+            return self.velocity(
+                params,
+                z_t,
+                jnp.full(n, level),
+                known=x_known,
+                known_mask=known_mask,
+                mask=jnp.ones_like(known_mask),
+                label=label,
             )
-            v = ask(asked)
-            if style is not None and self.guidance != 1:
-                free = ask(plain)
-                v = free + self.guidance * (v - free)
-            return a * y - s * v
 
-        keys = row_keys(rng, n)
-        noise = jax.vmap(lambda key: jax.random.normal(key, fixed.shape[1:]))(keys)
-        z = latent_sequence.natural(
-            params, solve(denoise, noise, self.steps if steps is None else steps)
-        )
-        return z if known is None else jnp.where(where[..., None], known, z)
+        def denoise(z_t: Array, level: Array) -> Array:
+            v = velocity(z_t, level, label)
+            if style is not None and self.guidance != 1:
+                unconditional = velocity(z_t, level, no_style)
+                v = unconditional + self.guidance * (v - unconditional)
+            alpha, sigma = alpha_sigma(level)
+            return alpha * z_t - sigma * v
+
+        shape = x_known.shape[1:]
+        noise = jax.vmap(lambda key: jax.random.normal(key, shape))(row_keys(rng, n))
+        x = dpm_solver(denoise, noise, self.steps if steps is None else steps)
+        z = latent_sequence.from_axes(params, x)
+        return z if known is None else jnp.where(known_mask[..., None], known, z)
 
     def sample(
         self,
@@ -198,32 +399,48 @@ class LatentDiffusion:
         *,
         length: int | None = None,
         draw: Draw = Draw(),
-        style: Array | None = None,
-        primer: Array | None = None,
-        free: Array | None = None,
-    ) -> Array:
-        """Pieces int32 [n, t] or [n, t, k]; see `zoo.nn.latent.latent_sequence.perform`."""
-        return latent_sequence.perform(
-            self, params, rng, n, length, draw, style, primer, free
+        style: Int[Array, " n"] | None = None,
+        primer: Int[Array, " steps *k"] | None = None,
+        free: Bool[Array, " length"] | None = None,
+    ) -> Int[Array, "rows t *k"]:
+        """Draws pieces, int32; see `zoo.nn.latent.latent_sequence.sample_pieces`."""
+        return latent_sequence.sample_pieces(
+            self,
+            params,
+            rng,
+            n,
+            length=length,
+            draw=draw,
+            style=style,
+            primer=primer,
+            free=free,
         )
 
 
-def reveal(rng: Key, there: Array) -> Array:
-    """Which positions of rows are given in training, bool [b, u], of those that are `there`.
+def random_known(rng: Key, mask: Bool[Array, "b u"]) -> Bool[Array, "b u"]:
+    """Draws the positions of the mask that are known in training.
 
-    In half of the rows none; in a quarter the first few; in a quarter all but a span. At least one
-    is not, and every number of them is as likely as another.
+    In half of the rows none is; in a quarter the first few are; in a quarter all but a
+    span. At least one position is unknown, and every number of them is equally likely.
     """
-    kind, much, where = jax.random.uniform(rng, (3, len(there), 1))
-    size, at = there.sum(axis=1, keepdims=True), jnp.cumsum(there, axis=1) - 1
-    span = 1 + jnp.floor(much * size)
-    begin = jnp.where(kind < 0.75, size - span, jnp.floor(where * (size - span + 1)))
-    unknown = (kind < 0.5) | ((at >= begin) & (at < begin + span))
-    return there & ~unknown
+    kind, share, offset = jax.random.uniform(rng, (3, len(mask), 1))
+    size, index = mask.sum(axis=1, keepdims=True), jnp.cumsum(mask, axis=1) - 1
+    span = 1 + jnp.floor(share * size)
+    inside = jnp.floor(offset * (size - span + 1))
+    begin = jnp.where(kind < 0.75, size - span, inside)
+    unknown = (kind < 0.5) | ((index >= begin) & (index < begin + span))
+    return mask & ~unknown
 
 
 TINY = LatentDiffusion(
     vae=MusicVAE(vocab=8, bars=1, steps=4, latent=3, encoder=(4,), decoder=(4,)),
-    parts=4, axes=2, width=8, layers=1, heads=2, styles=("jig", "reel"), steps=3, guidance=1.5,
-    drop=0.3,
-)  # fmt: skip
+    parts=4,
+    axes=2,
+    width=8,
+    layers=1,
+    heads=2,
+    styles=("jig", "reel"),
+    steps=3,
+    guidance=1.5,
+    style_dropout=0.3,
+)

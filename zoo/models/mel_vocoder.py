@@ -271,7 +271,7 @@ class MelVocoder:
         rows = AudioBatch.of(batch)
         output = self.vocoded(params, rows.audio, rng)
         loss, metrics = self.reconstruction(rows.audio, output, rows.mean)
-        return loss, {**metrics, WEIGHT: rows.count}
+        return loss, {**metrics, WEIGHT: rows.valid}
 
     def critic_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
@@ -282,7 +282,7 @@ class MelVocoder:
         loss, metrics = self.adversary.critic_loss(
             params["critic"], rows.audio, output, mean=rows.mean
         )
-        return loss, {**metrics, WEIGHT: rows.count}
+        return loss, {**metrics, WEIGHT: rows.valid}
 
     def generator_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
@@ -294,7 +294,7 @@ class MelVocoder:
         game_loss, game_metrics = self.adversary.generator_loss(
             params["critic"], rows.audio, output, mean=rows.mean
         )
-        return loss + game_loss, {**metrics, **game_metrics, WEIGHT: rows.count}
+        return loss + game_loss, {**metrics, **game_metrics, WEIGHT: rows.valid}
 
     def verdict(self, params: Params, audio: Float[Array, "b s"]) -> Float[Array, " b"]:
         """Returns the critic's mean verdict on audio: the higher, the more real."""

@@ -1,287 +1,330 @@
-"""MuseGAN: bars of several tracks at once, by a GAN (Dong et al. 2018, arXiv:1709.06298).
+"""MuseGAN: a GAN of multitrack piano rolls (Dong et al. 2018, arXiv:1709.06298).
 
-Of what a bar of a track is made, some is shared by all tracks and some its own, some stays from bar
-to bar and some goes on: four latents, of which a network for each track writes its bars (the hybrid
-model, section 4.3). A critic reads all of them together. Told of a style y, the generator is
-G(z, y) and the critic D(x, y) by a projection (Miyato & Koyama 2018). Tracks that are given are
-heard by the generator, which writes the others (section 4.4). Rolls are on or off: the generator
-may say how likely, drawn or held against a half when music is wanted, or decide itself, with a
-gradient straight through the decision (Dong & Yang 2018, arXiv:1804.09399). A track may be a single
-voice: then its neurons agree on one key or none.
-Axes: n row, t step, k track, p pitch, z latent.
+The generator maps four latents to each bar of each track: shared by all tracks or
+private to one, and constant over the bars or one for each bar (the hybrid model,
+section 4.3). One critic reads all tracks. Tracks may be conditioning instead of
+generated (section 4.4), and both networks may be conditioned on a style: the critic by
+a projection (Miyato & Koyama 2018, arXiv:1802.05637). Rolls are binary: by sampling or
+a threshold after training, or by binary neurons in training, with a straight-through
+gradient (Dong & Yang 2018, arXiv:1804.09399). A monophonic track chooses one pitch or
+none.
 
-Deviations: LayerNorm in place of batch normalisation; the critic hears onsets and harmony besides,
-and is shown real phrases called another style as well (Reed et al. 2016, arXiv:1605.05396, section
-4.2); any pairing of losses, not Wasserstein's with a slope alone.
+Axes: n row, t step, k track, p pitch, z latent, y style, d feature.
+
+Deviations: layer normalisation replaces batch normalisation. The critic also reads
+onsets and harmony, and also sees real phrases with a wrong style as fakes (Reed et al.
+2016, arXiv:1605.05396, section 4.2). Any pairing of losses may be chosen; the paper has
+Wasserstein's with a gradient penalty. The networks are in
+`zoo.nn.adversarial.pianoroll_gan`.
 """
 
 import dataclasses
 import math
 from collections.abc import Mapping
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import FOREVER, Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import (
+    FOREVER,
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    Metrics,
+    Num,
+    Objective,
+    Params,
+)
 from zoo.errors import UsageError
-from zoo.nn.adversarial.losses import GAMES, Critic, Game, collapse
-from zoo.nn.adversarial.pianoroll_gan import Ear, Line, Reader, Writer
+from zoo.nn.adversarial.losses import GAMES, Critic, Game, collapse_metrics
+from zoo.nn.adversarial.pianoroll_gan import Critic as CriticNet
+from zoo.nn.adversarial.pianoroll_gan import Generator
 from zoo.nn.conditioning import random_styles, style_weights
 from zoo.nn.rng import row_indices, row_keys
 from zoo.nn.sequence.sampling import Draw
 
-NAMES = Game(
-    "relativistic"
-)  # whatever the game: which of two names is likelier, in nats
+STYLE_LOSS = Game("relativistic")
+"""The loss of a verdict under the right style against the one under a wrong style."""
 NEURONS = ("none", "deterministic", "stochastic", "single")
-
-
-class Generator(nn.Module):
-    bars: int
-    steps: int
-    free: tuple[int, ...]
-    given: tuple[int, ...]
-    pitches: int
-    width: int
-
-    @nn.compact
-    def __call__(self, z: Array, style: Array | None, rolls: Array | None) -> Array:
-        """Latents [n, 2 + 2k, z], of which k are the tracks that are free; shares of styles [n, y];
-        and rolls [n, t, k, p] of which those that are given are read -> logits [n, t, k, p]."""
-        n, k = len(z), len(self.free)
-        every = lambda x: jnp.broadcast_to(x, (n, self.bars, x.shape[-1]))
-        shared = [z[:, :1], Line(self.bars, name="line")(z[:, 1])]
-        if style is not None:  # no less to be heard than a latent
-            born = nn.initializers.normal(1.0)
-            told = nn.Dense(
-                z.shape[-1], use_bias=False, kernel_init=born, name="style"
-            )(style)
-            shared += [told[:, None]]
-        heard: tuple[Array, ...] = ()
-        if self.given and rolls is not None:
-            bars = jnp.asarray(rolls, jnp.float32)[
-                :, :, jnp.array(self.given)
-            ].swapaxes(2, 3)
-            bars = bars.reshape(n * self.bars, self.steps, self.pitches, -1)
-            heard = Ear(self.width // 4, name="ear")(bars)
-        tracks = []
-        for i, name in enumerate(self.free):
-            own = [
-                z[:, 2 + i, None],
-                Line(self.bars, name=f"line_{name}")(z[:, 2 + k + i]),
-            ]
-            told = jnp.concatenate([every(x) for x in shared + own], axis=-1)
-            writer = Writer(self.steps, self.pitches, self.width, name=f"writer_{name}")
-            bars = writer(told.reshape(n * self.bars, -1), heard)
-            tracks.append(bars.reshape(n, -1, self.pitches))
-        return jnp.stack(tracks, axis=2)
+MIN_WIDTH = 16  # the bar generator divides its width by four, the encoder too
 
 
 @dataclasses.dataclass(frozen=True)
 class MuseGAN:
-    """Sizes, and how it is taught: the critic at every step, the generator at every `every`-th.
-
-    `tracks` are their names, of which `given` ones are not written but gone by. `neurons`: how
-    rolls are made binary in training, one of NEURONS; where they are "single", keys of `chords`
-    sound together all the same. `game`: one of GAMES, by name; where it does not hold its critic
-    back itself, that is charged `r1` for its gradient where phrases are real.
+    """A GAN of phrases of several tracks.
 
     Raises:
-      UsageError: a size out of range, or a name that is unknown.
+      UsageError: a size out of range, or an unknown name.
     """
 
     tracks: tuple[str, ...] = ("soprano", "alto", "tenor", "bass")
-    given: tuple[str, ...] = ()
+    """Names of the tracks."""
+    conditioning: tuple[str, ...] = ()
+    """Names of the tracks used as conditioning instead of generated."""
     bars: int = 2
+    """Bars in a phrase."""
+    _: dataclasses.KW_ONLY
     steps: int = 16
+    """Steps in a bar, a multiple of 4."""
     pitches: int = 48
+    """Pitches in a roll, in semitones."""
     styles: tuple[str, ...] = ()
+    """Names of the styles; empty to train without."""
     latent: int = 32
+    """Size of each latent."""
     width: int = 128
-    reader: int = 64
-    every: int = 1
+    """Channels of the generator at a quarter of the steps, 16 or more."""
+    critic_width: int = 64
+    """Channels of the critic's first layer, 2 or more."""
+    critic_steps: int = 1
+    """Steps of the critic for each step of the generator."""
     neurons: str = "deterministic"
+    """Binarisation of rolls in training: "none", "deterministic" (a threshold),
+    "stochastic" (sampling) or "single" (the likeliest pitch or none)."""
     game: str = "relativistic"
-    chords: tuple[str, ...] = ()
+    """Losses of critic and generator, one of `GAMES`."""
+    polyphonic: tuple[str, ...] = ()
+    """Names of the tracks that may sound several notes at once when `neurons` is
+    "single"."""
     r1: float = 1.0
+    """Weight of the critic's squared gradient at real phrases, for a game without a
+    gradient penalty or weight clipping."""
 
     def __post_init__(self) -> None:
-        names = ("bars", "pitches", "latent", "every")
-        counts = {name: getattr(self, name) for name in names}
-        if small := [
-            f"{name} is {count}" for name, count in counts.items() if count < 1
-        ]:
-            raise UsageError(f"{small[0]}: choose 1 or more.")
-        if self.steps % 4 or self.steps < 4 or self.width < 16 or self.reader < 2:
+        for name in ("bars", "pitches", "latent", "critic_steps"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}: choose 1 or more.")
+        if self.steps % 4 or self.steps < 4:
+            raise UsageError(f"steps is {self.steps}: choose a multiple of 4.")
+        if self.width < MIN_WIDTH or self.critic_width < 2:
             raise UsageError(
-                f"steps is {self.steps}, width {self.width} and reader {self.reader}: choose steps "
-                "that make up quarters of a bar, a width of 16 or more and a reader of 2 or more."
+                f"width is {self.width} and critic_width {self.critic_width}: choose "
+                f"{MIN_WIDTH} or more, and 2 or more."
             )
-        chosen = {"game": (self.game, (*GAMES,)), "neurons": (self.neurons, NEURONS)}
-        for what, (name, known) in chosen.items():
-            if name not in known:
-                raise UsageError(f"{what} is {name!r}: choose from {', '.join(known)}.")
-        if strange := [x for x in (*self.given, *self.chords) if x not in self.tracks]:
+        if self.game not in GAMES:
+            raise UsageError(f"game is {self.game!r}: choose from {', '.join(GAMES)}.")
+        if self.neurons not in NEURONS:
             raise UsageError(
-                f"no track is called {strange[0]!r}: there are {', '.join(self.tracks)}."
+                f"neurons is {self.neurons!r}: choose from {', '.join(NEURONS)}."
             )
-        if not self.free:
-            raise UsageError("every track is given: leave one to be written.")
-        Game(r1=self.r1)  # which says what is wrong with it
+        for name in (*self.conditioning, *self.polyphonic):
+            if name not in self.tracks:
+                raise UsageError(
+                    f"there is no track {name!r}: choose from {', '.join(self.tracks)}."
+                )
+        if not self.generated:
+            raise UsageError(
+                "conditioning has every track: leave one out, to generate."
+            )
+        Game(r1=self.r1)  # raises for an illegal weight
 
     @property
-    def free(self) -> tuple[int, ...]:
-        """The tracks that are written, by place."""
-        return tuple(i for i, name in enumerate(self.tracks) if name not in self.given)
+    def generated(self) -> tuple[int, ...]:
+        """The indices of the generated tracks."""
+        names = enumerate(self.tracks)
+        return tuple(i for i, name in names if name not in self.conditioning)
 
     @property
-    def alone(self) -> Array:
-        """Of which of these one key sounds at a time, bool [1, 1, k, 1]."""
+    def monophonic(self) -> Bool[Array, "1 1 k 1"]:
+        """True for the generated tracks that sound one pitch at a time."""
         single = self.neurons == "single"
-        named = [single and self.tracks[i] not in self.chords for i in self.free]
-        return jnp.array(named)[None, None, :, None]
+        names = [self.tracks[i] for i in self.generated]
+        flags = jnp.array([single and name not in self.polyphonic for name in names])
+        return flags[None, None, :, None]
 
     @property
     def length(self) -> int:
-        """Steps of a phrase."""
+        """The steps of a phrase."""
         return self.bars * self.steps
 
     @property
-    def writer(self) -> Generator:
-        given = tuple(self.tracks.index(name) for name in self.given)
+    def generator(self) -> Generator:
+        """The generator network."""
         return Generator(
-            self.bars, self.steps, self.free, given, self.pitches, self.width
+            self.bars,
+            self.steps,
+            self.pitches,
+            generated=self.generated,
+            conditioning=tuple(self.tracks.index(name) for name in self.conditioning),
+            width=self.width,
         )
 
     @property
-    def critic(self) -> Reader:
-        return Reader(self.steps, self.reader)
+    def critic(self) -> CriticNet:
+        """The critic network."""
+        return CriticNet(self.steps, self.critic_width)
 
     @property
-    def rules(self) -> Game:
+    def losses(self) -> Game:
+        """The losses of both networks, with the critic's regularisation."""
         game = GAMES[self.game]
-        return (
-            game if game.charges or game.clip else dataclasses.replace(game, r1=self.r1)
-        )
+        if game.penalises_gradient or game.clip:
+            return game
+        return dataclasses.replace(game, r1=self.r1)
 
     def example(self, n: int) -> Batch:
         shape = (n, self.length, len(self.tracks), self.pitches)
-        sounds = jnp.arange(math.prod(shape)).reshape(shape) % 7 == 0
-        batch = {"tokens": sounds.astype(jnp.uint8), "mask": jnp.ones(shape[:2], bool)}
-        return batch | (
-            {"style": jnp.arange(n) % len(self.styles)} if self.styles else {}
-        )
+        on = jnp.arange(math.prod(shape)).reshape(shape) % 7 == 0
+        batch = {"tokens": on.astype(jnp.uint8), "mask": jnp.ones(shape[:2], bool)}
+        if self.styles:
+            batch["style"] = jnp.arange(n) % len(self.styles)
+        return batch
 
     def init(self, rng: Key, batch: Batch) -> Params:
-        one, two = jax.random.split(rng)
+        generator_rng, critic_rng = jax.random.split(rng)
         batch = jax.tree.map(lambda x: x[:1], dict(batch))
         x, style = batch["tokens"], style_weights(batch.get("style"), self.styles)
-        z = jnp.zeros((1, 2 + 2 * len(self.free), self.latent))
+        z = jnp.zeros((1, *self.latent_shape))
         return {
-            "generator": self.writer.init(one, z, style, x)["params"],
-            "critic": self.critic.init(two, x, style)["params"],
+            "generator": self.generator.init(generator_rng, z, style, x)["params"],
+            "critic": self.critic.init(critic_rng, x, style)["params"],
         }
 
     def objectives(self) -> Mapping[str, Objective]:
-        return {
-            "judge": Objective(self.judge, ("critic",), post_update=self.rules.bounds),
-            "write": Objective(
-                self.write, ("generator",), range(0, FOREVER, self.every)
-            ),
-        }
+        critic = Objective(
+            self.critic_loss, ("critic",), post_update=self.losses.weight_clipping
+        )
+        when = range(0, FOREVER, self.critic_steps)
+        generator = Objective(self.generator_loss, ("generator",), when)
+        return {"critic": critic, "generator": generator}
 
-    def judge(
+    def critic_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """What the critic descends: to tell the batch from as many phrases of the generator, and,
-        of styles, from itself under another name."""
-        style, real = (
-            style_weights(batch.get("style"), self.styles),
-            batch["tokens"].astype(jnp.float32),
-        )
-        fake = self.neural(params, rng, real, style)
-        asked = self.asked(params, style)
-        value, metrics = self.rules.critic(
-            asked, real, fake, jax.random.fold_in(rng, 1)
-        )
+        """Returns the critic's loss, on generated phrases and on wrong styles."""
+        style = style_weights(batch.get("style"), self.styles)
+        x = batch["tokens"].astype(jnp.float32)
+        x_fake = self.generate(params, rng, x, style)
+        critic = self.conditional_critic(params, style)
+
+        # 1. ADVERSARIAL LOSS: D(x) against D(G(z)), with a penalty on D's gradient
+        # (Gulrajani et al. 2017, eq. 3, is Wasserstein's)
+        penalty_rng = jax.random.fold_in(rng, 1)
+        loss, metrics = self.losses.critic_loss(critic, x, x_fake, penalty_rng)
+
+        # 2. STYLE LOSS (Reed et al. 2016, section 4.2): D(x | y) against D(x | wrong y)
         if style is not None:
-            amiss = self.asked(params, jnp.roll(style, 1, axis=1))
-            unlike, told = NAMES.contest(asked(real), amiss(real))
-            value, metrics = value + unlike, {**metrics, "style_right": told["right"]}
-        features = [self.read(params, x, style)[1] for x in (real, fake)]
-        return value, {**metrics, **collapse(fake > 0.5, *features)}
+            wrong = self.conditional_critic(params, jnp.roll(style, 1, axis=1))
+            style_loss, by_style = STYLE_LOSS.verdict_loss(critic(x), wrong(x))
+            loss += style_loss
+            metrics = {**metrics, "style_right": by_style["right"]}
 
-    def write(
+        _, features = self.criticise(params, x, style)
+        _, fake_features = self.criticise(params, x_fake, style)
+        collapse = collapse_metrics(x_fake > 0.5, features, fake_features)
+        return loss, {**metrics, **collapse}
+
+    def generator_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """What the generator descends: that the critic does not believe it."""
-        style, real = (
-            style_weights(batch.get("style"), self.styles),
-            batch["tokens"].astype(jnp.float32),
-        )
-        fake = self.neural(params, rng, real, style)
-        loss = self.rules.generator(self.asked(params, style), real, fake)
-        return loss, {"sounding": fake.mean(), "really": real.mean()}
+        """Returns the generator's loss, and the shares of sounding cells as metrics."""
+        style = style_weights(batch.get("style"), self.styles)
+        x = batch["tokens"].astype(jnp.float32)
+        x_fake = self.generate(params, rng, x, style)
+        critic = self.conditional_critic(params, style)
+        loss = self.losses.generator_loss(critic, x, x_fake)
+        return loss, {"density": x_fake.mean(), "real_density": x.mean()}
 
-    def asked(self, params: Params, style: Array | None) -> Critic:
-        """The critic as the game has it: rolls [n, t, k, p] -> verdicts [n]."""
-        return lambda rolls: self.read(params, rolls, style)[0]
+    def conditional_critic(
+        self, params: Params, style: Float[Array, "n y"] | None
+    ) -> Critic:
+        """Returns the critic under these styles: rolls [n, t, k, p] -> verdicts [n]."""
+        return lambda rolls: self.criticise(params, rolls, style)[0]
 
-    def read(
-        self, params: Params, rolls: Array, style: Array | None
-    ) -> tuple[Array, Array]:
-        """Verdicts [n] on rolls [n, t, k, p] and shares of styles [n, y], and the features that
-        they rest on."""
+    def criticise(
+        self,
+        params: Params,
+        rolls: Num[Array, "n t k p"],
+        style: Float[Array, "n y"] | None,
+    ) -> tuple[Float[Array, " n"], Float[Array, "n d"]]:
+        """Returns the critic's verdicts and features."""
         return self.critic.apply({"params": params["critic"]}, rolls, style)
 
     def verdict(
-        self, params: Params, samples: Array, style: Array | None = None
-    ) -> Array:
-        """The critic's verdicts [n] on rolls [n, t, k, p]: the higher, the more real they look."""
-        return self.read(params, samples, style_weights(style, self.styles))[0]
+        self,
+        params: Params,
+        samples: Num[Array, "n t k p"],
+        style: Num[Array, "n ..."] | None = None,
+    ) -> Float[Array, " n"]:
+        """Returns the critic's verdicts: the higher, the more real a roll looks.
 
-    def neural(
-        self, params: Params, rng: Key, rolls: Array, style: Array | None
-    ) -> Array:
-        """Rolls [n, t, k, p] as the critic is shown them, from latents; `rolls` has those given."""
-        logits, u = self.logits(params, rng, row_indices(rolls), rolls, style)
-        p = jnp.where(self.alone, voiced(logits), jax.nn.sigmoid(logits))
+        Args:
+          style: the index of each row's style, or the weights of all.
+        """
+        return self.criticise(params, samples, style_weights(style, self.styles))[0]
+
+    def generate(
+        self,
+        params: Params,
+        rng: Key,
+        rolls: Num[Array, "n t all_tracks p"],
+        style: Float[Array, "n y"] | None,
+    ) -> Num[Array, "n t all_tracks p"]:
+        """Returns rolls from random latents, as the critic reads them in training.
+
+        Args:
+          rolls: all tracks, of which the conditioning tracks are kept.
+        """
+        indices = row_indices(rolls)
+        logits, u = self.logits(params, rng, indices, rolls=rolls, style=style)
+        p = jnp.where(
+            self.monophonic, pitch_probabilities(logits), jax.nn.sigmoid(logits)
+        )
         if self.neurons != "none":
             on = p > u if self.neurons == "stochastic" else self.likeliest(logits)
-            p = p + jax.lax.stop_gradient(on - p)  # straight through the decision
-        return self.filled(p, rolls)
+            p = p + jax.lax.stop_gradient(on - p)  # the straight-through estimator
+        return self.with_conditioning(p, rolls)
 
-    def likeliest(self, logits: Array) -> Array:
-        """The keys that are down in [n, t, k, p]: those likelier than not, or of a voice the
-        likeliest, unless silence is."""
-        highest = jax.nn.one_hot(logits.argmax(axis=-1), self.pitches, dtype=bool)
-        return (logits > 0) & (highest | ~self.alone)
+    def likeliest(self, logits: Float[Array, "n t k p"]) -> Bool[Array, "n t k p"]:
+        """Returns the pitches that are on: likelier than not, in polyphonic tracks.
+
+        In a monophonic track only the likeliest pitch is on, and none if silence is
+        likelier.
+        """
+        best = jax.nn.one_hot(logits.argmax(axis=-1), self.pitches, dtype=bool)
+        return (logits > 0) & (best | ~self.monophonic)
 
     def logits(
         self,
         params: Params,
         rng: Key,
-        numbers: Array,
-        rolls: Array | None,
-        style: Array | None,
-    ) -> tuple[Array, Array]:
-        """Logits [n, t, k, p] of the tracks that are written, and a uniform number for each: those
-        of a row are a function of `rng` and its number."""
-        keys = row_keys(rng, numbers)
-        shape = 2 + 2 * len(self.free), self.latent
-        z = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
-        logits = self.writer.apply({"params": params["generator"]}, z, style, rolls)
-        draw = lambda key: jax.random.uniform(
-            jax.random.fold_in(key, 1), logits.shape[1:]
-        )
-        return logits, jax.vmap(draw)(keys)
+        indices: Int[Array, " n"],
+        *,
+        rolls: Num[Array, "n t all_tracks p"] | None,
+        style: Float[Array, "n y"] | None,
+    ) -> tuple[Float[Array, "n t k p"], Float[Array, "n t k p"]]:
+        """Returns the logits of generated tracks, and a uniform number for each.
 
-    def filled(self, written: Array, rolls: Array | None) -> Array:
-        """All tracks [n, t, k, p], of those that are written and of `rolls` that has the others."""
-        if rolls is None or not self.given:
-            return written
-        return rolls.astype(written.dtype).at[:, :, jnp.array(self.free)].set(written)
+        Both are functions of `rng` and of the row's index.
+        """
+        keys = row_keys(rng, indices)
+        shape = self.latent_shape
+        z = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
+        logits = self.generator.apply({"params": params["generator"]}, z, style, rolls)
+
+        def uniform(key: Key) -> Array:
+            return jax.random.uniform(jax.random.fold_in(key, 1), logits.shape[1:])
+
+        return logits, jax.vmap(uniform)(keys)
+
+    @property
+    def latent_shape(self) -> tuple[int, int]:
+        """The number of latents of a phrase, and their size."""
+        return 2 + 2 * len(self.generated), self.latent
+
+    def with_conditioning(
+        self,
+        generated: Num[Array, "n t k p"],
+        rolls: Num[Array, "n t all_tracks p"] | None,
+    ) -> Num[Array, "n t all_tracks p"]:
+        """Returns all tracks: the generated ones, and the others from `rolls`."""
+        if rolls is None or not self.conditioning:
+            return generated
+        tracks = jnp.array(self.generated)
+        return rolls.astype(generated.dtype).at[:, :, tracks].set(generated)
 
     def sample(
         self,
@@ -291,46 +334,46 @@ class MuseGAN:
         *,
         length: int | None = None,
         draw: Draw = Draw(),
-        style: Array | None = None,
-        tracks: Array | None = None,
-    ) -> Array:
-        """Rolls uint8 [n, t, k, p], row i a function of `rng` and i.
+        style: Num[Array, "n ..."] | None = None,
+        tracks: Num[Array, "*n t all_tracks p"] | None = None,
+    ) -> Num[Array, "rows t all_tracks p"]:
+        """Draws binary rolls, uint8; row i is a function of `rng` and i.
 
         Args:
-          draw: whether a key sounds; what is likelier, at temperature 0 or if deterministic.
-          style: int [n]; of any style, unless told of which.
-          tracks: rolls [t, k, p] or [n, t, k, p] that have the tracks that are given.
+          length: steps, which must be those of a phrase.
+          draw: how pitches are sampled; at temperature 0 those likelier than not are
+          on.
+          style: the index of each row's style; by default drawn at random.
+          tracks: rolls with the conditioning tracks, of one phrase or one for each row.
 
         Raises:
-          UsageError: another length, or no tracks where some are given.
+          UsageError: another length, or `tracks` without conditioning or vice versa.
         """
         if length not in (None, self.length):
             raise UsageError(
-                f"phrases have {self.length} steps, not {length}: leave length out."
+                f"length is {length}, and a phrase has {self.length}: leave it out."
             )
-        if (tracks is None) == bool(self.given):
-            names = ", ".join(self.given) or "none"
-            raise UsageError(
-                f"tracks that are given: {names}; give the rolls of those, no others."
-            )
+        if self.conditioning and tracks is None:
+            names = ", ".join(self.conditioning)
+            raise UsageError(f"tracks is missing: pass rolls with {names}.")
+        if tracks is not None and not self.conditioning:
+            raise UsageError("the model has no conditioning tracks: leave tracks out.")
         if tracks is not None:
             tracks = jnp.broadcast_to(tracks, (n, *tracks.shape[-3:]))
         style = random_styles(rng, n, self.styles) if style is None else style
-        logits, u = self.logits(
-            params, rng, jnp.arange(n), tracks, style_weights(style, self.styles)
-        )
+        weights = style_weights(style, self.styles)
+        logits, u = self.logits(params, rng, jnp.arange(n), rolls=tracks, style=weights)
         if self.neurons in ("deterministic", "single") or draw.greedy:
-            sounds = self.likeliest(logits)
+            on = self.likeliest(logits)
         else:
-            sounds = draw(jnp.stack([jnp.zeros_like(logits), logits], axis=-1), u) > 0
-        return self.filled(sounds.astype(jnp.uint8), tracks)
+            on = draw(jnp.stack([jnp.zeros_like(logits), logits], axis=-1), u) > 0
+        return self.with_conditioning(on.astype(jnp.uint8), tracks)
 
 
-def voiced(logits: Array) -> Array:
-    """How likely each key [.., p] is, of which one is down or none is."""
-    return jax.nn.softmax(jnp.pad(logits, [(0, 0)] * (logits.ndim - 1) + [(0, 1)]))[
-        ..., :-1
-    ]
+def pitch_probabilities(logits: Float[Array, "*n p"]) -> Float[Array, "*n p"]:
+    """Returns the probability of each pitch of a monophonic track, or of silence."""
+    with_silence = jnp.pad(logits, [(0, 0)] * (logits.ndim - 1) + [(0, 1)])
+    return jax.nn.softmax(with_silence)[..., :-1]
 
 
 TINY = MuseGAN(
@@ -340,8 +383,8 @@ TINY = MuseGAN(
     styles=("jig", "reel"),
     latent=3,
     width=16,
-    reader=4,
-    every=2,
+    critic_width=4,
+    critic_steps=2,
     neurons="none",
     game="non-saturating",
     r1=0.0,

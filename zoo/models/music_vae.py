@@ -1,20 +1,22 @@
-"""MusicVAE: whole phrases as points in a space one can move in (Roberts et al. 2018).
+"""MusicVAE: a variational autoencoder of phrases (Roberts et al. 2018,
+arXiv:1803.05428).
 
-A. Roberts, J. Engel, C. Raffel, C. Hawthorne, D. Eck: A hierarchical latent vector model for
-learning long-term structure in music, arXiv:1803.05428. A bidirectional LSTM reads a phrase into a
-normal distribution over latents z; an LSTM writes the phrase again from a z drawn there, either as
-a whole (flat) or bar by bar, each bar told by a conductor what it is about. What is descended is
-the evidence lower bound of Kingma & Welling 2013. Axes: b row, t step, k voice, v vocabulary, z
-latent, y style, u bar, d what a bar is told, h width.
+A bidirectional LSTM encodes a phrase as a normal distribution over latents z. An LSTM
+decodes a sample of it, either the phrase as a whole (flat) or bar by bar, with a
+conductor LSTM that outputs a context for each bar. The loss is the evidence lower bound
+(Kingma & Welling 2013).
 
-Deviations. The encoder may read bars side by side, and then what it knows of each; what it knows of
-a bar goes to that bar's share of z besides, and the decoder is told that share beside what the
-conductor says. Without these two short ways the sixteen bars of a phrase are not told apart in
-thousands of steps. A bar is told its number, and the conductor reads z at every bar. Voices are
-written by one decoder, which hears all of them, not by one each. In scheduled sampling (Bengio et
-al. 2015) the network's own tokens come from a first pass under teacher forcing (Mihaylova & Martins
-2019), so that all steps are still trained side by side. The style y is ours: both encoder and
-decoder read it at every step, so that z need not say it.
+Axes: b and n row, t step, k voice, v vocabulary, z latent, y style, u bar, h width.
+
+Deviations. The encoder may encode each bar on its own before the phrase; the code of a
+bar then also feeds that bar's share of z, and the decoder of a bar reads this share
+beside the conductor's output. Without these two shortcuts the contexts of 16 bars do
+not become different in thousands of steps. The conductor reads the number of the bar
+and z at every bar. One decoder decodes all voices, and reads all of them. In scheduled
+sampling (Bengio et al. 2015) the model's own tokens come from a first pass under
+teacher forcing (Mihaylova & Martins 2019), so that all steps still train in parallel.
+The paper has no styles: encoder and decoder read the style at every step, so that z
+need not encode it.
 """
 
 import dataclasses
@@ -24,11 +26,29 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import (
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    Metrics,
+    Num,
+    Objective,
+    Params,
+)
 from zoo.errors import UsageError
 from zoo.nn.conditioning import mixture_log_prob, random_styles, style_weights
-from zoo.nn.latent.hierarchical_lstm import Decoder, Encoder, recite
-from zoo.nn.latent.variational import Gaussian, annealed, bound, divergence, marginal
+from zoo.nn.latent import hierarchical_lstm
+from zoo.nn.latent.hierarchical_lstm import Decoder, Encoder
+from zoo.nn.latent.variational import (
+    Gaussian,
+    annealed_beta,
+    importance_weighted_log_prob,
+    kl_divergence,
+    negative_elbo,
+)
 from zoo.nn.rng import row_keys, uniforms
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw
@@ -36,99 +56,122 @@ from zoo.nn.sequence.sampling import Draw
 
 @dataclasses.dataclass(frozen=True)
 class MusicVAE:
-    """Sizes; what the bound is charged; and how the decoder is helped.
-
-    Phrases are `bars` bars of `steps` steps of `voices` voices. `encoder` and `decoder` are the
-    widths of layers, `conductor` that of the LSTM that leads the bars, 0 for a flat decoder, and
-    `summary` that of the layer that reads what was read of each bar, 0 to read a phrase as a whole.
-    `styles`: their names, none where phrases have none. `beta` is reached as `1 - anneal^step`;
-    `free` nats of a phrase and `each` of every latent cost nothing. `schedule`: steps in which
-    teacher forcing gives way to the network's own tokens, by the inverse sigmoid; 0 for never.
-    `particles`: samples in `log_prob`.
+    """A variational autoencoder of phrases.
 
     Raises:
-      UsageError: a size below 1, or a cost or a rate that is none.
+      UsageError: a size, a weight or a rate out of range.
     """
 
     vocab: int = 83
+    """Tokens of a voice, BOUNDARY included."""
     bars: int = 2
+    """Bars in a phrase."""
     steps: int = 16
+    """Steps in a bar."""
+    _: dataclasses.KW_ONLY
     voices: int = 1
+    """Voices of a step."""
     latent: int = 256
+    """Number of latents."""
     encoder: tuple[int, ...] = (512,)
+    """Widths of the encoder's layers, in each direction."""
     decoder: tuple[int, ...] = (256, 256)
+    """Widths of the decoder's layers."""
     conductor: int = 0
+    """Width of the conductor; 0 for a flat decoder."""
     summary: int = 0
+    """Width of the layer that reads the encoded bars; 0 to encode the phrase as a
+    whole."""
     styles: tuple[str, ...] = ()
+    """Names of the styles; empty to train without."""
     beta: float = 0.2
-    anneal: float = 0.999
-    free: float = 0.0
-    each: float = 0.0
-    schedule: float = 0.0
+    """Final weight of the KL divergence."""
+    kl_anneal: float = 0.999
+    """Rate of KL annealing: at a step the weight is beta (1 - kl_anneal^step)."""
+    free_nats: float = 0.0
+    """KL divergence of a phrase without cost, in nats."""
+    free_per_latent: float = 0.0
+    """KL divergence of each latent without cost, in nats."""
+    sampling_schedule: float = 0.0
+    """Scale in steps of the inverse sigmoid by which scheduled sampling replaces
+    teacher forcing; 0 for teacher forcing alone."""
     particles: int = 16
+    """Importance samples that a log-likelihood is estimated from."""
 
     def __post_init__(self) -> None:
         sizes = {
-            name: getattr(self, name) for name in ("bars", "steps", "voices", "latent")
-        }
-        sizes |= {
+            "bars": self.bars,
+            "steps": self.steps,
+            "voices": self.voices,
+            "latent": self.latent,
             "encoder": min(self.encoder, default=0),
             "decoder": min(self.decoder, default=0),
         }
-        if small := [f"{name} is {size}" for name, size in sizes.items() if size < 1]:
-            raise UsageError(f"{small[0]}: choose 1 or more, for every layer.")
-        costs = {
-            name: getattr(self, name) for name in ("beta", "free", "each", "schedule")
-        }
+        for name, size in sizes.items():
+            if size < 1:
+                raise UsageError(
+                    f"{name} is {size}: choose 1 or more, for every layer."
+                )
         if self.latent % self.bars and (self.conductor or self.summary):
             raise UsageError(
-                f"latent is {self.latent} and bars are {self.bars}: each has its share of the "
-                "latents, so choose a multiple of them."
+                f"latent is {self.latent} and bars are {self.bars}: choose a multiple, "
+                "because each bar has its share of the latents."
             )
-        if wrong := [
-            f"{name} is {cost}" for name, cost in costs.items() if not cost >= 0
-        ]:
-            raise UsageError(f"{wrong[0]}: choose 0 or more.")
-        if not 0 <= self.anneal < 1:
+        for name in ("beta", "free_nats", "free_per_latent", "sampling_schedule"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} is {getattr(self, name)}: choose 0 or more.")
+        if not 0 <= self.kl_anneal < 1:
             raise UsageError(
-                f"anneal is {self.anneal}: choose from 0 (at once) to below 1."
+                f"kl_anneal is {self.kl_anneal}: choose from 0 (at once) to below 1."
             )
 
     @property
     def length(self) -> int:
-        """Steps of a phrase."""
+        """The steps of a phrase."""
         return self.bars * self.steps
 
     @property
-    def read(self) -> Encoder:
-        return Encoder(self.vocab, self.bars, self.encoder, self.summary, self.latent)
+    def encoder_net(self) -> Encoder:
+        """The encoder network."""
+        return Encoder(
+            self.vocab,
+            self.bars,
+            self.encoder,
+            summary=self.summary,
+            latent=self.latent,
+        )
 
     @property
-    def write(self) -> Decoder:
-        parts = self.bars if self.conductor else 1
+    def decoder_net(self) -> Decoder:
+        """The decoder network."""
         return Decoder(
-            self.vocab, self.voices, parts, self.decoder, self.conductor, self.latent
+            self.vocab,
+            self.voices,
+            self.bars if self.conductor else 1,
+            widths=self.decoder,
+            conductor=self.conductor,
+            latent=self.latent,
         )
 
     def example(self, n: int) -> Batch:
-        shape = (n, self.length, *(self.voices,) * (self.voices > 1))
+        shape: tuple[int, ...] = (n, self.length)
+        if self.voices > 1:
+            shape = (*shape, self.voices)
         tokens = 1 + jnp.arange(math.prod(shape)).reshape(shape) % (self.vocab - 1)
-        batch = {
-            "tokens": tokens.astype(jnp.int32),
-            "mask": jnp.ones((n, self.length), bool),
-        }
-        return batch | (
-            {"style": jnp.arange(n) % len(self.styles)} if self.styles else {}
-        )
+        mask = jnp.ones((n, self.length), bool)
+        batch = {"tokens": tokens.astype(jnp.int32), "mask": mask}
+        if self.styles:
+            batch["style"] = jnp.arange(n) % len(self.styles)
+        return batch
 
     def init(self, rng: Key, batch: Batch) -> Params:
-        one, two = jax.random.split(rng)
-        x = self.timed(batch["tokens"][:1])
+        encoder_rng, decoder_rng = jax.random.split(rng)
+        x = self.time_major(batch["tokens"][:1])
         style = style_weights(batch["style"][:1] if self.styles else None, self.styles)
-        z = self.joined(jnp.zeros((1, self.latent)), style)
+        z = self.with_style(jnp.zeros((1, self.latent)), style)
         return {
-            "encoder": self.read.init(one, x, style)["params"],
-            "decoder": self.write.init(two, z, x)["params"],
+            "encoder": self.encoder_net.init(encoder_rng, x, style)["params"],
+            "decoder": self.decoder_net.init(decoder_rng, z, x)["params"],
         }
 
     def objectives(self) -> Mapping[str, Objective]:
@@ -137,116 +180,182 @@ class MusicVAE:
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """The negated bound (eq. 3) in nats, the mean over the phrases in the mask."""
-        one, two = jax.random.split(rng)
+        """Returns the negative ELBO (eq. 3) in nats, the mean over phrases in the
+        mask."""
+        z_rng, sampling_rng = jax.random.split(rng)
+        x, mask = batch["tokens"], batch["mask"]
         style = style_weights(batch.get("style"), self.styles)
-        q = self.encode(params, batch["tokens"], style)
-        log_p, hit = self.token_log_probs(
-            params, q.sample(one), batch["tokens"], style, two, step
+
+        # 1. POSTERIOR q(z|x)
+        q = self.encode(params, x, style)
+        z = q.sample(z_rng)
+
+        # 2. RECONSTRUCTION log p(x|z)
+        log_p, hits = self.token_log_probs(
+            params, z, x, style=style, rng=sampling_rng, step=step
         )
-        mask = batch["mask"]
-        beta = annealed(step, self.anneal, self.beta)
-        terms = bound(
-            (log_p * mask).sum(axis=1), divergence(q), beta, self.each, self.free
+        log_p_x = (log_p * mask).sum(axis=1)
+
+        # 3. RATE KL(q(z|x) || p(z)), annealed and with free nats
+        beta = annealed_beta(step, self.kl_anneal, self.beta)
+        terms = negative_elbo(
+            log_p_x,
+            kl_divergence(q),
+            beta,
+            free_per_latent=self.free_per_latent,
+            free_nats=self.free_nats,
         )
-        counts = mask.any(axis=1)
-        rows = counts.sum()
-        mean = lambda x: (x * counts).sum() / jnp.maximum(rows, 1)
+
+        in_mask = mask.any(axis=1)
+        rows = in_mask.sum()
+
+        def mean(x: Array) -> Array:
+            return (x * in_mask).sum() / jnp.maximum(rows, 1)
+
         metrics = {
             "nll": mean(terms.nll),
             "reconstruction": mean(terms.reconstruction),
             "kl": mean(terms.kl),
-            "accuracy": (hit * mask).sum() / jnp.maximum(mask.sum(), 1),
+            "accuracy": (hits * mask).sum() / jnp.maximum(mask.sum(), 1),
             "beta": jnp.asarray(beta, jnp.float32),
             "events": rows,
         }
         return mean(terms.loss), metrics
 
     def encode(
-        self, params: Params, tokens: Array, style: Array | None = None
+        self,
+        params: Params,
+        tokens: Int[Array, "b t *k"],
+        style: Num[Array, "b ..."] | None = None,
     ) -> Gaussian:
-        """q(z|x, y) of phrases [b, t] or [b, t, k]; `style` int [b], or shares [b, y]."""
-        return self.read.apply(
-            {"params": params["encoder"]},
-            self.timed(tokens),
-            style_weights(style, self.styles),
+        """Returns the posterior q(z|x, y) of phrases, over [b, z].
+
+        Args:
+          style: the index of each row's style, or the weights of all styles.
+        """
+        weights = style_weights(style, self.styles)
+        return self.encoder_net.apply(
+            {"params": params["encoder"]}, self.time_major(tokens), weights
         )
 
     def token_log_probs(
         self,
         params: Params,
-        z: Array,
-        tokens: Array,
-        style: Array | None = None,
+        z: Float[Array, "b z"],
+        tokens: Int[Array, "b t *k"],
+        *,
+        style: Num[Array, "b ..."] | None = None,
         rng: Key | None = None,
         step: Array | None = None,
-    ) -> tuple[Array, Array]:
-        """For each step [b, t]: its log-likelihood given z, and the share of voices held likeliest.
+    ) -> tuple[Float[Array, "b t"], Float[Array, "b t"]]:
+        """Returns each step's log-likelihood given z, in nats, and its accuracy.
 
-        In training, at a `step`, scheduled sampling may put the network's own tokens before it.
+        The accuracy is the share of voices whose token was the likeliest. Scheduled
+        sampling applies only in training, at a `step`.
         """
-        decoder, z = (
-            {"params": params["decoder"]},
-            self.joined(z, style_weights(style, self.styles)),
-        )
+        z = self.with_style(z, style_weights(style, self.styles))
         before = jnp.pad(
             tokens[:, :-1], [(0, 0), (1, 0)] + [(0, 0)] * (tokens.ndim - 2)
         )
-        if self.schedule and step is not None and rng is not None:
-            one, two = jax.random.split(rng)
-            logits = self.write.apply(decoder, z, self.timed(before)).swapaxes(0, 1)
-            own = jax.random.categorical(one, jax.lax.stop_gradient(logits))
-            own = jnp.pad(own[:, :-1], ((0, 0), (1, 0), (0, 0))).reshape(before.shape)
-            truth = self.schedule / (self.schedule + jnp.exp(step / self.schedule))
-            forced = jax.random.uniform(two, tokens.shape[:2]) < truth
-            before = jnp.where(
-                forced.reshape(forced.shape + (1,) * (tokens.ndim - 2)), before, own
-            )
-        logits = self.write.apply(decoder, z, self.timed(before)).swapaxes(0, 1)
+        if self.sampling_schedule and step is not None and rng is not None:
+            before = self.scheduled_sampling(params, z, before, rng=rng, step=step)
+        logits = self.logits(params, z, before)
         targets = tokens.reshape(*tokens.shape[:2], self.voices)
         chosen = (logits * jax.nn.one_hot(targets, self.vocab)).sum(axis=-1)
         log_p = (chosen - jax.nn.logsumexp(logits, axis=-1)).sum(axis=-1)
         return log_p, (chosen >= logits.max(axis=-1)).mean(axis=-1)
 
-    def log_prob(
-        self, params: Params, tokens: Array, mask: Array, style: Array | None = None
-    ) -> Array:
-        """Importance-weighted log-likelihood [b] in nats, a lower bound on average (Burda 2016).
+    def scheduled_sampling(
+        self,
+        params: Params,
+        z: Float[Array, "b z"],
+        before: Int[Array, "b t *k"],
+        *,
+        rng: Key,
+        step: Array,
+    ) -> Int[Array, "b t *k"]:
+        """Replaces a share of the previous tokens, growing with `step`, by samples."""
+        token_rng, choice_rng = jax.random.split(rng)
+        logits = jax.lax.stop_gradient(self.logits(params, z, before))
+        own = jax.random.categorical(token_rng, logits)
+        own = jnp.pad(own[:, :-1], ((0, 0), (1, 0), (0, 0))).reshape(before.shape)
+        # the inverse sigmoid decay of Bengio et al. 2015, section 2.4
+        scale = self.sampling_schedule
+        p_forced = scale / (scale + jnp.exp(step / scale))
+        forced = jax.random.uniform(choice_rng, before.shape[:2]) < p_forced
+        forced = forced.reshape(forced.shape + (1,) * (before.ndim - 2))
+        return jnp.where(forced, before, own)
 
-        Without a `style`, that of the mixture of all, equally likely.
+    def logits(
+        self,
+        params: Params,
+        z: Float[Array, "b z"],
+        before: Int[Array, "b t *k"],
+    ) -> Float[Array, "b t voices v"]:
+        """Returns the logits of every step, given the tokens one step earlier."""
+        decoder = {"params": params["decoder"]}
+        logits = self.decoder_net.apply(decoder, z, self.time_major(before))
+        return logits.swapaxes(0, 1)
+
+    def log_prob(
+        self,
+        params: Params,
+        tokens: Int[Array, "b t *k"],
+        mask: Bool[Array, "b t"],
+        style: Num[Array, "b ..."] | None = None,
+    ) -> Float[Array, " b"]:
+        """Returns the importance-weighted log-likelihood in nats (Burda et al. 2016).
+
+        A lower bound in expectation. Without a `style` it is that of the mixture of all
+        styles, equally likely.
         """
         if self.styles and style is None:
-            each = lambda y: self.log_prob(
-                params, tokens, mask, jnp.full(len(tokens), y)
-            )
-            return mixture_log_prob(each, self.styles)
+
+            def by_style(y: Array) -> Array:
+                return self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
+
+            return mixture_log_prob(by_style, self.styles)
         q = self.encode(params, tokens, style)
         z = jax.vmap(q.sample)(jax.random.split(jax.random.key(0), self.particles))
-        log_p = jax.lax.map(
-            lambda z: self.token_log_probs(params, z, tokens, style)[0], z
-        )
-        return marginal((log_p * mask[None]).sum(axis=-1), q, z)
+
+        def steps_given(z: Array) -> Array:
+            return self.token_log_probs(params, z, tokens, style=style)[0]
+
+        log_p = jax.lax.map(steps_given, z)
+        log_p_x = (log_p * mask[None]).sum(axis=-1)
+        return importance_weighted_log_prob(log_p_x, q, z)
 
     def decode(
         self,
         params: Params,
         rng: Key,
-        z: Array,
+        z: Float[Array, "n z"],
         *,
-        style: Array | None = None,
+        style: Num[Array, "n ..."] | None = None,
         draw: Draw = Draw(),
         grammar: Grammar | None = None,
-    ) -> Array:
-        """The phrases int32 [n, t] or [n, t, k] of z [n, z]; row i is drawn by `rng` and i."""
-        decoder, z = (
-            {"params": params["decoder"]},
-            self.joined(z, style_weights(style, self.styles)),
+    ) -> Int[Array, "n t *k"]:
+        """Draws the phrases of latents, int32; row i is a function of `rng`, z and i.
+
+        Args:
+          style: the index of each row's style, or the weights of all styles.
+          draw: how tokens are sampled.
+          grammar: of a single voice.
+        """
+        net = self.decoder_net
+        decoder = {"params": params["decoder"]}
+        z = self.with_style(z, style_weights(style, self.styles))
+        contexts = net.apply(decoder, z, method="contexts")
+        start = net.apply(decoder, contexts, method="start")
+        u = uniforms(rng, len(z) * self.voices, self.length)
+        tokens = hierarchical_lstm.decode(
+            params["decoder"],
+            contexts,
+            start,
+            u=u.reshape(len(contexts), -1, len(z), self.voices),
+            draw=draw,
+            grammar=grammar,
         )
-        told = self.write.apply(decoder, z, method="tell")
-        begin = self.write.apply(decoder, told, method="begin")
-        rows = uniforms(rng, len(z) * self.voices, self.length)
-        u = rows.reshape(len(told), -1, len(z), self.voices)
-        tokens = recite(params["decoder"], told, begin, u, draw, grammar)
         return tokens if self.voices > 1 else tokens[..., 0]
 
     def sample(
@@ -257,28 +366,37 @@ class MusicVAE:
         *,
         length: int | None = None,
         draw: Draw = Draw(),
-        style: Array | None = None,
+        style: Num[Array, "n ..."] | None = None,
         grammar: Grammar | None = None,
-    ) -> Array:
-        """Phrases int32 [n, t] or [n, t, k] from the prior; of any style, unless told of which.
+    ) -> Int[Array, "rows t *k"]:
+        """Draws phrases from the prior, int32; row i is a function of `rng` and i.
+
+        Args:
+          length: steps, which must be those of a phrase.
+          draw: how tokens are sampled.
+          style: the index of each row's style; by default drawn at random.
+          grammar: of a single voice.
 
         Raises:
-          UsageError: `length` is not that of a phrase.
+          UsageError: another length.
         """
         if length not in (None, self.length):
             raise UsageError(
-                f"phrases have {self.length} steps, not {length}: leave length out."
+                f"length is {length}, and a phrase has {self.length}: leave it out."
             )
         keys = row_keys(rng, n)
         z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,)))(keys)
         style = random_styles(rng, n, self.styles) if style is None else style
         return self.decode(params, rng, z, style=style, draw=draw, grammar=grammar)
 
-    def timed(self, tokens: Array) -> Array:
-        """Phrases [b, t] or [b, t, k], time-major: [t, b, k]."""
+    def time_major(self, tokens: Int[Array, "b t *k"]) -> Int[Array, "t b voices"]:
+        """Returns phrases time-major, with an axis of voices."""
         return tokens.reshape(*tokens.shape[:2], self.voices).swapaxes(0, 1)
 
-    def joined(self, z: Array, style: Array | None) -> Array:
+    def with_style(
+        self, z: Float[Array, "b z"], style: Float[Array, "b y"] | None
+    ) -> Float[Array, "b zy"]:
+        """Returns the latents followed by the weights of the styles, if any."""
         return z if style is None else jnp.concatenate([z, style], axis=-1)
 
 

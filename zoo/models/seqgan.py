@@ -1,16 +1,20 @@
-"""SeqGAN: a GAN whose generator is an RNN (Yu, Zhang, Wang & Yu 2017, arXiv:1609.05473).
+"""SeqGAN: sequence GAN by policy gradient (Yu et al. 2017, arXiv:1609.05473).
 
-An LSTM writes sequences and is first taught by likelihood; a convolutional critic then tells them
-from real ones. No gradient passes through what was drawn, so the critic's verdict is a reward: what
-a row of the sequence is worth is the mean verdict on completions of it, drawn by a policy that
-trails the generator (Monte Carlo roll-outs; eq. 4), and the generator descends by REINFORCE (eq. 8)
-less the mean over the batch, the baseline. A row may be one token or several values of an event,
-each drawn knowing those before it. Axes: b sequence, t step, k value, v vocabulary, h width.
+An LSTM generator is pretrained by likelihood; a convolutional critic then learns to
+tell its sequences from real ones. No gradient passes through a sampled token, so the
+generator descends REINFORCE (eq. 8), with the critic's verdict for a reward. The value
+of a prefix is the mean verdict on its completions, drawn by a rollout policy that
+follows the generator (Monte Carlo search, eq. 4). A row of a sequence is one token, or
+several attributes of an event, each drawn knowing those before it.
 
-Deviations: the reward is the critic's verdict, the log-odds of being real, where the paper takes
-the probability: once a critic is sure, that is 0 for all but the few that fool it. The critic is
-taught at every step and the generator at every `every`-th, not in turns of many epochs; the
-roll-out policy trails by a fifth of the way at every step, from birth on.
+Axes: b and n sequence, t step, k attribute of a row, v value, f feature, y style.
+
+Deviations: the reward is the critic's verdict, the log-odds of being real, and not the
+probability, which is 0 for nearly all sequences once the critic is good. The mean value
+over the batch is subtracted as a baseline. The critic steps every time and the
+generator at every `critic_steps`-th step, not in alternating epochs. The rollout policy
+moves a share of the way to the generator at every step. Alternatively the generator
+descends the critic's verdict through relaxed samples (`zoo.nn.adversarial.gumbel`).
 """
 
 import dataclasses
@@ -20,11 +24,24 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zoo.core import BOUNDARY, FOREVER, Array, Batch, Key, Metrics, Objective, Params
+from zoo.core import (
+    BOUNDARY,
+    FOREVER,
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    Metrics,
+    Num,
+    Objective,
+    Params,
+)
 from zoo.errors import UsageError
-from zoo.nn.adversarial.compound_lstm import RowLSTM
-from zoo.nn.adversarial.losses import GAMES, Game, collapse
-from zoo.nn.adversarial.rollout import values
+from zoo.nn.adversarial.compound_lstm import CompoundLSTM, RowState
+from zoo.nn.adversarial.losses import GAMES, Game, collapse_metrics
+from zoo.nn.adversarial.rollout import monte_carlo_search
 from zoo.nn.adversarial.text_cnn import Filters, TextCNN
 from zoo.nn.conditioning import mixture_log_prob, random_styles, style_weights
 from zoo.nn.rng import row_indices
@@ -41,79 +58,107 @@ FILTERS = (
 
 @dataclasses.dataclass(frozen=True)
 class SeqGAN:
-    """Sizes, and how it is taught. A row is `sizes` values; `length` rows are a sequence.
-
-    `warm` steps are likelihood's, the next `tutor` teach the critic alone, and from then on it is
-    taught at every step and the generator at every `every`-th, by `rollouts` completions of each
-    prefix. `ends`: whether a row of BOUNDARY ends a sequence. `game`: one of GAMES, by name.
-    `estimator`: of the generator's gradient, by roll-outs ("reinforce") or through what it draws,
-    relaxed ("relax") at a `heat` and over so many `perturbations`. At every `lessons`-th step of
-    the game, if any, it is taught by likelihood as well (Guo et al. 2018, arXiv:1709.08624, 3.3).
+    """A GAN of sequences.
 
     Raises:
-      UsageError: a size, a count or a dropout out of range, or an unknown game.
+      UsageError: a size, a count or a rate out of range, or an unknown name.
     """
 
     sizes: tuple[int, ...] = (20, 18, 65, 130, 129, 65, 9)
+    """Number of values of each attribute of a row, BOUNDARY included."""
     length: int = 20
+    """Rows in a sequence."""
     embed: int = 32
+    """Width of the generator's embeddings."""
+    _: dataclasses.KW_ONLY
     width: int = 32
+    """Width of the generator's LSTM."""
     styles: tuple[str, ...] = ()
+    """Names of the styles; empty to train without."""
     filters: Filters = FILTERS
+    """The critic's filters: lengths in rows, and the number of filters of each
+    length."""
     critic_embed: int = 64
+    """Width of the critic's embeddings."""
     dropout: float = 0.25
-    warm: int = 6000
-    tutor: int = 1000
-    every: int = 5
+    """Share of the critic's features dropped in training."""
+    warmup: int = 6000
+    """Steps of likelihood pretraining."""
+    critic_warmup: int = 1000
+    """Steps after these that train the critic alone."""
+    critic_steps: int = 5
+    """Steps of the critic for each step of the generator, in adversarial training."""
     rollouts: int = 16
-    trail: float = 0.2
+    """Completions drawn of each prefix."""
+    policy_rate: float = 0.2
+    """Share of the way to the generator that the rollout policy moves at each step."""
     game: str = "non-saturating"
+    """Losses of critic and generator, one of `GAMES` without a gradient penalty."""
     ends: bool = True
+    """Whether a row of BOUNDARY ends a sequence."""
     estimator: str = "reinforce"
-    heat: float = 1.0
+    """The generator's gradient: "reinforce", or "relax" for relaxed samples."""
+    temperature: float = 1.0
+    """Softmax temperature of relaxed samples."""
     perturbations: int = 1
-    lessons: int = 0
+    """Noise samples that a relaxed sample is averaged over."""
+    likelihood_every: int = 0
+    """Adversarial steps for each step of likelihood (Guo et al. 2018, arXiv:1709.08624,
+    section 3.3); 0 for none."""
 
     def __post_init__(self) -> None:
-        names = ("length", "embed", "width", "critic_embed", "every", "rollouts")
-        counts = {name: getattr(self, name) for name in names} | {
-            "sizes": min(self.sizes) - 1
-        }
-        if small := [
-            f"{name} is {count}" for name, count in counts.items() if count < 1
-        ]:
-            raise UsageError(f"{small[0]}: choose 1 or more.")
-        if self.lessons < 0:
+        for name in (
+            "length",
+            "embed",
+            "width",
+            "critic_embed",
+            "critic_steps",
+            "rollouts",
+            "perturbations",
+        ):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}: choose 1 or more.")
+        if min(self.sizes) < 2:
+            raise UsageError(f"sizes has {min(self.sizes)}: choose 2 values or more.")
+        if self.likelihood_every < 0:
             raise UsageError(
-                f"lessons is {self.lessons}: choose 0 for none of them, or more."
+                f"likelihood_every is {self.likelihood_every}: choose 0, for never, or "
+                "more."
             )
-        if not 0 <= self.dropout < 1 or not 0 < self.trail <= 1:
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout is {self.dropout}: choose from 0 to below 1.")
+        if not 0 < self.policy_rate <= 1:
             raise UsageError(
-                f"dropout is {self.dropout} and trail {self.trail}: choose a dropout from 0 to "
-                "below 1, and to trail by more than 0 and at most 1 of the way."
+                f"policy_rate is {self.policy_rate}: choose more than 0 and at most 1."
             )
-        if self.estimator not in ESTIMATORS or self.heat <= 0 or self.perturbations < 1:
+        if self.estimator not in ESTIMATORS:
             raise UsageError(
-                f"estimator is {self.estimator!r}, heat {self.heat} and perturbations "
-                f"{self.perturbations}: choose {' or '.join(ESTIMATORS)}, a heat above 0 and 1 or "
-                "more perturbations."
+                f"estimator is {self.estimator!r}: choose {' or '.join(ESTIMATORS)}."
             )
-        if self.game not in GAMES or GAMES[self.game].charges:
-            free = [name for name, game in GAMES.items() if not game.charges]
+        if self.temperature <= 0:
+            raise UsageError(f"temperature is {self.temperature}: choose more than 0.")
+        if self.game not in GAMES or GAMES[self.game].penalises_gradient:
+            games = [
+                name for name, game in GAMES.items() if not game.penalises_gradient
+            ]
             raise UsageError(
-                f"the critic of sequences cannot play {self.game!r}: choose from {', '.join(free)}."
+                f"game is {self.game!r}, and sequences have no gradient: choose "
+                f"from {', '.join(games)}."
             )
 
     @property
-    def writer(self) -> RowLSTM:
-        return RowLSTM(self.sizes, self.embed, self.width, self.ends)
+    def generator(self) -> CompoundLSTM:
+        """The network of the generator and of the rollout policy."""
+        return CompoundLSTM(self.sizes, self.embed, self.width, ends=self.ends)
 
     @property
     def critic(self) -> TextCNN:
+        """The critic network."""
         return TextCNN(self.sizes, self.critic_embed, self.filters, self.dropout)
 
     @property
-    def rules(self) -> Game:
+    def losses(self) -> Game:
+        """The losses of critic and generator."""
         return GAMES[self.game]
 
     def example(self, n: int) -> Batch:
@@ -121,182 +166,245 @@ class SeqGAN:
         count = jnp.arange(n * self.length * len(self.sizes)).reshape(shape)
         tokens = 1 + count % jnp.array([[[size - 1 for size in self.sizes]]])
         batch = {"tokens": tokens.astype(jnp.int32), "mask": jnp.ones(shape[:2], bool)}
-        return batch | (
-            {"style": jnp.arange(n) % len(self.styles)} if self.styles else {}
-        )
+        if self.styles:
+            batch["style"] = jnp.arange(n) % len(self.styles)
+        return batch
 
     def init(self, rng: Key, batch: Batch) -> Params:
-        one, two = jax.random.split(rng)
+        generator_rng, critic_rng = jax.random.split(rng)
         batch = jax.tree.map(lambda x: x[:1], dict(batch))
         rows, style = batch["tokens"], style_weights(batch.get("style"), self.styles)
-        generator = self.writer.init(one, rows, style)["params"]
-        critic = self.critic.init(two, rows, style)["params"]
+        generator = self.generator.init(generator_rng, rows, style)["params"]
+        critic = self.critic.init(critic_rng, rows, style)["params"]
         policy = jax.tree.map(jnp.copy, generator)  # an alias would be donated twice
         return {"generator": generator, "policy": policy, "critic": critic}
 
     def objectives(self) -> Mapping[str, Objective]:
-        taught = self.warm + self.tutor
-        turns = range(taught, FOREVER, self.every)
-        judged, bounds = range(self.warm, FOREVER), self.rules.bounds
-        move, trailing = getattr(self, self.estimator), optax.sgd(self.trail)
-        found = {
-            "likelihood": Objective(self.likelihood, ("generator",), range(self.warm)),
-            "discriminate": Objective(
-                self.discriminate, ("critic",), judged, post_update=bounds
+        begin = self.warmup + self.critic_warmup
+        loss = self.reinforce if self.estimator == "reinforce" else self.relax
+        objectives = {
+            "likelihood": Objective(
+                self.likelihood_loss, ("generator",), range(self.warmup)
             ),
-            self.estimator: Objective(move, ("generator",), turns, evaluated=False),
+            "critic": Objective(
+                self.critic_loss,
+                ("critic",),
+                range(self.warmup, FOREVER),
+                post_update=self.losses.weight_clipping,
+            ),
+            "generator": Objective(
+                loss,
+                ("generator",),
+                range(begin, FOREVER, self.critic_steps),
+                evaluated=False,
+            ),
         }
-        if self.lessons:
-            when = range(taught, FOREVER, self.lessons)
-            found["lesson"] = Objective(
-                self.likelihood, ("generator",), when, evaluated=False
+        if self.likelihood_every:
+            objectives["interleaved_likelihood"] = Objective(
+                self.likelihood_loss,
+                ("generator",),
+                range(begin, FOREVER, self.likelihood_every),
+                evaluated=False,
             )
-        trail = Objective(self.follow, ("policy",), tx=trailing, evaluated=False)
-        return {**found, "trail": trail}
+        objectives["policy"] = Objective(
+            self.policy_loss,
+            ("policy",),
+            tx=optax.sgd(self.policy_rate),
+            evaluated=False,
+        )
+        return objectives
 
-    def likelihood(
+    def likelihood_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Mean negative log-likelihood of the rows in the mask, in nats a row."""
-        log_p, hits = self.rated(
-            params, batch["tokens"], style_weights(batch.get("style"), self.styles)
-        )
+        """Returns the mean negative log-likelihood, in nats per row of the mask."""
+        style = style_weights(batch.get("style"), self.styles)
+        log_p, hits = self.row_log_probs(params, batch["tokens"], style)
         return mean_nll(log_p, hits, batch["mask"])
 
-    def discriminate(
+    def critic_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """What the critic descends: to tell the batch from as many sequences of the generator."""
+        """Returns the critic's loss: the batch against generated sequences (eq. 5)."""
         style = style_weights(batch.get("style"), self.styles)
-        real = batch["tokens"]
-        fake = self.written(params["generator"], rng, style, real)
-        both = lambda x: None if x is None else jnp.concatenate([x, x])
-        key = None if step is None else jax.random.fold_in(rng, 1)
-        verdicts, features = self.judge(
-            params, jnp.concatenate([real, fake]), both(style), key
+        x = batch["tokens"]
+        y = self.generate(params["generator"], rng, style, like=x)
+        dropout_rng = None if step is None else jax.random.fold_in(rng, 1)
+        styles = None if style is None else jnp.concatenate([style, style])
+        verdicts, features = self.criticise(
+            params, jnp.concatenate([x, y]), styles, rng=dropout_rng
         )
-        value, metrics = self.rules.contest(*jnp.split(verdicts, 2))
-        return value, {**metrics, **collapse(fake, *jnp.split(features, 2))}
+        loss, metrics = self.losses.verdict_loss(*jnp.split(verdicts, 2))
+        return loss, {**metrics, **collapse_metrics(y, *jnp.split(features, 2))}
 
     def reinforce(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """The policy gradient (eq. 8): of the rows that the generator drew, each in proportion to
-        how much more it is worth than is usual at its step."""
+        """Returns a loss whose gradient is the negative policy gradient (eq. 8)."""
         style = style_weights(batch.get("style"), self.styles)
-        held = jax.lax.stop_gradient(params)
-        rows = self.written(held["generator"], rng, style, batch["tokens"])
-        worth = self.worth(held, rows, style, jax.random.fold_in(rng, 1))
-        before = jnp.pad(
-            rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=BOUNDARY + 1
-        )
-        drawn = (before != BOUNDARY) | (not self.ends)
-        log_p, _ = self.rated(params, rows, style)
-        gain = (worth - worth.mean(axis=0, keepdims=True)) * drawn
-        return -(log_p * gain).sum() / drawn.sum(), {"reward": worth[:, -1].mean()}
+        constant = jax.lax.stop_gradient(params)
+
+        # 1. SEQUENCES y ~ G
+        y = self.generate(constant["generator"], rng, style, like=batch["tokens"])
+
+        # 2. VALUES Q(y_1:t-1, y_t), by Monte Carlo search (eq. 4), less the baseline
+        q = self.action_values(constant, y, style, jax.random.fold_in(rng, 1))
+        advantage = q - q.mean(axis=0, keepdims=True)
+
+        # 3. POLICY GRADIENT: the sum over t of log G(y_t | y_1:t-1) Q(y_1:t-1, y_t)
+        sampled = self.sampled_rows(y)
+        log_g, _ = self.row_log_probs(params, y, style)
+        loss = -(log_g * (advantage * sampled)).sum() / sampled.sum()
+        return loss, {"reward": q[:, -1].mean()}
 
     def relax(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """What the generator descends where a gradient passes through what it has drawn, relaxed:
-        that the critic does not believe it."""
-        style, real = style_weights(batch.get("style"), self.styles), batch["tokens"]
-        rows = self.written(
-            jax.lax.stop_gradient(params["generator"]), rng, style, real
-        )
-        keys = jax.random.split(jax.random.fold_in(rng, 1))
-        soft = self.writer.apply(
+        """Returns the generator's loss with a gradient through relaxed samples."""
+        style, x = style_weights(batch.get("style"), self.styles), batch["tokens"]
+        constant = jax.lax.stop_gradient(params["generator"])
+        y = self.generate(constant, rng, style, like=x)
+        relax_rng, dropout_rng = jax.random.split(jax.random.fold_in(rng, 1))
+        soft = self.generator.apply(
             {"params": params["generator"]},
-            rows,
+            y,
             style,
-            keys[0],
-            self.heat,
-            self.perturbations,
+            rng=relax_rng,
+            temperature=self.temperature,
+            perturbations=self.perturbations,
             method="relaxed",
         )
-        dropped = None if step is None else keys[1]
-        fake = self.judge(params, rows, style, dropped, soft)[0]
-        told = self.judge(params, real, style, dropped)[0]
-        return self.rules.losses[1](told, fake).mean(), {"reward": fake.mean()}
+        critic_rng = None if step is None else dropout_rng
+        fake, _ = self.criticise(params, y, style, rng=critic_rng, soft=soft)
+        real, _ = self.criticise(params, x, style, rng=critic_rng)
+        _, generator_loss = self.losses.losses
+        return generator_loss(real, fake).mean(), {"reward": fake.mean()}
 
-    def follow(
+    def policy_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Half the squared distance from the policy to the generator: descended at a rate of r, the
-        policy goes r of the way."""
+        """Returns half the squared distance from the rollout policy to the generator.
+
+        One step of gradient descent with a learning rate r moves the policy r of the
+        way.
+        """
         goal = jax.lax.stop_gradient(params["generator"])
-        apart = jax.tree.map(
+        squares = jax.tree.map(
             lambda a, b: 0.5 * ((a - b) ** 2).sum(), params["policy"], goal
         )
-        return optax.tree.sum(apart), {}
+        return optax.tree.sum(squares), {}
 
-    def worth(
-        self, params: Params, rows: Array, style: Array | None, rng: Key
-    ) -> Array:
-        """What rows [b, t, k] are worth up to each, [b, t]: the verdict on completions of them, on
-        average (eq. 4)."""
-        writer, policy = self.writer, params["policy"]
-        again = lambda n: (
-            None if style is None else jnp.repeat(style, n // len(rows), axis=0)
+    def sampled_rows(self, rows: Int[Array, "b t k"]) -> Bool[Array, "b t"]:
+        """Returns False for rows after the end, which are not sampled."""
+        before = jnp.pad(
+            rows[:, :-1, 0], ((0, 0), (1, 0)), constant_values=BOUNDARY + 1
         )
+        return (before != BOUNDARY) | (not self.ends)
+
+    def action_values(
+        self,
+        params: Params,
+        rows: Int[Array, "b t k"],
+        style: Float[Array, "b y"] | None,
+        rng: Key,
+    ) -> Float[Array, "b t"]:
+        """Returns the value of each prefix, its completions' mean verdict (eq. 4)."""
+        net, policy = self.generator, params["policy"]
+
+        def styles_of(n: int) -> Array | None:
+            return None if style is None else jnp.repeat(style, n // len(rows), axis=0)
+
+        # the policy's states before each row, so that a prefix is read only once
         before = jnp.pad(rows[:, :-1], ((0, 0), (1, 0), (0, 0))).swapaxes(0, 1)
-        read = writer.stepper(policy, style)
-        still = jnp.zeros_like(rows[:, 0], jnp.float32)
-        walk = lambda state, row: (read(state, row, still)[0], state)
-        _, states = jax.lax.scan(walk, writer.start(len(rows)), before)
-        go = writer.stepper(policy, again(len(rows) * self.rollouts))
-        judge = lambda whole: self.judge(params, whole, again(len(whole)))[0]
-        return values(go, states, rows, judge, rng, self.rollouts)
+        read, unused = net.stepper(policy, style), jnp.zeros_like(rows[:, 0], float)
 
-    def written(
-        self, generator: Params, rng: Key, style: Array | None, real: Array
-    ) -> Array:
-        """As many sequences [n, t, k] as real ones, of the styles [n, y]."""
-        go = self.writer.stepper(generator, style)
-        return self.writer.write(go, rng, row_indices(real), self.length)
+        def advance(state: RowState, row: Array) -> tuple[RowState, RowState]:
+            return read(state, row, unused)[0], state
 
-    def rated(
-        self, params: Params, rows: Array, style: Array | None
-    ) -> tuple[Array, Array]:
-        """For each row [b, t]: its log-likelihood, and the share of its values held likeliest."""
-        return self.writer.apply({"params": params["generator"]}, rows, style)
+        _, states = jax.lax.scan(advance, net.start(len(rows)), before)
+
+        def verdict(completed: Array) -> Array:
+            return self.criticise(params, completed, styles_of(len(completed)))[0]
+
+        step = net.stepper(policy, styles_of(len(rows) * self.rollouts))
+        return monte_carlo_search(
+            step, states, rows, verdict=verdict, rng=rng, rollouts=self.rollouts
+        )
+
+    def generate(
+        self,
+        generator: Params,
+        rng: Key,
+        style: Float[Array, "n y"] | None,
+        *,
+        like: Int[Array, "n t k"],
+    ) -> Int[Array, "n t k"]:
+        """Draws as many sequences of these styles as there are rows in `like`."""
+        step = self.generator.stepper(generator, style)
+        indices = row_indices(like)
+        return self.generator.sample(step, rng, indices, length=self.length)
+
+    def row_log_probs(
+        self,
+        params: Params,
+        rows: Int[Array, "b t k"],
+        style: Float[Array, "b y"] | None,
+    ) -> tuple[Float[Array, "b t"], Float[Array, "b t"]]:
+        """Returns each row's log-likelihood in nats, and its accuracy."""
+        return self.generator.apply({"params": params["generator"]}, rows, style)
 
     def log_prob(
-        self, params: Params, tokens: Array, mask: Array, style: Array | None = None
-    ) -> Array:
-        """Log-likelihood [b] in nats of the rows [b, t, k] in the mask [b, t].
+        self,
+        params: Params,
+        tokens: Int[Array, "b t k"],
+        mask: Bool[Array, "b t"],
+        style: Num[Array, "b ..."] | None = None,
+    ) -> Float[Array, " b"]:
+        """Returns the log-likelihood of the rows in the mask, in nats.
 
-        Without a `style`, that of the mixture of all, equally likely.
+        Without a `style` it is that of the mixture of all styles, equally likely.
         """
         if self.styles and style is None:
-            each = lambda y: self.log_prob(
-                params, tokens, mask, jnp.full(len(tokens), y)
-            )
-            return mixture_log_prob(each, self.styles)
-        log_p, _ = self.rated(params, tokens, style_weights(style, self.styles))
+
+            def by_style(y: Array) -> Array:
+                return self.log_prob(params, tokens, mask, jnp.full(len(tokens), y))
+
+            return mixture_log_prob(by_style, self.styles)
+        log_p, _ = self.row_log_probs(params, tokens, style_weights(style, self.styles))
         return (log_p * mask).sum(axis=1)
 
     def verdict(
-        self, params: Params, samples: Array, style: Array | None = None
-    ) -> Array:
-        """The critic's verdicts [b] on sequences [b, t, k]: the higher, the more real they look."""
-        return self.judge(params, samples, style_weights(style, self.styles))[0]
-
-    def judge(
         self,
         params: Params,
-        rows: Array,
-        style: Array | None = None,
+        samples: Int[Array, "b t k"],
+        style: Num[Array, "b ..."] | None = None,
+    ) -> Float[Array, " b"]:
+        """Returns the critic's verdicts: the higher, the more real a sequence looks."""
+        return self.criticise(params, samples, style_weights(style, self.styles))[0]
+
+    def criticise(
+        self,
+        params: Params,
+        rows: Int[Array, "b t k"],
+        style: Float[Array, "b y"] | None,
+        *,
         rng: Key | None = None,
         soft: Sequence[Array] = (),
-    ) -> tuple[Array, Array]:
-        """The critic's verdicts [b] on sequences [b, t, k], and the features that it goes by.
+    ) -> tuple[Float[Array, " b"], Float[Array, "b f"]]:
+        """Returns the critic's verdicts and features.
 
-        Dropout is on where `rng` is given; a gradient passes to `soft` shares of rows.
+        Args:
+          rng: the key of dropout, which is off without it.
+          soft: relaxed one-hot values of each attribute, which take the gradient.
         """
-        rngs = None if rng is None else {"dropout": rng}
-        critic = {"params": params["critic"]}
-        return self.critic.apply(critic, rows, style, rng is None, soft, rngs=rngs)
+        return self.critic.apply(
+            {"params": params["critic"]},
+            rows,
+            style,
+            deterministic=rng is None,
+            soft=soft,
+            rngs=None if rng is None else {"dropout": rng},
+        )
 
     def sample(
         self,
@@ -306,21 +414,25 @@ class SeqGAN:
         *,
         length: int | None = None,
         draw: Draw = Draw(),
-        primer: Array | None = None,
-        fixed: Array | None = None,
-        style: Array | None = None,
-    ) -> Array:
-        """Sequences int32 [n, t, k]; row i is a function of `rng` and i.
+        primer: Int[Array, "*n p k"] | None = None,
+        fixed: Int[Array, " k"] | None = None,
+        style: Num[Array, "n ..."] | None = None,
+    ) -> Int[Array, "n t k"]:
+        """Draws sequences, int32; row i is a function of `rng` and i.
 
         Args:
-          primer: the rows that they begin with, [p, k] or [n, p, k]; BOUNDARY where one is drawn.
-          fixed: what each value [k] is, in every row; BOUNDARY where it is drawn.
-          style: int [n]; of any style, unless told of which.
+          length: rows to draw; by default those of a training sequence.
+          draw: how values are sampled.
+          primer: the rows that sequences begin with; rows of BOUNDARY are drawn.
+          fixed: the value of each attribute in every row; BOUNDARY to draw it.
+          style: the index of each sequence's style; by default drawn at random.
         """
         style = random_styles(rng, n, self.styles) if style is None else style
-        told = style_weights(style, self.styles)
-        go = self.writer.stepper(params["generator"], told, draw, fixed)
-        return self.writer.write(go, rng, jnp.arange(n), length or self.length, primer)
+        weights = style_weights(style, self.styles)
+        step = self.generator.stepper(params["generator"], weights, draw, fixed=fixed)
+        length = length or self.length
+        indices = jnp.arange(n)
+        return self.generator.sample(step, rng, indices, length=length, primer=primer)
 
 
 TINY = SeqGAN(
@@ -331,8 +443,8 @@ TINY = SeqGAN(
     styles=("jig", "reel"),
     filters=((1, 4), (3, 2)),
     critic_embed=3,
-    warm=2,
-    tutor=1,
-    every=2,
+    warmup=2,
+    critic_warmup=1,
+    critic_steps=2,
     rollouts=2,
 )

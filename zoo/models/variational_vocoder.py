@@ -65,7 +65,7 @@ from zoo.nn.audio.vocoder import (
     ReconstructionLoss,
     chirps,
 )
-from zoo.nn.latent.variational import Gaussian, divergence
+from zoo.nn.latent.variational import Gaussian, kl_divergence
 from zoo.nn.rng import row_indices, row_keys
 
 
@@ -216,7 +216,7 @@ class VariationalVocoder:
         loss, metrics = self.reconstruction(rows.audio, output, rows.mean)
         kl = rows.mean(kl)
         rate = kl * self.rate / self.hop  # nats per second
-        return loss + self.beta * kl, {**metrics, "rate": rate, WEIGHT: rows.count}
+        return loss + self.beta * kl, {**metrics, "rate": rate, WEIGHT: rows.valid}
 
     def critic_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
@@ -227,7 +227,7 @@ class VariationalVocoder:
         loss, metrics = self.adversary.critic_loss(
             params["critic"], rows.audio, output, mean=rows.mean
         )
-        return loss, {**metrics, WEIGHT: rows.count}
+        return loss, {**metrics, WEIGHT: rows.valid}
 
     def generator_loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
@@ -239,7 +239,7 @@ class VariationalVocoder:
         game_loss, game_metrics = self.adversary.generator_loss(
             params["critic"], rows.audio, output, mean=rows.mean
         )
-        return loss + game_loss, {**metrics, **game_metrics, WEIGHT: rows.count}
+        return loss + game_loss, {**metrics, **game_metrics, WEIGHT: rows.valid}
 
     def verdict(self, params: Params, audio: Float[Array, "b s"]) -> Float[Array, " b"]:
         """Returns the critic's mean verdict on audio: the higher, the more real."""
@@ -266,7 +266,7 @@ class VariationalVocoder:
         latent_rng, noise_rng = jax.random.split(rng)
         q = self.encode(params, audio)
         z = q.mean if step is None else q.sample(latent_rng)
-        kl = divergence(q).sum(axis=-1).mean(axis=1)
+        kl = kl_divergence(q).sum(axis=-1).mean(axis=1)
         return self.decode(params, z, noise_rng)[:, : audio.shape[1]], kl
 
     def reconstructed(

@@ -10,9 +10,9 @@ from zoo.core import LatentSequenceModel, supports
 from zoo.errors import UsageError
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model, load
-from zoo.metrics.repetition import form
-from zoo.metrics.self_similarity import consistency
-from zoo.nn.latent.latent_sequence import principal
+from zoo.metrics.repetition import recurrence_metrics
+from zoo.metrics.self_similarity import consistency_metrics
+from zoo.nn.latent.latent_sequence import principal_axes
 from zoo.runner.run import train
 from zoo.tasks import LatentSequences, Task, bound
 
@@ -49,15 +49,15 @@ def train_on_latents(
     axes = min(family.axes, autoencoder.latent)
     family = dataclasses.replace(family, vae=autoencoder, axes=axes)
     latents, _ = task.sequences("train")
-    norm = principal(np.concatenate(latents), axes)
+    norm = principal_axes(np.concatenate(latents), axes)
 
     def evaluate(trained: Model, task: Task) -> dict[str, float]:
         if not compared:
             return {}
         tokens = trained.tokens(compared, trained.about["seed"])
         real = np.stack(task.examples("test"))
-        metrics = consistency(tokens, real, task.coder)
-        return {**metrics, **form(tokens, real, task.coder)}
+        metrics = consistency_metrics(tokens, real, task.coder)
+        return {**metrics, **recurrence_metrics(tokens, real, task.coder)}
 
     pretrained = {"vae": model.params, "norm": norm}
     return train(family, task, pretrained=pretrained, evaluate=evaluate, **options)

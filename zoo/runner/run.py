@@ -89,7 +89,7 @@ def train(
         options=options,
         meta=config,
         validate=lambda params: validation(measure(params, "validation")),
-        given=pretrained,
+        pretrained=pretrained,
     )
     done = workdir / "result.json"
     if outcome.first_step == 0 and done.exists():  # there was nothing left to train
@@ -147,8 +147,8 @@ def sized(family: F, task: Task) -> F:
 def rule(optimizer: Optimizer, steps: int) -> Any:
     """Returns the update rule of all objectives, or a dictionary of each one's."""
     if isinstance(optimizer, Adam):
-        return optimizer.rule(steps)
-    return {name: adam.rule(steps) for name, adam in optimizer.items()}
+        return optimizer.optimizer(steps)
+    return {name: adam.optimizer(steps) for name, adam in optimizer.items()}
 
 
 def metrics_of(

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.core import Batch
 from zoo.data import pieces
-from zoo.data.batching.batches import Crops, whole_frames
+from zoo.data.batching.batches import CropBatches, padded_eval_batches
 from zoo.data.codecs.base import Codec
 from zoo.errors import UsageError
 from zoo.tasks.base import MusicTask, Process
@@ -42,7 +42,7 @@ class Arrays(MusicTask):
         known = {} if self.coder is None else self.coder.dimensions
         return {**known, "length": self.length}
 
-    def pieces(self, split: str) -> pieces.Arrays:
+    def pieces(self, split: str) -> pieces.InMemoryPieces:
         """Returns the arrays of a split.
 
         Raises:
@@ -52,10 +52,10 @@ class Arrays(MusicTask):
         arrays = [np.asarray(source[i]) for i in range(len(source))]
         if not arrays:
             raise UsageError(f"there are no arrays to read: give Arrays({split}=...).")
-        return pieces.Arrays(arrays)
+        return pieces.InMemoryPieces(arrays)
 
-    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Crops:
-        return Crops(
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
+        return CropBatches(
             self.pieces("train"),
             self.coder,  # type: ignore[arg-type]
             batch=self.batch,
@@ -72,7 +72,7 @@ class Arrays(MusicTask):
         batch: int | None = None,
         process: Process = (0, 1),
     ) -> Iterable[Batch]:
-        return whole_frames(self.pieces(split), batch or self.batch, process)
+        return padded_eval_batches(self.pieces(split), batch or self.batch, process)
 
     def examples(
         self, split: str, *, corpus: str | None = None, length: int | None = None

@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.core import Batch
-from zoo.data.audio.batches import SoundBatches, beginnings
-from zoo.data.audio.datasets import Excerpts, open_split, sounds
+from zoo.data.audio.batches import AudioBatches, audio_eval_batches
+from zoo.data.audio.datasets import AudioSplit, audio_dataset, open_split
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.listen.sounds import Sound
-from zoo.listen.sounds import sounds as write_audio_page
+from zoo.listen.audio_page import AudioComparison, write_audio_page
 from zoo.tasks.base import Process, cached_method
 
 
@@ -46,13 +45,13 @@ class Audio:
         return {"rate": self.coder.rate}
 
     @cached_method
-    def excerpts(self, split: str, corpus: str | None = None) -> Excerpts:
+    def excerpts(self, split: str, corpus: str | None = None) -> AudioSplit:
         """Returns the excerpts of a split.
 
         Raises:
           UsageError: they are shorter than a training crop.
         """
-        dataset = sounds(corpus or self.corpus, self.coder.rate, self.seconds)
+        dataset = audio_dataset(corpus or self.corpus, self.coder.rate, self.seconds)
         if self.length > dataset.length:
             raise UsageError(
                 f"crops of {self.length} samples are longer than excerpts of "
@@ -60,8 +59,8 @@ class Audio:
             )
         return open_split(dataset, split)
 
-    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> SoundBatches:
-        return SoundBatches(
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> AudioBatches:
+        return AudioBatches(
             self.excerpts("train"),
             batch=self.batch,
             length=self.length,
@@ -77,9 +76,11 @@ class Audio:
         batch: int | None = None,
         process: Process = (0, 1),
     ) -> Iterable[Batch]:
-        length = sounds(corpus or self.corpus, self.coder.rate, self.seconds).length
+        length = audio_dataset(
+            corpus or self.corpus, self.coder.rate, self.seconds
+        ).length
         excerpts = self.excerpts(split, corpus)
-        return beginnings(excerpts, batch or self.batch, length, process)
+        return audio_eval_batches(excerpts, batch or self.batch, length, process)
 
     def examples(
         self, split: str, *, corpus: str | None = None, length: int | None = None
@@ -107,5 +108,5 @@ class Audio:
             original = self.coder.decode(excerpts[number].audio)
             made = model.reconstruct(original[None], seed)[0]
             versions = {"original": original, "reconstruction": made}
-            pairs.append(Sound(excerpts[number].id, versions))
+            pairs.append(AudioComparison(excerpts[number].id, versions))
         write_audio_page(pairs, folder, self.coder.rate, title=title)

@@ -13,7 +13,7 @@ from zoo.data.codecs.base import Codec
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 
 SPLITS = ("train", "validation", "test")
 Label = Literal["style", "mode", "metre"]
@@ -109,7 +109,7 @@ class MusicTask:
     ) -> None:
         if n:
             real = [self.coder.decode(piece) for piece in self.examples("test")[:3]]
-            gallery(model.sample(n, seed), folder, title=title, real=real)
+            write_gallery(model.sample(n, seed), folder, title=title, real=real)
 
 
 class refusals_are_usage_errors:

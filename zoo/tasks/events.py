@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.core import Batch
-from zoo.data.batching.batches import Batches, Rows, whole
+from zoo.data.batching.batches import PackedBatches, PackedRows, packed_eval_batches
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
@@ -60,11 +60,11 @@ class Events(MusicTask):
 
     def epoch(self) -> int:
         """Returns the batches that hold every row once in every transposition."""
-        rows = Rows(self.pieces("train"), self.coder, self.length)
+        rows = PackedRows(self.pieces("train"), self.coder, self.length)
         return max(1, len(rows) * (2 * self.transpose + 1) // self.batch)
 
-    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Batches:
-        return Batches(
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> PackedBatches:
+        return PackedBatches(
             self.pieces("train"),
             self.coder,
             batch=self.batch,
@@ -83,7 +83,7 @@ class Events(MusicTask):
         process: Process = (0, 1),
     ) -> Iterable[Batch]:
         pieces = self.pieces(split, corpus)
-        return whole(pieces, self.coder, batch or self.batch, process)
+        return packed_eval_batches(pieces, self.coder, batch or self.batch, process)
 
     def examples(
         self, split: str, *, corpus: str | None = None, length: int | None = None

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.core import Batch
-from zoo.data.batching.batches import Crops, whole_frames
+from zoo.data.batching.batches import CropBatches, padded_eval_batches
 from zoo.data.batching.encoded import corpus_pieces, file_codec
-from zoo.data.batching.phrases import excerpts, there, told
+from zoo.data.batching.phrases import require_styles, select_styles, split_excerpts
 from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
-from zoo.data.pieces import Arrays, Pieces
+from zoo.data.pieces import InMemoryPieces, Pieces
 from zoo.errors import UsageError
 from zoo.tasks.base import Label, MusicTask, Process, cached_method
 
@@ -77,7 +77,7 @@ class Frames(MusicTask):
             )
         if not self.styles:
             return pieces
-        return told(pieces, self.styles, pieces.labels(self.label))
+        return select_styles(pieces, self.styles, pieces.labels(self.label))
 
     def train_pieces(self) -> Pieces:
         """Returns the pieces to train on.
@@ -87,15 +87,15 @@ class Frames(MusicTask):
         """
         if self.styles:
             pieces = corpus_pieces(self.corpus, "train", self.coder)
-            there(self.styles, pieces.labels(self.label))
+            require_styles(self.styles, pieces.labels(self.label))
         return self.pieces("train")
 
-    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Crops:
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
         return self.crops(seed, process, context=True)
 
-    def crops(self, seed: int, process: Process, *, context: bool) -> Crops:
+    def crops(self, seed: int, process: Process, *, context: bool) -> CropBatches:
         """Returns batches of crops, the first eighth of each unscored with `context`."""
-        return Crops(
+        return CropBatches(
             self.train_pieces(),
             self.coder,
             batch=self.batch,
@@ -114,7 +114,9 @@ class Frames(MusicTask):
         batch: int | None = None,
         process: Process = (0, 1),
     ) -> Iterable[Batch]:
-        return whole_frames(self.pieces(split, corpus), batch or self.batch, process)
+        return padded_eval_batches(
+            self.pieces(split, corpus), batch or self.batch, process
+        )
 
     def examples(
         self, split: str, *, corpus: str | None = None, length: int | None = None
@@ -143,12 +145,12 @@ class NoteRows(Frames):
         return {**super().sizes, "styles": self.styles}
 
     @cached_method
-    def pieces(self, split: str, corpus: str | None = None) -> Arrays:
-        return excerpts(super().pieces(split, corpus), self.length)
+    def pieces(self, split: str, corpus: str | None = None) -> InMemoryPieces:
+        return split_excerpts(super().pieces(split, corpus), self.length)
 
     def train_pieces(self) -> Pieces:
         super().train_pieces()  # checks the styles
         return super().pieces("train")
 
-    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Crops:
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
         return self.crops(seed, process, context=False)

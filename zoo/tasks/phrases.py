@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from zoo.core import Batch
-from zoo.data.batching.batches import Crops, whole_frames
+from zoo.data.batching.batches import CropBatches, padded_eval_batches
 from zoo.data.batching.encoded import corpus_pieces
-from zoo.data.batching.phrases import cut, there
+from zoo.data.batching.phrases import extract_phrases, require_styles
 from zoo.data.codecs import make
 from zoo.data.codecs.chorale import VOICES
-from zoo.data.pieces import Arrays
+from zoo.data.pieces import InMemoryPieces
 from zoo.tasks.base import Label, MusicTask, Process, cached_method
 
 
@@ -57,7 +57,9 @@ class Phrases(MusicTask):
         return {**self.coder.dimensions, "styles": self.styles}
 
     @cached_method
-    def rows(self, split: str, corpus: str | None = None, stride: int = 0) -> Arrays:
+    def rows(
+        self, split: str, corpus: str | None = None, stride: int = 0
+    ) -> InMemoryPieces:
         """Returns the phrases of a split that begin at every `stride`-th bar.
 
         By default they do not overlap.
@@ -65,13 +67,19 @@ class Phrases(MusicTask):
         codec = self.coder
         pieces = corpus_pieces(corpus or self.corpus, split, codec.source)
         labels = pieces.labels(self.label) if self.styles else ()
-        return cut(pieces, codec, stride or codec.bars, self.styles, labels)
+        return extract_phrases(
+            pieces,
+            codec,
+            stride or codec.bars,
+            styles=self.styles,
+            labels=labels,
+        )
 
-    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Crops:
+    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
         if self.styles:
             pieces = corpus_pieces(self.corpus, "train", self.coder.source)
-            there(self.styles, pieces.labels(self.label))
-        return Crops(
+            require_styles(self.styles, pieces.labels(self.label))
+        return CropBatches(
             self.rows("train", stride=1),
             self.coder,
             batch=self.batch,
@@ -90,7 +98,9 @@ class Phrases(MusicTask):
         process: Process = (0, 1),
     ) -> Iterable[Batch]:
         rows = self.rows(split, corpus)
-        return whole_frames(rows, batch or self.batch, process, self.coder.length)
+        return padded_eval_batches(
+            rows, batch or self.batch, process, self.coder.length
+        )
 
     def examples(
         self, split: str, *, corpus: str | None = None, length: int | None = None

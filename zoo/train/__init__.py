@@ -1,1 +1,1 @@
-"""The one training step, the loop around it, checkpoints and placement."""
+"""The train step, the training loop, checkpoints and sharding."""

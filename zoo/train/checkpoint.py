@@ -1,9 +1,10 @@
-"""Checkpoints that describe themselves: asynchronous, atomic, the last few and the best kept.
+"""Self-describing checkpoints, written asynchronously and atomically with Orbax.
 
-Each step is an Orbax directory of four items, so that a reader takes only what it needs: `params`,
-`ema`, `rest` (optimiser state, rng, step) and `meta` (JSON: format, family, codec, configuration,
-versions). Orbax writes a step into a temporary directory and renames it; a step no longer wanted is
-renamed before it is deleted. So a kill leaves no step half there.
+A checkpoint has four items, so that a reader loads only what it needs: `params`, `ema`,
+`rest` (optimizer state, key and step) and `meta` (JSON: format, family, codec,
+configuration and versions). Orbax writes a step to a temporary directory and renames
+it. A step to be deleted is renamed first. A killed process therefore never leaves a
+partial checkpoint.
 """
 
 import contextlib
@@ -30,12 +31,13 @@ from zoo.train.step import TrainState
 
 FORMAT = 1
 ITEMS = ("params", "ema", "rest", "meta")
-BEST = "valid"  # the metric, lower is better, by which the best checkpoint is kept
-TRASH = "deleted"  # where steps no longer wanted go first
-UNWRITABLE = (ValueError, KeyError, TypeError, OSError, RuntimeError)
-# Orbax logs, with every thread's traceback, the failures that it also raises and we say in a line
+BEST = "valid"  # the metric that the best checkpoint minimises
+TRASH = "deleted"  # directory of steps to be deleted
+MAX_ERROR_LENGTH = 160  # characters of a quoted error
+WRITE_ERRORS = (ValueError, KeyError, TypeError, OSError, RuntimeError)
+# Orbax logs errors with the traceback of every thread; they are raised as well
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
-# replicas share the writing of large tensors; to cut up a small one costs more than to write it
+# replicas share the writing of large tensors; splitting a small one is slower
 ocp.type_handlers.register_type_handler(
     jax.Array,
     ocp.type_handlers.ArrayHandler(min_slice_bytes_for_replica_parallel=2**20),
@@ -45,22 +47,26 @@ PACKAGES = ("music-zoo", "jax", "flax", "optax", "orbax-checkpoint", "grain", "n
 
 
 def versions() -> dict[str, str]:
+    """Returns the installed version of each package in `PACKAGES`."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def loss(metrics: Mapping[str, float]) -> float:
-    """What the best checkpoint has least of."""
+def validation_loss(metrics: Mapping[str, float]) -> float:
+    """Returns the loss that the best checkpoint minimises."""
     return metrics.get(BEST, math.inf)
 
 
 def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, shortened."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    line = line.partition(" [")[0]  # TensorStore appends where in its source it was
-    return line if len(line) <= 160 else f"{line[:40]} ... {line[-110:]}"
+    line = line.partition(" [")[0]  # TensorStore appends its source location
+    if len(line) <= MAX_ERROR_LENGTH:
+        return line
+    return f"{line[:40]} ... {line[-110:]}"
 
 
 class Checkpoints:
-    """The checkpoints of one run, under `directory`/checkpoints."""
+    """The checkpoints of a run, in `directory`/checkpoints."""
 
     def __init__(
         self,
@@ -70,29 +76,38 @@ class Checkpoints:
         best: bool = True,
         read_only: bool = False,
     ):
-        """Opens them, or begins them. `best` keeps the one with the lowest validation loss too."""
+        """Opens the directory, or creates it.
+
+        Args:
+          directory: the directory of the run.
+          keep: number of latest checkpoints to keep.
+          best: keep the checkpoint with the lowest validation loss as well.
+          read_only: neither create nor delete anything.
+
+        Raises:
+          ZooError: `read_only`, and there is no run.
+          UsageError: the directory cannot be written, or `keep` is below 1.
+        """
         self.directory = pathlib.Path(directory).absolute() / "checkpoints"
         if read_only and not self.directory.is_dir():
             raise ZooError(
-                f"no run at {directory}: give a directory that training has written."
+                f"no run at {directory}: choose the directory of a training run."
             )
         if keep < 1:
-            raise UsageError(
-                f"--keep is {keep}: keep at least the latest checkpoint, 1."
-            )
-        kept = [LatestN(keep)]
+            raise UsageError(f"`keep` is {keep}: keep at least 1 checkpoint.")
+        policies = [LatestN(keep)]
         if best:
-            kept.append(
+            policies.append(
                 BestN(
-                    get_metric_fn=loss,
+                    get_metric_fn=validation_loss,
                     reverse=True,
                     n=1,
                     keep_checkpoints_without_metrics=False,
                 )
             )
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=AnyPreservationPolicy(kept),
-            best_fn=loss if best else None,
+            preservation_policy=AnyPreservationPolicy(policies),
+            best_fn=validation_loss if best else None,
             best_mode="min",
             cleanup_tmp_directories=not read_only,
             todelete_subdir=TRASH,
@@ -101,11 +116,11 @@ class Checkpoints:
         try:
             self.manager = self.open(options)
             if not read_only:
-                self.sweep()
+                self.empty_trash()
         except OSError as error:
             raise UsageError(
-                f"cannot keep checkpoints in {self.directory} ({first_line(error)}): "
-                "give a --workdir that can be written."
+                f"cannot write checkpoints to {self.directory} ({first_line(error)}): "
+                "choose a writable `workdir`."
             ) from error
 
     def open(self, options: ocp.CheckpointManagerOptions) -> ocp.CheckpointManager:
@@ -113,113 +128,131 @@ class Checkpoints:
             return ocp.CheckpointManager(
                 self.directory, options=options, item_names=ITEMS
             )
-        except (
-            ValueError
-        ):  # a damaged record of how good a step was must not hide the others
+        except ValueError:
+            # damaged metrics of one step must not make the other steps unreadable
             options = dataclasses.replace(options, lightweight_initialize=True)
             return ocp.CheckpointManager(
                 self.directory, options=options, item_names=ITEMS
             )
 
-    def sweep(self) -> None:
+    def empty_trash(self) -> None:
         shutil.rmtree(self.directory / TRASH, ignore_errors=True)
 
     @property
     def steps(self) -> list[int]:
+        """The steps that have a checkpoint, in ascending order."""
         return sorted(self.manager.all_steps())
 
     @property
     def latest(self) -> int | None:
+        """The last step that has a checkpoint."""
         return self.manager.latest_step()
 
     @property
     def best(self) -> int | None:
-        """The step with the lowest validation loss, or the latest where none was measured."""
+        """The step with the lowest validation loss; without validation, the latest."""
         return self.manager.best_step() or self.latest
 
     def save(
         self, state: TrainState, meta: Mapping[str, Any], valid: float | None = None
     ) -> None:
-        """Starts writing `state`; returns once its buffers may be donated."""
+        """Starts to write `state`. Its buffers may be donated once this returns.
+
+        Args:
+          state: the state; its step names the checkpoint.
+          meta: JSON that describes the run.
+          valid: the validation loss.
+
+        Raises:
+          ZooError: this write or the previous one failed.
+        """
         step = int(state.step)
         if step in self.steps:
             return
         rest = {
-            "opt": named(state.opt),
+            "opt": by_path(state.opt),
             "rng": jax.random.key_data(state.rng),
             "step": state.step,
         }
-        about = {
+        header = {
             "format": FORMAT,
             "step": step,
             "versions": versions(),
-            "tensors": tensors(state),
+            "tensors": tensor_shapes(state),
         }
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.params),
             ema=ocp.args.StandardSave(state.ema),
             rest=ocp.args.StandardSave(rest),
-            meta=ocp.args.JsonSave({**about, **meta}),
+            meta=ocp.args.JsonSave({**header, **meta}),
         )
-        unknown = valid is None or math.isnan(valid)
+        if valid is None or math.isnan(valid):
+            valid = math.inf
         self.wait()
-        with self.failing(f"cannot save step {step}"):
-            self.room(state)
-            self.manager.save(
-                step, args=items, metrics={BEST: math.inf if unknown else valid}
-            )
+        with self.explain_write_errors(f"cannot save step {step}"):
+            self.check_disk_space(state)
+            self.manager.save(step, args=items, metrics={BEST: valid})
 
-    def room(self, state: TrainState) -> None:
-        """Raises OSError where the disk is too full: known beforehand, it costs nothing."""
-        need = sum(
+    def check_disk_space(self, state: TrainState) -> None:
+        """Raises OSError, before anything is written, if the disk is too full."""
+        needed = sum(
             leaf.nbytes
             for leaf in jax.tree.leaves((state.params, state.ema, state.opt))
         )
         free = shutil.disk_usage(self.directory).free
-        if free < need:
+        if free < needed:
             raise OSError(
-                f"it takes {need / 1e6:.1f} MB, and {free / 1e6:.1f} are free"
+                f"it takes {needed / 1e6:.1f} MB, and {free / 1e6:.1f} are free"
             )
 
     def wait(self) -> None:
-        """Blocks until what was started is on disk, and what is no longer wanted is gone."""
-        with self.failing("a save did not finish"):
+        """Blocks until all writes and deletions are complete."""
+        with self.explain_write_errors("a save did not finish"):
             self.manager.wait_until_finished()
-        self.sweep()
+        self.empty_trash()
 
     @contextlib.contextmanager
-    def failing(self, what: str) -> Iterator[None]:
-        """Turns a failed write into one sentence that names what is safe."""
+    def explain_write_errors(self, problem: str) -> Iterator[None]:
+        """Converts a failed write into a ZooError that names the last good step."""
         try:
             yield
-        except UNWRITABLE as error:
-            self.manager.reload()  # it has counted the step that failed, and not what that replaces
-            safe = self.latest
-            kept = (
-                f"step {safe} is safe"
-                if safe is not None
-                else "nothing was saved before"
-            )
+        except WRITE_ERRORS as error:
+            # the manager counts the failed step as saved and as replacing another one
+            self.manager.reload()
+            latest = self.latest
+            safe = "nothing was saved before"
+            if latest is not None:
+                safe = f"step {latest} is safe"
             raise ZooError(
-                f"{what} in {self.directory} ({first_line(error)}); {kept}: "
-                "free space there or mend its permissions, and run the same command again."
+                f"{problem} in {self.directory} ({first_line(error)}); {safe}: free "
+                "space or correct the permissions there, and run the same command "
+                "again."
             ) from error
 
     def restore(self, like: TrainState, step: int) -> TrainState:
-        """The state of `step`, shaped, typed and placed as `like` (arrays, or their shapes)."""
-        mine = tensors(like)
-        theirs = self.meta(step)["tensors"]
-        for name in sorted(mine.keys() | theirs.keys()):
-            if mine.get(name) != theirs.get(name):
+        """Returns the state of `step`, with the shapes and shardings of `like`.
+
+        Args:
+          like: a state of arrays, or of their shapes with shardings.
+          step: a step that has a checkpoint.
+
+        Raises:
+          UsageError: the tensors of the checkpoint differ from those of `like`.
+          ZooError: the checkpoint cannot be read.
+        """
+        expected = tensor_shapes(like)
+        saved = self.meta(step)["tensors"]
+        for name in sorted(expected.keys() | saved.keys()):
+            if expected.get(name) != saved.get(name):
                 raise UsageError(
-                    f"checkpoint {step} in {self.directory} has {name} of shape "
-                    f"{theirs.get(name, 'none')}, and this command's model and optimiser have it "
-                    f"of {mine.get(name, 'none')}: give the options that run was begun with, or "
-                    "another --workdir."
+                    f"{name} has shape {saved.get(name, 'none')} in checkpoint {step} "
+                    f"of {self.directory} and shape {expected.get(name, 'none')} in "
+                    "this model and optimizer: use the options of that run, or "
+                    "another `workdir`."
                 )
         key = jax.eval_shape(jax.random.key_data, like.rng)
         key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=like.rng.sharding)
-        rest = {"opt": named(like.opt), "rng": key, "step": like.step}
+        rest = {"opt": by_path(like.opt), "rng": key, "step": like.step}
         items = self.read(
             step,
             params=ocp.args.StandardRestore(like.params),
@@ -227,60 +260,64 @@ class Checkpoints:
             rest=ocp.args.StandardRestore(rest),
         )
         rest = items["rest"]
-        leaves = [rest["opt"][name] for name in named(like.opt)]
-        opt = jax.tree.unflatten(jax.tree.structure(like.opt), leaves)
-        rng = jax.random.wrap_key_data(rest["rng"])
-        return TrainState(rest["step"], items["params"], opt, items["ema"], rng)
+        leaves = [rest["opt"][name] for name in by_path(like.opt)]
+        return TrainState(
+            step=rest["step"],
+            params=items["params"],
+            opt=jax.tree.unflatten(jax.tree.structure(like.opt), leaves),
+            ema=items["ema"],
+            rng=jax.random.wrap_key_data(rest["rng"]),
+        )
 
     def meta(self, step: int) -> dict[str, Any]:
-        """What the checkpoint says of itself; refuses a format newer than this version knows."""
+        """Returns the JSON that describes a checkpoint.
+
+        Raises:
+          ZooError: it cannot be read, or was written by a newer version.
+        """
+        path = self.directory / str(step)
         meta = self.read(step, meta=ocp.args.JsonRestore())["meta"]
         if not isinstance(meta, dict) or not {"format", "tensors"} <= meta.keys():
-            raise ZooError(
-                f"{self.directory / str(step)} is not a checkpoint of the zoo."
-            )
+            raise ZooError(f"{path} is not a checkpoint of the zoo.")
         if meta["format"] > FORMAT:
             raise ZooError(
-                f"{self.directory / str(step)} has format {meta['format']}, newer than {FORMAT}, "
-                "which this version reads: upgrade music-zoo."
+                f"{path} has format {meta['format']}, and this version reads formats "
+                f"up to {FORMAT}: upgrade music-zoo."
             )
         return meta
 
     def params(self, like: Params, step: int, item: str = "ema") -> Params:
-        """The parameters alone, averaged (`ema`) or as trained (`params`)."""
+        """Returns the parameters: averaged (`ema`) or as trained (`params`)."""
         return self.read(step, **{item: ocp.args.StandardRestore(like)})[item]
 
     def leaves(self, step: int) -> dict[str, np.ndarray]:
-        """Every averaged parameter by its path, whatever model it belongs to."""
+        """Returns every averaged parameter by its path, for any family."""
         tree = self.read(step, ema=ocp.args.StandardRestore())["ema"]
-        return {name: np.asarray(leaf) for name, leaf in named(tree).items()}
+        return {name: np.asarray(leaf) for name, leaf in by_path(tree).items()}
 
     def read(self, step: int, **items: ocp.args.CheckpointArgs) -> Tree:
         try:
             for item in items.keys() - {"meta"}:
-                probe(self.directory / str(step) / item)
+                check_index(self.directory / str(step) / item)
             return self.manager.restore(step, args=ocp.args.Composite(**items))
-        except (
-            Exception
-        ) as error:  # Orbax raises that itself, and much else, over a damaged file
+        except Exception as error:  # Orbax raises many types over a damaged file
             raise self.unreadable(step, error) from error
 
     def unreadable(self, step: int, error: BaseException) -> ZooError:
         earlier = [s for s in self.steps if s < step]
-        offer = (
-            f"step {earlier[-1]} stands before it: add --restore-step {earlier[-1]}."
-            if earlier
-            else "there is none before it: begin again in another directory."
-        )
+        advice = "there is no earlier one: start again in another directory."
+        if earlier:
+            advice = f"set `restore_step={earlier[-1]}` to resume from the one before."
         return ZooError(
-            f"checkpoint {step} in {self.directory} cannot be read ({first_line(error)}); {offer}"
+            f"checkpoint {step} in {self.directory} cannot be read "
+            f"({first_line(error)}); {advice}"
         )
 
-    def forget_after(self, step: int) -> None:
-        """Deletes every checkpoint later than `step`, so that a run can go on from there."""
+    def delete_after(self, step: int) -> None:
+        """Deletes every checkpoint later than `step`."""
         for later in [s for s in self.steps if s > step]:
             self.manager.delete(later)
-        self.sweep()
+        self.empty_trash()
 
     def close(self) -> None:
         try:
@@ -292,20 +329,23 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
-        # what failed first is what is said
+        # an error of the block takes precedence over one of closing
         with contextlib.suppress(*[ZooError] if kind else []):
             self.close()
 
 
-def probe(item: pathlib.Path) -> None:
-    """Reads the index of an item: over a damaged one Orbax leaves a traceback for each tensor."""
+def check_index(item: pathlib.Path) -> None:
+    """Reads the index of an item and raises if it is damaged.
+
+    Orbax itself would print a traceback for each tensor.
+    """
     base = {"driver": "file", "path": f"{item}/"}
     if not ts.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result():
-        raise ValueError(f"{item.name} holds no tensors")
+        raise ValueError(f"{item.name} contains no tensors")
 
 
-def named(tree: Tree) -> dict[str, Any]:
-    """Every leaf by its path."""
+def by_path(tree: Tree) -> dict[str, Any]:
+    """Returns the leaves of a tree by their paths."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): leaf
@@ -313,18 +353,22 @@ def named(tree: Tree) -> dict[str, Any]:
     }
 
 
-def tensors(state: TrainState) -> dict[str, list[int]]:
-    """The shape of every tensor of a state, which the average and its key leave as they are."""
+def tensor_shapes(state: TrainState) -> dict[str, list[int]]:
+    """Returns the shapes of the parameters and of the optimizer state, by path."""
     tree = {"params": state.params, "opt": state.opt}
-    return {name: list(leaf.shape) for name, leaf in named(tree).items()}
+    return {name: list(leaf.shape) for name, leaf in by_path(tree).items()}
 
 
 def shapes(tree: Tree, mesh: Mesh | None = None) -> Tree:
-    """Shapes and dtypes of `tree`, as a restore wants them: on one device or all over `mesh`."""
-    one = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    where = (
-        jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()) if mesh else one
-    )
+    """Returns the shapes and dtypes of `tree`, with shardings, as the form to restore.
+
+    The sharding is replication over `mesh`, or the first local device.
+    """
+    sharding: jax.sharding.Sharding
+    if mesh is None:
+        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    else:
+        sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=where), tree
+        lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=sharding), tree
     )

@@ -1,37 +1,60 @@
-"""Signs, among the metrics of a game, that it has gone wrong, said once while it runs."""
+"""Warnings about mode collapse and divergence of adversarial training."""
 
 import collections
+import dataclasses
 from collections.abc import Mapping
 
-HOLDS = 5  # looks in a row for which a sign must hold
-SIGNS = {  # the metric, by the end of its name: when it is a sign, and of what
-    "duplicates": (
-        lambda x: x > 0.5,
-        "most of what the generator writes, it writes twice",
-    ),
-    "spread": (lambda x: x < 0.05, "what the generator writes is nearly all the same"),
-    "gap": (lambda x: x > 50, "the critic is sure of itself beyond measure"),
+PATIENCE = 5  # consecutive checks at which a symptom must be present
+
+
+@dataclasses.dataclass(frozen=True)
+class Symptom:
+    """A range of a metric that indicates a problem.
+
+    Attributes:
+      low: values below it are a symptom.
+      high: values above it are a symptom.
+      meaning: the problem, in words.
+    """
+
+    low: float
+    high: float
+    meaning: str
+
+    def present(self, value: float) -> bool:
+        return value < self.low or value > self.high
+
+
+INF = float("inf")
+SYMPTOMS = {  # by the last part of the metric's name
+    "duplicates": Symptom(-INF, 0.5, "more than half of the samples are duplicates"),
+    "spread": Symptom(0.05, INF, "the samples are nearly identical"),
+    "gap": Symptom(-INF, 50, "the critic separates real from generated too easily"),
 }
 
 
-class Watch:
-    """Looks at metrics now and then; says of a sign that holds what it is, once."""
+class CollapseMonitor:
+    """Checks metrics for symptoms of collapse and reports each one once."""
 
     def __init__(self) -> None:
-        self.held: collections.Counter[str] = collections.Counter()
+        self.consecutive: collections.Counter[str] = collections.Counter()
+        self.reported: set[str] = set()
 
-    def look(self, step: int, metrics: Mapping[str, float]) -> list[str]:
-        """What is to be said of the metrics of a step, a sentence each."""
-        said = []
+    def check(self, step: int, metrics: Mapping[str, float]) -> list[str]:
+        """Returns a warning for each symptom that has now persisted long enough."""
+        warnings = []
         for name, value in metrics.items():
-            wrong, what = SIGNS.get(name.rpartition("/")[2], (lambda x: False, ""))
-            self.held[name] = (
-                self.held[name] + 1 if wrong(value) else min(self.held[name], 0)
-            )
-            if self.held[name] == HOLDS:
-                self.held[name] = -(2**31)  # once is enough
-                said.append(
-                    f"step {step}: {name} is {value:.3g}, so {what}: another --game, a lower "
-                    "learning rate, or an earlier checkpoint may serve better."
+            symptom = SYMPTOMS.get(name.rpartition("/")[2])
+            if symptom is None or name in self.reported:
+                continue
+            if not symptom.present(value):
+                self.consecutive[name] = 0
+                continue
+            self.consecutive[name] += 1
+            if self.consecutive[name] == PATIENCE:
+                self.reported.add(name)
+                warnings.append(
+                    f"step {step}: {name} is {value:.3g}: {symptom.meaning}; try "
+                    "another `game`, a lower learning rate, or an earlier checkpoint."
                 )
-        return said
+        return warnings

@@ -1,4 +1,4 @@
-"""Objectives, undescended, over a whole dataset."""
+"""Evaluation of the objectives over a dataset."""
 
 import collections
 import contextlib
@@ -13,21 +13,24 @@ from zoo.train.step import Context
 
 
 def evaluate(family: Family, params: Params, batch: Batch, rng: Key) -> Metrics:
-    """The objectives that are measured, as they stand at the end of training (`step` is None)."""
+    """Returns the losses and metrics of every evaluated objective on one batch."""
     metrics: dict[str, Array] = {}
-    measured = {name: x for name, x in family.objectives().items() if x.evaluated}
-    for name, objective in measured.items():
-        value, logs = objective.loss(params, batch, rng, None)
-        metrics |= {f"{name}/{k}": v for k, v in {"loss": value, **logs}.items()}
+    for name, objective in family.objectives().items():
+        if objective.evaluated:
+            value, logs = objective.loss(params, batch, rng, None)
+            metrics[f"{name}/loss"] = value
+            metrics.update({f"{name}/{k}": v for k, v in logs.items()})
     return metrics
 
 
 def plain(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Metrics by their own names where they are of one objective, and of several by
-    `objective_name`."""
-    several = len({name.partition("/")[0] for name in metrics}) > 1
-    bare = lambda name: name.replace("/", "_") if several else name.partition("/")[2]
-    return {bare(name): value for name, value in metrics.items()}
+    """Returns metrics without the name of their objective, if there is only one.
+
+    With several objectives `objective/name` becomes `objective_name`.
+    """
+    if len({name.partition("/")[0] for name in metrics}) > 1:
+        return {name.replace("/", "_"): value for name, value in metrics.items()}
+    return {name.partition("/")[2]: value for name, value in metrics.items()}
 
 
 def evaluator(
@@ -37,33 +40,41 @@ def evaluator(
     mesh: Mesh | None = None,
     context: Context = contextlib.nullcontext,
 ) -> Callable[[Params, Iterable[Batch]], dict[str, float]]:
-    """Returns `(params, batches) -> metrics`, compiled once.
+    """Returns `(params, batches) -> metrics`, compiled once per batch shape.
 
-    Metrics are means over all batches, each pooled by the events it is a mean over; counts of
-    events are summed. `batches` hold this process's rows, as training batches do.
+    A metric is a mean over all events of all batches. The number of events is a sum.
+    As in training, `batches` yields this process's rows.
+
+    Args:
+      family: the family.
+      seed: seed of the losses that sample.
+      mesh: the devices to split batches over.
+      context: entered while a loss is traced, e.g. to set the precision.
     """
 
     @jax.jit
-    def one(params: Params, batch: Batch, rng: Key) -> Metrics:
+    def evaluate_batch(params: Params, batch: Batch, rng: Key) -> Metrics:
         with context():
             return evaluate(family, params, batch, rng)
 
-    def over(params: Params, batches: Iterable[Batch]) -> dict[str, float]:
+    def evaluate_all(params: Params, batches: Iterable[Batch]) -> dict[str, float]:
         sums: dict[str, float] = collections.defaultdict(float)
         weights: dict[str, float] = collections.defaultdict(float)
         for index, batch in enumerate(batches):
             rng = jax.random.fold_in(jax.random.key(seed), index)
-            placed = sharding.spread(mesh, batch) if mesh else batch
-            metrics = jax.device_get(one(params, placed, rng))
+            placed = sharding.shard_batch(mesh, batch) if mesh else batch
+            metrics = jax.device_get(evaluate_batch(params, placed, rng))
             for name, value in metrics.items():
                 objective, _, key = name.partition("/")
-                counts = (
-                    1.0
-                    if key == WEIGHT
-                    else float(metrics.get(f"{objective}/{WEIGHT}", 1))
-                )
-                sums[name] += float(value) * counts if counts else 0.0
-                weights[name] += counts if key != WEIGHT else 0.0
-        return {name: total / (weights[name] or 1.0) for name, total in sums.items()}
+                if key == WEIGHT:
+                    sums[name] += float(value)
+                    continue
+                events = float(metrics.get(f"{objective}/{WEIGHT}", 1))
+                # without events the mean may not be a number
+                sums[name] += float(value) * events if events else 0.0
+                weights[name] += events
+        return {
+            name: total / (weights.get(name) or 1.0) for name, total in sums.items()
+        }
 
-    return over
+    return evaluate_all

@@ -1,4 +1,4 @@
-"""Where a run begins: afresh, from another run's parameters, or from its own last checkpoint."""
+"""The first state of a run: new, from other parameters, or from a checkpoint."""
 
 import sys
 from collections.abc import Mapping
@@ -11,122 +11,151 @@ from jax.sharding import Mesh
 from zoo.core import Batch, Family, Params, Tree
 from zoo.errors import UsageError, ZooError
 from zoo.train import sharding
-from zoo.train import step as steps_
+from zoo.train import step as train_step
 from zoo.train.checkpoint import Checkpoints
 from zoo.train.optim import Optimizers
+from zoo.train.options import Options
 from zoo.train.prefetch import Batches
 from zoo.train.step import TrainState
 
 
-def begin(
+def initial_state(
     family: Family,
-    rules: Optimizers,
+    tx: Optimizers,
     batches: Batches,
+    *,
     mesh: Mesh,
     checkpoints: Checkpoints,
-    options: Any,
+    options: Options,
     meta: Mapping[str, Any],
-    given: Params,
+    pretrained: Params,
 ) -> tuple[TrainState, Tree]:
-    """The state to go on from, placed on `mesh`, and the placement of each of its leaves.
+    """Returns the state to continue from, and the sharding of each of its leaves.
 
-    At its birth the networks `given` take the place of those of the same name.
+    Without a checkpoint, the `pretrained` networks replace those of the same name.
+
+    Raises:
+      UsageError: the options, the batch size or the checkpoints do not fit.
     """
-    # drawn before anything compiles: too little data is an error, not a hang
+    # read before anything compiles, so that errors in the data appear at once
     batch = dict(batches[0])
-    check(batch, mesh, options.accumulate)
-    fresh = lambda: steps_.init(family, rules, jax.random.key(options.seed), batch)
-    shapes = jax.eval_shape(fresh)
-    where = sharding.place(mesh, shapes, sharding.RULES[options.placement])
-    like = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, where
-    )
+    check_batch_size(batch, mesh, options.accumulate)
+
+    def new_state() -> TrainState:
+        return train_step.init(family, tx, jax.random.key(options.seed), batch)
+
+    shapes = jax.eval_shape(new_state)
+    placement = sharding.place(mesh, shapes, sharding.PLACEMENTS[options.placement])
     step = checkpoints.latest if options.restore_step is None else options.restore_step
     if step is None:
-        state = hand(jax.jit(fresh, out_shardings=where)(), given)
-        return (adopt(state, options.init_from) if options.init_from else state), where
+        state = jax.jit(new_state, out_shardings=placement)()
+        state = replace_networks(state, pretrained)
+        if options.init_from:
+            state = load_parameters(state, options.init_from)
+        return state, placement
     if step not in checkpoints.steps:
         raise UsageError(
             f"there is no checkpoint {step} in {checkpoints.directory}: "
             f"it has {', '.join(map(str, checkpoints.steps)) or 'none'}."
         )
-    agree(checkpoints.meta(step), meta, checkpoints)
+    check_same_run(checkpoints.meta(step), meta, checkpoints)
+    like = jax.tree.map(
+        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
+        shapes,
+        placement,
+    )
     state = checkpoints.restore(like, step)
-    checkpoints.forget_after(step)
-    return state, where
+    checkpoints.delete_after(step)
+    return state, placement
 
 
-def hand(state: TrainState, given: Params) -> TrainState:
-    """`state` with the networks `given`, placed as those they replace."""
+def replace_networks(state: TrainState, pretrained: Params) -> TrainState:
+    """Returns `state` with the `pretrained` networks in place of its own."""
+
+    def copy(new: jax.Array, old: jax.Array) -> jax.Array:
+        # params and ema are both donated to the first step: each needs its own buffer
+        return jax.device_put(jnp.array(new, old.dtype), old.sharding)
 
     def replaced(params: Params) -> Params:
-        # a copy each: the first step gives all of a state away, and nothing twice
-        put = lambda new, old: jax.device_put(jnp.array(new, old.dtype), old.sharding)
-        return {**params, **{k: jax.tree.map(put, given[k], params[k]) for k in given}}
+        networks = {
+            name: jax.tree.map(copy, network, params[name])
+            for name, network in pretrained.items()
+        }
+        return {**params, **networks}
 
     return state._replace(params=replaced(state.params), ema=replaced(state.ema))
 
 
-def check(batch: Batch, mesh: Mesh, accumulate: int) -> None:
+def check_batch_size(batch: Batch, mesh: Mesh, accumulate: int) -> None:
+    """Raises UsageError unless the rows divide over devices and microbatches."""
     rows = len(next(iter(batch.values()))) * jax.process_count()
-    share = mesh.shape["data"] * accumulate
-    if rows % share:
+    devices = mesh.shape["data"]
+    if rows % (devices * accumulate):
         raise UsageError(
-            f"a batch of {rows} does not divide over {mesh.shape['data']} devices x {accumulate} "
-            f"parts: make --batch a multiple of {share}."
+            f"a batch of {rows} rows does not divide over {devices} devices x "
+            f"{accumulate} microbatches: make `batch` a multiple of "
+            f"{devices * accumulate}."
         )
 
 
-def agree(
+def check_same_run(
     saved: Mapping[str, Any], meta: Mapping[str, Any], checkpoints: Checkpoints
 ) -> None:
-    """A run goes on as it began: its family, codec and data are those of its checkpoint."""
+    """Raises UsageError if family, codec or data differ from those of a checkpoint."""
     for key in meta:
         if key in saved and saved[key] != meta[key]:
-            was, now = differing(saved[key], meta[key])
+            old, new = first_difference(saved[key], meta[key])
             raise UsageError(
-                f"{checkpoints.directory.parent} was begun with {key} {was}, and this command says "
-                f"{now}: give the same options, or another --workdir."
+                f"{checkpoints.directory.parent} was started with {key} {old}, and "
+                f"this run has {new}: use the same options, or another `workdir`."
             )
 
 
-def differing(was: Any, now: Any) -> tuple[str, str]:
-    """The first difference between two records, in words."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        for key in sorted(was.keys() | now.keys()):
-            if was.get(key) != now.get(key):
-                a, b = differing(was.get(key), now.get(key))
-                return (
-                    f"{key}={a}" if "=" not in a else a,
-                    f"{key}={b}" if "=" not in b else b,
-                )
-    return str(was), str(now)
+def first_difference(old: Any, new: Any) -> tuple[str, str]:
+    """Returns the first field in which two records differ, as text."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return str(old), str(new)
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            a, b = first_difference(old.get(key), new.get(key))
+            return (
+                f"{key}={a}" if "=" not in a else a,
+                f"{key}={b}" if "=" not in b else b,
+            )
+    return str(old), str(new)
 
 
-def adopt(state: TrainState, path: str) -> TrainState:
-    """Starts from another run's parameters wherever name and shape agree, and says where not."""
-    source = Checkpoints(path, read_only=True)
+def load_parameters(state: TrainState, directory: str) -> TrainState:
+    """Returns `state` with the parameters of another run's best checkpoint.
+
+    Parameters are matched by path and shape. Prints those that have no match.
+
+    Raises:
+      ZooError: `directory` has no checkpoint.
+      UsageError: no parameter matches.
+    """
+    source = Checkpoints(directory, read_only=True)
     if source.best is None:
         raise ZooError(
-            f"{path} holds no checkpoint to start from: name a run that has saved one."
+            f"{directory} has no checkpoint: choose a run that has saved one."
         )
-    theirs = source.leaves(source.best)
-    new = []
+    available = source.leaves(source.best)
+    unmatched = []
 
-    def take(path, mine):
+    def load(path, leaf):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
-        if name not in theirs or theirs[name].shape != mine.shape:
-            new.append(name)
-            return mine
-        return jax.device_put(theirs.pop(name).astype(mine.dtype), mine.sharding)
+        if name not in available or available[name].shape != leaf.shape:
+            unmatched.append(name)
+            return leaf
+        return jax.device_put(available.pop(name).astype(leaf.dtype), leaf.sharding)
 
-    params = jax.tree_util.tree_map_with_path(take, state.params)
-    loaded = len(jax.tree.leaves(params)) - len(new)
+    params = jax.tree_util.tree_map_with_path(load, state.params)
+    loaded = len(jax.tree.leaves(params)) - len(unmatched)
     if not loaded:
         raise UsageError(
-            f"no tensor of {path} fits this model: start from a run of its family."
+            f"no tensor in {directory} fits this model: choose a run of its family."
         )
-    for what, names in {"new": new, "skipped": list(theirs)}.items():
-        print(f"{what}: {', '.join(names) or 'none'}", file=sys.stderr)
-    print(f"{loaded} tensors loaded from {path}", file=sys.stderr)
+    print(f"new: {', '.join(unmatched) or 'none'}", file=sys.stderr)
+    print(f"skipped: {', '.join(available) or 'none'}", file=sys.stderr)
+    print(f"{loaded} tensors loaded from {directory}", file=sys.stderr)
     return state._replace(params=params, ema=jax.tree.map(jnp.copy, params))

@@ -1,4 +1,4 @@
-"""What a run says while it runs: a bar for a person, lines for a file, events for TensorBoard."""
+"""Logging of a run: a progress bar, `metrics.jsonl`, and TensorBoard events."""
 
 import contextlib
 import json
@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.errors import ZooError
-from zoo.train.tensorboard import Board
+from zoo.train.tensorboard import EventWriter
 
-PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
+LINE_INTERVAL = 10.0  # seconds between progress lines without a terminal
 
 
 class Log:
-    """Metrics to `metrics.jsonl` and TensorBoard, progress to the terminal.
+    """Writes metrics to `metrics.jsonl` and TensorBoard, and progress to stderr.
 
-    A metric's step is the number of steps taken when it was measured, so that what a checkpoint of
-    step n knows is every line up to n. Only the first of many processes (`writes`) has a log.
+    The step of a metric is the number of steps taken when it was computed. A checkpoint
+    of step n therefore corresponds to all lines up to n.
     """
 
     def __init__(
@@ -33,15 +33,24 @@ class Log:
         quiet: bool = False,
         writes: bool = True,
     ):
+        """Opens the files and starts the progress bar.
+
+        Args:
+          workdir: the directory of the run.
+          steps: total number of steps.
+          start: number of steps taken already; later lines are removed.
+          quiet: print nothing.
+          writes: whether this process logs; only the first one of a run does.
+        """
         self.workdir, self.writes, self.quiet = workdir, writes, quiet or not writes
-        self.steps, self.said = steps, 0.0
+        self.steps, self.last_line = steps, 0.0
         if writes:
-            with self.writing():
-                rewind(workdir / "metrics.jsonl", start)
+            with self.explain_write_errors():
+                truncate(workdir / "metrics.jsonl", start)
                 self.file = (workdir / "metrics.jsonl").open("a")
-                self.board = Board(workdir / "tensorboard", start + 1)
+                self.events = EventWriter(workdir / "tensorboard", start + 1)
         self.console = Console(stderr=True)
-        self.bar = Progress(
+        self.progress = Progress(
             TextColumn("{task.completed}/{task.total}"),
             BarColumn(),
             TextColumn("{task.fields[text]}"),
@@ -50,10 +59,10 @@ class Log:
             disable=self.quiet or not self.console.is_terminal,
             transient=True,
         )
-        self.task = self.bar.add_task(
+        self.task = self.progress.add_task(
             "train", total=steps, completed=start, text="compiling"
         )
-        self.bar.start()
+        self.progress.start()
 
     def __enter__(self) -> "Log":
         return self
@@ -62,63 +71,64 @@ class Log:
         self.close()
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """One line of the curve: `{"step": ..., name: value}`; flushed, for whoever is watching."""
+        """Appends `{"step": step, name: value, ...}` and flushes it."""
         if not self.writes:
             return
-        with self.writing():
+        with self.explain_write_errors():
             self.file.write(json.dumps({"step": step, **metrics}) + "\n")
             self.file.flush()
             for name, value in metrics.items():
-                self.board.add(name, value, step)
+                self.events.add(name, value, step)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
+    def explain_write_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise ZooError(
-                f"cannot write the metrics in {self.workdir} ({error.strerror}): "
-                "free space there or mend its permissions, and run the same command again."
+                f"cannot write the metrics in {self.workdir} ({error.strerror}): free "
+                "space or correct the permissions there, and run the same command "
+                "again."
             ) from error
 
     def show(self, step: int, text: str) -> None:
-        """Moves the bar to `step`; in a file or a pipe, a line now and then."""
-        self.bar.update(self.task, completed=step, text=text)
+        """Moves the bar to `step`. Without a terminal, prints a line at intervals."""
+        self.progress.update(self.task, completed=step, text=text)
+        if self.quiet or not self.progress.disable:
+            return
         now = time.monotonic()
-        if (
-            self.bar.disable
-            and not self.quiet
-            and (now - self.said > PLAIN_EVERY or step == self.steps)
-        ):
-            self.said = now
+        if now - self.last_line > LINE_INTERVAL or step == self.steps:
+            self.last_line = now
             print(f"step {step}/{self.steps}  {text}", file=sys.stderr, flush=True)
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
+        """Prints a line of its own."""
         if not self.quiet:
             self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
-        self.bar.stop()
+        self.progress.stop()
         if self.writes:
-            self.board.close()
-            with contextlib.suppress(
-                OSError
-            ):  # of a line that did not fit, as `write` has said
+            self.events.close()
+            # closing retries a failed write, whose error `write` has raised already
+            with contextlib.suppress(OSError):
                 self.file.close()
 
 
-def rewind(path: pathlib.Path, step: int) -> None:
-    """Drops the lines after `step`, and a last line that a kill cut short."""
+def truncate(path: pathlib.Path, step: int) -> None:
+    """Removes the lines after `step`, and an incomplete last line."""
     if not path.exists():
         return
-    lines = [line for line in path.read_text().split("\n")[:-1] if until(line, step)]
-    # written aside and renamed: a kill leaves the one or the other
-    aside = path.with_suffix(".tmp")
-    aside.write_text("".join(line + "\n" for line in lines))
-    os.replace(aside, path)
+    complete = path.read_text().split("\n")[:-1]
+    lines = [line for line in complete if is_within(line, step)]
+    # renamed into place, so that a kill leaves either the old file or the new one
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("".join(line + "\n" for line in lines))
+    os.replace(temporary, path)
 
 
-def until(line: str, step: int) -> bool:
+def is_within(line: str, step: int) -> bool:
+    """Returns whether a line is valid and not later than `step`."""
     try:
         return json.loads(line)["step"] <= step
     except (ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""From a family and its data to a trained state: the loop that every experiment runs."""
+"""The training loop."""
 
 import collections
 import contextlib
@@ -10,42 +10,54 @@ from typing import Any
 
 import jax
 import optax
-from jax.sharding import NamedSharding
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from zoo.core import WEIGHT, Family, Metrics, Params
+from zoo.config import record
+from zoo.core import WEIGHT, Family, Metrics, Params, Tree
 from zoo.errors import UsageError, ZooError
 from zoo.train import precision, sharding
 from zoo.train.checkpoint import Checkpoints
-from zoo.train.collapse import Watch
-from zoo.train.initialize import begin
+from zoo.train.collapse import CollapseMonitor
+from zoo.train.initialize import initial_state
 from zoo.train.log import Log
 from zoo.train.optim import Optimizers, optimizers
 from zoo.train.options import Options
-from zoo.train.preemption import Stop
-from zoo.train.prefetch import Batches, Feed
-from zoo.train.step import TrainState, due, make_step
+from zoo.train.preemption import PreemptionGuard
+from zoo.train.prefetch import Batches, Prefetcher
+from zoo.train.step import Step, TrainState, due, make_step
 
-PATIENCE = 10  # non-finite steps in a row before a run gives up
-RECENT = 50  # steps over which items per second are counted
-LAG = 2  # steps whose metrics are left on the device
+MAX_NONFINITE = 10  # consecutive steps with bad gradients after which a run stops
+SPEED_WINDOW = 50  # steps over which the speed is averaged
+LAG = 2  # steps whose metrics stay on the device, so that the host never blocks it
+EPS = 1e-9
+
+Validate = Callable[[Params], Mapping[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
+    """The result of `fit`.
+
+    Attributes:
+      state: the final state.
+      seconds: training time, including the runs that this one resumed.
+      here: training time of this call, in seconds.
+      first_step: seconds until the end of the first step, including compilation; 0 if
+        no step was left.
+      input_wait: fraction of the time spent waiting for data.
+    """
+
     state: TrainState
     seconds: float
-    """Spent in all, by the runs this one went on from too."""
     here: float
-    """Spent in this call."""
+    _: dataclasses.KW_ONLY
     first_step: float
-    """From the call to the end of the first step, compilation included; 0 where none was left."""
     input_wait: float
-    """The fraction of the loop's time spent waiting for data."""
 
     @property
     def figures(self) -> dict[str, float]:
-        """What a result records of them."""
+        """The speed metrics that a result records."""
         return {"first_step_seconds": self.first_step, "input_wait": self.input_wait}
 
 
@@ -58,186 +70,262 @@ def fit(
     workdir: str | pathlib.Path,
     options: Options = Options(),
     meta: Mapping[str, Any] | None = None,
-    validate: Callable[[Params], Mapping[str, float]] | None = None,
-    given: Params | None = None,
+    validate: Validate | None = None,
+    pretrained: Params | None = None,
 ) -> Outcome:
-    """Trains `family` up to step `steps`, going on from whatever `workdir` holds.
+    """Trains `family` up to step `steps`, resuming from the checkpoints in `workdir`.
 
-    `batches[i]` is the batch of step i. `given` are networks that are not born with the others but
-    come from elsewhere, by name. `meta` is written into every checkpoint. `validate(params)`
-    runs at each save; its "valid" is what the best checkpoint has least of. SIGTERM saves and exits
-    with 0. Raises ZooError after ten non-finite steps in a row, having saved, or if a save fails;
-    UsageError where the options, the batch or what `workdir` holds do not go together.
+    SIGTERM saves a checkpoint and exits with code 0.
+
+    Args:
+      family: the model.
+      batches: `batches[i]` is the batch of step i.
+      tx: the optimizer, or one for each objective.
+      steps: total number of steps.
+      workdir: directory of checkpoints and logs.
+      options: options of the run.
+      meta: JSON written to every checkpoint. The record of `family` is added.
+      validate: `params -> metrics`, called at each save; the best checkpoint is the
+        one with the lowest "valid".
+      pretrained: networks to start from instead of a random initialisation, by name.
+
+    Raises:
+      ZooError: gradients were not finite for ten steps in a row, or a save failed. In
+        the first case the state is saved.
+      UsageError: the options, the batch size or the checkpoints do not fit.
     """
     began = time.perf_counter()
     workdir = pathlib.Path(workdir)
+    meta = with_family(meta or {}, family)
     mesh = sharding.mesh(model=options.model)
-    rules = optimizers(family, tx, clip=options.clip)
+    tx = optimizers(family, tx, clip=options.clip)
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(Stop())
+        guard = stack.enter_context(PreemptionGuard())
         checkpoints = stack.enter_context(
             Checkpoints(workdir, keep=options.keep, best=validate is not None)
         )
-        begun = begin(
-            family, rules, batches, mesh, checkpoints, options, meta or {}, given or {}
+        state, placement = initial_state(
+            family,
+            tx,
+            batches,
+            mesh=mesh,
+            checkpoints=checkpoints,
+            options=options,
+            meta=meta,
+            pretrained=pretrained or {},
         )
-        state, where = begun
-        step = jax.jit(
-            make_step(
-                family,
-                rules,
-                ema=options.ema,
-                accumulate=options.accumulate,
-                context=precision.context(options.bf16),
-            ),
-            static_argnames="due",
-            donate_argnums=0,
-            out_shardings=(where, NamedSharding(mesh, P())),
-        )
-        start = reached(int(state.step), steps, workdir)
-        feed = stack.enter_context(Feed(batches, mesh, start, steps))
-        main = jax.process_index() == 0
+        step = compiled_step(family, tx, options, mesh=mesh, placement=placement)
+        start = int(state.step)
+        check_steps_left(start, steps, workdir)
+        prefetcher = stack.enter_context(Prefetcher(batches, mesh, start, steps))
         log = stack.enter_context(
-            Log(workdir, steps, start, quiet=options.quiet, writes=main)
+            Log(
+                workdir,
+                steps,
+                start,
+                quiet=options.quiet,
+                writes=jax.process_index() == 0,
+            )
         )
-        spent = checkpoints.meta(start).get("seconds", 0.0) if start else 0.0
-        clock = lambda: spent + time.perf_counter() - began
+        before = checkpoints.meta(start).get("seconds", 0.0) if start else 0.0
         run = Run(
             steps,
             options,
             state,
-            checkpoints,
-            log,
-            Pace(feed),
-            meta or {},
-            validate,
-            clock,
+            checkpoints=checkpoints,
+            log=log,
+            speed=Speedometer(prefetcher),
+            meta=meta,
+            validation=validate,
+            began=began - before,
         )
         del state  # donated by the first step
-        first = 0.0
-        for index, batch in feed:
+        first_step = 0.0
+        for index, batch in prefetcher:
             run.advance(*step(run.state, batch, due=due(family, index)))
             if index == start:
                 jax.block_until_ready(run.state)
-                first = time.perf_counter() - began
-                run.pace.reset(start + 1)
+                first_step = time.perf_counter() - began
+                run.speed.reset(start + 1)
             done = index + 1
             if done % options.save_every == 0 or done == steps:
-                run.save(run.judge())
-            if done < steps and stop.asked(done):
-                run.save()
-                checkpoints.wait()
-                back = (
-                    "" if options.restore_step is None else ", without --restore-step,"
-                )
-                log.say(
-                    f"SIGTERM: saved at step {done}; the same command{back} goes on."
-                )
-                raise SystemExit(0)
+                run.save(run.validate())
+            if done < steps and guard.requested(done):
+                run.stop(done)
         checkpoints.wait()
     here = time.perf_counter() - began
-    return Outcome(run.state, spent + here, here, first, run.pace.waited())
+    return Outcome(
+        run.state,
+        before + here,
+        here,
+        first_step=first_step,
+        input_wait=run.speed.input_wait(),
+    )
 
 
-def reached(step: int, steps: int, workdir: pathlib.Path) -> int:
+def with_family(meta: Mapping[str, Any], family: Family) -> dict[str, Any]:
+    """Returns `meta` with the record of `family`, if it has one.
+
+    Only a dataclass of plain values can be recorded. A checkpoint of any other family
+    can be resumed but not loaded by itself.
+    """
+    meta = dict(meta)
+    if "family" not in meta:
+        with contextlib.suppress(TypeError):
+            meta["family"] = record(family)
+    return meta
+
+
+def compiled_step(
+    family: Family, tx: Optimizers, options: Options, *, mesh: Mesh, placement: Tree
+) -> Step:
+    """Returns the jitted train step, which donates its state."""
+    step = make_step(
+        family,
+        tx,
+        ema=options.ema,
+        accumulate=options.accumulate,
+        context=precision.context(options.bf16),
+    )
+    return jax.jit(
+        step,
+        static_argnames="due",
+        donate_argnums=0,
+        out_shardings=(placement, NamedSharding(mesh, P())),
+    )
+
+
+def check_steps_left(step: int, steps: int, workdir: pathlib.Path) -> None:
+    """Raises UsageError if a run is past its last step."""
     if step > steps:
         raise UsageError(
-            f"{workdir} is at step {step} already, past --steps {steps}: ask for more steps, "
-            "add --restore-step to go back, or give another --workdir."
+            f"{workdir} is at step {step} already, and `steps` is {steps}: set more "
+            "`steps`, or `restore_step` to go back, or another `workdir`."
         )
-    return step
 
 
 @dataclasses.dataclass
 class Run:
-    """A run under way: its state, and the metrics that are still on the device."""
+    """A run in progress.
+
+    Attributes:
+      steps: total number of steps.
+      options: options of the run.
+      state: the current state.
+      checkpoints: the checkpoints to write to.
+      log: the log to write to.
+      speed: meter of the speed.
+      meta: JSON written to every checkpoint.
+      validation: `params -> metrics`.
+      began: time at which training would have begun without interruptions.
+      pending: metrics that are still on the device.
+    """
 
     steps: int
     options: Options
     state: TrainState
+    _: dataclasses.KW_ONLY
     checkpoints: Checkpoints
     log: Log
-    pace: "Pace"
+    speed: "Speedometer"
     meta: Mapping[str, Any]
-    validate: Callable[[Params], Mapping[str, float]] | None
-    clock: Callable[[], float]
+    validation: Validate | None
+    began: float
     pending: collections.deque[Metrics] = dataclasses.field(
         default_factory=collections.deque
     )
 
     def __post_init__(self) -> None:
-        self.settled, self.watch = int(self.state.step), Watch()
+        self.logged, self.collapse = int(self.state.step), CollapseMonitor()
 
     def advance(self, state: TrainState, metrics: Metrics) -> None:
+        """Takes over the result of a step."""
         self.state = state
         self.pending.append(metrics)
-        self.settle(LAG)
+        self.drain(LAG)
 
-    def settle(self, lag: int = 0) -> None:
-        """Reads metrics of all but `lag` steps; the host reads none sooner, to stall no device."""
+    def drain(self, lag: int = 0) -> None:
+        """Logs the pending metrics of all but the last `lag` steps."""
         while len(self.pending) > lag:
             metrics = jax.device_get(self.pending.popleft())
-            values = {name: float(value) for name, value in metrics.items()}
-            self.settled += 1
-            if values["rejected"] >= PATIENCE:
-                self.give_up()
-            if self.settled % self.options.log_every == 0 or self.settled in (
-                1,
-                self.steps,
-            ):
-                self.log.write(self.settled, values)
-                for line in self.watch.look(self.settled, values):
-                    self.log.say(line)
-            self.log.show(self.settled, self.pace.text(self.settled, values))
+            self.log_step({name: float(value) for name, value in metrics.items()})
+
+    def log_step(self, metrics: Mapping[str, float]) -> None:
+        self.logged += 1
+        step = self.logged
+        if metrics["rejected"] >= MAX_NONFINITE:
+            self.give_up()
+        if step % self.options.log_every == 0 or step in (1, self.steps):
+            self.log.write(step, metrics)
+            for warning in self.collapse.check(step, metrics):
+                self.log.message(warning)
+        self.log.show(step, self.speed.text(step, metrics))
 
     def give_up(self) -> None:
+        """Saves the state and raises ZooError."""
         self.pending.clear()
         self.save()
         self.checkpoints.wait()
         raise ZooError(
-            f"gradients were not finite for {PATIENCE} steps in a row, the last of them step "
-            f"{self.settled}, on batch {self.settled - 1}; the state is saved in "
-            f"{self.checkpoints.directory}: look at that batch, or start anew with a lower "
-            "learning rate."
+            f"gradients were not finite for {MAX_NONFINITE} steps in a row, the last "
+            f"of them step {self.logged}, on batch {self.logged - 1}; the state is "
+            f"saved in {self.checkpoints.directory}: examine that batch, or start "
+            "again with a lower learning rate."
         )
 
-    def judge(self) -> float | None:
+    def stop(self, step: int) -> None:
+        """Saves the state and exits with code 0."""
+        self.save()
+        self.checkpoints.wait()
+        command = "the same command"
+        if self.options.restore_step is not None:
+            command = "the same command without `restore_step`"
+        self.log.message(f"SIGTERM: saved at step {step}; {command} resumes.")
+        raise SystemExit(0)
+
+    def validate(self) -> float | None:
         """Validates, and returns the loss that decides which checkpoint is best."""
-        self.settle()
-        values = dict(self.validate(self.state.ema)) if self.validate else {}
-        if values:
-            self.log.write(self.settled, values)
-        return values.get("valid")
+        self.drain()
+        if self.validation is None:
+            return None
+        metrics = dict(self.validation(self.state.ema))
+        if metrics:
+            self.log.write(self.logged, metrics)
+        return metrics.get("valid")
 
     def save(self, valid: float | None = None) -> None:
-        # what the state has seen is in the log before the state is on disk
-        self.settle()
-        self.checkpoints.save(self.state, {**self.meta, "seconds": self.clock()}, valid)
+        """Starts to write a checkpoint."""
+        # the log must be complete up to this step before the checkpoint exists
+        self.drain()
+        seconds = time.perf_counter() - self.began
+        self.checkpoints.save(self.state, {**self.meta, "seconds": seconds}, valid)
 
 
-class Pace:
-    """Items per second, and the share of the time spent waiting for data."""
+class Speedometer:
+    """Measures items per second and the fraction of time spent waiting for data."""
 
-    def __init__(self, feed: Feed):
-        self.feed = feed
+    def __init__(self, prefetcher: Prefetcher):
+        self.prefetcher = prefetcher
         self.reset(0)
 
     def reset(self, step: int) -> None:
-        """Starts the clock, once compilation is over."""
-        self.marks = collections.deque([(step, time.perf_counter())], maxlen=RECENT)
-        self.began, self.before = time.perf_counter(), self.feed.waited
-
-    def waited(self) -> float:
-        return (self.feed.waited - self.before) / max(
-            time.perf_counter() - self.began, 1e-9
+        """Restarts the clock at `step`, e.g. after compilation."""
+        self.times = collections.deque(
+            [(step, time.perf_counter())], maxlen=SPEED_WINDOW
         )
+        self.began, self.waited_before = time.perf_counter(), self.prefetcher.waited
+
+    def input_wait(self) -> float:
+        """Returns the fraction of the time spent waiting for data."""
+        waited = self.prefetcher.waited - self.waited_before
+        return waited / max(time.perf_counter() - self.began, EPS)
 
     def text(self, step: int, metrics: Mapping[str, float]) -> str:
-        """What the bar says: loss, items per second of late, input wait."""
-        self.marks.append((step, time.perf_counter()))
-        (first, then), (last, now) = self.marks[0], self.marks[-1]
-        rate = (last - first) / max(now - then, 1e-9)
+        """Returns the text of the progress bar: loss, speed and input wait."""
+        self.times.append((step, time.perf_counter()))
+        (first, then), (last, now) = self.times[0], self.times[-1]
+        rate = (last - first) / max(now - then, EPS)
         losses = [f"loss {v:.4f}  " for k, v in metrics.items() if k.endswith("/loss")]
         events = next((v for k, v in metrics.items() if k.endswith(f"/{WEIGHT}")), None)
         speed = f"{rate * events:,.0f} events/s" if events else f"{rate:.2f} steps/s"
-        return f"{''.join(losses[:1])}{speed}  input wait {self.waited():.1%}"
+        return f"{''.join(losses[:1])}{speed}  input wait {self.input_wait():.1%}"

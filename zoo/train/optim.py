@@ -1,73 +1,92 @@
-"""What an experiment chooses about descent, and the guards every run has."""
+"""Optimizers: AdamW with a schedule, clipping, and protection from bad gradients."""
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Protocol
 
 import jax.numpy as jnp
 import optax
 
-from zoo.core import Array, Family, Objective, Tree
+from zoo.core import Array, Batch, Key, Objective, Params, Tree
 from zoo.errors import UsageError
 
 Optimizers = dict[str, optax.GradientTransformation]
-NEVER = 2**31 - 1
+NEVER = 2**31 - 1  # errors in a row after which optax would accept a bad gradient
+
+
+class Trainable(Protocol):
+    """The part of a family that a train step uses."""
+
+    def init(self, rng: Key, batch: Batch) -> Params: ...
+
+    def objectives(self) -> Mapping[str, Objective]: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Adam:
-    """AdamW under a linear warm-up and a cosine decay to a `last` part of `rate`."""
+    """AdamW with linear warm-up and cosine decay of the learning rate."""
 
     rate: float = 1e-3
-    """Learning rate at its highest."""
+    """Peak learning rate."""
     warmup: int = 100
-    """Steps until it is reached."""
+    """Steps of linear warm-up."""
     decay: float = 0.0
     """Decoupled weight decay."""
+    _: dataclasses.KW_ONLY
     last: float = 0.1
-    """What is left of the rate at the end."""
+    """Final learning rate, as a fraction of the peak."""
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < math.inf:
             raise UsageError(
-                f"the learning rate is {self.rate:g}: give one such as 1e-3."
+                f"`rate` is {self.rate:g}: choose a positive learning rate such as "
+                "1e-3."
             )
 
-    def rule(self, steps: int) -> optax.GradientTransformation:
+    def optimizer(self, steps: int) -> optax.GradientTransformation:
+        """Returns the optimizer of a run of `steps` steps."""
         warmup = max(1, min(self.warmup, steps // 10))
         schedule = optax.warmup_cosine_decay_schedule(
-            self.rate / warmup,
-            self.rate,
-            warmup,
-            max(steps, warmup + 1),
-            self.rate * self.last,
+            init_value=self.rate / warmup,
+            peak_value=self.rate,
+            warmup_steps=warmup,
+            decay_steps=max(steps, warmup + 1),
+            end_value=self.rate * self.last,
         )
         return optax.adamw(schedule, weight_decay=self.decay)
 
 
 def optimizers(
-    family: Family, tx: optax.GradientTransformation | Optimizers, *, clip: float = 1.0
+    family: Trainable,
+    tx: optax.GradientTransformation | Optimizers,
+    *,
+    clip: float = 1.0,
 ) -> Optimizers:
-    """One update rule per objective: the experiment's, except where the algorithm has made its own.
+    """Returns one optimizer per objective. All of them skip non-finite gradients.
 
-    Every rule refuses non-finite gradients; the experiment's are clipped to a global norm of `clip`
-    (0 turns that off). A rule that is part of an algorithm is left as the algorithm has it.
+    An objective with its own `tx` keeps it, without clipping: it is part of the
+    algorithm.
+
+    Args:
+      family: the family, or anything with objectives.
+      tx: the optimizer of all other objectives, or one for each by name.
+      clip: global norm to which their gradients are clipped; 0 for no clipping.
     """
 
-    def guarded(name: str, objective: Objective):
+    def guarded(name: str, objective: Objective) -> optax.GradientTransformation:
         if objective.tx is not None:
             return optax.apply_if_finite(objective.tx, NEVER)
-        chosen = tx[name] if isinstance(tx, dict) else tx
-        rule = optax.chain(optax.clip_by_global_norm(clip), chosen) if clip else chosen
-        rule = (
-            rule
-            if objective.post_update is None
-            else optax.chain(rule, objective.post_update)
-        )
-        return optax.apply_if_finite(rule, NEVER)
+        optimizer = tx[name] if isinstance(tx, dict) else tx
+        if clip:
+            optimizer = optax.chain(optax.clip_by_global_norm(clip), optimizer)
+        if objective.post_update is not None:
+            optimizer = optax.chain(optimizer, objective.post_update)
+        return optax.apply_if_finite(optimizer, NEVER)
 
-    return {name: guarded(name, o) for name, o in family.objectives().items()}
+    return {name: guarded(name, x) for name, x in family.objectives().items()}
 
 
 def rejected(opt: Tree) -> Array:
-    """How many updates in a row the worst-off objective has refused as non-finite."""
+    """Returns the number of updates skipped in a row, the largest of any objective."""
     return jnp.stack([state.notfinite_count for state in opt.values()]).max()

@@ -26,7 +26,7 @@ class Options:
     bf16: bool = False
     """Multiply matrices in bfloat16. The parameters stay in float32."""
     placement: Literal["replicate", "fsdp", "tensor"] = "replicate"
-    """How the parameters are split over the devices."""
+    """Placement of the parameters on the devices: copied or split."""
     model: int = 1
     """Devices that share one copy of the parameters (the model axis of the mesh)."""
     restore_step: int | None = None

@@ -1,7 +1,7 @@
-"""Mixed precision from the outside: f32 masters, bf16 matmuls, all else as the model wrote it."""
+"""Mixed precision: bfloat16 matrix products with float32 parameters."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -20,15 +20,15 @@ MATMULS = (
 
 @contextlib.contextmanager
 def matmuls_in(dtype: jnp.dtype) -> Iterator[None]:
-    """Inside, every Linen layer that multiplies matrices reads its inputs and weights in `dtype`.
+    """Makes every Linen layer that multiplies matrices compute in `dtype`.
 
-    A layer of our own joins by declaring a `dtype` field and the class attribute `matmul = True`.
+    A custom layer opts in with a `dtype` field and the class attribute `matmul = True`.
     """
 
     def intercept(call, args, kwargs, context):
         module = context.module
         if isinstance(module, MATMULS) or getattr(module, "matmul", False):
-            # Linen modules are frozen dataclasses, and a bound copy lives for this call alone
+            # a Linen module is a frozen dataclass; this bound copy lasts for one call
             object.__setattr__(module, "dtype", dtype)
         return call(*args, **kwargs)
 
@@ -36,6 +36,8 @@ def matmuls_in(dtype: jnp.dtype) -> Iterator[None]:
         yield
 
 
-def context(bf16: bool):
-    """What surrounds a loss: bf16 matmuls, or nothing."""
-    return (lambda: matmuls_in(jnp.bfloat16)) if bf16 else contextlib.nullcontext
+def context(bf16: bool) -> Callable[[], contextlib.AbstractContextManager]:
+    """Returns the context manager under which losses are traced."""
+    if not bf16:
+        return contextlib.nullcontext
+    return lambda: matmuls_in(jnp.bfloat16)

@@ -1,4 +1,4 @@
-"""Where arrays live. Models never see this: placement is a property of the state, not the maths."""
+"""Sharding of parameters and batches over a mesh of devices."""
 
 import math
 import re
@@ -13,27 +13,36 @@ from zoo.core import Batch, Tree
 from zoo.errors import UsageError
 
 FSDP = "fsdp"  # in place of a spec: split the largest dimension over the data axis
-Rules = tuple[
-    tuple[str, P | str], ...
-]  # (regex over the leaf's path, spec); the first match wins
+# pairs of a regular expression over the path of a leaf and its spec; the first match
+# is used
+Placement = tuple[tuple[str, P | str], ...]
 
-RULES: dict[str, Rules] = {
+PLACEMENTS: dict[str, Placement] = {
     "replicate": ((".*", P()),),
     "fsdp": ((".*", FSDP),),
     # Megatron's column split: the last dimension of every matrix over the model axis
     "tensor": ((r"(kernel|embedding|weight)[^/]*$", P(None, "model")), (".*", P())),
 }
-SMALL = 2**8  # elements: below this an array stays whole
+MIN_SHARDED_SIZE = 2**8  # elements; smaller arrays are replicated
 
 
 def mesh(*, model: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """`devices`, or all of all hosts, `model` of them to each copy of the parameters."""
+    """Returns a mesh with the axes "data" and "model".
+
+    Args:
+      model: number of devices that share one copy of the parameters.
+      devices: the devices; by default all devices of all hosts.
+
+    Raises:
+      UsageError: `model` does not divide the number of devices.
+    """
     devices = jax.devices() if devices is None else devices
     if model < 1 or len(devices) % model:
         raise UsageError(
-            f"--model {model} does not divide the {len(devices)} devices: choose one that does."
+            f"`model` is {model}, which does not divide the {len(devices)} devices: "
+            "choose a divisor."
         )
-    # 0.10 defaults to Explicit axes, under which gathers would need annotating in every model
+    # JAX 0.10 defaults to Explicit axes, which would need annotations in every model
     return jax.make_mesh(
         (len(devices) // model, model),
         ("data", "model"),
@@ -42,45 +51,45 @@ def mesh(*, model: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh
     )
 
 
-def place(mesh: Mesh, tree: Tree, rules: Rules = RULES["replicate"]) -> Tree:
-    """A tree of shardings for `tree` (arrays, or the shapes `jax.eval_shape` gives)."""
+def place(
+    mesh: Mesh, tree: Tree, placement: Placement = PLACEMENTS["replicate"]
+) -> Tree:
+    """Returns the sharding of every leaf of `tree` (arrays or their shapes)."""
 
-    def one(path, leaf):
+    def sharding_of(path, leaf):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
-        spec = next((spec for pattern, spec in rules if re.search(pattern, name)), P())
-        if (
-            jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-            or math.prod(leaf.shape) < SMALL
-        ):
+        matches = (spec for pattern, spec in placement if re.search(pattern, name))
+        spec = next(matches, P())
+        is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        if is_key or math.prod(leaf.shape) < MIN_SHARDED_SIZE:
             spec = P()
         elif isinstance(spec, str):
-            spec = largest("data", mesh.shape["data"], leaf.shape)
-        return NamedSharding(mesh, fitting(spec, mesh, leaf.shape))
+            spec = split_largest("data", mesh.shape["data"], leaf.shape)
+        return NamedSharding(mesh, spec if divides(spec, mesh, leaf.shape) else P())
 
-    return jax.tree_util.tree_map_with_path(one, tree)
+    return jax.tree_util.tree_map_with_path(sharding_of, tree)
 
 
-def largest(axis: str, size: int, shape: tuple[int, ...]) -> P:
-    """Splits the largest dimension that divides evenly."""
+def split_largest(axis: str, size: int, shape: tuple[int, ...]) -> P:
+    """Returns the spec that splits the largest dimension that `size` divides."""
     for dim in sorted(range(len(shape)), key=lambda d: -shape[d]):
         if shape[dim] % size == 0:
             return P(*[axis if d == dim else None for d in range(len(shape))])
     return P()
 
 
-def fitting(spec: P, mesh: Mesh, shape: tuple[int, ...]) -> P:
-    """`spec`, or whole where the array has not the dimensions or the divisibility it asks for."""
-    fits = len(spec) <= len(shape) and all(
+def divides(spec: P, mesh: Mesh, shape: tuple[int, ...]) -> bool:
+    """Returns whether an array of `shape` can be split evenly by `spec`."""
+    return len(spec) <= len(shape) and all(
         axis is None or shape[dim] % mesh.shape[axis] == 0
         for dim, axis in enumerate(spec)
     )
-    return spec if fits else P()
 
 
-def spread(mesh: Mesh, batch: Batch) -> Batch:
-    """This process's rows of a batch, as its part of one global array split over the data axis."""
-    where = NamedSharding(mesh, P("data"))
+def shard_batch(mesh: Mesh, batch: Batch) -> Batch:
+    """Returns a global batch, split over the data axis, from each process's rows."""
+    rows = NamedSharding(mesh, P("data"))
     return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(where, np.asarray(x)),
+        lambda x: jax.make_array_from_process_local_data(rows, np.asarray(x)),
         dict(batch),
     )

@@ -1,4 +1,4 @@
-"""One train step for every family: a tour of the objectives that are due."""
+"""The train step, which serves every family: it takes all objectives that are due."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -8,123 +8,154 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zoo.core import WEIGHT, Array, Batch, Family, Key, Loss, Metrics, Params
-from zoo.train.optim import Optimizers, rejected
+from zoo.core import WEIGHT, Array, Batch, Family, Int, Key, Loss, Metrics, Params
+from zoo.train.optim import Optimizers, Trainable, rejected
 
+EPS = 1e-9
 Context = Callable[[], contextlib.AbstractContextManager]
 Step = Callable[..., tuple["TrainState", Metrics]]
 
 
 class TrainState(NamedTuple):
-    """Everything a run is: saved whole, donated whole."""
+    """The complete state of a run.
 
-    step: Array
+    Attributes:
+      step: number of steps taken.
+      params: the parameters, by network.
+      opt: the optimizer state of each objective.
+      ema: moving average of the parameters, used for sampling and evaluation.
+      rng: the key of the run; step i uses `fold_in(rng, i)`.
+    """
+
+    step: Int[Array, ""]
     params: Params
-    opt: Mapping[str, optax.OptState]  # one per objective
-    ema: Params  # what sampling and evaluation read
-    rng: Key  # never split: each step folds its own number in
+    opt: Mapping[str, optax.OptState]
+    ema: Params
+    rng: Key
 
 
-def init(family: Family, tx: Optimizers, rng: Key, batch: Batch) -> TrainState:
+def init(family: Trainable, tx: Optimizers, rng: Key, batch: Batch) -> TrainState:
+    """Returns the state before the first step."""
     params_rng, rng = jax.random.split(rng)
     params = family.init(params_rng, batch)
     opt = {
         name: tx[name].init({k: params[k] for k in objective.wrt})
         for name, objective in family.objectives().items()
     }
-    # a copy: an alias would be donated twice
+    # copied, because both trees are donated to the first step
+    ema = jax.tree.map(jnp.copy, params)
     return TrainState(
-        jnp.zeros((), jnp.int32), params, opt, jax.tree.map(jnp.copy, params), rng
+        step=jnp.zeros((), jnp.int32), params=params, opt=opt, ema=ema, rng=rng
     )
 
 
 def due(family: Family, step: int) -> tuple[str, ...]:
-    """The objectives that step number `step` takes, in order."""
-    return tuple(name for name, o in family.objectives().items() if step in o.when)
+    """Returns the names of the objectives taken at `step`, in order."""
+    return tuple(name for name, x in family.objectives().items() if step in x.when)
 
 
 def make_step(
-    family: Family,
+    family: Trainable,
     tx: Optimizers,
     *,
     ema: float = 0.0,
     accumulate: int = 1,
     context: Context = contextlib.nullcontext,
 ) -> Step:
-    """Returns the pure `(state, batch, due) -> (state, metrics)`; the caller jits and places it.
+    """Returns the pure function `(state, batch, due) -> (state, metrics)`.
 
-    `ema` is the decay of the averaged parameters (0: they are the parameters); `accumulate` splits
-    the batch into that many parts whose gradients are pooled before one update; `context` surrounds
-    every loss while it is traced, which is where precision comes in.
+    The caller jits it, with `due` static, and decides the sharding.
+
+    Args:
+      family: the family, or anything with objectives.
+      tx: the optimizer of each objective.
+      ema: decay of the average of the parameters; 0 for a copy of the parameters.
+      accumulate: number of microbatches whose gradients are averaged in one update.
+      context: entered while a loss is traced, e.g. to set the precision.
     """
     objectives = family.objectives()
 
     def step(
         state: TrainState, batch: Batch, due: tuple[str, ...]
     ) -> tuple[TrainState, Metrics]:
-        rng = jax.random.fold_in(
-            state.rng, state.step
-        )  # shared: the fakes judged are those graded
+        # one key for all objectives, so that critic and generator see the same samples
+        rng = jax.random.fold_in(state.rng, state.step)
         params, opt = dict(state.params), dict(state.opt)
         metrics: dict[str, Array] = {}
-        for name in due:  # static, so each cadence is its own executable
+        for name in due:
             objective = objectives[name]
-            moving = {k: params[k] for k in objective.wrt}
-            frozen = {k: v for k, v in params.items() if k not in moving}
+            trained = {k: params[k] for k in objective.wrt}
+            frozen = {k: v for k, v in params.items() if k not in trained}
+            # an objective's own update rule is defined on the whole batch
+            microbatches = accumulate if objective.tx is None else 1
             with context():
-                # an algorithm's own update, such as counting, is defined on the batch as a whole
-                parts = accumulate if objective.tx is None else 1
                 value, logs, grads = gradients(
-                    objective.loss, moving, frozen, batch, rng, state.step, parts
+                    objective.loss,
+                    trained,
+                    frozen,
+                    batch,
+                    rng=rng,
+                    step=state.step,
+                    microbatches=microbatches,
                 )
-            updates, opt[name] = tx[name].update(grads, opt[name], moving)
-            params |= optax.apply_updates(moving, updates)
+            updates, opt[name] = tx[name].update(grads, opt[name], trained)
+            params.update(optax.apply_updates(trained, updates))
             logs = {"loss": value, "grad_norm": optax.tree.norm(grads), **logs}
-            metrics |= {f"{name}/{k}": v for k, v in logs.items()}
+            metrics.update({f"{name}/{k}": v for k, v in logs.items()})
         metrics["rejected"] = rejected(opt)
-        smooth = optax.incremental_update(params, state.ema, 1 - ema)
-        return TrainState(state.step + 1, params, opt, smooth, state.rng), metrics
+        average = optax.incremental_update(params, state.ema, 1 - ema)
+        return TrainState(state.step + 1, params, opt, average, rng=state.rng), metrics
 
     return step
 
 
 def gradients(
     loss: Loss,
-    moving: Params,
+    trained: Params,
     frozen: Params,
     batch: Batch,
+    *,
     rng: Key,
-    step: Array,
-    parts: int,
+    step: Int[Array, ""],
+    microbatches: int,
 ) -> tuple[Array, Metrics, Params]:
-    """The loss, its metrics and its gradient over `moving`, pooled over `parts` of the batch."""
+    """Returns a loss, its metrics, and its gradient with respect to `trained`.
 
-    def part(batch: Batch, rng: Key):
-        whole = lambda moving: loss({**frozen, **moving}, batch, rng, step)
-        (value, logs), grads = jax.value_and_grad(whole, has_aux=True)(moving)
+    All three are means over `microbatches`, weighted by their numbers of events.
+    """
+
+    def whole(batch: Batch, rng: Key):
+        def loss_of(trained: Params):
+            return loss({**frozen, **trained}, batch, rng, step)
+
+        (value, logs), grads = jax.value_and_grad(loss_of, has_aux=True)(trained)
         return value, logs, grads
 
-    if parts == 1:
-        return part(batch, rng)
+    if microbatches == 1:
+        return whole(batch, rng)
 
-    def pool(total, inputs):
+    def add(total, inputs):
         index, rows = inputs
-        new = part(rows, jax.random.fold_in(rng, index))
-        weight = jnp.asarray(new[1].get(WEIGHT, 1.0), jnp.float32)
-        return jax.tree.map(jnp.add, total, (weight, scale(new, weight))), None
+        result = whole(rows, jax.random.fold_in(rng, index))
+        weight = jnp.asarray(result[1].get(WEIGHT, 1.0), jnp.float32)
+        return jax.tree.map(jnp.add, total, (weight, scale(result, weight))), None
 
-    # every parts-th row, so that each device keeps its own rows
+    # row i goes to microbatch i % microbatches, so that every device keeps its rows
     split = jax.tree.map(
-        lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch
+        lambda x: x.reshape(-1, microbatches, *x.shape[1:]).swapaxes(0, 1), batch
     )
-    shapes = jax.eval_shape(part, jax.tree.map(lambda x: x[0], split), rng)
+    shapes = jax.eval_shape(whole, jax.tree.map(lambda x: x[0], split), rng)
     zeros = jax.tree.map(
         lambda x: jnp.zeros(x.shape, jnp.float32), (jnp.zeros(()), shapes)
     )
-    (weight, sums), _ = jax.lax.scan(pool, zeros, (jnp.arange(parts), split))
-    value, logs, grads = scale(sums, 1 / jnp.maximum(weight, 1e-9))
-    return value, logs | ({WEIGHT: weight} if WEIGHT in logs else {}), grads
+    inputs = jnp.arange(microbatches), split
+    (weight, sums), _ = jax.lax.scan(add, zeros, inputs)
+    value, logs, grads = scale(sums, 1 / jnp.maximum(weight, EPS))
+    if WEIGHT in logs:
+        logs[WEIGHT] = weight
+    return value, logs, grads
 
 
 def scale(tree, factor: Array):
+    """Returns the tree with every leaf multiplied by `factor`."""
     return jax.tree.map(lambda x: x * factor, tree)

@@ -1,1 +1,1 @@
-"""Datasets of sound: their sources, their builds and their batches."""
+"""Audio datasets, their builds and training batches."""

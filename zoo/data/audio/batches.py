@@ -1,4 +1,9 @@
-"""From excerpts of recordings to batches: `batches[i]` is that of step i, in any run or resume."""
+"""Training and evaluation batches of audio excerpts.
+
+Training batches are random access: `batches[i]` is the batch of step i, so that a
+resumed run sees the batches that an uninterrupted run would have seen. Axes: b row,
+s sample.
+"""
 
 import dataclasses
 import functools
@@ -8,83 +13,93 @@ from typing import Protocol
 import grain.python as grain
 import numpy as np
 
-from zoo.data.batching.batches import Batch, divides
+from zoo.data.batching.batches import Batch, require_divisible
 from zoo.errors import UsageError
 
 
-class Sounding(Protocol):
-    """Whatever has samples int16 [s]."""
+class HasAudio(Protocol):
+    """An object with samples int16 [s]."""
 
     @property
     def audio(self) -> np.ndarray: ...
 
 
 @dataclasses.dataclass(frozen=True)
-class SoundBatches:
-    """Training batches without end of crops, {"audio": int16 [b / processes, length]}.
+class AudioBatches:
+    """Endless training batches of random crops, {"audio": int16 [b / processes, s]}.
 
-    The excerpts of an epoch are shuffled by (seed, epoch), and each is cropped by (seed, row of the
-    run), so that any batch can be had without those before it. One that is shorter than a crop has
-    silence after it.
+    The excerpts of an epoch are shuffled by (seed, epoch) and cropped by (seed, row of
+    the run). An excerpt that is shorter than a crop is padded with silence.
+
+    Attributes:
+      batch: rows in a batch, over all processes.
+      length: samples in a crop.
+      process: index of this process, and number of processes.
 
     Raises:
-      UsageError: there are fewer excerpts than rows, or a batch that cannot be shared out.
+      UsageError: there are fewer than `batch` excerpts, or `batch` is not a multiple of
+        the number of processes.
     """
 
-    excerpts: Sequence[Sounding]
+    excerpts: Sequence[HasAudio]
     batch: int
     length: int
+    _: dataclasses.KW_ONLY
     seed: int = 0
     process: tuple[int, int] = (0, 1)
 
     def __post_init__(self) -> None:
         if self.batch > len(self.excerpts):
             raise UsageError(
-                f"a batch of {self.batch} is more than {len(self.excerpts)} excerpts: lower "
-                "--batch, or add recordings."
+                f"batch={self.batch} is larger than the number of excerpts, "
+                f"{len(self.excerpts)}: reduce batch, or add recordings."
             )
-        divides(self.batch, self.process[1])
+        require_divisible(self.batch, self.process[1])
 
     @functools.cached_property
     def dataset(self) -> grain.MapDataset:
-        dataset = (
-            grain.MapDataset.source(self.excerpts).seed(self.seed).shuffle().repeat()
-        )
-        return dataset.random_map(self.crop).batch(self.batch // self.process[1])
+        dataset = grain.MapDataset.source(self.excerpts).seed(self.seed)
+        dataset = dataset.shuffle().repeat().random_map(self.crop)
+        return dataset.batch(self.batch // self.process[1])
 
-    def crop(self, excerpt: Sounding, rng: np.random.Generator) -> Batch:
-        """Some of it."""
-        start = int(
-            rng.integers(0, max(0, len(excerpt.audio) - self.length), endpoint=True)
-        )
-        return {"audio": fitted(excerpt.audio[start:], self.length)}
+    def crop(self, excerpt: HasAudio, rng: np.random.Generator) -> Batch:
+        """Crops an excerpt at random."""
+        last = max(0, len(excerpt.audio) - self.length)
+        start = int(rng.integers(0, last, endpoint=True))
+        return {"audio": pad_or_trim(excerpt.audio[start:], self.length)}
 
     def __getitem__(self, step: int) -> Batch:
         index, count = self.process
         return self.dataset[step * count + index]
 
 
-def fitted(audio: np.ndarray, length: int) -> np.ndarray:
-    """The first `length` samples, silence after the last."""
+def pad_or_trim(audio: np.ndarray, length: int) -> np.ndarray:
+    """Returns the first `length` samples, padded with silence."""
     return np.pad(audio[:length], (0, max(0, length - len(audio))))
 
 
-def beginnings(
-    excerpts: Sequence[Sounding],
+def audio_eval_batches(
+    excerpts: Sequence[HasAudio],
     batch: int,
     length: int,
     process: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
-    """The first `length` samples of every excerpt once, which is what is measured: {"audio": int16
-    [b / processes, length], "mask": bool [b / processes]}. The last batch is filled with rows that
-    are masked out."""
+    """Yields the first `length` samples of every excerpt once, for evaluation.
+
+    Batches are {"audio": int16 [b / processes, length], "mask": bool [b / processes]}.
+    The last batch is filled with rows that are masked out.
+
+    Args:
+      batch: rows in a batch, over all processes.
+      process: index of this process, and number of processes.
+    """
     index, count = process
     share = batch // count
     for first in range(0, len(excerpts), batch):
         numbers = np.arange(first, first + batch)[index * share :][:share]
-        there = numbers < len(excerpts)
+        mask = numbers < len(excerpts)
         rows = [
-            fitted(excerpts[int(i) if i < len(excerpts) else 0].audio, length)
-            for i in numbers
+            pad_or_trim(excerpts[number].audio, length)
+            for number in np.where(mask, numbers, 0).tolist()
         ]
-        yield {"audio": np.stack(rows), "mask": there}
+        yield {"audio": np.stack(rows), "mask": mask}

@@ -1,9 +1,9 @@
-"""Sound as TFDS datasets in ArrayRecord files, built without TensorFlow.
+"""Audio datasets, built as TFDS datasets in ArrayRecord files, without TensorFlow.
 
-`audio_folder:/path` is read twice: first to know what is in it (`zoo.data.audio.scan`), then to write
-it, shard by shard; `soundfont_notes` and `rendered:CORPUS` are played as they are written. Memory
-is bounded by a shard, 128 MB, however long a recording is. What is random about training, crops and
-their order, is up to `zoo.data.audio.batches`.
+`audio_folder:/path` is read twice: first to scan it (`zoo.data.audio.scan`), then to
+write it shard by shard. `soundfont_notes` and `rendered:CORPUS` are synthesised while
+they are written. Memory is bounded by a shard, 128 MB. Random crops and their order are
+chosen in training, by `zoo.data.audio.batches`.
 """
 
 import contextlib
@@ -20,80 +20,94 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.data.audio.folder import Folder
-from zoo.data.audio.rendered import Rendered
-from zoo.data.audio.soundfont_notes import Notes
-from zoo.data.audio.tfds import Catalogued
+from zoo.data.audio.folder import AudioFolder
+from zoo.data.audio.rendered import RenderedCorpus
+from zoo.data.audio.soundfont_notes import SoundfontNotes
+from zoo.data.audio.tfds import TfdsAudio
 from zoo.data.corpora.build import progress_bar
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.records import Records, data_root
 from zoo.data.corpora.report import Report
-from zoo.data.corpora.tfds_writer import Gathered, alone, replaced, writing
+from zoo.data.corpora.tfds_writer import (
+    ShardedBuilder,
+    atomic_replace,
+    exclusive_lock,
+    translate_write_errors,
+)
 from zoo.errors import UsageError
 
-PREFIX, SCORES, CATALOGUE = "audio_folder:", "rendered:", "tfds:"
+FOLDER_PREFIX, RENDERED_PREFIX, TFDS_PREFIX = "audio_folder:", "rendered:", "tfds:"
 NOTES = "soundfont_notes"
-ALL = PREFIX, NOTES, SCORES, CATALOGUE
+SPECS = FOLDER_PREFIX, NOTES, RENDERED_PREFIX, TFDS_PREFIX
 VERSION = "1.0.0"
 TEXTS = ("id", "label", "source", "licence")
 
-Shard = Callable[[], Iterable[tuple[str, dict[str, Any]]]]  # the examples of one file
+# The examples of one file, by key.
+Shard = Callable[[], Iterable[tuple[str, dict[str, Any]]]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Excerpt:
-    """A part of a recording, or a note: `audio` is int16 [s] at `rate`, and `about` what else is
-    known of it."""
+class AudioExcerpt:
+    """An excerpt of a recording, or a note.
+
+    Attributes:
+      rate: samples per second.
+      audio: samples int16 [s].
+      features: the other features of the dataset.
+    """
 
     id: str
     label: str
     source: str
+    _: dataclasses.KW_ONLY
     licence: str
     rate: int
     audio: np.ndarray
-    about: Mapping[str, Any]
+    features: Mapping[str, Any]
 
 
-class Excerpts(Records, Sequence[Excerpt]):  # type: ignore[type-arg]
-    """Those of one split, each read when asked for."""
+class AudioSplit(Records, Sequence[AudioExcerpt]):  # type: ignore[type-arg]
+    """The excerpts of one split, each read on access."""
 
-    def __getitem__(self, index: int) -> Excerpt:  # type: ignore[override]
-        found = dict(self.source[range(len(self))[index]])
-        texts = {name: found.pop(name).decode() for name in TEXTS}
-        audio, rate = np.frombuffer(found.pop("audio"), "<i2"), int(found.pop("rate"))
-        return Excerpt(**texts, rate=rate, audio=audio, about=found)
+    def __getitem__(self, index: int) -> AudioExcerpt:  # type: ignore[override]
+        example = dict(self.source[range(len(self))[index]])
+        texts = {name: example.pop(name).decode() for name in TEXTS}
+        audio = np.frombuffer(example.pop("audio"), "<i2")
+        rate = int(example.pop("rate"))
+        return AudioExcerpt(**texts, rate=rate, audio=audio, features=example)
 
 
-class Sounds(Protocol):
-    """What there is to hear somewhere."""
+class AudioDataset(Protocol):
+    """A source of audio excerpts."""
 
     @property
     def spec(self) -> str: ...
 
     @property
     def rate(self) -> int:
-        """Samples a second."""
+        """Samples per second."""
 
     @property
     def length(self) -> int:
-        """The most samples of an excerpt."""
+        """Maximum number of samples of an excerpt."""
 
     def home(self, root: Path) -> Path:
-        """The directory of all that is built of it; another one whenever that would differ."""
+        """Returns the directory of the built dataset; it changes with the contents."""
 
-    def gathered(
+    def collect(
         self, staging: Path, workers: int, progress: Progress
     ) -> tuple[Report, Mapping[str, Sequence[Shard]]]:
-        """What there is, and the files of each split that it is to be written to."""
+        """Returns a report and the shards of each split."""
 
     @property
     def features(self) -> Mapping[str, Any]:
-        """What is known beside an excerpt's own, as TFDS describes it."""
+        """The TFDS features of an excerpt besides those of `AudioExcerpt`."""
 
 
-class Sound(Gathered, skip_registration=True):  # type: ignore[call-arg]
-    """The TFDS builder of what is gathered already."""
+class AudioBuilder(ShardedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """The TFDS builder of one audio dataset."""
 
+    name = "sound"  # the directory of the dataset
     VERSION = tfds.core.Version(VERSION)
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "1.0.0": "Excerpts of 16 bits, of one channel."
@@ -101,109 +115,135 @@ class Sound(Gathered, skip_registration=True):  # type: ignore[call-arg]
 
     def __init__(
         self,
-        of: Sounds,
+        dataset: AudioDataset,
         folder: Path,
         shards: Mapping[str, Sequence[Shard]],
         report: Report,
     ):
-        self._of = of
+        self._dataset = dataset
         super().__init__(folder, shards, report)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        texts = {name: tfds.features.Text() for name in TEXTS}
-        audio = tfds.features.Scalar(
-            dtype=np.object_, doc="Samples of 16 bits, little-endian."
-        )
-        rate = tfds.features.Scalar(dtype=np.int32, doc="In samples per second.")
-        own = {**texts, "rate": rate, "audio": audio}
+        features = {
+            **{name: tfds.features.Text() for name in TEXTS},
+            "rate": tfds.features.Scalar(dtype=np.int32, doc="In samples per second."),
+            "audio": tfds.features.Scalar(
+                dtype=np.object_, doc="Samples of 16 bits, little-endian."
+            ),
+            **self._dataset.features,
+        }
+        licences = self._report.licences.items()
         return tfds.core.DatasetInfo(
             builder=self,
-            description=f"{self._of.spec}: sound, an excerpt or a note at a time.",
-            features=tfds.features.FeaturesDict({**own, **self._of.features}),
-            license="\n".join(
-                f"{k}: {text}" for k, text in self._report.licences.items()
-            ),
+            description=f"{self._dataset.spec}: audio excerpts or notes.",
+            features=tfds.features.FeaturesDict(features),
+            license="\n".join(f"{source}: {text}" for source, text in licences),
         )
 
 
-def sounds(spec: str, rate: int = 16_000, seconds: float = 4.0) -> Sounds:
-    """What `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS` or `tfds:NAME` names, at
-    `rate` and in excerpts of `seconds`.
+def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioDataset:
+    """Returns the audio dataset that `spec` names.
+
+    Args:
+      spec: `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS` or `tfds:NAME`.
+      rate: samples per second.
+      seconds: maximum duration of an excerpt.
 
     Raises:
-      UsageError: it names something else.
+      UsageError: an unknown spec.
     """
-    cut: dict[str, Any] = {"rate": rate, "seconds": seconds}
     if spec == NOTES:
-        return Notes(**cut)
-    if spec.startswith(PREFIX):
-        return Folder(Path(spec.removeprefix(PREFIX)).expanduser().resolve(), **cut)
-    if spec.startswith(SCORES):
-        return Rendered(spec.removeprefix(SCORES), **cut)
-    if spec.startswith(CATALOGUE):
-        return Catalogued(spec.removeprefix(CATALOGUE), **cut)
+        return SoundfontNotes(rate=rate, seconds=seconds)
+    if spec.startswith(FOLDER_PREFIX):
+        path = Path(spec.removeprefix(FOLDER_PREFIX)).expanduser().resolve()
+        return AudioFolder(path, rate=rate, seconds=seconds)
+    if spec.startswith(RENDERED_PREFIX):
+        scores = spec.removeprefix(RENDERED_PREFIX)
+        return RenderedCorpus(scores, rate=rate, seconds=seconds)
+    if spec.startswith(TFDS_PREFIX):
+        return TfdsAudio(spec.removeprefix(TFDS_PREFIX), rate=rate, seconds=seconds)
     raise UsageError(
-        f"{spec} is no dataset of sound: give {NOTES}, {PREFIX}/PATH, {SCORES}CORPUS, or "
-        f"{CATALOGUE}NAME."
+        f"There is no audio dataset {spec!r}: choose {NOTES}, {FOLDER_PREFIX}/PATH, "
+        f"{RENDERED_PREFIX}CORPUS or {TFDS_PREFIX}NAME."
     )
 
 
 def build(
-    of: Sounds,
+    dataset: AudioDataset,
     root: Path | str | None = None,
     *,
     workers: int = 2,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Builds the dataset under `root` (default `data_root()`), where it is not built yet, and says
-    what was kept, what dropped and why. A build that was killed goes on where it was.
+    """Builds an audio dataset, unless it is built; an interrupted build is resumed.
 
-    Raises UsageError where there is nothing to read, ZooError where none of it is kept, or nothing
-    can be written.
+    Args:
+      dataset: the dataset.
+      root: folder of built corpora, by default `data_root()`.
+      workers: number of threads that read recordings.
+      force: builds it again.
+      progress: called with the number of items done and the total number.
+
+    Returns:
+      The report of the dataset.
+
+    Raises:
+      UsageError: there are no files to read.
+      ZooError: no excerpt could be read, or the dataset cannot be written.
     """
     root = Path(root or data_root())
-    home = of.home(root)
-    finished, staging = home / "sound" / VERSION, home / "staging"
-    with writing(root), alone(home / "lock"):
+    home = dataset.home(root)
+    finished, staging = home / AudioBuilder.name / VERSION, home / "staging"
+    with translate_write_errors(root), exclusive_lock(home / "lock"):
         if finished.exists() and not force:
             return Report.load(finished / "report.json")
         began = time.monotonic()
         staging.mkdir(exist_ok=True)
-        say = progress or (lambda done, total: None)
-        report, shards = of.gathered(staging, workers, say)
+        report_progress = progress or (lambda done, total: None)
+        report, shards = dataset.collect(staging, workers, report_progress)
         report.build_seconds = round(time.monotonic() - began, 1)
-        written = itertools.count(1)
-        told = lambda: say(next(written), report.splits.total())
-        shards = {
-            split: [partial(counted, x, told) for x in some]
-            for split, some in shards.items()
+        numbers = itertools.count(1)
+
+        def count() -> None:
+            report_progress(next(numbers), report.splits.total())
+
+        counted = {
+            split: [partial(count_examples, shard, count) for shard in parts]
+            for split, parts in shards.items()
         }
-        builder = Sound(of, home, shards, report)
-        with replaced(finished, staging), contextlib.redirect_stdout(io.StringIO()):
+        builder = AudioBuilder(dataset, home, counted, report)
+        with (
+            atomic_replace(finished, staging),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             builder.download_and_prepare(download_dir=staging / "downloads")
         shutil.rmtree(staging)
     return report
 
 
-def counted(
-    shard: Shard, told: Callable[[], None]
+def count_examples(
+    shard: Shard, count: Callable[[], None]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Its examples, each of them told of."""
+    """Yields the examples of a shard, and calls `count` after each."""
     for example in shard():
         yield example
-        told()
+        count()
 
 
-def open_split(of: Sounds, split: str, root: Path | str | None = None) -> Excerpts:
-    """The excerpts of a split, with random access; builds the dataset first if it is not there.
+def open_split(
+    dataset: AudioDataset, split: str, root: Path | str | None = None
+) -> AudioSplit:
+    """Opens a split of a dataset for random access; builds the dataset the first time.
 
-    Raises UsageError for a split that does not exist, ZooError for one without excerpts.
+    Raises:
+      UsageError: no such split.
+      ZooError: the split is empty, or the dataset cannot be built.
     """
-    finished = of.home(Path(root or data_root())) / "sound" / VERSION
-    excerpts = Excerpts(finished, split)
+    finished = dataset.home(Path(root or data_root())) / AudioBuilder.name / VERSION
+    excerpts = AudioSplit(finished, split)
     if not finished.exists():
-        with progress_bar(f"reading {of.spec}") as progress:
-            build(of, root, progress=progress)
-    len(excerpts)
+        with progress_bar(f"reading {dataset.spec}") as progress:
+            build(dataset, root, progress=progress)
+    len(excerpts)  # raises if the split is empty
     return excerpts

@@ -1,4 +1,4 @@
-"""What every dataset of sound is: so many samples a second, in excerpts of so many seconds."""
+"""Sample rate and duration of the excerpts of an audio dataset."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,15 +8,19 @@ from typing import TypeVar
 from zoo.errors import UsageError
 
 SHARD_SAMPLES = 64 << 20
-One = TypeVar("One")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cutting:
-    """At `rate`, in excerpts of `seconds`.
+class ExcerptSpec:
+    """Excerpts of `seconds` at a sample rate of `rate`.
+
+    Attributes:
+      rate: in samples per second.
+      seconds: maximum duration of an excerpt.
 
     Raises:
-      UsageError: a rate below 1, or no seconds.
+      UsageError: a rate below 1, or excerpts of less than a sample.
     """
 
     rate: int = 16_000
@@ -25,7 +29,8 @@ class Cutting:
     def __post_init__(self) -> None:
         if self.rate < 1 or self.length < 1:
             raise UsageError(
-                f"excerpts of {self.seconds:g} s at {self.rate} Hz are none: choose more of either."
+                f"excerpts of seconds={self.seconds:g} at rate={self.rate} are empty: "
+                "increase seconds or rate."
             )
 
     @property
@@ -33,8 +38,8 @@ class Cutting:
         """Samples of an excerpt."""
         return round(self.rate * self.seconds)
 
-    def by_file(self, chosen: Sequence[One], excerpts: int) -> list[tuple[One, ...]]:
-        """What is chosen, which is so many excerpts, by the file that it goes to."""
-        count = min(len(chosen), -(-excerpts * self.length // SHARD_SAMPLES))
-        bounds = [len(chosen) * i // max(count, 1) for i in range(count + 1)]
-        return [tuple(chosen[a:b]) for a, b in pairwise(bounds)]
+    def shard(self, items: Sequence[T], excerpts: int) -> list[tuple[T, ...]]:
+        """Divides items with `excerpts` excerpts in total into files of equal size."""
+        count = min(len(items), -(-excerpts * self.length // SHARD_SAMPLES))
+        bounds = [len(items) * i // max(count, 1) for i in range(count + 1)]
+        return [tuple(items[a:b]) for a, b in pairwise(bounds)]

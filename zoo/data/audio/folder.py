@@ -1,4 +1,8 @@
-"""A folder of recordings: surveyed, divided by what sounds alike, and read again to be written."""
+"""A folder of recordings as an audio dataset.
+
+The recordings are scanned, divided into splits so that identical audio shares a split,
+and read again to be written.
+"""
 
 import dataclasses
 import functools
@@ -9,24 +13,26 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from zoo.data.audio.excerpt_spec import Cutting
+from zoo.data.audio.excerpt_spec import ExcerptSpec
 from zoo.data.audio.recordings import Recording
-from zoo.data.audio.scan import Found, listed, survey
-from zoo.data.corpora.dedup import placed
+from zoo.data.audio.scan import ScannedFile, list_recordings, scan
+from zoo.data.corpora.dedup import assign_groups
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.report import Report
 from zoo.data.refusal import Refused
 
-FEW = 20  # recordings below which a recording is divided among splits
-LICENCE = "Not stated: these are your own files, on whatever terms you hold them."
+MIN_RECORDINGS = 20  # with fewer, excerpts of one recording may be in several splits
+LICENCE = "Not stated: these are your own files, under your own terms."
+
+Excerpt = tuple[ScannedFile, int]  # a recording and the index of one of its excerpts
 
 
 @dataclasses.dataclass(frozen=True)
-class Cut:
-    """Some excerpts of a recording, by their numbers."""
+class FileExcerpts:
+    """Excerpts of a recording, by their indices."""
 
     path: Path
-    file: Found
+    file: ScannedFile
     numbers: frozenset[int]
 
 
@@ -34,33 +40,35 @@ class Cut:
 class Shard:
     """The examples of one file."""
 
-    cuts: tuple[Cut, ...]
+    recordings: tuple[FileExcerpts, ...]
     source: str
     rate: int
+    _: dataclasses.KW_ONLY
     length: int
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for cut in self.cuts:
-            parts = Recording(cut.path, self.rate).excerpts(self.length)
-            for number, part in zip(range(max(cut.numbers) + 1), parts, strict=False):
-                if number in cut.numbers:
-                    name = f"{cut.file.key}#{number}"
-                    texts = {"id": name, "label": cut.file.label, "source": self.source}
-                    sound = part.astype("<i2").tobytes()
+        for recording in self.recordings:
+            parts = Recording(recording.path, self.rate).excerpts(self.length)
+            indices = range(max(recording.numbers) + 1)
+            for number, part in zip(indices, parts, strict=False):
+                if number in recording.numbers:
+                    name = f"{recording.file.key}#{number}"
                     yield (
                         name,
                         {
-                            **texts,
+                            "id": name,
+                            "label": recording.file.label,
+                            "source": self.source,
                             "licence": LICENCE,
                             "rate": self.rate,
-                            "audio": sound,
+                            "audio": part.astype("<i2").tobytes(),
                         },
                     )
 
 
 @dataclasses.dataclass(frozen=True)
-class Folder(Cutting):
-    """Recordings below `path`."""
+class AudioFolder(ExcerptSpec):
+    """The recordings below `path`."""
 
     path: Path
 
@@ -73,91 +81,106 @@ class Folder(Cutting):
         return {}
 
     @functools.cached_property
-    def files(self) -> list[Found]:
-        return listed(self.path)
+    def files(self) -> list[ScannedFile]:
+        return list_recordings(self.path)
 
     def home(self, root: Path) -> Path:
-        """The directory of all that is built of it; another one whenever a file changes."""
+        """Returns the directory of the built dataset; it changes with the files."""
         stamps = "".join(f"{f.key} {f.size} {f.modified}\n" for f in self.files)
         listing = stamps.encode("utf-8", "surrogateescape")
         digest = hashlib.blake2b(listing, digest_size=6).hexdigest()
-        name = "".join(c if c.isalnum() or c in "_-" else "_" for c in self.path.name)[
-            :60
-        ]
-        return root / f"{name}-{self.rate}-{self.length}-{digest}"
+        name = "".join(c if c.isalnum() or c in "_-" else "_" for c in self.path.name)
+        return root / f"{name[:60]}-{self.rate}-{self.length}-{digest}"
 
-    def gathered(
+    def collect(
         self, staging: Path, workers: int, progress: Progress
     ) -> tuple[Report, dict[str, list[Shard]]]:
-        """What there is, and the files that it is to be written to."""
-        notes = staging / "survey.jsonl"
-        found = survey(
-            self.path, self.files, self.rate, self.length, notes, workers, progress
+        """Returns a report and the shards of each split."""
+        files = scan(
+            self.path,
+            self.files,
+            staging / "survey.jsonl",
+            rate=self.rate,
+            length=self.length,
+            workers=workers,
+            progress=progress,
         )
-        report = reported(self, found)
+        report = build_report(self, files)
         report.require_music()
-        splits = divided(found)
+        splits = assign_splits(files)
         report.splits = Counter(
-            {split: len(chosen) for split, chosen in splits.items()}
+            {split: len(excerpts) for split, excerpts in splits.items()}
         )
-        return report, sharded(self, splits)
+        return report, make_shards(self, splits)
 
 
-def reported(of: Folder, found: Sequence[Found]) -> Report:
-    """What there is, but for its splits: kept and dropped are recordings, styles excerpts."""
-    report, source = Report(spec=of.spec), of.path.name
+def build_report(dataset: AudioFolder, files: Sequence[ScannedFile]) -> Report:
+    """Returns a report without splits; it counts recordings, but excerpts by style."""
+    report, source = Report(spec=dataset.spec), dataset.path.name
     report.licences = {source: LICENCE}
-    for file in found:
+    for file in files:
         if file.refused:
             report.drop(source, file.key, Refused(*file.refused))
             continue
         report.kept[source] += 1
         report.styles[file.label] += len(file.excerpts)
         report.remarks.update({"silent": file.silent, "clipped": file.clipped})
-        report.milliseconds += round(1000 * file.samples / of.rate)
+        report.milliseconds += round(1000 * file.samples / dataset.rate)
     report.remarks = +report.remarks
     return report
 
 
-def divided(found: Sequence[Found]) -> dict[str, list[tuple[Found, int]]]:
-    """The excerpts of each split, by recording and number: whole recordings go together, unless
-    there are few; what sounds the same goes together whatever its name."""
-    kept = [file for file in found if file.excerpts]
-    alike: dict[str, list[tuple[Found, int]]] = defaultdict(list)
+def assign_splits(files: Sequence[ScannedFile]) -> dict[str, list[Excerpt]]:
+    """Assigns excerpts to splits.
+
+    The excerpts of a recording share a split, unless there are fewer than
+    `MIN_RECORDINGS`; identical audio always shares a split.
+    """
+    kept = [file for file in files if file.excerpts]
+    groups: dict[str, list[Excerpt]] = defaultdict(list)
     for file in kept:
-        whole = hashlib.blake2b(
-            "".join(file.excerpts).encode(), digest_size=8
-        ).hexdigest()
-        for number, own in enumerate(file.excerpts):
-            alike[whole if len(kept) >= FEW else own].append((file, number))
-    splits: dict[str, list[tuple[Found, int]]] = defaultdict(list)
-    for digest, split in placed({digest: digest for digest in alike}).items():
-        splits[split] += alike[digest]
+        joined = "".join(file.excerpts).encode()
+        whole = hashlib.blake2b(joined, digest_size=8).hexdigest()
+        for number, digest in enumerate(file.excerpts):
+            group = whole if len(kept) >= MIN_RECORDINGS else digest
+            groups[group].append((file, number))
+    splits: dict[str, list[Excerpt]] = defaultdict(list)
+    for digest, split in assign_groups({digest: digest for digest in groups}).items():
+        splits[split] += groups[digest]
     return splits
 
 
-def sharded(
-    of: Folder, splits: Mapping[str, list[tuple[Found, int]]]
+def make_shards(
+    dataset: AudioFolder, splits: Mapping[str, list[Excerpt]]
 ) -> dict[str, list[Shard]]:
-    """Each split cut into files, recordings in an order that depends on their names alone."""
-    order = lambda one: (
-        hashlib.md5(one[0].key.encode("utf-8", "surrogateescape")).digest(),
-        one[1],
-    )
-    made = {}
-    for split, chosen in splits.items():
-        chosen = sorted(chosen, key=order)
-        made[split] = [
-            Shard(cuts(of, some), of.path.name, of.rate, of.length)
-            for some in of.by_file(chosen, len(chosen))
+    """Divides each split into files; the order depends only on the names."""
+
+    def order(excerpt: Excerpt) -> tuple[bytes, int]:
+        key = excerpt[0].key.encode("utf-8", "surrogateescape")
+        return hashlib.md5(key).digest(), excerpt[1]
+
+    shards = {}
+    for split, excerpts in splits.items():
+        ordered = sorted(excerpts, key=order)
+        shards[split] = [
+            Shard(
+                group_by_file(dataset, part),
+                dataset.path.name,
+                dataset.rate,
+                length=dataset.length,
+            )
+            for part in dataset.shard(ordered, len(ordered))
         ]
-    return made
+    return shards
 
 
-def cuts(of: Folder, chosen: Sequence[tuple[Found, int]]) -> tuple[Cut, ...]:
-    """The same by recording."""
-    each = groupby(chosen, key=lambda one: one[0])
+def group_by_file(
+    dataset: AudioFolder, excerpts: Sequence[Excerpt]
+) -> tuple[FileExcerpts, ...]:
+    """Groups successive excerpts of the same recording."""
     return tuple(
-        Cut(of.path / file.key, file, frozenset(number for _, number in some))
-        for file, some in each
+        FileExcerpts(
+            dataset.path / file.key, file, frozenset(number for _, number in group)
+        )
+        for file, group in groupby(excerpts, key=lambda excerpt: excerpt[0])
     )

@@ -1,7 +1,7 @@
-"""Recordings into excerpts of one rate: WAV, FLAC, OGG and MP3, a block at a time.
+"""Reading of WAV, FLAC, OGG and MP3 files, as excerpts at one sample rate.
 
-Of any rate, depth and number of channels; channels are averaged. A recording of hours takes no more
-memory than one of seconds.
+Files may have any sample rate, depth and number of channels; channels are averaged.
+Files are read block by block, so that memory does not depend on their duration.
 """
 
 import dataclasses
@@ -17,83 +17,91 @@ from zoo.data.refusal import Refused
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 BLOCK = 1 << 16  # samples of each channel that are read at a time
-SILENCE = 10 ** (-60 / 20)  # an excerpt that stays below is none
-FULL = 1 - 2**-12  # samples from here on are at full scale
-CLIPPED = 4  # as many in a row that are say that a recording was too loud
+SILENCE_THRESHOLD = 10 ** (-60 / 20)  # an excerpt below this peak is silent
+FULL_SCALE = 1 - 2**-12  # samples of at least this magnitude are at full scale
+CLIPPED_RUN = 4  # successive samples at full scale that count as clipping
 
 
 @dataclasses.dataclass
 class Recording:
-    """A file, to be read once. `remarks` counts what was met: silent and clipped excerpts."""
+    """A file that is read once, at a sample rate of `rate`.
+
+    `remarks` counts silent and clipped excerpts.
+    """
 
     path: Path
     rate: int
     remarks: Counter[str] = dataclasses.field(default_factory=Counter)
 
     def excerpts(self, length: int) -> Iterator[np.ndarray]:
-        """Int16 [length] one after the other, the last one as long as it is; silent ones left out.
+        """Yields successive excerpts int16 [length] that are not silent.
+
+        The last one may be shorter.
 
         Raises:
-          Refused: it cannot be read, or has nothing to hear; where that shows after a while, what
-            came before is not to be kept either.
+          Refused: the file cannot be read, or is silent. The error may follow excerpts,
+            which are then to be discarded.
         """
-        waiting, heard = np.zeros(0, np.float32), False
+        pending, silent = np.zeros(0, np.float32), True
         for block in self.resampled():
-            waiting = np.concatenate([waiting, block])
-            while len(waiting) >= length:
-                part, waiting = waiting[:length], waiting[length:]
-                if self._sounds(part):
-                    heard = True
-                    yield quantised(part)
-        if len(waiting) and self._sounds(waiting):
-            heard = True
-            yield quantised(waiting)
-        if not heard:
-            raise Refused("silent", "There is nothing to hear in it; leave it out.")
+            pending = np.concatenate([pending, block])
+            while len(pending) >= length:
+                part, pending = pending[:length], pending[length:]
+                if not self._is_silent(part):
+                    silent = False
+                    yield to_int16(part)
+        if len(pending) and not self._is_silent(pending):
+            silent = False
+            yield to_int16(pending)
+        if silent:
+            raise Refused("silent", "It is silent; leave it out.")
 
-    def _sounds(self, part: np.ndarray) -> bool:
-        loud = np.abs(part)
-        runs = np.convolve(loud >= FULL, np.ones(CLIPPED), "valid")
-        self.remarks["clipped"] += bool(len(runs) and runs.max() == CLIPPED)
-        silent = bool(loud.max() < SILENCE)
+    def _is_silent(self, part: np.ndarray) -> bool:
+        """Tests the peak of an excerpt, and counts silence and clipping."""
+        magnitude = np.abs(part)
+        runs = np.convolve(magnitude >= FULL_SCALE, np.ones(CLIPPED_RUN), "valid")
+        self.remarks["clipped"] += bool(len(runs) and runs.max() == CLIPPED_RUN)
+        silent = bool(magnitude.max() < SILENCE_THRESHOLD)
         self.remarks["silent"] += silent
-        return not silent
+        return silent
 
     def resampled(self) -> Iterator[np.ndarray]:
-        """All of it, in blocks float32 [n] at `rate`, silence too.
+        """Yields all of the recording in blocks float32 [n] at `rate`.
 
         Raises:
-          Refused: as `excerpts`, but for silence.
+          Refused: the file cannot be read.
         """
-        with self._opened() as file:
+        with self._open() as file:
             if not file.frames:
                 raise Refused(
-                    "empty", "It has no samples; fetch it again or leave it out."
+                    "empty", "It has no samples; download it again or leave it out."
                 )
             stream = soxr.ResampleStream(file.samplerate, self.rate, 1, "float32", "HQ")
-            same, read = file.samplerate == self.rate, 0
+            same_rate, position = file.samplerate == self.rate, 0
             for block in self._blocks(file):
-                if not np.isfinite(block).all():
-                    at = (read + int(np.argmin(np.isfinite(block)))) / file.samplerate
+                finite = np.isfinite(block)
+                if not finite.all():
+                    time = (position + int(np.argmin(finite))) / file.samplerate
                     raise Refused(
-                        "not-finite", f"The sample at {at:.3f} s is no number; mend it."
+                        "not-finite",
+                        f"The sample at {time:.3f} s is not finite; correct the file.",
                     )
-                read += len(block)
-                yield block if same else stream.resample_chunk(block)
-            if not same:
+                position += len(block)
+                yield block if same_rate else stream.resample_chunk(block)
+            if not same_rate:
                 yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
-    def _opened(self) -> soundfile.SoundFile:
+    def _open(self) -> soundfile.SoundFile:
         try:
             if not self.path.stat().st_size:
                 raise Refused(
-                    "empty", "It has no bytes; fetch it again or leave it out."
+                    "empty", "The file is empty; download it again or leave it out."
                 )
             return soundfile.SoundFile(self.path)
         except soundfile.LibsndfileError as error:
             raise Refused(
                 "unreadable",
-                f"It is no recording that can be read ({error.error_string}).",
+                f"It is not a readable recording ({error.error_string}).",
             ) from error
         except OSError as error:
             raise Refused(
@@ -105,9 +113,11 @@ class Recording:
             for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
                 yield block.mean(axis=1)
         except soundfile.LibsndfileError as error:
-            raise Refused("broken", f"It breaks off ({error.error_string}).") from error
+            raise Refused(
+                "broken", f"Reading failed within the file ({error.error_string})."
+            ) from error
 
 
-def quantised(x: np.ndarray) -> np.ndarray:
-    """Samples of 16 bits, what is beyond full scale at full scale."""
+def to_int16(x: np.ndarray) -> np.ndarray:
+    """Converts samples in [-1, 1] to 16 bits; others are clipped."""
     return np.rint(np.clip(x, -1, 1) * 32767).astype(np.int16)

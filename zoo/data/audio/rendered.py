@@ -1,7 +1,7 @@
-"""Every corpus of scores as one of sound: each piece played by a SoundFont, with what is played.
+"""Corpora of scores as audio datasets: each piece is rendered by a SoundFont.
 
-An excerpt's notes are those that sound in it, in its own seconds, so that sound and score are
-aligned to the sample. Splits are those of the corpus.
+An excerpt contains the notes that sound in it, timed from its beginning, so that audio
+and notes are aligned to the sample. The splits are those of the corpus.
 """
 
 import dataclasses
@@ -16,13 +16,13 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from zoo.data.audio.excerpt_spec import Cutting
-from zoo.data.audio.recordings import quantised
-from zoo.data.audio.soundfont_notes import PLAYED
+from zoo.data.audio.excerpt_spec import ExcerptSpec
+from zoo.data.audio.recordings import to_int16
+from zoo.data.audio.soundfont_notes import SYNTH_RATE
 from zoo.data.corpora import build
 from zoo.data.corpora.dedup import SPLITS
 from zoo.data.corpora.ingest import Progress
-from zoo.data.corpora.records import Split
+from zoo.data.corpora.records import Record, Split
 from zoo.data.corpora.registry import Corpus, corpus
 from zoo.data.corpora.report import Report
 from zoo.data.proto import NoteSequence
@@ -33,19 +33,24 @@ from zoo.soundfont.score import MAX_SECONDS, render
 
 
 @dataclasses.dataclass(frozen=True)
-class Rendered(Cutting):
-    """The corpus `of`, by `soundfont`, or by the General MIDI set that pretty_midi ships."""
+class RenderedCorpus(ExcerptSpec):
+    """A corpus of scores, rendered.
 
-    of: str
+    Attributes:
+      scores: spec of the corpus.
+      soundfont: path of a SoundFont, by default the General MIDI set of pretty_midi.
+    """
+
+    scores: str
     soundfont: Path | None = None
 
     @property
     def spec(self) -> str:
-        return f"rendered:{self.scores.spec}"
+        return f"rendered:{self.corpus.spec}"
 
     @cached_property
-    def scores(self) -> Corpus:
-        return corpus(self.of)
+    def corpus(self) -> Corpus:
+        return corpus(self.scores)
 
     @property
     def features(self) -> Mapping[str, Any]:
@@ -56,121 +61,119 @@ class Rendered(Cutting):
         }
 
     def home(self, root: Path) -> Path:
-        """The directory of all that is built of it; another one whenever a score changes."""
-        font = hashlib.blake2b(
-            sf.path(self.soundfont).read_bytes(), digest_size=4
-        ).hexdigest()
-        return root / f"rendered-{self.scores.key}-{self.rate}-{self.length}-{font}"
+        """Returns the directory of the built dataset; it changes with the scores."""
+        font = sf.path(self.soundfont).read_bytes()
+        digest = hashlib.blake2b(font, digest_size=4).hexdigest()
+        return root / f"rendered-{self.corpus.key}-{self.rate}-{self.length}-{digest}"
 
-    def gathered(
+    def collect(
         self, staging: Path, workers: int, progress: Progress
     ) -> tuple[Report, dict[str, list["Shard"]]]:
-        """What there is: excerpts in which a note begins or goes on."""
+        """Returns a report and the shards of each split."""
         root = staging.parents[1]
-        read = build.build(self.of, root, workers=workers, progress=progress)
-        report = Report(spec=self.spec, licences=read.licences)
+        scores = build.build(self.corpus, root, workers=workers, progress=progress)
+        report = Report(spec=self.spec, licences=scores.licences)
         shards = {}
         for split in SPLITS:
-            if not read.splits[split]:
+            if not scores.splits[split]:
                 continue
-            records = build.open_split(self.of, split, root)
-            chosen = [
-                (number, sounding)
-                for number, record in enumerate(records)
-                if (
-                    sounding := self.sounding(
-                        record.sequence, record.id, record.source, report
-                    )
-                )
-            ]
-            count = sum(len(numbers) for _, numbers in chosen)
+            records = build.open_split(self.corpus, split, root)
+            pieces = []
+            for index, record in enumerate(records):
+                if numbers := self.sounding_excerpts(record, report):
+                    pieces.append((index, numbers))
+                    report.styles[record.style] += len(numbers)
+            count = sum(len(numbers) for _, numbers in pieces)
             report.splits[split] = count
             report.milliseconds += round(1000 * self.seconds * count)
-            for number, numbers in chosen:
-                report.styles[records[number].style] += len(numbers)
             shards[split] = [
-                Shard(self, records, some) for some in self.by_file(chosen, count)
+                Shard(self, records, part) for part in self.shard(pieces, count)
             ]
         report.require_music()
         return report, shards
 
-    def sounding(
-        self, sequence: NoteSequence, key: str, source: str, report: Report
-    ) -> tuple[int, ...]:
-        """The numbers of a piece's excerpts in which there are notes; none where it is refused."""
+    def sounding_excerpts(self, record: Record, report: Report) -> tuple[int, ...]:
+        """Returns the indices of the excerpts of a piece that contain notes.
+
+        There are none if the piece is refused. `report` counts pieces kept and dropped.
+        """
         times = [
-            (note.start_time, note.end_time) for note in sequence.notes if note.velocity
+            (note.start_time, note.end_time)
+            for note in record.sequence.notes
+            if note.velocity
         ]
         if max((end for _, end in times), default=0.0) > MAX_SECONDS:
-            report.drop(
-                source, key, Refused("long", "It lasts more than an hour; divide it.")
-            )
+            refused = Refused("long", "It is longer than an hour; divide it.")
+            report.drop(record.source, record.id, refused)
             return ()
         if not times:
-            report.drop(source, key, Refused("silent", "It has no note that sounds."))
+            refused = Refused("silent", "It has no note with a velocity.")
+            report.drop(record.source, record.id, refused)
             return ()
-        report.kept[source] += 1
-        first, last = (
-            (lambda a: int(a / self.seconds)),
-            lambda b: math.ceil(b / self.seconds),
-        )
-        return tuple(
-            sorted({number for a, b in times for number in range(first(a), last(b))})
-        )
+        report.kept[record.source] += 1
+        numbers: set[int] = set()
+        for start, end in times:
+            first, stop = int(start / self.seconds), math.ceil(end / self.seconds)
+            numbers.update(range(first, stop))
+        return tuple(sorted(numbers))
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """The excerpts of one file: of pieces by number, those of these numbers."""
+    """The excerpts of one file, by index of the piece and indices of its excerpts."""
 
-    rendered: Rendered
+    dataset: RenderedCorpus
     records: Split
-    chosen: tuple[tuple[int, tuple[int, ...]], ...]
+    pieces: tuple[tuple[int, tuple[int, ...]], ...]
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        of = self.rendered
-        for piece, numbers in self.chosen:
-            record = self.records[piece]
-            audio = played(record.sequence, of.rate, of.soundfont)
+        dataset = self.dataset
+        length, seconds = dataset.length, dataset.seconds
+        for index, numbers in self.pieces:
+            record = self.records[index]
+            audio = render_mono(record.sequence, dataset.rate, dataset.soundfont)
             for number in numbers:
-                part = audio[number * of.length :][: of.length]
-                part = np.pad(part, (0, of.length - len(part)))
-                begin = number * of.seconds
-                notes = within(
-                    record.sequence, begin, begin + of.seconds
-                ).SerializeToString()
+                part = audio[number * length :][:length]
+                part = np.pad(part, (0, length - len(part)))
+                begin = number * seconds
+                notes = notes_between(record.sequence, begin, begin + seconds)
                 name = f"{record.id}#{number}"
-                texts = {"id": name, "label": record.style, "source": record.source}
-                sound = {
-                    "rate": of.rate,
-                    "audio": quantised(part).astype("<i2").tobytes(),
-                }
                 yield (
                     name,
-                    {**texts, "licence": record.licence, **sound, "notes": notes},
+                    {
+                        "id": name,
+                        "label": record.style,
+                        "source": record.source,
+                        "licence": record.licence,
+                        "rate": dataset.rate,
+                        "audio": to_int16(part).astype("<i2").tobytes(),
+                        "notes": notes.SerializeToString(),
+                    },
                 )
 
 
-def played(
+def render_mono(
     sequence: NoteSequence, rate: int, soundfont: Path | None = None
 ) -> np.ndarray:
-    """A piece in one channel, float32 [s]; silence of as many seconds as a SoundFont that has none
-    of its instruments would play."""
+    """Renders a piece to one channel, float32 [s].
+
+    The result is silence if the SoundFont has none of its instruments.
+    """
     try:
-        mono = render(sequence, PLAYED, soundfont).mean(axis=1)
+        mono = render(sequence, SYNTH_RATE, soundfont).mean(axis=1)
     except ZooError:
         return np.zeros(round(sequence.total_time * rate), np.float32)
-    return soxr.resample(mono, PLAYED, rate) if rate != PLAYED else mono
+    return soxr.resample(mono, SYNTH_RATE, rate) if rate != SYNTH_RATE else mono
 
 
-def within(sequence: NoteSequence, begin: float, end: float) -> NoteSequence:
-    """The notes that sound between two times in seconds, counted from the first of them."""
+def notes_between(sequence: NoteSequence, begin: float, end: float) -> NoteSequence:
+    """Returns the notes that sound between two times, in seconds from `begin`."""
     part = NoteSequence(ticks_per_quarter=sequence.ticks_per_quarter)
     for note in sequence.notes:
         if note.velocity and note.start_time < end and note.end_time > begin:
-            one = part.notes.add()
-            one.CopyFrom(note)
-            one.start_time = max(note.start_time, begin) - begin
-            one.end_time = min(note.end_time, end) - begin
+            copy = part.notes.add()
+            copy.CopyFrom(note)
+            copy.start_time = max(note.start_time, begin) - begin
+            copy.end_time = min(note.end_time, end) - begin
     part.total_time = max((note.end_time for note in part.notes), default=0.0)
     return part

@@ -1,7 +1,7 @@
-"""What a folder of recordings holds: each is read to its end once, before anything is written.
+"""Scan of a folder of recordings, before the dataset is written.
 
-What was found of a file is a line of `survey.jsonl`: a survey that was killed goes on after the
-last of them.
+The result of each file is a line of `survey.jsonl`, so that an interrupted scan is
+resumed.
 """
 
 import dataclasses
@@ -18,72 +18,102 @@ from zoo.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """A recording: `key` is its path below the folder, `label` the folder that it lies in."""
+class ScannedFile:
+    """A recording.
+
+    Attributes:
+      key: path relative to the folder.
+      label: name of the subfolder.
+      size: in bytes.
+      modified: modification time in nanoseconds.
+      excerpts: a hash of each excerpt that is not silent.
+      samples: total number of samples of these.
+      silent: number of silent excerpts, which are left out.
+      clipped: number of clipped excerpts, which are kept.
+      refused: reason and detail, if the file cannot be read.
+    """
 
     key: str
     label: str
-    size: int  # bytes
-    modified: int  # nanoseconds
-    excerpts: tuple[str, ...] = ()  # a hash of each
+    size: int
+    _: dataclasses.KW_ONLY
+    modified: int
+    excerpts: tuple[str, ...] = ()
     samples: int = 0
-    silent: int = 0  # excerpts that were left out
-    clipped: int = 0  # excerpts that were not
-    refused: tuple[str, str] | None = None  # the reason, and a sentence
+    silent: int = 0
+    clipped: int = 0
+    refused: tuple[str, str] | None = None
+
+    @property
+    def version(self) -> tuple[str, int, int]:
+        """The file's key, size and modification time."""
+        return self.key, self.size, self.modified
 
 
-def listed(folder: Path) -> list[Found]:
-    """The recordings below `folder`, not yet read.
+def list_recordings(folder: Path) -> list[ScannedFile]:
+    """Lists the recordings below `folder`, not yet read.
 
     Raises:
-      UsageError: there is no folder, or none in it.
+      UsageError: there is no such folder, or no recording in it.
     """
     if not folder.is_dir():
         raise UsageError(
-            f"There is no folder {folder}: give the path of one with recordings."
+            f"There is no folder {folder}: give the path of a folder with recordings."
         )
-    found = []
+    files = []
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES and path.is_file():
-            within, stat = path.parent.relative_to(folder).as_posix(), path.stat()
-            label = folder.name if within == "." else within
+            subfolder, stat = path.parent.relative_to(folder).as_posix(), path.stat()
+            label = folder.name if subfolder == "." else subfolder
             key = path.relative_to(folder).as_posix()
-            found.append(Found(key, label, stat.st_size, stat.st_mtime_ns))
-    if not found:
-        kinds = ", ".join(SUFFIXES)
+            files.append(
+                ScannedFile(key, label, stat.st_size, modified=stat.st_mtime_ns)
+            )
+    if not files:
+        suffixes = ", ".join(SUFFIXES)
         raise UsageError(
-            f"The folder {folder} holds no recording that can be read ({kinds})."
+            f"The folder {folder} contains no recording of a supported type "
+            f"({suffixes})."
         )
-    return found
+    return files
 
 
-def survey(
+def scan(
     folder: Path,
-    files: Sequence[Found],
+    files: Sequence[ScannedFile],
+    log: Path,
+    *,
     rate: int,
     length: int,
-    notes: Path,
     workers: int,
     progress: Progress,
-) -> list[Found]:
-    """All of `files`, read at `rate` in excerpts of `length`, `workers` at a time; what is in
-    `notes` is not read again."""
-    known = {(one.key, one.size, one.modified): one for one in noted(notes)}
-    of = lambda file: known.get((file.key, file.size, file.modified))
-    todo = [file for file in files if not of(file)]
+) -> list[ScannedFile]:
+    """Reads all `files`, except those whose results are in `log`.
+
+    Args:
+      folder: folder of the recordings.
+      files: result of `list_recordings`.
+      log: file of results, which are appended to.
+      rate: samples per second.
+      length: samples of an excerpt.
+      workers: number of threads.
+      progress: called with the number of files done and the total number.
+    """
+    results = {file.version: file for file in read_scan(log)}
+    todo = [file for file in files if file.version not in results]
     progress(len(files) - len(todo), len(files))
-    with ThreadPoolExecutor(workers) as pool, notes.open("a") as lines:
-        read = pool.map(lambda file: heard(folder, file, rate, length), todo)
-        for count, found in enumerate(read, len(files) - len(todo) + 1):
-            known[found.key, found.size, found.modified] = found
-            lines.write(json.dumps(dataclasses.asdict(found)) + "\n")
+    with ThreadPoolExecutor(workers) as pool, log.open("a") as lines:
+        scanned = pool.map(lambda file: scan_file(folder, file, rate, length), todo)
+        for count, file in enumerate(scanned, len(files) - len(todo) + 1):
+            results[file.version] = file
+            lines.write(json.dumps(dataclasses.asdict(file)) + "\n")
             lines.flush()
             progress(count, len(files))
-    return [known[file.key, file.size, file.modified] for file in files]
+    return [results[file.version] for file in files]
 
 
-def heard(folder: Path, file: Found, rate: int, length: int) -> Found:
-    """One of them, read to its end."""
+def scan_file(folder: Path, file: ScannedFile, rate: int, length: int) -> ScannedFile:
+    """Reads one recording to its end."""
     recording, hashes, samples = Recording(folder / file.key, rate), [], 0
     try:
         for part in recording.excerpts(length):
@@ -91,20 +121,22 @@ def heard(folder: Path, file: Found, rate: int, length: int) -> Found:
             samples += len(part)
     except Refused as refused:
         return dataclasses.replace(file, refused=(refused.reason, refused.detail))
-    silent, clipped = (recording.remarks[name] for name in ("silent", "clipped"))
     return dataclasses.replace(
-        file, excerpts=tuple(hashes), samples=samples, silent=silent, clipped=clipped
+        file,
+        excerpts=tuple(hashes),
+        samples=samples,
+        silent=recording.remarks["silent"],
+        clipped=recording.remarks["clipped"],
     )
 
 
-def noted(notes: Path) -> Iterator[Found]:
-    """What an earlier survey has found, but for a last line that breaks off."""
-    for line in notes.read_text().splitlines() if notes.exists() else ():
+def read_scan(log: Path) -> Iterator[ScannedFile]:
+    """Yields the results of an earlier scan, up to a truncated last line."""
+    for line in log.read_text().splitlines() if log.exists() else ():
         try:
-            known = json.loads(line)
+            fields = json.loads(line)
         except json.JSONDecodeError:
             return
-        refused = known["refused"] and tuple(known["refused"])
-        yield Found(
-            **{**known, "excerpts": tuple(known["excerpts"]), "refused": refused}
-        )
+        fields["excerpts"] = tuple(fields["excerpts"])
+        fields["refused"] = fields["refused"] and tuple(fields["refused"])
+        yield ScannedFile(**fields)

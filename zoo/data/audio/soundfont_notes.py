@@ -1,9 +1,9 @@
-"""Notes of every General MIDI program, as a SoundFont plays them, in the terms of NSynth.
+"""Notes of every General MIDI program, rendered by a SoundFont, with NSynth's features.
 
-J. Engel et al.: Neural audio synthesis of musical notes with WaveNet autoencoders,
-arXiv:1704.01279, whose names of features and of families these are, but for sounds that are no
-instrument's. Each note is held for three quarters of its time, and then let go. Its qualities are
-measured where NSynth's were listened for.
+Features and families have the names of J. Engel et al.: Neural audio synthesis of
+musical notes with WaveNet autoencoders, arXiv:1704.01279; the family `effect` is added
+for sound effects. Each note is held for three quarters of its duration, as in NSynth.
+Qualities are measured (`zoo.data.audio.nsynth_qualities`), not annotated by listeners.
 """
 
 import dataclasses
@@ -19,10 +19,10 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from zoo.data.audio.excerpt_spec import Cutting
-from zoo.data.audio.nsynth_qualities import QUALITIES, qualities
-from zoo.data.audio.recordings import quantised
-from zoo.data.corpora.dedup import placed
+from zoo.data.audio.excerpt_spec import ExcerptSpec
+from zoo.data.audio.nsynth_qualities import QUALITIES, measure_qualities
+from zoo.data.audio.recordings import to_int16
+from zoo.data.corpora.dedup import assign_groups
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.report import Report
 from zoo.data.refusal import Refused
@@ -31,76 +31,88 @@ from zoo.soundfont import bank as sf
 from zoo.soundfont.voice import voice
 
 FAMILIES = (
-    *(
-        "bass",
-        "brass",
-        "flute",
-        "guitar",
-        "keyboard",
-        "mallet",
-        "organ",
-        "reed",
-        "string",
-    ),
-    *("synth_lead", "vocal", "effect"),
+    "bass",
+    "brass",
+    "flute",
+    "guitar",
+    "keyboard",
+    "mallet",
+    "organ",
+    "reed",
+    "string",
+    "synth_lead",
+    "vocal",
+    "effect",
 )
 SOURCES = ("acoustic", "electronic", "synthetic")
-BY_PROGRAM = (  # the first program of each run of one family
-    *(
-        (0, "keyboard"),
-        (8, "mallet"),
-        (16, "organ"),
-        (22, "reed"),
-        (23, "organ"),
-        (24, "guitar"),
-    ),
-    *(
-        (32, "bass"),
-        (40, "string"),
-        (47, "mallet"),
-        (48, "string"),
-        (52, "vocal"),
-        (55, "string"),
-    ),
-    *((56, "brass"), (64, "reed"), (72, "flute"), (80, "synth_lead"), (104, "guitar")),
-    *((108, "mallet"), (109, "reed"), (110, "string"), (111, "reed"), (112, "mallet")),
+FAMILY_STARTS = (  # the first program of each range of one family
+    (0, "keyboard"),
+    (8, "mallet"),
+    (16, "organ"),
+    (22, "reed"),
+    (23, "organ"),
+    (24, "guitar"),
+    (32, "bass"),
+    (40, "string"),
+    (47, "mallet"),
+    (48, "string"),
+    (52, "vocal"),
+    (55, "string"),
+    (56, "brass"),
+    (64, "reed"),
+    (72, "flute"),
+    (80, "synth_lead"),
+    (104, "guitar"),
+    (108, "mallet"),
+    (109, "reed"),
+    (110, "string"),
+    (111, "reed"),
+    (112, "mallet"),
     (120, "effect"),
 )
 ELECTRONIC = {4, 5, 7, 16, 17, 18, *range(26, 32), *range(33, 38), 120}
 DISTORTED = {29, 30}
 SYNTHETIC = {38, 39, 50, 51, 54, 62, 63, *range(80, 104)}
-OWN_FONT = "Not stated: this is a SoundFont of yours, on whatever terms you hold it."
-DEFAULT_FONT = (
-    "Played by TimGM6mb of Tim Brechbill, which is under the GNU GPL, version 2."
+OWN_FONT_LICENCE = "Not stated: this is your own SoundFont, under your own terms."
+DEFAULT_FONT_LICENCE = (
+    "Rendered by TimGM6mb of Tim Brechbill, which is under the GNU GPL, version 2."
 )
-PLAYED = 48_000  # what a note is played at, before it has its rate
-HELD = 0.75  # of a note's time
-GAIN = 2.0  # of the loudest notes most are below full scale
+SYNTH_RATE = 48_000  # sample rate of the synthesiser, before resampling
+HELD_FRACTION = 0.75  # fraction of the duration before the release
+GAIN = 2.0  # with it, most of the loudest notes are below full scale
+
+Note = tuple[int, int, int]  # program, pitch, velocity
 
 
 @dataclasses.dataclass(frozen=True)
-class Notes(Cutting):
-    """`programs` x pitches x `velocities`, each of them an excerpt.
+class SoundfontNotes(ExcerptSpec):
+    """The notes of all combinations of `programs`, pitches and `velocities`.
 
-    Pitches are every `every`-th from the first to the last. The SoundFont is `soundfont`, or the
-    General MIDI set that pretty_midi ships.
+    Attributes:
+      programs: General MIDI programs, from 0.
+      pitches: the lowest and the highest MIDI number.
+      every: interval between successive pitches, in semitones.
+      velocities: MIDI velocities.
+      soundfont: path of a SoundFont, by default the General MIDI set of pretty_midi.
 
     Raises:
-      UsageError: no note is asked for, or one that MIDI has not.
+      UsageError: there are no notes, or a number is not in 0..127.
     """
 
     programs: tuple[int, ...] = tuple(range(128))
     pitches: tuple[int, int] = (24, 96)
     every: int = 3
+    _: dataclasses.KW_ONLY
     velocities: tuple[int, ...] = (50, 100)
     soundfont: Path | None = None
 
     def __post_init__(self) -> None:
-        asked = [*self.programs, *self.pitches, *self.velocities]
-        if not self.order or not 0 <= min(asked) <= max(asked) <= 127:
+        numbers = [*self.programs, *self.pitches, *self.velocities]
+        if not self.notes or not 0 <= min(numbers) <= max(numbers) <= 127:
             raise UsageError(
-                f"{len(self.order)} notes are asked for, of programs, pitches and velocities from "
-                f"{min(asked, default=0)} to {max(asked, default=0)}: choose some, from 0 to 127."
+                f"programs, pitches and velocities from {min(numbers, default=0)} to "
+                f"{max(numbers, default=0)} make {len(self.notes)} notes: choose at "
+                "least one of each, from 0 to 127."
             )
         super().__post_init__()
 
@@ -109,18 +121,14 @@ class Notes(Cutting):
         return "soundfont_notes"
 
     @property
-    def order(self) -> list[tuple[int, int, int]]:
-        """Programs, pitches and velocities, of all notes."""
+    def notes(self) -> list[Note]:
         low, high = self.pitches
-        return [
-            *product(
-                self.programs, range(low, high + 1, max(1, self.every)), self.velocities
-            )
-        ]
+        pitches = range(low, high + 1, max(1, self.every))
+        return list(product(self.programs, pitches, self.velocities))
 
     @property
     def licence(self) -> str:
-        return OWN_FONT if self.soundfont else DEFAULT_FONT
+        return OWN_FONT_LICENCE if self.soundfont else DEFAULT_FONT_LICENCE
 
     @functools.cached_property
     def font(self) -> sf.SoundFont:
@@ -128,59 +136,62 @@ class Notes(Cutting):
 
     @property
     def features(self) -> Mapping[str, Any]:
-        return known(128, FAMILIES)
+        return nsynth_features(128, FAMILIES)
 
     def home(self, root: Path) -> Path:
-        """The directory of all that is built of it; another one for other notes."""
-        asked = repr((self.programs, self.pitches, self.every, self.velocities))
-        digest = hashlib.blake2b(asked.encode(), digest_size=6)
+        """Returns the directory of the built dataset; it changes with the notes."""
+        numbers = repr((self.programs, self.pitches, self.every, self.velocities))
+        digest = hashlib.blake2b(numbers.encode(), digest_size=6)
         digest.update(sf.path(self.soundfont).read_bytes())
         return root / f"{self.spec}-{self.rate}-{self.length}-{digest.hexdigest()}"
 
-    def gathered(
+    def collect(
         self, staging: Path, workers: int, progress: Progress
     ) -> tuple[Report, dict[str, list["Shard"]]]:
-        """What there is: notes of one program and pitch go together, and none that is silent."""
-        del staging, workers, progress  # the work is to play what is written
-        report, alike = Report(spec=self.spec), defaultdict(list)
+        """Returns a report and the shards of each split.
+
+        Notes of one program and pitch share a split. Silent notes are dropped.
+        """
+        del staging, workers, progress  # notes are rendered while they are written
+        report = Report(spec=self.spec)
+        groups: dict[str, list[Note]] = defaultdict(list)
         source = sf.path(self.soundfont).name
         report.licences = {source: self.licence}
-        for note in self.order:
+        for note in self.notes:
             if not self.font.find(0, *note):
                 detail = "The SoundFont has no sample for it; leave it out."
-                report.drop(source, named(*note), Refused("silent", detail))
+                report.drop(source, note_id(*note), Refused("silent", detail))
             else:
                 report.kept[source] += 1
                 report.styles[family_of(note[0])] += 1
-                alike[f"{note[0]}-{note[1]}"].append(note)
+                groups[f"{note[0]}-{note[1]}"].append(note)
         report.milliseconds = round(1000 * self.seconds * report.kept.total())
         report.require_music()
-        splits: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-        for own, split in placed({name: name for name in alike}).items():
-            splits[split] += alike[own]
-        report.splits = Counter(
-            {split: len(chosen) for split, chosen in splits.items()}
-        )
-        cut = {
-            split: [Shard(self, some) for some in self.by_file(chosen, len(chosen))]
-            for split, chosen in splits.items()
+        splits: dict[str, list[Note]] = defaultdict(list)
+        for group, split in assign_groups({name: name for name in groups}).items():
+            splits[split] += groups[group]
+        report.splits = Counter({split: len(notes) for split, notes in splits.items()})
+        shards = {
+            split: [Shard(self, part) for part in self.shard(notes, len(notes))]
+            for split, notes in splits.items()
         }
-        return report, cut
+        return report, shards
 
-    def played(self, program: int, pitch: int, velocity: int) -> np.ndarray:
-        """One note, float32 [s]."""
-        held = round(HELD * self.seconds * PLAYED)
-        both = voice(
+    def render(self, program: int, pitch: int, velocity: int) -> np.ndarray:
+        """Renders one note, float32 [s]."""
+        held = round(HELD_FRACTION * self.seconds * SYNTH_RATE)
+        stereo = voice(
             self.font,
-            PLAYED,
+            SYNTH_RATE,
             bank=0,
             program=program,
             key=pitch,
             velocity=velocity,
             duration=held,
         )
-        mono = GAIN * both.mean(axis=1)
-        mono = soxr.resample(mono, PLAYED, self.rate) if self.rate != PLAYED else mono
+        mono = GAIN * stereo.mean(axis=1)
+        if self.rate != SYNTH_RATE:
+            mono = soxr.resample(mono, SYNTH_RATE, self.rate)
         fade = min(round(0.02 * self.rate), self.length)
         out = np.pad(mono[: self.length], (0, max(0, self.length - len(mono))))
         out[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
@@ -191,56 +202,71 @@ class Notes(Cutting):
 class Shard:
     """The notes of one file."""
 
-    notes: Notes
-    order: tuple[tuple[int, int, int], ...]
+    dataset: SoundfontNotes
+    notes: tuple[Note, ...]
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        source = sf.path(self.notes.soundfont).name
-        for program, pitch, velocity in self.order:
-            name, family = named(program, pitch, velocity), family_of(program)
-            audio = self.notes.played(program, pitch, velocity)
-            texts = {
-                "id": name,
-                "label": family,
-                "source": source,
-                "licence": self.notes.licence,
-            }
-            of = {"label": program, "family": family, "source": source_of(program)}
-            told = {"pitch": pitch, "velocity": velocity, "instrument": of}
-            told["qualities"] = qualities(
-                audio, self.notes.rate, HELD, program in DISTORTED
+        dataset = self.dataset
+        for program, pitch, velocity in self.notes:
+            name, family = note_id(program, pitch, velocity), family_of(program)
+            audio = dataset.render(program, pitch, velocity)
+            distorted = program in DISTORTED
+            yield (
+                name,
+                {
+                    "id": name,
+                    "label": family,
+                    "source": sf.path(dataset.soundfont).name,
+                    "licence": dataset.licence,
+                    "rate": dataset.rate,
+                    "audio": to_int16(audio).astype("<i2").tobytes(),
+                    "pitch": pitch,
+                    "velocity": velocity,
+                    "instrument": {
+                        "label": program,
+                        "family": family,
+                        "source": source_of(program),
+                    },
+                    "qualities": measure_qualities(
+                        audio, dataset.rate, HELD_FRACTION, distorted
+                    ),
+                },
             )
-            sound = quantised(audio).astype("<i2").tobytes()
-            yield name, {**texts, **told, "rate": self.notes.rate, "audio": sound}
 
 
-def known(instruments: int, families: Sequence[str]) -> Mapping[str, Any]:
-    """What NSynth tells of a note, as TFDS describes it."""
-    kind = tfds.features.ClassLabel
-    number, family, source = (
-        kind(num_classes=128),
-        kind(names=[*families]),
-        kind(names=[*SOURCES]),
-    )
-    instrument = {
-        "label": kind(num_classes=instruments),
-        "family": family,
-        "source": source,
+def nsynth_features(instruments: int, families: Sequence[str]) -> Mapping[str, Any]:
+    """Returns the TFDS features of NSynth's annotations.
+
+    Args:
+      instruments: number of instruments.
+      families: names of the instrument families.
+    """
+    label, scalar = tfds.features.ClassLabel, tfds.features.Scalar
+    return {
+        "pitch": label(num_classes=128),
+        "velocity": label(num_classes=128),
+        "instrument": {
+            "label": label(num_classes=instruments),
+            "family": label(names=[*families]),
+            "source": label(names=[*SOURCES]),
+        },
+        "qualities": {name: scalar(dtype=np.bool_) for name in QUALITIES},
     }
-    kinds = {name: tfds.features.Scalar(dtype=np.bool_) for name in QUALITIES}
-    of = {"pitch": number, "velocity": number, "instrument": instrument}
-    return of | {"qualities": kinds}
 
 
-def named(program: int, pitch: int, velocity: int) -> str:
-    """As NSynth names a note: family, source, instrument, pitch and velocity."""
-    what = f"{family_of(program)}_{source_of(program)}_{program:03d}"
-    return f"{what}-{pitch:03d}-{velocity:03d}"
+def note_id(program: int, pitch: int, velocity: int) -> str:
+    """Returns NSynth's name: family, source, instrument, pitch and velocity."""
+    instrument = f"{family_of(program)}_{source_of(program)}_{program:03d}"
+    return f"{instrument}-{pitch:03d}-{velocity:03d}"
 
 
 def family_of(program: int) -> str:
-    return [family for first, family in BY_PROGRAM if first <= program][-1]
+    """Returns the instrument family of a General MIDI program."""
+    return [family for first, family in FAMILY_STARTS if first <= program][-1]
 
 
 def source_of(program: int) -> str:
-    return SOURCES[1 if program in ELECTRONIC else 2 if program in SYNTHETIC else 0]
+    """Returns how the sound of a General MIDI program is produced, one of `SOURCES`."""
+    if program in ELECTRONIC:
+        return "electronic"
+    return "synthetic" if program in SYNTHETIC else "acoustic"

@@ -1,8 +1,9 @@
-"""Sound of the TFDS catalogue, such as NSynth (Engel et al. 2017, arXiv:1704.01279).
+"""Audio datasets of the TFDS catalogue, such as NSynth (Engel et al. 2017).
 
-TFDS decodes audio by TensorFlow, so that it takes that to build one; what is built is read without.
-Each recording is read twice, first to know what is in it. What NSynth tells of a note is kept, and
-of others their label.
+TFDS decodes audio by TensorFlow, which building therefore needs; reading does not. Each
+recording is read twice, the first time to find out which excerpts are silent. The
+annotations of NSynth's notes are kept; of other datasets, the label. (NSynth:
+arXiv:1704.01279.)
 """
 
 import dataclasses
@@ -16,29 +17,32 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from zoo.data.audio.excerpt_spec import Cutting
-from zoo.data.audio.recordings import quantised
-from zoo.data.audio.soundfont_notes import known
-from zoo.data.corpora.dedup import SPLITS, placed
+from zoo.data.audio.excerpt_spec import ExcerptSpec
+from zoo.data.audio.recordings import to_int16
+from zoo.data.audio.soundfont_notes import nsynth_features
+from zoo.data.corpora.dedup import SPLITS, assign_groups
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.report import Report
-from zoo.data.corpora.tfds_fetch import fetched
+from zoo.data.corpora.tfds_fetch import fetch_builder
 from zoo.data.refusal import Refused
 
-THEIRS = {
+TFDS_SPLITS = {
     "train": "train",
     "valid": "validation",
     "validation": "validation",
     "test": "test",
 }
-RATE = 16_000  # of a dataset that does not say: NSynth's
-INSTEAD = "build it where that is, and read it from the same $ZOO_DATA anywhere"
+DEFAULT_RATE = 16_000  # samples per second of datasets without a stated rate: NSynth's
+ALTERNATIVE = (
+    "build it where TensorFlow is installed, and read it from the same $ZOO_DATA "
+    "anywhere"
+)
 Example = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Catalogued(Cutting):
-    """TFDS's `name`."""
+class TfdsAudio(ExcerptSpec):
+    """The TFDS dataset `name`, resampled and divided into excerpts."""
 
     name: str
 
@@ -48,84 +52,93 @@ class Catalogued(Cutting):
 
     @cached_property
     def builder(self) -> Any:
-        return fetched(self.name, self.name, INSTEAD)
+        return fetch_builder(self.name, self.name, ALTERNATIVE)
 
     @property
     def licence(self) -> str:
         return self.builder.info.redistribution_info.license or ""
 
     @property
-    def noted(self) -> bool:
-        """Whether it tells of its examples what NSynth does."""
-        return {"pitch", "velocity", "instrument", "qualities"} <= set(
-            self.builder.info.features
-        )
+    def has_nsynth_features(self) -> bool:
+        """Tells whether examples have the annotations of NSynth."""
+        nsynth = {"pitch", "velocity", "instrument", "qualities"}
+        return nsynth <= set(self.builder.info.features)
 
     @property
     def features(self) -> Mapping[str, Any]:
-        if not self.noted:
+        if not self.has_nsynth_features:
             return {}
-        of = self.builder.info.features["instrument"]
-        return known(of["label"].num_classes, of["family"].names)
+        instrument = self.builder.info.features["instrument"]
+        return nsynth_features(
+            instrument["label"].num_classes, instrument["family"].names
+        )
 
     def home(self, root: Path) -> Path:
-        """The directory of all that is built of it."""
+        """Returns the directory of the built dataset."""
         return root / f"tfds-{self.name.replace('/', '-')}-{self.rate}-{self.length}"
 
-    def gathered(
+    def collect(
         self, staging: Path, workers: int, progress: Progress
     ) -> tuple[Report, dict[str, list["Shard"]]]:
-        """What there is: its own splits, or where it has not all three, others by what is whose."""
+        """Returns a report and the shards of each split.
+
+        The splits are those of the dataset if it has all three, else new ones by
+        example.
+        """
         del staging, workers, progress  # TFDS has its own
-        name, info = self.name, self.builder.info
-        report = Report(spec=self.spec, licences={name: self.licence})
-        kept: dict[tuple[str, int], int] = {}
-        for split in info.splits:
-            source = self.builder.as_data_source(split)
-            for number in range(len(source)):
-                example = source[number]
+        info = self.builder.info
+        report = Report(spec=self.spec, licences={self.name: self.licence})
+        counts: dict[tuple[str, int], int] = {}  # excerpts by TFDS split and index
+        for tfds_split in info.splits:
+            source = self.builder.as_data_source(tfds_split)
+            for index in range(len(source)):
+                example = source[index]
                 if count := len(self.excerpts(example)):
-                    kept[split, number] = count
-                    report.kept[name] += 1
+                    counts[tfds_split, index] = count
+                    report.kept[self.name] += 1
                     report.styles[self.label(example)] += count
                 else:
-                    detail = "There is nothing to hear in it; leave it out."
-                    report.drop(name, f"{split}/{number}", Refused("silent", detail))
+                    refused = Refused("silent", "It is silent; leave it out.")
+                    report.drop(self.name, f"{tfds_split}/{index}", refused)
         report.require_music()
-        where = {one: THEIRS.get(one[0], "") for one in kept}
-        if not set(SPLITS) <= set(where.values()):
-            where = placed({one: f"{one[0]}/{one[1]}" for one in kept})
+        split_of = {key: TFDS_SPLITS.get(key[0], "") for key in counts}
+        if not set(SPLITS) <= set(split_of.values()):
+            split_of = assign_groups({key: f"{key[0]}/{key[1]}" for key in counts})
+        members = {
+            split: [key for key in counts if split_of[key] == split] for split in SPLITS
+        }
         report.splits = Counter(
-            {x: sum(kept[y] for y in kept if where[y] == x) for x in SPLITS}
+            {split: sum(counts[key] for key in members[split]) for split in SPLITS}
         )
         report.milliseconds = round(1000 * self.seconds * report.splits.total())
-        of = lambda split: [one for one in kept if where[one] == split]
-        cut = lambda split: self.by_file(of(split), report.splits[split])
-        return report, {
-            split: [Shard(self, some) for some in cut(split)] for split in SPLITS
+        shards = {
+            split: [
+                Shard(self, part)
+                for part in self.shard(members[split], report.splits[split])
+            ]
+            for split in SPLITS
         }
+        return report, shards
 
     def excerpts(self, example: Example) -> list[np.ndarray]:
-        """Of an example those in which there is something to hear, int16 [s] each."""
+        """Returns the excerpts of an example that are not silent, int16 [s] each."""
         x = np.asarray(example["audio"])
         x = x / 32768 if np.issubdtype(x.dtype, np.integer) else x
         x = np.nan_to_num(x.astype(np.float32)).reshape(len(x), -1).mean(axis=1)
-        theirs = (
-            getattr(self.builder.info.features["audio"], "sample_rate", None) or RATE
-        )
-        x = quantised(soxr.resample(x, theirs, self.rate) if theirs != self.rate else x)
+        feature = self.builder.info.features["audio"]
+        rate = getattr(feature, "sample_rate", None) or DEFAULT_RATE
+        x = to_int16(soxr.resample(x, rate, self.rate) if rate != self.rate else x)
         parts = [x[i : i + self.length] for i in range(0, len(x), self.length)]
         return [
             np.pad(part, (0, self.length - len(part))) for part in parts if part.any()
         ]
 
     def label(self, example: Example) -> str:
-        """The family of its instrument, or what it is labelled."""
+        """Returns the instrument family, the class label, or the dataset's name."""
         features = self.builder.info.features
-        if self.noted:
-            return features["instrument"]["family"].int2str(
-                int(example["instrument"]["family"])
-            )
+        if self.has_nsynth_features:
+            family = int(example["instrument"]["family"])
+            return features["instrument"]["family"].int2str(family)
         for key, feature in features.items():
             if isinstance(feature, tfds.features.ClassLabel):
                 return feature.int2str(int(example[key]))
@@ -134,22 +147,31 @@ class Catalogued(Cutting):
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """The examples of one file, by their split in the catalogue and number in it."""
+    """The examples of one file, by TFDS split and index."""
 
-    of: Catalogued
-    chosen: tuple[tuple[str, int], ...]
+    dataset: TfdsAudio
+    examples: tuple[tuple[str, int], ...]
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        of = self.of
+        dataset = self.dataset
         sources: dict[str, Any] = {}
-        for split, number in self.chosen:
-            source = sources.setdefault(split, of.builder.as_data_source(split))
-            example = source[number]
-            told = {key: example[key] for key in of.features}
-            own = example["id"].decode() if "id" in example else f"{split}/{number}"
-            parts = of.excerpts(example)
+        for split, index in self.examples:
+            source = sources.setdefault(split, dataset.builder.as_data_source(split))
+            example = source[index]
+            features = {key: example[key] for key in dataset.features}
+            name = example["id"].decode() if "id" in example else f"{split}/{index}"
+            parts = dataset.excerpts(example)
             for i, part in enumerate(parts):
-                name = own if len(parts) == 1 else f"{own}#{i}"
-                texts = {"id": name, "label": of.label(example), "source": of.name}
-                sound = {"rate": of.rate, "audio": part.astype("<i2").tobytes()}
-                yield name, {**texts, "licence": of.licence, **sound, **told}
+                excerpt_id = name if len(parts) == 1 else f"{name}#{i}"
+                yield (
+                    excerpt_id,
+                    {
+                        "id": excerpt_id,
+                        "label": dataset.label(example),
+                        "source": dataset.name,
+                        "licence": dataset.licence,
+                        "rate": dataset.rate,
+                        "audio": part.astype("<i2").tobytes(),
+                        **features,
+                    },
+                )

@@ -1,1 +1,1 @@
-"""Encoded corpora and the training batches that are cut from them."""
+"""Encoded corpora and training batches."""

@@ -1,4 +1,4 @@
-"""Encoded music: many arrays of different lengths, in one file that is mapped rather than read."""
+"""Encoded corpora: arrays of different lengths in one memory-mapped file."""
 
 import collections
 import contextlib
@@ -20,7 +20,7 @@ from zoo.data.corpora import benchmark_files
 from zoo.data.corpora.labels import KINDS, labels
 from zoo.data.corpora.records import VERSION, data_root, known_split
 from zoo.data.corpora.registry import benchmark_path, corpus
-from zoo.data.pieces import Pieces as Pieces
+from zoo.data.pieces import Pieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
@@ -48,7 +48,7 @@ class EncodedPieces(Pieces):
         return np.asarray(self.events[start:stop])
 
     def labels(self, kind: str) -> list[str]:
-        """Returns a label per piece; `kind` is one of `zoo.data.corpora.labels.KINDS`."""
+        """Returns a label per piece; `kind` is one of `labels.KINDS`."""
         return self.about["labels"][kind]
 
     @property
@@ -60,8 +60,8 @@ class EncodedPieces(Pieces):
 def file_codec(spec: str, steps_per_quarter: int = 4) -> Codec | None:
     """Returns the codec of a benchmark file, or None if `spec` names a corpus.
 
-    A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter note,
-    a `.json` file chorales on 16ths.
+    A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter
+    note, a `.json` file chorales on 16ths.
     """
     path = benchmark_path(spec)
     if path is None:
@@ -86,7 +86,7 @@ def corpus_pieces(
     path = benchmark_path(spec)
     if path is not None:
         require_codec(path, codec, file_codec(spec))
-        return benchmark_files.read(path)[known_split(split)]
+        return benchmark_files.read_splits(path)[known_split(split)]
     source, home = corpus(spec), root or data_root()
     about = f"{FORMAT} {VERSION} {codec} {importlib.metadata.version('music-zoo')}"
     digest = hashlib.blake2b(about.encode(), digest_size=6).hexdigest()
@@ -126,95 +126,107 @@ def encode(
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     refused: collections.Counter[str] = collections.Counter()
-    detail: dict[str, str] = {}
-    ids, known, lengths, shape, dtype = [], [], [0], (), "int32"
+    details: dict[str, str] = {}
+    ids, record_labels, lengths, shape, dtype = [], [], [0], (), "int32"
     with tempfile.TemporaryDirectory(
         dir=folder.parent, prefix=".encoding-"
     ) as unfinished:
-        made = pathlib.Path(unfinished)
-        with (made / "events.bin").open("wb") as file:
+        staging = pathlib.Path(unfinished)
+        with (staging / "events.bin").open("wb") as file:
             for count, record in enumerate(records):
                 progress(count + 1)
                 try:
                     array = codec.encode(record.sequence)
                 except Refused as refusal:
                     refused[refusal.reason] += 1
-                    detail.setdefault(refusal.reason, refusal.detail)
+                    details.setdefault(refusal.reason, refusal.detail)
                     continue
                 array.tofile(file)
                 ids.append(record.id)
-                known.append(labels(record))
+                record_labels.append(labels(record))
                 lengths.append(len(array))
                 shape, dtype = array.shape[1:], array.dtype.name
         if not ids:
-            raise nothing_kept(codec, refused, detail)
-        np.save(made / "offsets.npy", np.cumsum(lengths))
-        about = {"shape": shape, "dtype": dtype, "refused": dict(refused)}
-        about |= {
+            raise no_pieces_error(codec, refused, details)
+        np.save(staging / "offsets.npy", np.cumsum(lengths))
+        about = {
+            "shape": shape,
+            "dtype": dtype,
+            "refused": dict(refused),
             "ids": ids,
-            "labels": {kind: [x[kind] for x in known] for kind in KINDS},
+            "labels": {kind: [x[kind] for x in record_labels] for kind in KINDS},
         }
-        (made / "about.json").write_text(json.dumps(about))
+        (staging / "about.json").write_text(json.dumps(about))
         with contextlib.suppress(OSError):  # another process finished first
-            os.rename(made, folder)
-            made.mkdir()
+            os.rename(staging, folder)
+            staging.mkdir()
     return EncodedPieces(folder)
 
 
-def nothing_kept(
-    codec: Codec, refused: collections.Counter[str], detail: dict[str, str]
+def no_pieces_error(
+    codec: Codec, refused: collections.Counter[str], details: dict[str, str]
 ) -> ZooError:
+    """Returns the error of a split of which no piece could be encoded."""
     if not refused:
         return ZooError("this split of the corpus is empty: choose a larger corpus.")
     reason, count = refused.most_common(1)[0]
     return ZooError(
-        f"{type(codec).__name__} takes none of these {refused.total()} pieces; {count} are refused "
-        f"as {reason} ({detail[reason]}): choose another codec or change that setting."
+        f"{type(codec).__name__} refuses all of these {refused.total()} pieces, "
+        f"{count} of them as {reason} ({details[reason]}): choose another codec or "
+        "change that setting."
     )
 
 
-class Part(NamedTuple):
-    """Events `start` to `stop` of a piece, and `lead` events before them that are only context."""
+class Segment(NamedTuple):
+    """Events `start` to `stop` of a piece, preceded by `context` masked events."""
 
     piece: int
     start: int
     stop: int
-    lead: int = 0
+    context: int = 0
+
+    @property
+    def first(self) -> int:
+        """Index of the first event, context included."""
+        return self.start - self.context
 
     @property
     def size(self) -> int:
-        return self.stop - self.start + self.lead
+        return self.stop - self.first
 
 
-def parts(lengths: Sequence[int], row: int) -> Iterator[Part]:
-    """Every piece, those longer than a row cut into several; each event belongs to one part.
+def segments(lengths: Sequence[int], row: int) -> Iterator[Segment]:
+    """Yields segments of at most `row` events; each event belongs to one segment.
 
-    A part that goes on with a piece begins with what came before, an eighth of a row. Without it a
-    model would learn that pieces begin in the middle, and are as short as what is left of one.
+    A segment that continues a piece begins with context: an eighth of a row of the
+    events before it. Without context a model would learn that pieces may begin in the
+    middle, and may be as short as a remainder.
     """
     for piece, length in enumerate(lengths):
         start = 0
         while start < length:
-            lead = min(start, row // 8)
-            stop = min(start + row - lead, int(length))
-            yield Part(piece, start, stop, lead)
+            context = min(start, row // 8)
+            stop = min(start + row - context, int(length))
+            yield Segment(piece, start, stop, context)
             start = stop
 
 
-def pack(lengths: Sequence[int], row: int) -> list[list[Part]]:
-    """Parts laid into rows of `row` events, longest first, each where it leaves least room."""
-    rows: list[list[Part]] = []
-    room: dict[int, list[int]] = collections.defaultdict(
-        list
-    )  # rows by the events they could take
-    for part in sorted(parts(lengths, row), key=lambda part: -part.size):
-        fits = (space for space, some in room.items() if some and space >= part.size)
-        left = min(fits, default=row)
-        if room[left]:
-            index = room[left].pop()
+def pack(lengths: Sequence[int], row: int) -> list[list[Segment]]:
+    """Packs segments into rows of `row` events: best fit, longest first."""
+    rows: list[list[Segment]] = []
+    rows_by_space: dict[int, list[int]] = collections.defaultdict(list)
+    for segment in sorted(segments(lengths, row), key=lambda segment: -segment.size):
+        fits = (
+            space
+            for space, indices in rows_by_space.items()
+            if indices and space >= segment.size
+        )
+        space = min(fits, default=row)
+        if rows_by_space[space]:
+            index = rows_by_space[space].pop()
         else:
             index = len(rows)
             rows.append([])
-        rows[index].append(part)
-        room[left - part.size].append(index)
+        rows[index].append(segment)
+        rows_by_space[space - segment.size].append(index)
     return rows

@@ -149,10 +149,16 @@ class Compound(BaseCodec):
         bars, filled = self._bars(sequence, int(notes.onset[-1]))
         starts, metre, lead = np.array(bars).T
         bar = np.searchsorted(starts, notes.onset, side="right") - 1
-        waits, held = np.diff(bar, prepend=0), notes.offset - notes.onset
+        waits = np.diff(bar, prepend=0)
+        shown = np.minimum(waits, self.most_bars)
+        # a bar without notes may come back in another metre, and then what follows moves
+        _, _, begins = self._layout(metre[bar], np.cumsum(shown))
+        onset = begins + notes.onset - starts[bar] + lead[bar]
+        lane = notes.track * PITCHES + notes.pitch
+        held, cut_short = _until_struck(lane, onset, notes.offset - notes.onset)
         columns = (
             metre[bar],
-            np.minimum(waits, self.most_bars),
+            shown,
             notes.onset - starts[bar] + lead[bar],
             notes.track,
             notes.pitch,
@@ -161,6 +167,8 @@ class Compound(BaseCodec):
         )
         if late := np.sum(waits > self.most_bars):
             filled.append(f"rests: {late} of more than {self.most_bars} bars shortened")
+        if cut_short:
+            filled.append(f"trimmed: {cut_short} notes cut short where the next begins")
         if cut := np.sum(held > self.longest):
             filled.append(f"cut: {cut} notes longer than {self.longest} steps")
         rows = np.pad(
@@ -186,12 +194,7 @@ class Compound(BaseCodec):
             return sequence
         metre, waits, position, program, pitch, held, bins = (rows - 1).T
         bar = np.cumsum(waits)
-        noted, first = np.unique(bar, return_index=True)
-        after = np.searchsorted(noted, np.arange(noted[-1] + 1))
-        before = np.maximum(after - (noted[after] > np.arange(len(after))), 0)
-        before, after = metre[first][before], metre[first][after]  # metres of each bar
-        metre = np.where(self._lengths[before] <= self._lengths[after], before, after)
-        starts = np.cumsum(np.append(0, self._lengths[metre]))
+        metre, starts, begins = self._layout(metre, bar)
         for at in np.flatnonzero(np.diff(metre, prepend=-1)).tolist():
             numerator, denominator = self.known[metre[at]]
             sequence.time_signatures.add(
@@ -199,7 +202,7 @@ class Compound(BaseCodec):
                 numerator=numerator,
                 denominator=denominator,
             )
-        onset = starts[bar] + np.minimum(position, self._lengths[metre[bar]] - 1)
+        onset = begins + np.minimum(position, self._lengths[metre[bar]] - 1)
         notes = Notes(onset, onset + 1 + held, pitch, self._velocities()[bins], program)
         notes, _ = together(notes, 1.0, self.steps_per_quarter)
         for i, number in enumerate(np.unique(program).tolist()):
@@ -288,6 +291,24 @@ class Compound(BaseCodec):
             names[value - 1] for names, value in words if value <= len(names)
         )
 
+    def _layout(
+        self, metre: np.ndarray, bar: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns the metre of each bar, the start of each and of the end, and of each note's.
+
+        Args:
+          metre: the metre of each note, counted from 0.
+          bar: the bar of each note, in ascending order.
+        """
+        noted, first = np.unique(bar, return_index=True)
+        after = np.searchsorted(noted, np.arange(noted[-1] + 1))
+        before = np.maximum(after - (noted[after] > np.arange(len(after))), 0)
+        before, after = metre[first][before], metre[first][after]
+        shorter = self._lengths[before] <= self._lengths[after]
+        metres = np.where(shorter, before, after)
+        starts = np.cumsum(np.append(0, self._lengths[metres]))
+        return metres, starts, starts[bar]
+
     def _velocities(self) -> np.ndarray:
         """The middle of each bin."""
         middle = (2 * np.arange(self.velocity_bins) + 1) * LOUDEST
@@ -330,6 +351,18 @@ class Compound(BaseCodec):
         return bars, remarks + (
             [f"filled: {short} short bars filled with rests"] if short else []
         )
+
+
+def _until_struck(
+    lane: np.ndarray, onset: np.ndarray, held: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """Returns durations that end where the lane's next note begins, and how many were cut."""
+    order = np.lexsort((onset, lane))
+    same = np.diff(lane[order]) == 0
+    free = np.where(same, np.diff(onset[order]), held[order][:-1])
+    until = held.copy()
+    until[order[:-1]] = np.minimum(held[order[:-1]], free)
+    return until, int(np.sum(until < held))
 
 
 @functools.cache

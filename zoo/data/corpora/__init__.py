@@ -1,1 +1,1 @@
-"""Corpora of scores: their sources, their builds and the records they hold."""
+"""Corpora of scores: sources, builds and records."""

@@ -1,7 +1,7 @@
-"""The parts of a build that run on Apache Beam, for collections past one machine.
+"""Building on Apache Beam, for collections that are too large for one machine.
 
-Workers need this package and the same view of the corpus and of the data folder. apache-beam is an
-extra: pip install 'music-zoo[beam]'.
+Workers need this package, and the same paths to the corpus and to the data folder.
+apache-beam is an extra: pip install 'music-zoo[beam]'.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,11 @@ from zoo.errors import ZooError
 
 
 def options(flags: Sequence[str]) -> Any:
-    """Beam's PipelineOptions from flags like --runner=FlinkRunner. Raises ZooError without Beam."""
+    """Parses flags such as --runner=FlinkRunner to Beam's PipelineOptions.
+
+    Raises:
+      ZooError: apache-beam is not installed.
+    """
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
@@ -24,15 +28,15 @@ def options(flags: Sequence[str]) -> Any:
 
 
 def runner(flags: Sequence[str]) -> str:
-    """The name of the runner that the flags choose; Beam's own default without one."""
+    """Returns the name of the runner in `flags`, by default Beam's DirectRunner."""
     return options(flags).get_all_options()["runner"] or "DirectRunner"
 
 
 def stage(todo: Sequence[Chunk], limits: Limits, flags: Sequence[str]) -> None:
-    """Read all chunks of `todo` that are not done, wherever the runner puts them."""
-    chosen = options(flags)
+    """Reads all unfinished chunks of `todo` on the runner."""
+    pipeline_options = options(flags)
     import apache_beam as beam
 
-    with beam.Pipeline(options=chosen) as pipeline:
+    with beam.Pipeline(options=pipeline_options) as pipeline:
         chunks = pipeline | beam.Create([chunk for chunk in todo if not chunk.done])
         _ = chunks | beam.Reshuffle() | beam.Map(stage_one, limits=limits)

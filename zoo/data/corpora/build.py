@@ -1,13 +1,15 @@
-"""Corpora as TFDS datasets in ArrayRecord files, built without TensorFlow.
+"""Building of corpora as TFDS datasets in ArrayRecord files, without TensorFlow.
 
-A build has two halves. The first (`zoo.data.corpora.ingest`) reads every file into chunks of serialized
-protos, and can stop and go on anywhere. The second divides them into splits, variants together, and
-lets TFDS write them, shard by shard and under another name until all are there. Memory is bounded
-by the file being read, a shard, and about 5 kB a piece. Both halves run on Apache Beam where it is
-asked for; the splits are decided between them, so that the records come out the same.
+A build has two halves. The first (`zoo.data.corpora.ingest`) reads every file into
+chunks of serialized protos, and can be interrupted and resumed at any time. The second
+assigns the pieces to splits, variants together, and TFDS writes them shard by shard,
+under a temporary name until all are complete. Memory is bounded by the file being read,
+a shard, and about 5 kB per piece. Both halves can run on Apache Beam; the splits are
+assigned between them, so that the records are the same.
 
-TFDS's ShardBasedBuilder takes examples in the order of the files that they go to. Its
-GeneratorBasedBuilder would sort them itself, in memory, and past 1 GB needs TensorFlow.
+TFDS's ShardBasedBuilder receives examples in the order of the files that they are
+written to. Its GeneratorBasedBuilder would sort them in memory, and needs TensorFlow
+beyond 1 GB.
 """
 
 import contextlib
@@ -36,11 +38,16 @@ from zoo.data.corpora.ingest import Progress, Row, chunks, gather, stage
 from zoo.data.corpora.records import VERSION, Record, Split, data_root
 from zoo.data.corpora.registry import Corpus, corpus
 from zoo.data.corpora.report import Report
-from zoo.data.corpora.tfds_writer import Gathered, alone, replaced, writing
+from zoo.data.corpora.tfds_writer import (
+    ShardedBuilder,
+    atomic_replace,
+    exclusive_lock,
+    translate_write_errors,
+)
 from zoo.data.scores.limits import Limits
 
 __all__ = [
-    "Music",
+    "MusicBuilder",
     "Record",
     "Split",
     "build",
@@ -54,10 +61,10 @@ SHARD_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Shard:
-    """The examples of one file, in the order of `rows`."""
+    """The examples of one file, in the order of `rows`; `licences` are by source."""
 
     rows: tuple[Row, ...]
-    licences: Mapping[str, str]  # by source
+    licences: Mapping[str, str]
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for row in self.rows:
@@ -66,9 +73,10 @@ class Shard:
             yield row.id, {**texts, "licence": licence, "sequence": row.read()}
 
 
-class Music(Gathered, skip_registration=True):  # type: ignore[call-arg]
-    """The TFDS builder of one corpus that is read and divided already."""
+class MusicBuilder(ShardedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """The TFDS builder of one corpus."""
 
+    name = "music"  # the directory of the dataset
     VERSION = tfds.core.Version(VERSION)
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "1.0.0": "Scores as written, repeats unexpanded.",
@@ -77,12 +85,12 @@ class Music(Gathered, skip_registration=True):  # type: ignore[call-arg]
 
     def __init__(
         self,
-        made_of: Corpus,
+        source: Corpus,
         folder: Path,
         shards: Mapping[str, list[Shard]],
         report: Report,
     ):
-        self._corpus = made_of
+        self._corpus = source
         super().__init__(folder, shards, report)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -95,7 +103,7 @@ class Music(Gathered, skip_registration=True):  # type: ignore[call-arg]
         sources = self._corpus.sources
         return tfds.core.DatasetInfo(
             builder=self,
-            description=f"{self._corpus.spec}: music as note_seq's NoteSequence protos.",
+            description=f"{self._corpus.spec}: scores as note_seq's NoteSequences.",
             features=tfds.features.FeaturesDict({**texts, "sequence": sequence}),
             citation="\n".join(source.citation for source in sources),
             license="\n".join(f"{source.name}: {source.licence}" for source in sources),
@@ -112,69 +120,82 @@ def build(
     progress: Progress | None = None,
     beam_flags: Sequence[str] | None = None,
 ) -> Report:
-    """Build the corpus `spec` under `root` (default `data_root()`) and report on it.
+    """Builds a corpus, unless it is built already. An interrupted build is resumed.
 
-    One that is there already is reported on and left alone, unless `force` is given, or `limits`
-    other than those it was read under. A build that was killed goes on where it was. `progress` is
-    called with the files done and the files in all. `beam_flags`, be they none at all, run the
-    build on Apache Beam. Raises UsageError for a spec that names nothing, ZooError where nothing is
-    kept or nothing can be written.
+    Args:
+      spec: the corpus.
+      root: folder of built corpora, by default `data_root()`.
+      limits: limits on one file; other limits than those of the present build build it
+        again.
+      workers: number of processes that read files.
+      force: builds it again.
+      progress: called with the number of files done and the total number.
+      beam_flags: if not None, runs the build on Apache Beam with these flags.
+
+    Returns:
+      The report of the corpus.
+
+    Raises:
+      UsageError: an unknown spec, or a folder without a readable file.
+      ZooError: no piece could be read, or the corpus cannot be written.
     """
-    found = corpus(spec)
+    source_corpus = corpus(spec)
     root = Path(root or data_root())
-    finished = _folder(root, found)
-    with writing(root), alone(root / found.key / "lock"):
+    home = root / source_corpus.key
+    finished = _folder(root, source_corpus)
+    with translate_write_errors(root), exclusive_lock(home / "lock"):
         if finished.exists() and not force:
             old = Report.load(finished / "report.json")
             if limits is None or old.limits == dataclasses.asdict(limits):
                 return old
         limits = limits or Limits()
         began = time.monotonic()
-        for source in found.sources:
+        for source in source_corpus.sources:
             if source.notice:
                 print(source.notice, file=sys.stderr)
         digest = hashlib.blake2b(repr(limits).encode(), digest_size=4).hexdigest()
-        staging = root / found.key / f"staging-{digest}"
+        staging = home / f"staging-{digest}"
         rows, sketches, report = _stage(
-            found, staging, limits, workers, progress, beam_flags
+            source_corpus, staging, limits, workers, progress, beam_flags
         )
-        prints, given = (
-            [getattr(row, x) for row in rows] for x in ("fingerprint", "split")
-        )
-        splits = assign(prints, sketches, given)
+        fingerprints = [row.fingerprint for row in rows]
+        splits = assign(fingerprints, sketches, [row.split for row in rows])
         report = dataclasses.replace(
             report,
             splits=Counter(splits),
             build_seconds=round(time.monotonic() - began, 1),
         )
         shards = _shards(rows, splits, report.licences)
-        with replaced(finished, staging):
-            _write(Music(found, root / found.key, shards, report), staging, beam_flags)
-        for done in staging.parent.glob("staging-*"):
-            shutil.rmtree(done)
+        with atomic_replace(finished, staging):
+            builder = MusicBuilder(source_corpus, home, shards, report)
+            _write(builder, staging, beam_flags)
+        for folder in home.glob("staging-*"):
+            shutil.rmtree(folder)
         return report
 
 
 def open_split(spec: str | Corpus, split: str, root: Path | str | None = None) -> Split:
-    """The records of a split, with random access; builds the corpus first if it is not there.
+    """Opens a split of a corpus for random access; builds the corpus the first time.
 
-    Raises UsageError for a spec or split that does not exist, ZooError for a split without pieces.
+    Raises:
+      UsageError: no such corpus or split.
+      ZooError: the split is empty, or the corpus cannot be built.
     """
-    found = corpus(spec)
-    finished = _folder(Path(root or data_root()), found)
+    source_corpus = corpus(spec)
+    finished = _folder(Path(root or data_root()), source_corpus)
     records = Split(finished, split)
     if not finished.exists():
-        with progress_bar(f"reading {found.spec}") as progress:
-            build(found, root, progress=progress)
-    len(records)
+        with progress_bar(f"reading {source_corpus.spec}") as progress:
+            build(source_corpus, root, progress=progress)
+    len(records)  # raises if the split is empty
     return records
 
 
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, as a function of how many are done and how many there are.
+    """Yields a function of (done, total) that draws a progress bar on stderr.
 
-    It is drawn once something is: what refuses the work is read on its own.
+    The bar appears with the first call, so that earlier errors are printed alone.
     """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     bar = Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True))
@@ -191,22 +212,22 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
             bar.stop()
 
 
-def _folder(root: Path, found: Corpus) -> Path:
-    """Where the finished dataset is: it appears complete or not at all."""
-    return root / found.key / "music" / VERSION
+def _folder(root: Path, source_corpus: Corpus) -> Path:
+    """Returns the folder of the finished dataset."""
+    return root / source_corpus.key / MusicBuilder.name / VERSION
 
 
 def _stage(
-    found: Corpus,
+    source_corpus: Corpus,
     staging: Path,
     limits: Limits,
     workers: int,
     progress: Progress | None,
     beam_flags: Sequence[str] | None,
 ) -> tuple[list[Row], list[np.ndarray], Report]:
-    """The pieces kept, their sketches, and a report that lacks only the splits."""
+    """Reads a corpus; returns its rows, their sketches, and a report without splits."""
     staging.mkdir(parents=True, exist_ok=True)
-    todo = chunks(found, staging)
+    todo = chunks(source_corpus, staging)
     if beam_flags is None:
         stage(todo, limits, workers, progress or (lambda done, total: None))
     else:
@@ -214,8 +235,8 @@ def _stage(
     rows, sketches, report = gather(todo)
     report = dataclasses.replace(
         report,
-        spec=found.spec,
-        licences={source.name: source.licence for source in found.sources},
+        spec=source_corpus.spec,
+        licences={source.name: source.licence for source in source_corpus.sources},
         limits=dataclasses.asdict(limits),
     )
     report.require_music()
@@ -225,27 +246,29 @@ def _stage(
 def _shards(
     rows: Sequence[Row], splits: Sequence[str], licences: Mapping[str, str]
 ) -> dict[str, list[Shard]]:
-    """The rows of each split, in an order that depends on their ids alone, cut into files."""
+    """Divides each split into files; the order depends on the ids alone."""
     members: dict[str, list[Row]] = defaultdict(list)
     for row, split in zip(rows, splits, strict=True):
         members[split].append(row)
-    cut: dict[str, list[Shard]] = {}
-    for split in reversed(
-        SPLITS
-    ):  # on Beam, TFDS writes all splits before each one again
-        chosen = sorted(
+    shards: dict[str, list[Shard]] = {}
+    # On Beam, TFDS writes the preceding splits again with each split, so the largest,
+    # train, is last.
+    for split in reversed(SPLITS):
+        ordered = sorted(
             members[split], key=lambda row: hashlib.md5(row.id.encode()).digest()
         )
-        count = -(-sum(row.size for row in chosen) // SHARD_BYTES)
+        count = -(-sum(row.size for row in ordered) // SHARD_BYTES)
         if count:
-            bounds = [len(chosen) * i // count for i in range(count + 1)]
-            cut[split] = [
-                Shard(tuple(chosen[a:b]), licences) for a, b in pairwise(bounds)
+            bounds = [len(ordered) * i // count for i in range(count + 1)]
+            shards[split] = [
+                Shard(tuple(ordered[a:b]), licences) for a, b in pairwise(bounds)
             ]
-    return cut
+    return shards
 
 
-def _write(builder: Music, staging: Path, beam_flags: Sequence[str] | None) -> None:
+def _write(
+    builder: MusicBuilder, staging: Path, beam_flags: Sequence[str] | None
+) -> None:
     on_beam: dict[str, Any] = {}
     if beam_flags is not None:
         on_beam = {
@@ -253,9 +276,8 @@ def _write(builder: Music, staging: Path, beam_flags: Sequence[str] | None) -> N
             "beam_options": beam.options(beam_flags),
         }
     config = tfds.download.DownloadConfig(**on_beam)
-    with contextlib.redirect_stdout(
-        io.StringIO()
-    ):  # TFDS announces a download: there is none
+    # TFDS announces a download, although there is none.
+    with contextlib.redirect_stdout(io.StringIO()):
         builder.download_and_prepare(
             download_dir=staging / "downloads", download_config=config
         )

@@ -1,16 +1,17 @@
-"""Which pieces are variants of one tune, so that none straddles training and test.
+"""Near-duplicate detection, so that variants of a tune share a split.
 
-A piece is reduced to its top line, the line to steps of (interval, rhythm) that know neither key,
-octave nor tempo, and the steps to overlapping shingles. Two pieces are variants where the Jaccard
-index of their shingles reaches `ALIKE`; variants of variants belong together (union-find), and a
-whole group goes to the split that its smallest fingerprint names.
+A piece is reduced to its top line, the line to steps of (interval, rhythm), which are
+invariant to key, octave and tempo, and the steps to overlapping shingles. Two pieces
+are variants if the Jaccard index of their shingles is at least `MIN_JACCARD`. Variants
+of variants are grouped (union-find), and a group is assigned to the split by its
+smallest fingerprint.
 
-What is kept of a piece for this is a bottom-k sketch (Broder, "On the resemblance and containment
-of documents", 1997): the `SKETCH` smallest hashes of its shingles. Tunes are compared exactly and
-longer pieces by an estimate. Sketches are made as pieces are read, on any number of machines;
-grouping them is the work of one process, in about 5 kB a piece: a million pieces in 5 GB. The price
-of groups over a fixed hash of each piece is that music added to a corpus can join two of them, and
-then moves one to the other's split.
+A piece is represented by a bottom-k sketch (Broder, "On the resemblance and containment
+of documents", 1997): the `SKETCH_SIZE` smallest hashes of its shingles. The index is
+exact for tunes and an estimate for longer pieces. Sketches are computed while pieces
+are read, on any number of machines. One process groups them, with about 5 kB per piece:
+a million pieces in 5 GB. Unlike splits by a hash of each piece, music that is added to
+a corpus may join two groups, and then moves one of them to the other's split.
 """
 
 import hashlib
@@ -23,38 +24,36 @@ import numpy as np
 from zoo.data.proto import NoteSequence
 
 T = TypeVar("T")
-INTERVALS = (
-    6  # steps in a shingle of intervals alone: dotted and even versions share these
-)
-RHYTHMS = 4  # steps in a shingle of intervals and rhythm
-SKETCH = 256  # hashes kept
-ALIKE = (
-    0.12  # at 0.1 the stock phrases of a repertoire begin to chain its tunes together
-)
-KEYS, SHARED = 32, 3  # pairs are compared that share 3 of their 32 smallest hashes
-NEAR = 32  # holders of a common hash that each is compared with
-BLOCK = 1024  # pieces
+# Steps in a shingle of intervals alone, which dotted and even versions share.
+INTERVAL_SHINGLE = 6
+RHYTHM_SHINGLE = 4  # steps in a shingle of intervals and rhythm
+SKETCH_SIZE = 256  # hashes of a sketch
+MIN_JACCARD = 0.12  # at 0.1, stock phrases of a repertoire begin to join its tunes
+# Pairs are compared if they share 3 of their 32 smallest hashes.
+INDEX_HASHES, MIN_SHARED = 32, 3
+MAX_NEIGHBOURS = 32  # pieces with a common hash that each one is compared with
+BLOCK = 1024  # pieces whose pairs are in memory at a time
 SPLITS = {"train": 0.9, "validation": 0.05, "test": 0.05}
 
 
 def fingerprint(sequence: NoteSequence) -> str:
-    """32 hex digits shared by all transpositions, octave shifts and tempi of one top line."""
-    intervals, rhythms = steps(sequence)
+    """Returns a hash of the top line, invariant to key, octave and tempo."""
+    intervals, rhythms = melody_steps(sequence)
     return hashlib.blake2b(
         np.stack([intervals, rhythms]).tobytes(), digest_size=16
     ).hexdigest()
 
 
-def steps(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
-    """From each note of the top line to the next: interval mod 12, and rhythm; uint64 [notes - 1].
+def melody_steps(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
+    """Returns intervals mod 12 and rhythms of the top line, uint64 [notes - 1] each.
 
-    The top line is the highest pitch at each onset, percussion aside unless there is nothing else,
-    and repeated pitches joined: whether a note is written once or twice is what variants differ in
-    most. Rhythm is the ratio of one gap between onsets to the gap before, in half octaves.
+    The top line is the highest pitch at each onset, drums only if there are no other
+    notes. Repeated pitches are joined, because variants differ most in repetitions. The
+    rhythm is the ratio of successive inter-onset intervals, in half octaves.
     """
-    heard = [note for note in sequence.notes if not note.is_drum] or sequence.notes
-    notes = sorted((round(note.start_time, 3), note.pitch) for note in heard)
-    line = sorted(dict(notes).items())  # of an onset's ascending pitches the last stays
+    pitched = [note for note in sequence.notes if not note.is_drum] or sequence.notes
+    notes = sorted((round(note.start_time, 3), note.pitch) for note in pitched)
+    line = sorted(dict(notes).items())  # keeps the highest pitch of each onset
     onsets = np.array([onset for onset, _ in line], np.float64)
     pitches = np.array([pitch for _, pitch in line], np.int64)
     changes = np.diff(pitches, prepend=-1) != 0
@@ -65,25 +64,28 @@ def steps(sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sketch(sequence: NoteSequence) -> np.ndarray:
-    """uint64 [at most SKETCH]: the smallest hashes of the piece's shingles, ascending, distinct."""
-    intervals, rhythms = steps(sequence)
+    """Returns the smallest distinct hashes of the shingles, ascending, uint64 [k]."""
+    intervals, rhythms = melody_steps(sequence)
     both = _mix(intervals ^ _mix(rhythms))
-    hashes = np.concatenate([_shingles(intervals, INTERVALS), _shingles(both, RHYTHMS)])
-    return np.unique(hashes)[:SKETCH]
+    hashes = np.concatenate(
+        [_shingles(intervals, INTERVAL_SHINGLE), _shingles(both, RHYTHM_SHINGLE)]
+    )
+    return np.unique(hashes)[:SKETCH_SIZE]
 
 
 def resemblance(a: np.ndarray, b: np.ndarray) -> float:
-    """The Jaccard index of two pieces' shingles, from their sketches."""
+    """Estimates the Jaccard index of two pieces' shingles from their sketches."""
     both = np.sort(np.concatenate([a, b]))
     shared = both[1:] == both[:-1]
-    smallest = (
-        np.arange(1, len(both)) - np.cumsum(shared) < SKETCH
-    )  # of the hashes of either
-    return float(shared[smallest].sum() / max(min(len(both) - shared.sum(), SKETCH), 1))
+    # the smallest hashes of the union
+    smallest = np.arange(1, len(both)) - np.cumsum(shared) < SKETCH_SIZE
+    return float(
+        shared[smallest].sum() / max(min(len(both) - shared.sum(), SKETCH_SIZE), 1)
+    )
 
 
 def groups(sketches: Sequence[np.ndarray]) -> list[int]:
-    """For each piece an index shared by all those that resemble it, directly or through others."""
+    """Returns for each piece the index of its group of variants."""
     parent = list(range(len(sketches)))
 
     def root(i: int) -> int:
@@ -94,7 +96,7 @@ def groups(sketches: Sequence[np.ndarray]) -> list[int]:
 
     for i, j in _candidates(sketches):
         a, b = root(i), root(j)
-        if a != b and resemblance(sketches[i], sketches[j]) >= ALIKE:
+        if a != b and resemblance(sketches[i], sketches[j]) >= MIN_JACCARD:
             parent[max(a, b)] = min(a, b)
     return [root(i) for i in range(len(sketches))]
 
@@ -102,52 +104,63 @@ def groups(sketches: Sequence[np.ndarray]) -> list[int]:
 def assign(
     fingerprints: Sequence[str],
     sketches: Sequence[np.ndarray],
-    given: Sequence[str] = (),
+    preassigned: Sequence[str] = (),
 ) -> list[str]:
-    """The split of each piece. Variants share one; none is empty where there are three groups.
+    """Assigns each piece to a split; variants share a split.
 
-    A piece whose split is `given`, not "", is in that one, and so are variants of which none is.
+    Args:
+      fingerprints: `fingerprint` of each piece.
+      sketches: `sketch` of each piece.
+      preassigned: the split of each piece, "" if it is free. Free variants of a
+        preassigned piece follow it.
+
+    Returns:
+      The split of each piece. With three or more groups of variants, no split is empty.
     """
-    label, given = groups(sketches), given or [""] * len(sketches)
-    fixed = {group: split for group, split in zip(label, given, strict=True) if split}
+    group_of, preassigned = groups(sketches), preassigned or [""] * len(sketches)
+    pairs = list(zip(group_of, preassigned, strict=True))
+    fixed = {group: split for group, split in pairs if split}
     smallest: dict[int, str] = {}
-    for group, digest in zip(label, fingerprints, strict=True):
+    for group, digest in zip(group_of, fingerprints, strict=True):
         smallest[group] = min(digest, smallest.get(group, digest))
-    chosen = placed(smallest, fixed)
-    return [split or chosen[group] for group, split in zip(label, given, strict=True)]
+    splits = assign_groups(smallest, fixed)
+    return [split or splits[group] for group, split in pairs]
 
 
-def placed(
+def assign_groups(
     digests: Mapping[T, str], fixed: Mapping[T, str] = MappingProxyType({})
 ) -> dict[T, str]:
-    """The split of each group by its digest, unless it is `fixed`; of three or more, no split is
-    left with none."""
-    place = {group: _uniform(digest) for group, digest in digests.items()}
-    chosen = {group: fixed.get(group) or _split(at) for group, at in place.items()}
-    free = (g for g in chosen if chosen[g] == "train" and g not in fixed)
-    train = sorted(free, key=place.__getitem__)
-    for split in ("test", "validation"):  # a handful of files may leave one without any
-        if split not in chosen.values() and len(train) > 1:
-            chosen[train.pop()] = split
-    return chosen
+    """Assigns each group to a split by its digest, unless it is in `fixed`.
+
+    With three or more groups, no split is empty.
+    """
+    position = {group: _uniform(digest) for group, digest in digests.items()}
+    splits = {group: fixed.get(group) or _split(x) for group, x in position.items()}
+    free = (g for g in splits if splits[g] == "train" and g not in fixed)
+    train = sorted(free, key=position.__getitem__)
+    for split in ("test", "validation"):  # may be empty if there are few groups
+        if split not in splits.values() and len(train) > 1:
+            splits[train.pop()] = split
+    return splits
 
 
 def _uniform(digest: str) -> float:
-    """A number in [0, 1), hashed again: the smallest of several digests is no longer uniform."""
-    again = hashlib.blake2b(digest.encode(), digest_size=6).digest()
-    return int.from_bytes(again) / 2**48
+    """Hashes a digest to [0, 1), because a group's smallest is not uniform."""
+    rehashed = hashlib.blake2b(digest.encode(), digest_size=6).digest()
+    return int.from_bytes(rehashed) / 2**48
 
 
-def _split(place: float) -> str:
+def _split(position: float) -> str:
+    """Returns the split at a position in [0, 1)."""
     for split, share in SPLITS.items():
-        place -= share
-        if place < 0:
+        position -= share
+        if position < 0:
             return split
     return "test"
 
 
 def _shingles(codes: np.ndarray, width: int) -> np.ndarray:
-    """A hash of every `width` successive codes; of all of them where there are fewer."""
+    """Hashes every `width` successive codes, or all codes if there are fewer."""
     width = min(width, len(codes))
     hashes = np.full(len(codes) - width + 1 if width else 0, width, np.uint64)
     for i in range(width):
@@ -156,7 +169,7 @@ def _shingles(codes: np.ndarray, width: int) -> np.ndarray:
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit depends on every bit."""
+    """Hashes by the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -164,27 +177,28 @@ def _mix(x: np.ndarray) -> np.ndarray:
 
 
 def _candidates(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
-    """Pairs that share some of their smallest hashes, in memory for one block of pieces at a time.
+    """Yields pairs of pieces that share at least `MIN_SHARED` of their smallest hashes.
 
-    The holders of a hash, in the order of their sketches, are paired with the `NEAR` next ones: all
-    with all for a rare hash, like with like for one that thousands hold.
+    The pieces with a hash, in the order of their sketches, are paired with the next
+    `MAX_NEIGHBOURS`: all pairs for a rare hash, similar pieces for a frequent one.
+    Pairs are in memory for one block of pieces at a time.
     """
     order = sorted(range(len(sketches)), key=lambda i: sketches[i][:4].tolist())
-    keys = [sketches[i][:KEYS] for i in order]
+    keys = [sketches[i][:INDEX_HASHES] for i in order]
     starts = np.cumsum([0, *map(len, keys)])
     holders = np.repeat(np.arange(len(keys)), np.diff(starts))
     hashes = np.concatenate([np.zeros(0, np.uint64), *keys])
     by_hash = np.argsort(hashes, kind="stable")
-    place = np.argsort(by_hash)
+    position = np.argsort(by_hash)
     hashes, holders = hashes[by_hash], holders[by_hash]
     for block in range(0, len(keys), BLOCK):
-        at = place[starts[block] : starts[min(block + BLOCK, len(keys))]]
+        at = position[starts[block] : starts[min(block + BLOCK, len(keys))]]
         pairs = []
-        for offset in range(1, NEAR + 1):
+        for offset in range(1, MAX_NEIGHBOURS + 1):
             at = at[at + offset < len(hashes)]
             at = at[hashes[at] == hashes[at + offset]]
             pairs.append(holders[at] * len(keys) + holders[at + offset])
-        found, shared = np.unique(np.concatenate(pairs), return_counts=True)
-        for pair in found[shared >= SHARED].tolist():
+        unique, shared = np.unique(np.concatenate(pairs), return_counts=True)
+        for pair in unique[shared >= MIN_SHARED].tolist():
             first, second = divmod(pair, len(keys))
             yield order[first], order[second]

@@ -1,8 +1,8 @@
-"""The Groove MIDI Dataset (Gillick et al. 2019, arXiv:1905.06118), as its files are laid out.
+"""The Groove MIDI Dataset (Gillick et al. 2019, arXiv:1905.06118).
 
-Its archive has MIDI files and a table, info.csv, that tells the style of each and the split it
-belongs to. Where it was unpacked, `folder:` reads it so. The corpus `groove` has TFDS fetch it,
-which takes TensorFlow once, and lays the same files out.
+Its archive contains MIDI files and a table, info.csv, with the style and the split of
+each. `folder:` reads the unpacked archive. The corpus `groove` downloads the dataset by
+TFDS, which needs TensorFlow once, and writes the same files.
 """
 
 import csv
@@ -13,21 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.corpora.dedup import SPLITS
-from zoo.data.corpora.tfds_fetch import fetched
+from zoo.data.corpora.tfds_fetch import fetch_builder
 
 INFO = "info.csv"
 COLUMNS = ("midi_filename", "style", "split")
 BUILDER = "groove/full-midionly"
 CITATION = (
-    "Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman: Learning to Groove with "
-    "Inverse Sequence Transformations (ICML 2019); the Groove MIDI Dataset, Google LLC."
+    "Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman: Learning to "
+    "Groove with Inverse Sequence Transformations (ICML 2019); the Groove MIDI "
+    "Dataset, Google LLC."
 )
-INSTEAD = "unpack groove-v1.0.0-midionly.zip yourself and give folder:/PATH/TO/groove"
+ALTERNATIVE = (
+    "unpack groove-v1.0.0-midionly.zip yourself and give folder:/PATH/TO/groove"
+)
 LICENCE = "Creative Commons Attribution 4.0 International."
 
 
-def table(folder: Path) -> dict[str, tuple[str, str]]:
-    """Style and split of each file, by its path in `folder`; none where there is no such table."""
+def read_info(folder: Path) -> dict[str, tuple[str, str]]:
+    """Reads style and split of each file from info.csv; {} if there is none."""
     path = folder / INFO
     if not path.is_file():
         return {}
@@ -35,36 +38,37 @@ def table(folder: Path) -> dict[str, tuple[str, str]]:
         lines = csv.DictReader(file)
         if not set(COLUMNS) <= set(lines.fieldnames or ()):
             return {}
-        found = [[line[name] or "" for name in COLUMNS] for line in lines]
+        rows = [[line[name] or "" for name in COLUMNS] for line in lines]
     return {
         name: (style.partition("/")[0], split if split in SPLITS else "")
-        for name, style, split in found
+        for name, style, split in rows
     }
 
 
-def files(root: Path) -> Path:
-    """The folder below `root` where the files lie; TFDS fetches them where they do not yet.
+def dataset_folder(root: Path) -> Path:
+    """Returns the folder of the files below `root`; TFDS downloads them the first time.
 
-    Raises ZooError where that takes TensorFlow and there is none, or it cannot be fetched.
+    Raises:
+      ZooError: TensorFlow is not installed, or the download fails.
     """
     folder = root / "groove"
     if not (folder / INFO).exists():
-        lay_out(_examples(root / "tfds"), folder)
+        write_archive(_examples(root / "tfds"), folder)
     return folder
 
 
 def _examples(data_dir: Path) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
-    """Split, example and features of all that TFDS has of it."""
-    builder = fetched(BUILDER, "groove", INSTEAD, data_dir)
+    """Yields split, example and features of all examples of the TFDS dataset."""
+    builder = fetch_builder(BUILDER, "groove", ALTERNATIVE, data_dir)
     for split in builder.info.splits:
         for example in builder.as_data_source(split):
             yield split, example, builder.info.features
 
 
-def lay_out(
+def write_archive(
     examples: Iterable[tuple[str, Mapping[str, Any], Any]], folder: Path
 ) -> None:
-    """Writes examples of TFDS as the archive has them: MIDI files, and the table when all are."""
+    """Writes TFDS examples as the files of the archive; info.csv is written last."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     lines = [COLUMNS]
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:

@@ -1,9 +1,9 @@
-"""The first half of a build: files in, chunks of serialized pieces out, each with its counts.
+"""The first half of a build: reads files into chunks of serialized pieces.
 
-A chunk is three files beside each other, `N.bin` (the protos, end to end), `N.npz` (their sketches)
-and `N.json` (ids, sizes, counts), the last of which appears when the others are complete: whatever
-kills a build, the chunks that it finished are there for the next. Chunks can be made in any order
-by any number of machines that share the folder.
+A chunk consists of three files: `N.bin` (the concatenated protos), `N.npz` (their
+sketches) and `N.json` (ids, sizes, counts), which is written last. A build that is
+interrupted continues with the unfinished chunks. Chunks can be written in any order, by
+any number of machines that share the folder.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ from zoo.data.scores.limits import Limits, Piece
 CHUNK_FILES = 256
 CHUNK_BYTES = 4 << 20
 
-Progress = Callable[[int, int], None]  # files done, files in all
+Progress = Callable[[int, int], None]  # number of files done, total number
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some files of a corpus and where what is read of them goes."""
+    """Files of a corpus, and the path without suffix of the chunk that stores them."""
 
     stem: Path
     files: tuple[tuple[Source, File], ...]
@@ -45,55 +45,58 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Row:
-    """One piece kept: where its proto lies, and what goes beside it into the record."""
+    """A piece of a chunk: the location of its proto, and the fields of its record.
+
+    Attributes:
+      split: the split of the collection that it belongs to; "" if there is none.
+    """
 
     file: Path
     offset: int
     size: int
+    _: dataclasses.KW_ONLY
     id: str
     style: str
     source: str
     fingerprint: str
-    split: str = ""  # where the collection itself says
+    split: str = ""
 
     def read(self) -> bytes:
-        """The serialized NoteSequence."""
+        """Returns the serialized NoteSequence."""
         with self.file.open("rb") as file:
             file.seek(self.offset)
             return file.read(self.size)
 
 
 def chunks(corpus: Corpus, folder: Path) -> list[Chunk]:
-    """The corpus cut into chunks of at most CHUNK_FILES files and about CHUNK_BYTES to read."""
-    cut: list[list[tuple[Source, File]]] = []
+    """Divides a corpus into chunks of at most CHUNK_FILES, about CHUNK_BYTES."""
+    groups: list[list[tuple[Source, File]]] = []
     size = CHUNK_BYTES
     for source, file in corpus.files:
-        if size >= CHUNK_BYTES or len(cut[-1]) == CHUNK_FILES:
-            cut.append([])
+        if size >= CHUNK_BYTES or len(groups[-1]) == CHUNK_FILES:
+            groups.append([])
             size = 0
-        light = dataclasses.replace(
-            source, files=()
-        )  # a chunk travels to other machines
-        cut[-1].append((light, file))
+        # Chunks are sent to other machines, so they do not contain the list of files.
+        groups[-1].append((dataclasses.replace(source, files=()), file))
         size += file.size
-    return [Chunk(folder / f"{i:05d}", tuple(files)) for i, files in enumerate(cut)]
+    return [Chunk(folder / f"{i:05d}", tuple(files)) for i, files in enumerate(groups)]
 
 
 def stage(
     todo: Sequence[Chunk], limits: Limits, workers: int, progress: Progress
 ) -> None:
-    """Read all chunks of `todo` that are not done, in `workers` processes."""
+    """Reads all unfinished chunks of `todo` in `workers` processes."""
     left = [chunk for chunk in todo if not chunk.done]
     total = sum(len(chunk.files) for chunk in todo)
     done = total - sum(len(chunk.files) for chunk in left)
-    answers = read_all(
+    results = read_all(
         (file.path for c in left for _, file in c.files), limits, workers
     )
 
     def pieces(chunk: Chunk) -> Iterator[list[Piece]]:
         nonlocal done
         for _ in chunk.files:
-            yield next(answers)[1]
+            yield next(results)[1]
             done += 1
             progress(done, total)
 
@@ -103,56 +106,54 @@ def stage(
 
 
 def stage_one(chunk: Chunk, limits: Limits) -> None:
-    """Read one chunk in a process of its own, unless it is done."""
+    """Reads one chunk in a separate process, unless it is finished."""
     if not chunk.done:
-        _write(
-            chunk,
-            (
-                found
-                for _, found in read_all([f.path for _, f in chunk.files], limits, 1)
-            ),
-        )
+        results = read_all([file.path for _, file in chunk.files], limits, 1)
+        _write(chunk, (pieces for _, pieces in results))
 
 
-def _write(chunk: Chunk, answers: Iterable[list[Piece]]) -> None:
+def _write(chunk: Chunk, results: Iterable[list[Piece]]) -> None:
+    """Writes a chunk; `results` are the pieces of each of its files."""
     report, rows, sketches = Report(), [], [np.zeros(0, np.uint64)]
     with (
-        _complete(chunk.stem.with_suffix(".bin")) as temporary,
+        _atomic_path(chunk.stem.with_suffix(".bin")) as temporary,
         temporary.open("wb") as file,
     ):
-        for (source, origin), found in zip(chunk.files, answers, strict=True):
-            for piece in found:
-                name = f"{source.name}/{origin.key}{piece.name.removeprefix(origin.path.name)}"
+        for (source, origin), pieces in zip(chunk.files, results, strict=True):
+            for piece in pieces:
+                suffix = piece.name.removeprefix(origin.path.name)
+                name = f"{source.name}/{origin.key}{suffix}"
                 try:
-                    sequence = _taken(source, piece)
+                    sequence = _require_sequence(source, piece)
                 except Refused as refused:
                     report.drop(source.name, name, refused)
                     continue
                 report.keep(source.name, origin.style, sequence, piece.remarks)
                 sequence.id = name
-                size = file.write(sequence.SerializeToString())
-                of = (
-                    name,
-                    origin.style,
-                    source.name,
-                    fingerprint(sequence),
-                    origin.split,
+                rows.append(
+                    (
+                        file.write(sequence.SerializeToString()),
+                        name,
+                        origin.style,
+                        source.name,
+                        fingerprint(sequence),
+                        origin.split,
+                    )
                 )
-                rows.append((size, *of))
                 sketches.append(sketch(sequence))
     with (
-        _complete(chunk.stem.with_suffix(".npz")) as temporary,
+        _atomic_path(chunk.stem.with_suffix(".npz")) as temporary,
         temporary.open("wb") as file,
     ):
         np.savez(
             file, hashes=np.concatenate(sketches), sizes=[len(s) for s in sketches[1:]]
         )
-    with _complete(chunk.stem.with_suffix(".json")) as temporary:
+    with _atomic_path(chunk.stem.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({"rows": rows, "report": report.to_json()}))
 
 
-def _taken(source: Source, piece: Piece) -> NoteSequence:
-    """The piece's sequence. Raises Refused where the reader or the source has none of it."""
+def _require_sequence(source: Source, piece: Piece) -> NoteSequence:
+    """Returns the sequence of a piece; raises Refused if there is none."""
     if piece.sequence is None:
         raise piece.refused or Refused(
             "no-notes", "There are no notes in it; leave it out."
@@ -160,14 +161,14 @@ def _taken(source: Source, piece: Piece) -> NoteSequence:
     voices = len({note.part for note in piece.sequence.notes})
     if source.voices not in (None, voices):
         raise Refused(
-            "voices", f"It has {voices} voices, and this corpus is of {source.voices}."
+            "voices", f"It has {voices} voices, but this corpus needs {source.voices}."
         )
     return piece.sequence
 
 
 @contextlib.contextmanager
-def _complete(path: Path) -> Iterator[Path]:
-    """A path to write to that becomes `path` at the end, all at once or not at all."""
+def _atomic_path(path: Path) -> Iterator[Path]:
+    """Yields a temporary path, which is renamed to `path` if the body succeeds."""
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
         yield temporary
@@ -177,7 +178,7 @@ def _complete(path: Path) -> Iterator[Path]:
 
 
 def gather(done: Iterable[Chunk]) -> tuple[list[Row], list[np.ndarray], Report]:
-    """The rows of all chunks, their sketches, and the sum of their reports."""
+    """Returns the rows of all chunks, their sketches, and the sum of their reports."""
     rows: list[Row] = []
     sketches: list[np.ndarray] = []
     report = Report()
@@ -188,7 +189,18 @@ def gather(done: Iterable[Chunk]) -> tuple[list[Row], list[np.ndarray], Report]:
             ends = np.cumsum(arrays["sizes"])[:-1]
             sketches += np.split(arrays["hashes"], ends) if about["rows"] else []
         file, offset = chunk.stem.with_suffix(".bin"), 0
-        for size, *rest in about["rows"]:
-            rows.append(Row(file, offset, size, *rest))
+        for size, name, style, source, digest, split in about["rows"]:
+            rows.append(
+                Row(
+                    file,
+                    offset,
+                    size,
+                    id=name,
+                    style=style,
+                    source=source,
+                    fingerprint=digest,
+                    split=split,
+                )
+            )
             offset += size
     return rows, sketches, report

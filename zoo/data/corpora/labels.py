@@ -1,4 +1,4 @@
-"""What is known of a score besides its notes: style, mode and metre."""
+"""Labels of a score: style, mode and metre."""
 
 import collections
 from typing import TYPE_CHECKING
@@ -12,10 +12,11 @@ KINDS = ("style", "mode", "metre")
 
 
 def labels(record: "Record") -> dict[str, str]:
-    """One label for each of `KINDS`, empty where the score does not say.
+    """Returns a label for each of `KINDS`, "" if it is unknown.
 
-    The style is that of the record, the mode that of the first key signature, and the metre the
-    one in force for longest: a pickup has a signature of its own.
+    The style is that of the record, the mode that of the first key signature, and the
+    metre the one with the longest total duration, because a pickup has its own
+    signature.
     """
     return {
         "style": record.style,
@@ -25,7 +26,7 @@ def labels(record: "Record") -> dict[str, str]:
 
 
 def mode(sequence: NoteSequence) -> str:
-    """`major`, `minor`, `dorian` ..."""
+    """Returns the mode of the first key signature, such as `minor` or `dorian`."""
     if not sequence.key_signatures:
         return ""
     signature = sequence.key_signatures[0]
@@ -34,12 +35,11 @@ def mode(sequence: NoteSequence) -> str:
 
 
 def metre(sequence: NoteSequence) -> str:
-    """Such as `6/8`."""
-    found = sorted(sequence.time_signatures, key=lambda x: x.time)
-    ends = [*(x.time for x in found), sequence.total_time][1:]
-    lasting: collections.Counter[str] = collections.Counter()
-    for signature, end in zip(found, ends, strict=True):
-        lasting[f"{signature.numerator}/{signature.denominator}"] += (
-            end - signature.time
-        )
-    return max(lasting, key=lasting.__getitem__, default="")
+    """Returns the metre of the longest total duration, such as `6/8`."""
+    signatures = sorted(sequence.time_signatures, key=lambda x: x.time)
+    ends = [*(x.time for x in signatures), sequence.total_time][1:]
+    durations: collections.Counter[str] = collections.Counter()
+    for signature, end in zip(signatures, ends, strict=True):
+        name = f"{signature.numerator}/{signature.denominator}"
+        durations[name] += end - signature.time
+    return max(durations, key=durations.__getitem__, default="")

@@ -1,8 +1,8 @@
-"""Built corpora, read: any piece of a split by its number."""
+"""Random access to the records of built corpora."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -13,28 +13,27 @@ from zoo.data.corpora.dedup import SPLITS
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
 
-VERSION = "1.1.0"  # of what is built: to be raised whenever a reader reads differently
+VERSION = "1.1.0"  # version of the built data; raise it whenever a reader changes
 
 
 @dataclass(frozen=True)
 class Record:
-    """A piece of music and where it comes from."""
+    """A piece of music and its origin."""
 
     id: str
     style: str
     source: str
+    _: KW_ONLY
     licence: str
     sequence: NoteSequence
 
 
 def data_root() -> Path:
-    """Where corpora are built: $ZOO_DATA, else a folder in the user's cache."""
-    named = os.environ.get("ZOO_DATA")
-    return (
-        Path(named).expanduser()
-        if named
-        else Path.home() / ".cache" / "music-zoo" / "data"
-    )
+    """Returns the folder of built corpora, $ZOO_DATA or in the user's cache."""
+    folder = os.environ.get("ZOO_DATA")
+    if folder:
+        return Path(folder).expanduser()
+    return Path.home() / ".cache" / "music-zoo" / "data"
 
 
 def known_split(split: str) -> str:
@@ -47,8 +46,7 @@ def known_split(split: str) -> str:
 
 
 class Records:
-    """One split of the dataset in `folder`; costs nothing until the first record is read, and can
-    be pickled.
+    """One split of the dataset in `folder`, opened on first access; can be pickled.
 
     Raises:
       UsageError: there is no such split.
@@ -62,8 +60,8 @@ class Records:
         builder = tfds.builder_from_directory(self.folder)
         if self.split not in builder.info.splits:
             raise ZooError(
-                f"The corpus in {self.folder} is too small for a {self.split} split: it needs at "
-                "least three pieces that are not variants of each other."
+                f"The corpus in {self.folder} is too small for a {self.split} split: "
+                "it needs at least three pieces that are not variants of each other."
             )
         return builder.as_data_source(self.split)
 
@@ -78,7 +76,7 @@ class Records:
 
 
 class Split(Records, Sequence[Record]):
-    """The pieces of one split, each read and parsed when asked for."""
+    """The pieces of one split, each read and parsed on access."""
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -87,8 +85,11 @@ class Split(Records, Sequence[Record]):
     def __getitem__(self, index: int | slice) -> Record | list[Record]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        found = self.source[range(len(self))[index]]
-        texts = {
-            name: found[name].decode() for name in ("id", "style", "source", "licence")
-        }
-        return Record(**texts, sequence=NoteSequence.FromString(found["sequence"]))
+        example = self.source[range(len(self))[index]]
+        return Record(
+            example["id"].decode(),
+            example["style"].decode(),
+            example["source"].decode(),
+            licence=example["licence"].decode(),
+            sequence=NoteSequence.FromString(example["sequence"]),
+        )

@@ -1,14 +1,13 @@
-"""What a corpus turned out to hold: what was kept, what was dropped and why.
+"""Reports of corpora: the pieces kept, and the pieces dropped with reasons.
 
-Reports of parts add up to the report of the whole, in any order and grouping, so that workers can
-count apart.
+Addition of reports is associative and commutative, so that each chunk has its own.
 """
 
 import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -20,18 +19,18 @@ from zoo.data.proto import NoteSequence, metres, quarters
 from zoo.data.refusal import Refused
 from zoo.errors import ZooError
 
-EXAMPLES = 3  # names shown for each reason
-NONE: Mapping[str, int] = {}
+MAX_EXAMPLES = 3  # names stored for each reason
+NO_REMARKS: Mapping[str, int] = {}
 
 
-class Codec(Protocol):
-    """Whatever takes a sequence or raises Refused (see zoo.data.codecs)."""
+class SequenceCodec(Protocol):
+    """A codec of sequences (see `zoo.data.codecs`); `fit` raises Refused."""
 
     def fit(self, sequence: NoteSequence) -> Any: ...
 
 
-class Piece(Protocol):
-    """Whatever has a name and a sequence: `zoo.data.corpora.build.Record` for one."""
+class NamedSequence(Protocol):
+    """A sequence with a name, such as `zoo.data.corpora.records.Record`."""
 
     @property
     def id(self) -> str: ...
@@ -42,7 +41,7 @@ class Piece(Protocol):
 
 @dataclass
 class Drops:
-    """How often each reason was given, with the first few names in order and a sentence each."""
+    """Counts of refusals by reason, with the first few names and details of each."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -59,14 +58,12 @@ class Drops:
         return total
 
     def _merge(self, reason: str, examples: list[tuple[str, str]]) -> None:
-        both = self.examples.get(reason, []) + [
-            (name, detail) for name, detail in examples
-        ]
-        self.examples[reason] = sorted(both)[:EXAMPLES]
+        both = self.examples.get(reason, []) + list(examples)
+        self.examples[reason] = sorted(both)[:MAX_EXAMPLES]
 
     @property
-    def top(self) -> tuple[str, int, str]:
-        """The most frequent reason, its count, and the sentence of its first example."""
+    def most_frequent(self) -> tuple[str, int, str]:
+        """The most frequent reason, its count, and its first example."""
         reason = min(self.counts, key=lambda r: (-self.counts[r], r))
         name, detail = self.examples[reason][0]
         return reason, self.counts[reason], f"{name}: {detail}"
@@ -74,38 +71,48 @@ class Drops:
 
 @dataclass
 class Report:
-    """The contents of a corpus. Durations are in seconds, pitches in MIDI semitones."""
+    """The contents of a corpus.
+
+    Attributes:
+      spec: the corpus.
+      kept: pieces by source.
+      dropped: refusals by source.
+      styles: pieces by style; excerpts, for audio.
+      splits: pieces by split; excerpts, for audio.
+      metres: pieces by time signature.
+      remarks: counts of what was left out of the pieces kept, or corrected.
+      pitches: notes by MIDI number, without drums.
+      milliseconds: duration of the music. An integer, so that sums are independent of
+        their order.
+      licences: licences by source.
+      refusals: refusals by codec, of the pieces kept.
+      limits: limits under which files were read.
+      build_seconds: time of the build.
+    """
 
     spec: str = ""
-    kept: Counter[str] = field(default_factory=Counter)  # by source
-    dropped: dict[str, Drops] = field(default_factory=dict)  # by source
+    kept: Counter[str] = field(default_factory=Counter)
+    dropped: dict[str, Drops] = field(default_factory=dict)
+    _: KW_ONLY
     styles: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
-    metres: Counter[str] = field(
-        default_factory=Counter
-    )  # pieces that have each time signature
-    remarks: Counter[str] = field(
-        default_factory=Counter
-    )  # what was left out of pieces kept, or mended
-    pitches: Counter[int] = field(
-        default_factory=Counter
-    )  # notes of each pitch, percussion aside
-    milliseconds: int = 0  # of music; whole, so that sums do not depend on their order
-    licences: dict[str, str] = field(default_factory=dict)  # by source
-    refusals: dict[str, Drops] = field(default_factory=dict)  # by codec
-    limits: dict[str, float] = field(
-        default_factory=dict
-    )  # under which files were read
+    metres: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
+    pitches: Counter[int] = field(default_factory=Counter)
+    milliseconds: int = 0
+    licences: dict[str, str] = field(default_factory=dict)
+    refusals: dict[str, Drops] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
     build_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """Length of all the music kept."""
+        """Duration of the music kept."""
         return self.milliseconds / 1000
 
     @property
     def reasons(self) -> Drops:
-        """The drops of all sources together."""
+        """The drops of all sources."""
         return sum(self.dropped.values(), Drops())
 
     def keep(
@@ -113,8 +120,9 @@ class Report:
         source: str,
         style: str,
         sequence: NoteSequence,
-        remarks: Mapping[str, int] = NONE,
+        remarks: Mapping[str, int] = NO_REMARKS,
     ) -> None:
+        """Counts a piece that is kept."""
         self.kept[source] += 1
         self.styles[style] += 1
         self.remarks.update(remarks)
@@ -123,10 +131,11 @@ class Report:
         self.pitches.update(note.pitch for note in sequence.notes if not note.is_drum)
 
     def drop(self, source: str, name: str, refused: Refused) -> None:
+        """Counts a piece that is refused."""
         self.dropped.setdefault(source, Drops()).add(name, refused)
 
     def __add__(self, other: Self) -> "Report":
-        """The report of both parts together; associative and commutative."""
+        """Returns the report of both together."""
 
         def total(name: str) -> Any:
             ours, theirs = getattr(self, name), getattr(other, name)
@@ -141,8 +150,10 @@ class Report:
 
         return Report(**{f.name: total(f.name) for f in dataclasses.fields(self)})
 
-    def with_codec(self, codec: Codec, pieces: Iterable[Piece]) -> "Report":
-        """This report with what `codec` would refuse of `pieces`, under the name of its class."""
+    def with_codec(
+        self, codec: SequenceCodec, pieces: Iterable[NamedSequence]
+    ) -> "Report":
+        """Returns the report with the refusals of `codec` added."""
         drops = Drops()
         for piece in pieces:
             try:
@@ -154,25 +165,26 @@ class Report:
         )
 
     def require_music(self) -> None:
-        """Raises ZooError, with the commonest reason and what to change, where nothing was kept."""
+        """Raises ZooError, with the most frequent reason, if no piece was kept."""
         if self.kept.total():
             return
         if not self.dropped:
             raise ZooError(
-                f"The corpus {self.spec} holds no music: its files are all empty."
+                f"The corpus {self.spec} contains no music: all of its files are empty."
             )
-        reason, count, example = self.reasons.top
+        reason, count, example = self.reasons.most_frequent
         raise ZooError(
-            f"Nothing in {self.spec} could be kept: {count} of {self.reasons.counts.total()} "
-            f"pieces were dropped as {reason}, such as {example}"
+            f"No piece of {self.spec} could be kept: {count} of "
+            f"{self.reasons.counts.total()} pieces were dropped as {reason}, such as "
+            f"{example}"
         )
 
     def save(self, path: Path) -> None:
-        """Write JSON at `path`."""
+        """Writes the report as JSON."""
         path.write_text(json.dumps(self.to_json(), indent=1, sort_keys=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dictionaries, lists and numbers."""
+        """Converts the report to plain dictionaries, lists and numbers."""
         drops = {
             name: {k: vars(d) for k, d in getattr(self, name).items()} for name in DROPS
         }
@@ -180,11 +192,12 @@ class Report:
 
     @classmethod
     def load(cls, path: Path) -> "Report":
+        """Reads a report that `save` wrote."""
         return cls.from_json(json.loads(path.read_text()))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Report":
-        """The inverse of `to_json`, whether or not it passed through text."""
+        """Inverts `to_json`, also after serialisation to text."""
         values = dict(data)
         for name in COUNTERS:
             values[name] = Counter(values[name])
@@ -200,6 +213,7 @@ class Report:
         return cls(**values)
 
     def print(self, console: Console | None = None) -> None:
+        """Prints the report as tables."""
         (console or Console()).print(self)
 
     def __rich__(self) -> RenderableType:
@@ -251,16 +265,18 @@ DROPS = ("dropped", "refusals")
 
 
 def _metres(sequence: NoteSequence) -> set[str]:
-    """Its time signatures, but for those of a single bar: pickups and bars of irregular length."""
+    """Returns the time signatures that last for more than one bar."""
     if not sequence.time_signatures:
         return {"none"}
-    found = metres(sequence)
+    changes = metres(sequence)
     end = float(quarters(sequence)(np.array(sequence.total_time)))
-    ends = [metre.start for metre in found[1:]] + [max(end, found[-1].start)]
-    lasting = [
-        m for m, stop in zip(found, ends, strict=True) if stop - m.start > 1.01 * m.bar
+    stops = [metre.start for metre in changes[1:]] + [max(end, changes[-1].start)]
+    longer = [
+        metre
+        for metre, stop in zip(changes, stops, strict=True)
+        if stop - metre.start > 1.01 * metre.bar
     ]
-    return {f"{m.numerator}/{m.denominator}" for m in lasting or found}
+    return {f"{metre.numerator}/{metre.denominator}" for metre in longer or changes}
 
 
 def _reasons(title: str, drops: Drops) -> Table:

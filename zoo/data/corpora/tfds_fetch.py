@@ -1,4 +1,4 @@
-"""Datasets that TFDS fetches and decodes, which takes TensorFlow."""
+"""Download of TFDS datasets, which needs TensorFlow."""
 
 import contextlib
 import importlib.util
@@ -9,16 +9,24 @@ from typing import Any
 from zoo.errors import ZooError
 
 
-def fetched(name: str, called: str, instead: str, data_dir: Path | None = None) -> Any:
-    """TFDS's builder of `name`, which it has built, in its own directory or another.
+def fetch_builder(
+    name: str, title: str, alternative: str, data_dir: Path | None = None
+) -> Any:
+    """Downloads and prepares a TFDS dataset, and returns its builder.
 
-    Raises ZooError where that takes TensorFlow and there is none, or it cannot be fetched: what is
-    `called` so can be had `instead`.
+    Args:
+      name: of the dataset in TFDS.
+      title: of the dataset in error messages.
+      alternative: what error messages suggest instead.
+      data_dir: folder of the prepared data, by default that of TFDS.
+
+    Raises:
+      ZooError: TensorFlow is not installed, or the download fails.
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise ZooError(
-            f"TFDS needs TensorFlow to fetch {called}: pip install 'music-zoo[tfds-catalog]', or "
-            f"{instead}."
+            f"TFDS needs TensorFlow to download {title}: "
+            f"pip install 'music-zoo[tfds-catalog]', or {alternative}."
         )
     import tensorflow_datasets as tfds
 
@@ -26,11 +34,9 @@ def fetched(name: str, called: str, instead: str, data_dir: Path | None = None) 
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare()
-    except (
-        Exception
-    ) as error:  # of many kinds: of the network, of the archive, of the disk
+    except Exception as error:  # many types: of the network, the archive, the disk
         raise ZooError(
-            f"TFDS could not fetch {called} ({str(error) or type(error).__name__}): try again, or "
-            f"{instead}."
+            f"TFDS could not download {title} ({str(error) or type(error).__name__}): "
+            f"try again, or {alternative}."
         ) from error
     return builder

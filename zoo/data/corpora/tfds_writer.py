@@ -1,4 +1,4 @@
-"""A dataset on disk is written by one process at a time, and is there whole or not at all."""
+"""Atomic writing of TFDS datasets, by one process at a time."""
 
 import contextlib
 import fcntl
@@ -14,10 +14,10 @@ from zoo.errors import ZooError
 
 
 @contextlib.contextmanager
-def replaced(finished: Path, staging: Path) -> Iterator[None]:
-    """Clear the way for a new dataset, and put the old one back if that fails."""
-    for killed in finished.parent.glob("incomplete.*"):
-        shutil.rmtree(killed)
+def atomic_replace(finished: Path, staging: Path) -> Iterator[None]:
+    """Moves an old dataset away while a new one is written; restores it on failure."""
+    for incomplete in finished.parent.glob("incomplete.*"):
+        shutil.rmtree(incomplete)
     old = staging / "replaced"
     if finished.exists():
         finished.rename(old)
@@ -30,8 +30,8 @@ def replaced(finished: Path, staging: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold the lock at `path`, waiting for whoever does; a killed process holds none."""
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Waits for the lock file `path` and locks it; a killed process releases it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -39,19 +39,20 @@ def alone(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(root: Path) -> Iterator[None]:
+def translate_write_errors(root: Path) -> Iterator[None]:
+    """Raises ZooError for an OSError."""
     try:
         yield
     except OSError as error:
         raise ZooError(
-            f"The corpus could not be written below {root} ({error.strerror or error}): make room "
-            "or set ZOO_DATA to another folder; what has been read is kept."
+            f"The corpus could not be written below {root} "
+            f"({error.strerror or error}): free disk space, or set "
+            "ZOO_DATA to another folder; the files read so far are kept."
         ) from error
 
 
-class Gathered(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A TFDS builder of what is read and divided already: the files of each split, and a report
-    that is put beside them."""
+class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """A TFDS builder of prepared shards, which also saves a report with the data."""
 
     pkg_dir_path = Path(__file__).parent
 
@@ -64,6 +65,6 @@ class Gathered(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ig
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> Mapping[str, Sequence[Any]]:
-        del dl_manager  # nothing is downloaded
+        del dl_manager  # there is no download
         self._report.save(Path(self.data_dir) / "report.json")
         return self._shards

@@ -1,8 +1,8 @@
-"""Reading many files in processes of their own, so that no file can stop the rest.
+"""Reading of files in worker processes, so that no file can stop the others.
 
-A worker is a fresh interpreter rather than a fork: the parent may hold JAX's threads, and its main
-module need not be run again. It is sent small batches and answers file by file, so that whatever
-ends it is blamed on the file in hand; the others of its batch go to its successor.
+A worker is a new interpreter, not a fork, because the parent may have JAX's threads. It
+receives small batches of paths and answers file by file, so that a crash is attributed
+to the current file. The other files of its batch are sent to another worker.
 """
 
 import contextlib
@@ -26,8 +26,9 @@ from zoo.data.scores.read import read
 from zoo.errors import ZooError
 
 BATCH = 8  # files sent to a worker at once
-AHEAD_FILES, AHEAD_BYTES = 64, 16 << 20  # taken before their turn to be given out
-START = 300.0  # seconds a worker may take to import what it needs
+# Limits on files that are read before an earlier one is finished.
+MAX_AHEAD_FILES, MAX_AHEAD_BYTES = 64, 16 << 20
+START_TIMEOUT = 300.0  # seconds that the imports of a worker may take
 ENTRY = (
     "import sys; from zoo.data.corpora.workers import serve; serve(int(sys.argv[1]))"
 )
@@ -37,9 +38,9 @@ Packed = list[tuple[str, bytes | None, Refused | None, Mapping[str, int]]]
 
 
 class Job(NamedTuple):
-    """A file to read, and its place in the order."""
+    """A file to read, and its number in the order."""
 
-    turn: int
+    number: int
     path: Path
 
 
@@ -49,77 +50,88 @@ def read_all(
     workers: int = 2,
     reader: Reader = read,
 ) -> Iterator[tuple[Path, list[Piece]]]:
-    """Each path with its pieces, in the order of `paths`, read by `reader` in `workers` processes.
+    """Reads files in worker processes; yields each path with its pieces, in order.
 
-    A file that takes over `limits.seconds` is refused as `timeout`, one that ends its process as
-    `crash`; memory beyond `limits.memory` is refused to a process where the system can do that.
-    Paths are taken as they are needed, and few before their turn. Raises ZooError if no process
-    can be started.
+    A file that exceeds `limits.seconds` is refused as `timeout`, one that ends its
+    process as `crash`. `limits.memory` is enforced if the system supports it. `paths`
+    is consumed lazily.
+
+    Args:
+      paths: the files.
+      limits: limits on one file.
+      workers: number of processes.
+      reader: reads one file.
+
+    Raises:
+      ZooError: no process can be started.
     """
-    intake, crew = _Intake(paths), list[_Worker]()
+    queue, pool = _Queue(paths), list[_Worker]()
     done: dict[int, tuple[Path, Packed]] = {}
-    turn = 0
+    index = 0
     try:
         while True:
-            while any(not w.jobs for w in crew) or len(crew) < workers:
-                batch = intake.batch()
+            while any(not w.jobs for w in pool) or len(pool) < workers:
+                batch = queue.batch()
                 if not batch:
                     break
-                if all(worker.jobs for worker in crew):
-                    crew.append(_Worker(reader, limits))
-                next(worker for worker in crew if not worker.jobs).send(batch)
-            if not any(worker.jobs for worker in crew):
+                if all(worker.jobs for worker in pool):
+                    pool.append(_Worker(reader, limits))
+                next(worker for worker in pool if not worker.jobs).send(batch)
+            if not any(worker.jobs for worker in pool):
                 return
-            for job, packed in _answers(crew, intake):
-                done[job.turn] = job.path, packed
-            while turn in done:
-                path, packed = done.pop(turn)
+            for job, packed in _answers(pool, queue):
+                done[job.number] = job.path, packed
+            while index in done:
+                path, packed = done.pop(index)
                 yield path, _unpack(packed)
-                intake.close(turn)
-                turn += 1
+                queue.close(index)
+                index += 1
     finally:
-        for worker in crew:
+        for worker in pool:
             worker.end()
 
 
-class _Intake:
-    """Gives out jobs in order, no further ahead of the results than `AHEAD_*`."""
+class _Queue:
+    """The jobs in order, at most `MAX_AHEAD_*` ahead of the results."""
 
     def __init__(self, paths: Iterable[str | Path]):
         self.source = enumerate(map(Path, paths))
-        self.returned: deque[Job] = deque()  # by workers that ended
-        self.open: dict[
-            int, int
-        ] = {}  # the bytes of what is taken and not yet given out
+        self.returned: deque[Job] = deque()  # unread jobs of workers that ended
+        self.open: dict[int, int] = {}  # bytes of each file that is not yet yielded
 
     def batch(self) -> list[Job]:
+        """Takes the next jobs; empty if there are none, or too many are open."""
         jobs: list[Job] = []
         while len(jobs) < BATCH:
             if self.returned:
                 jobs.append(self.returned.popleft())
                 continue
-            if len(self.open) >= AHEAD_FILES or sum(self.open.values()) >= AHEAD_BYTES:
+            full = sum(self.open.values()) >= MAX_AHEAD_BYTES
+            if len(self.open) >= MAX_AHEAD_FILES or full:
                 break
-            taken = next(self.source, None)
-            if taken is None:
+            item = next(self.source, None)
+            if item is None:
                 break
-            jobs.append(Job(*taken))
-            with contextlib.suppress(OSError):  # the reader says what is wrong with it
-                self.open[taken[0]] = taken[1].stat().st_size
+            job = Job(*item)
+            jobs.append(job)
+            with contextlib.suppress(OSError):  # the reader reports the error
+                self.open[job.number] = job.path.stat().st_size
         return jobs
 
-    def close(self, turn: int) -> None:
-        self.open.pop(turn, None)
+    def close(self, index: int) -> None:
+        """Notes that the result of a job was yielded."""
+        self.open.pop(index, None)
 
 
 class _Worker:
-    """A process that reads; `jobs` are those it has not answered, the one in hand first."""
+    """A process that reads files; `jobs` are unanswered, the current one first."""
 
     def __init__(self, reader: Reader, limits: Limits):
-        self.limits, self.ready, self.deadline = limits, False, time.monotonic() + START
+        self.limits, self.ready = limits, False
+        self.deadline = time.monotonic() + START_TIMEOUT
         self.jobs: deque[Job] = deque()
         ours, theirs = socket.socketpair()
-        one = dict.fromkeys(
+        one_thread = dict.fromkeys(
             ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
         )
         path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -129,25 +141,25 @@ class _Worker:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, **one, **path},
+                env={**os.environ, **one_thread, **path},
             )
         self.connection = Connection(ours.detach())
-        self._tell((reader, limits))
+        self._send((reader, limits))
 
     def send(self, batch: list[Job]) -> None:
+        """Sends jobs to the process."""
         self.jobs.extend(batch)
         if self.ready:
             self.deadline = time.monotonic() + self.limits.seconds
-        self._tell([str(job.path) for job in batch])
+        self._send([str(job.path) for job in batch])
 
-    def _tell(self, message: object) -> None:
-        with contextlib.suppress(
-            BrokenPipeError, ConnectionResetError
-        ):  # met again on reading
+    def _send(self, message: object) -> None:
+        # A broken connection is noticed when the answer is received.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(message)
 
-    def answer(self) -> tuple[Job, Packed] | None:
-        """The next answer; None for word that imports are done. Raises EOFError at its death."""
+    def receive(self) -> tuple[Job, Packed] | None:
+        """Receives an answer, None after the imports; raises EOFError on exit."""
         packed = self.connection.recv()
         self.deadline = time.monotonic() + self.limits.seconds
         if packed is None:
@@ -156,23 +168,23 @@ class _Worker:
         return self.jobs.popleft(), packed
 
     def end(self) -> int:
-        """Stop the process, if need be by force; its exit code, negative for a signal."""
+        """Stops the process; returns its exit code, negative for a signal."""
         self.connection.close()
         if self.jobs:
             self.process.kill()
         return self.process.wait()
 
 
-def _answers(crew: list[_Worker], intake: _Intake) -> Iterator[tuple[Job, Packed]]:
-    """What has come from the crew by the first answer or deadline; ended workers leave the crew."""
-    busy = {worker.connection: worker for worker in crew if worker.jobs}
+def _answers(pool: list[_Worker], queue: _Queue) -> Iterator[tuple[Job, Packed]]:
+    """Waits for the first answer or deadline; removes workers that ended."""
+    busy = {worker.connection: worker for worker in pool if worker.jobs}
     soonest = min(worker.deadline for worker in busy.values())
     ready = wait(list(busy), max(0.0, soonest - time.monotonic()))
     for connection, worker in busy.items():
         refused = None
         if connection in ready:
             try:
-                answer = worker.answer()
+                answer = worker.receive()
                 if answer is not None:
                     yield answer
             except (EOFError, OSError):
@@ -183,17 +195,17 @@ def _answers(crew: list[_Worker], intake: _Intake) -> Iterator[tuple[Job, Packed
                 "timeout", f"Over {seconds:g} seconds; raise Limits.seconds."
             )
         if refused:
-            crew.remove(worker)
+            pool.remove(worker)
             if not worker.ready:
                 worker.end()
                 raise ZooError(
-                    f"A reading process ended before its first file (exit code "
+                    f"A worker process ended before its first file (exit code "
                     f"{worker.process.returncode}); run `{sys.executable} -c 'import "
                     "zoo.data.corpora.workers'` to see why."
                 )
             worker.end()
             job = worker.jobs.popleft()
-            intake.returned.extendleft(reversed(worker.jobs))
+            queue.returned.extendleft(reversed(worker.jobs))
             yield job, [(job.path.name, None, refused, {})]
 
 
@@ -202,10 +214,11 @@ def _crash(worker: _Worker) -> Refused:
     with contextlib.suppress(ValueError):
         return Refused(
             "crash",
-            f"Its reading process died of {signal.Signals(-code).name}; leave the file out.",
+            f"The worker process was ended by {signal.Signals(-code).name}; leave the "
+            "file out.",
         )
     return Refused(
-        "crash", f"Its reading process exited with code {code}; leave the file out."
+        "crash", f"The worker process exited with code {code}; leave the file out."
     )
 
 
@@ -222,16 +235,16 @@ def _unpack(packed: Packed) -> list[Piece]:
 
 
 def serve(descriptor: int) -> None:
-    """The life of a worker: read files whose paths the parent sends through `descriptor`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
+    """Runs a worker: reads the files whose paths arrive at socket `descriptor`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     connection = Connection(descriptor)
-    with contextlib.suppress(EOFError, ConnectionError):  # the parent has all it wanted
+    with contextlib.suppress(EOFError, ConnectionError):  # the parent has finished
         reader, limits = connection.recv()
-        _confine(limits.memory)
+        _limit_memory(limits.memory)
         connection.send(None)
         while True:
             for path in connection.recv():
-                # Ends even a parentless process that hangs in C.
+                # The alarm also ends an orphaned process that hangs in C code.
                 signal.alarm(math.ceil(limits.seconds) + 60)
                 packed = _read(reader, Path(path), limits)
                 signal.alarm(0)
@@ -242,10 +255,13 @@ def _read(reader: Reader, path: Path, limits: Limits) -> Packed:
     try:
         pieces = reader(path, limits)
     except MemoryError:
-        detail = "Reading it needs more than Limits.memory; raise that or leave the file out."
+        detail = "Reading exceeds Limits.memory; raise it or leave the file out."
         pieces = [Piece(path.name, refused=Refused("too-much-memory", detail))]
     except Exception as error:
-        detail = f"The reader failed ({type(error).__name__}: {error}); please report the file."
+        detail = (
+            f"The reader failed ({type(error).__name__}: {error}); please report the "
+            "file."
+        )
         pieces = [Piece(path.name, refused=Refused("reader-failed", detail))]
     return [
         (
@@ -258,16 +274,14 @@ def _read(reader: Reader, path: Path, limits: Limits) -> Packed:
     ]
 
 
-def _confine(memory: int) -> None:
-    """Cap this process's address space at what it has and `memory` bytes more, if that is known."""
+def _limit_memory(memory: int) -> None:
+    """Limits the address space to `memory` bytes beyond its present size, on Linux."""
     try:
         import resource
 
-        held = (
-            int(Path("/proc/self/statm").read_text().split()[0])
-            * resource.getpagesize()
-        )
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
     except (ImportError, OSError):
         return
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (held + memory, most))
+    soft = pages * resource.getpagesize() + memory
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,4 +1,4 @@
-"""How much one file may ask of the machine, and what comes of reading it."""
+"""Limits on the resources that one file may use, and the result of reading it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,27 +9,28 @@ from zoo.data.refusal import Refused
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one file; whatever exceeds one is refused with a reason.
+    """Limits on one file; a file or piece that exceeds one of them is refused.
 
-    The defaults hold any real score with room to spare and keep a corrupt one within a few hundred
-    megabytes. `seconds` and `memory` need a process of their own: `zoo.data.corpora.workers` applies them.
+    The defaults suit any real score, and keep the memory for a corrupt one within a few
+    hundred megabytes. `seconds` and `memory` can only be enforced in a separate
+    process, which `zoo.data.corpora.workers` does.
     """
 
-    bytes: int = 16 << 20  # of the file, and of what a compressed one unpacks to
-    ticks: int = 10_000_000  # of the longest MIDI track: 16 bytes of table for each
-    notes: int = 100_000  # in a piece
-    pieces: int = 20_000  # in a file
-    parts: int = 64  # voices or parts in a piece
-    duration: float = 4 * 3600.0  # of music, in seconds
-    seconds: float = 30.0  # of wall clock
-    memory: int = 2 << 30  # bytes, beyond what a worker holds before its first file
+    bytes: int = 16 << 20  # size of the file, compressed and uncompressed
+    ticks: int = 10_000_000  # length of a MIDI track; note_seq uses 16 bytes per tick
+    notes: int = 100_000  # notes of a piece
+    pieces: int = 20_000  # pieces of a file
+    parts: int = 64  # voices or parts of a piece
+    duration: float = 4 * 3600.0  # duration of the music, in seconds
+    seconds: float = 30.0  # wall-clock time for reading, in seconds
+    memory: int = 2 << 30  # bytes that reading may add to a worker's memory
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of a file: `sequence`, or why there is none.
+    """One piece of a file: its `sequence`, or the error `refused`.
 
-    `remarks` counts what was met and left out or mended: grace notes, bars of irregular length.
+    `remarks` counts what was left out or corrected: grace notes, irregular bars.
     """
 
     name: str

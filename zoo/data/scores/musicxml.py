@@ -1,10 +1,10 @@
-"""MusicXML, plain or compressed, through note_seq, guarded before it and mended after.
+"""MusicXML, plain or compressed, read by note_seq with corrections before and after.
 
-note_seq's parser leaves ties as separate notes, puts grace notes at time zero, sounds C flat and
-B sharp an octave off, misses a pickup where divisions are fine, carries the last tempo of one part
-into the next, and takes every key for major. So it is handed a score without grace notes, in one
-tempo, its pitches spelt without such accidentals; ties, tempos, metres and keys are put back into
-what it returns.
+note_seq's parser does not join tied notes, places grace notes at time zero, reads C
+flat and B sharp in the wrong octave, misses pickups if divisions are fine, carries the
+last tempo of a part into the next, and reads every key as major. It therefore receives
+a score without grace notes and tempo changes, with such pitches respelled. Ties,
+tempos, metres and keys are restored afterwards.
 """
 
 import io
@@ -20,12 +20,20 @@ from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.scores.abc.fields import MODES
 from zoo.data.scores.limits import Limits
-from zoo.data.scores.timeline import clock, signatures
+from zoo.data.scores.timeline import time_signatures, write_tempos
 
-DEPTH = 64  # elements within elements; a score needs ten
-DIVISIONS = 10080  # ticks per quarter, for what any tuplet in use divides
-USED = {"chord", "duration", "rest", "pitch", "unpitched", "voice", "type", "dot"} | {
-    "time-modification"
+MAX_DEPTH = 64  # nesting of elements; a score needs about ten
+DIVISIONS = 10080  # ticks per quarter, divisible by all tuplets in use
+NOTE_ELEMENTS = {  # the children of <note> that note_seq reads
+    "chord",
+    "duration",
+    "rest",
+    "pitch",
+    "unpitched",
+    "voice",
+    "type",
+    "dot",
+    "time-modification",
 }
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
@@ -33,14 +41,19 @@ Element = ElementTree.Element
 
 
 def read_musicxml(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, int]]:
-    """The sequence in a score's bytes, .mxl or plain, and remarks. Raises Refused.
+    """Reads the bytes of a score, .mxl or plain. Repeats are not expanded.
 
-    Repeats are not followed: the sequence is as written, without sections.
+    Returns:
+      The sequence, and counts of remarks.
+
+    Raises:
+      Refused: the score is malformed or exceeds `limits`.
     """
-    root = _tree(unzip(data, limits) if data.startswith(b"PK") else data)
+    root = _parse(unzip(data, limits) if data.startswith(b"PK") else data)
     if root.tag != "score-partwise":
         raise Refused(
-            "not-musicxml", f"A <{root.tag}>, not a <score-partwise>; export it as one."
+            "not-musicxml",
+            f"The root is <{root.tag}>, not <score-partwise>; export it as partwise.",
         )
     parts = root.findall("part")
     if len(parts) > limits.parts:
@@ -56,35 +69,33 @@ def read_musicxml(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, 
             file.flush()
             document = musicxml_parser.MusicXMLDocument(file.name)
         sequence = musicxml_reader.musicxml_to_sequence_proto(document)
-        _join(sequence, ties)
-        irregular = _retime(sequence, document, tempos)
+        _join_ties(sequence, ties)
+        irregular = _restore_times(sequence, document, tempos)
     except MemoryError:
         raise
-    except Exception as error:  # note_seq lets through whatever int() and find() raise
-        said = f"{type(error).__name__}: {error}"
+    except Exception as error:  # note_seq does not catch errors of int() and find()
+        message = f"{type(error).__name__}: {error}"
         raise Refused(
             "musicxml-syntax",
-            f"note_seq cannot read this score ({said}); save it afresh.",
+            f"note_seq cannot read this score ({message}); export it again.",
         ) from error
     counts = {"grace-notes": graces, "irregular-bars": irregular}
     return sequence, {name: count for name, count in counts.items() if count}
 
 
 def unzip(data: bytes, limits: Limits) -> bytes:
-    """The score inside an .mxl file, never unpacking more than `limits.bytes`. Raises Refused."""
+    """Unpacks the score of an .mxl file. Raises Refused beyond `limits.bytes`."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            container = _tree(_member(archive, "META-INF/container.xml", limits))
+            container = _parse(_member(archive, "META-INF/container.xml", limits))
             root = container.find(".//rootfile")
             path = "" if root is None else root.get("full-path", "")
             return _member(archive, path, limits)
     except Refused:
         raise
-    except (
-        Exception
-    ) as error:  # zipfile lets through what zlib, struct and codecs raise
+    except Exception as error:  # zipfile does not catch errors of zlib and struct
         raise Refused(
-            "mxl-zip", f"The archive cannot be unpacked ({error}); save it afresh."
+            "mxl-zip", f"The archive cannot be unpacked ({error}); export it again."
         ) from error
 
 
@@ -94,21 +105,21 @@ def _member(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:
     if len(data) > limits.bytes:
         raise Refused(
             "too-large",
-            f"{name} unpacks to over {limits.bytes:,} bytes; raise Limits.bytes.",
+            f"{name} has over {limits.bytes:,} bytes unpacked; raise Limits.bytes.",
         )
     return data
 
 
-def _tree(data: bytes) -> Element:
-    """The document's root, refusing entities, which can expand without end, and deep nesting."""
+def _parse(data: bytes) -> Element:
+    """Parses a document; refuses entities, which may expand, and deep nesting."""
     builder, parser, depth = ElementTree.TreeBuilder(), expat.ParserCreate(), 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
-        if depth > DEPTH:
+        if depth > MAX_DEPTH:
             raise Refused(
-                "xml-depth", f"Elements nest over {DEPTH} deep; this is no score."
+                "xml-depth", f"Elements are nested over {MAX_DEPTH} deep; not a score."
             )
         builder.start(tag, attributes)
 
@@ -129,13 +140,18 @@ def _tree(data: bytes) -> Element:
         parser.Parse(data, True)
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise Refused(
-            "xml-syntax", f"The XML is broken: {error}; save it afresh."
+            "xml-syntax", f"The XML is malformed: {error}; export it again."
         ) from error
     return builder.close()
 
 
 def _prepare(parts: list[Element]) -> tuple[int, list[float], list[Counter[str]]]:
-    """Fit a score for note_seq: grace notes left out, the first part's tempos, all notes' ties."""
+    """Prepares a score for note_seq, as described above.
+
+    Returns:
+      The number of grace notes removed, the tempos of the first part, and the tie marks
+      of each note.
+    """
     graces = 0
     tempos: list[float] = []
     ties: list[Counter[str]] = []
@@ -149,9 +165,8 @@ def _prepare(parts: list[Element]) -> tuple[int, list[float], list[Counter[str]]
                     marks = [*note.findall("tie"), *note.findall("notations/tied")]
                     ties.append(Counter(mark.get("type", "") for mark in marks))
                     _respell(note.find("pitch"))
-                note[:] = [
-                    child for child in note if child.tag in USED
-                ]  # the rest costs time
+                # note_seq is slow on elements that it does not use.
+                note[:] = [child for child in note if child.tag in NOTE_ELEMENTS]
             for sound in measure.findall("direction/sound[@tempo]"):
                 if part is parts[0]:
                     tempos.append(float(sound.get("tempo", "")) or 120.0)
@@ -160,7 +175,7 @@ def _prepare(parts: list[Element]) -> tuple[int, list[float], list[Counter[str]]
 
 
 def _respell(pitch: Element | None) -> None:
-    """Spell by another letter a pitch that its accidental carries into the next octave."""
+    """Respells a pitch whose accidental crosses an octave boundary, as B sharp does."""
     if pitch is None:
         return
     step, alter, octave = (pitch.find(name) for name in ("step", "alter", "octave"))
@@ -175,12 +190,12 @@ def _respell(pitch: Element | None) -> None:
         octave.text = str(int(octave.text or "") + octaves)
 
 
-def _join(sequence: NoteSequence, ties: list[Counter[str]]) -> None:
-    """Make one note of those tied; `ties` are those of the sequence's notes, in order."""
+def _join_ties(sequence: NoteSequence, ties: list[Counter[str]]) -> None:
+    """Joins tied notes; `ties` are the tie marks of each note of `sequence`."""
     notes: list[NoteSequence.Note] = []
-    held: dict[tuple[int, int], NoteSequence.Note] = {}
+    open_ties: dict[tuple[int, int], NoteSequence.Note] = {}
     for note, tie in zip(sequence.notes, ties, strict=True):
-        before = held.pop((note.part, note.pitch), None)
+        before = open_ties.pop((note.part, note.pitch), None)
         if (
             tie["stop"]
             and before is not None
@@ -191,67 +206,66 @@ def _join(sequence: NoteSequence, ties: list[Counter[str]]) -> None:
         else:
             notes.append(note)
         if tie["start"]:
-            held[note.part, note.pitch] = note
-    kept = [NoteSequence.Note.FromString(note.SerializeToString()) for note in notes]
+            open_ties[note.part, note.pitch] = note
+    copies = [NoteSequence.Note.FromString(note.SerializeToString()) for note in notes]
     del sequence.notes[:]
-    sequence.notes.extend(kept)
+    sequence.notes.extend(copies)
 
 
-def _retime(
+def _restore_times(
     sequence: NoteSequence,
     document: musicxml_parser.MusicXMLDocument,
     tempos: list[float],
 ) -> int:
-    """Put tempos, metres and keys right in a sequence read at 120 quarters a minute; irregular
-    bars."""
+    """Restores tempos, metres and keys of a sequence that was read at one tempo.
+
+    Returns:
+      The number of irregular bars.
+    """
 
     def ticks(time: float) -> int:
         return round(2 * DIVISIONS * time)
 
-    stated = [ticks(tempo.time) for tempo in sequence.tempos] if tempos else []
-    lines = [ticks(sequence.total_time)]
+    tempo_ticks = [ticks(tempo.time) for tempo in sequence.tempos] if tempos else []
+    bar_lines = [ticks(sequence.total_time)]
     metres, keys = [], []
     if document.parts:
         measures = document.parts[0].measures
-        lines = sorted(
-            {*lines, *(ticks(measure.start_time_position) for measure in measures)}
+        bar_lines = sorted(
+            {*bar_lines, *(ticks(measure.start_time_position) for measure in measures)}
         )
         for measure in measures:
-            at = ticks(measure.start_time_position)
+            position = ticks(measure.start_time_position)
             time = measure.xml_measure.find("attributes/time")
             if time is not None and time.find("beats") is not None:
-                above, below = (
-                    int(time.findtext("beats", "")),
-                    int(time.findtext("beat-type", "")),
-                )
-                metres.append((at, above, below))
+                numerator = int(time.findtext("beats", ""))
+                denominator = int(time.findtext("beat-type", ""))
+                metres.append((position, numerator, denominator))
             if (key := measure.xml_measure.find("attributes/key")) is not None:
-                keys.append((at, *_key(key)))
-    found, irregular = signatures(lines, metres, DIVISIONS)
+                keys.append((position, *_key(key)))
+    signatures, irregular = time_signatures(bar_lines, metres, DIVISIONS)
 
     del sequence.tempos[:]
-    seconds = clock(sequence, zip(stated, tempos, strict=True), DIVISIONS)
+    seconds = write_tempos(sequence, zip(tempo_ticks, tempos, strict=True), DIVISIONS)
     del sequence.time_signatures[:]
-    for at, above, below in found:
+    for position, numerator, denominator in signatures:
         sequence.time_signatures.add(
-            time=seconds(at), numerator=above, denominator=below
+            time=seconds(position), numerator=numerator, denominator=denominator
         )
     del sequence.key_signatures[:]
-    for at, tonic, mode in keys:
-        sequence.key_signatures.add(time=seconds(at), key=tonic, mode=mode)
+    for position, tonic, mode in keys:
+        sequence.key_signatures.add(time=seconds(position), key=tonic, mode=mode)
     for event in sequence.text_annotations:
         event.time = seconds(ticks(event.time))
     for note in sequence.notes:
-        note.start_time, note.end_time = (
-            seconds(ticks(note.start_time)),
-            seconds(ticks(note.end_time)),
-        )
+        note.start_time = seconds(ticks(note.start_time))
+        note.end_time = seconds(ticks(note.end_time))
     sequence.total_time = seconds(ticks(sequence.total_time))
     return irregular
 
 
 def _key(key: Element) -> tuple[int, int]:
-    """The tonic, a pitch class, and the mode of a key; as if it were major where it has none."""
+    """Returns the tonic (a pitch class) and the mode of a key, by default major."""
     mode = key.findtext("mode", "").strip().lower()[:3] or "none"
     shift, name = MODES.get(mode, (0, "NOT_SPECIFIED"))
     tonic = 7 * (int(key.findtext("fifths", "")) - shift) % 12

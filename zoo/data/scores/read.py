@@ -1,7 +1,8 @@
-"""Files into NoteSequences: MIDI, ABC and MusicXML, within limits and with a reason for every drop.
+"""Reads MIDI, ABC and MusicXML files as NoteSequences.
 
-Repeats stay as written, with note_seq's section groups beside them:
-`note_seq.sequences_lib.expand_section_groups` plays them.
+Resources are limited by `Limits`, and every piece that cannot be read has a reason.
+Repeats are not expanded but stored as note_seq's section groups, which
+`note_seq.sequences_lib.expand_section_groups` expands.
 """
 
 import math
@@ -16,7 +17,15 @@ from zoo.data.scores.midi import read_midi
 from zoo.data.scores.musicxml import read_musicxml
 from zoo.errors import UsageError
 
-__all__ = ["SUFFIXES", "Limits", "Piece", "first", "read", "read_bytes"]
+__all__ = [
+    "SUFFIXES",
+    "Limits",
+    "Piece",
+    "open_score",
+    "read",
+    "read_bytes",
+    "read_first",
+]
 
 SUFFIXES = {
     ".mid": "midi",
@@ -29,16 +38,19 @@ SUFFIXES = {
 
 
 def read(path: str | Path, limits: Limits = Limits()) -> list[Piece]:
-    """All pieces of a file, in order; one refused piece if the file as a whole cannot be read.
+    """Reads all pieces of a file, in order.
 
-    A book of ABC names its tunes by number, `book1.abc#12`; other pieces have the file's name.
+    If the file cannot be read as a whole, the result is a single refused piece. Tunes
+    of an ABC book are named by number, `book1.abc#12`; other pieces by the file's name.
     """
     path = Path(path)
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        known = " ".join(SUFFIXES)
+        suffixes = " ".join(SUFFIXES)
         return _refuse(
-            path.name, "unknown-suffix", f"Not one of {known}; rename or leave it out."
+            path.name,
+            "unknown-suffix",
+            f"Not one of {suffixes}; rename it or leave it out.",
         )
     try:
         with path.open("rb") as file:
@@ -53,14 +65,14 @@ def read(path: str | Path, limits: Limits = Limits()) -> list[Piece]:
 def read_bytes(
     data: bytes, kind: str, name: str, limits: Limits = Limits()
 ) -> list[Piece]:
-    """`read` for the contents of a file whose `kind` is a value of `SUFFIXES`."""
+    """Reads the contents of a file as `read` does; `kind` is a value of `SUFFIXES`."""
     if len(data) > limits.bytes:
         return _refuse(
             name, "too-large", f"Over {limits.bytes:,} bytes; raise Limits.bytes."
         )
     if not data:
         return _refuse(
-            name, "empty", "The file is empty; fetch it again or leave it out."
+            name, "empty", "The file is empty; download it again or leave it out."
         )
     try:
         if kind == "abc":
@@ -72,13 +84,13 @@ def read_bytes(
         return [Piece(name, refused=refused)]
     except MemoryError:
         return _refuse(
-            name, "too-much-memory", "Reading it runs out of memory; split the file."
+            name, "too-much-memory", "Reading exceeds the memory limit; split the file."
         )
-    return [_checked(piece, limits) for piece in pieces]
+    return [_check_piece(piece, limits) for piece in pieces]
 
 
-def first(path: str | Path, limits: Limits = Limits()) -> NoteSequence:
-    """The first piece of a file. Raises Refused where there is none to be had."""
+def read_first(path: str | Path, limits: Limits = Limits()) -> NoteSequence:
+    """Reads the first piece of a file. Raises Refused if it cannot be read."""
     piece = read(path, limits)[0]
     if piece.sequence is None:
         assert piece.refused is not None
@@ -88,10 +100,10 @@ def first(path: str | Path, limits: Limits = Limits()) -> NoteSequence:
     return piece.sequence
 
 
-def asked(path: str | Path) -> NoteSequence:
-    """As `first`, for a file that someone named: raises UsageError where there is no piece."""
+def open_score(path: str | Path) -> NoteSequence:
+    """Reads the first piece of a file that the user named; failure is a UsageError."""
     try:
-        return first(path)
+        return read_first(path)
     except Refused as refused:
         raise UsageError(str(refused)) from refused
 
@@ -106,8 +118,8 @@ def _refuse(name: str, reason: str, detail: str) -> list[Piece]:
     return [Piece(name, refused=Refused(reason, detail))]
 
 
-def _checked(piece: Piece, limits: Limits) -> Piece:
-    """The piece, refused if its sequence holds what no codec should have to meet."""
+def _check_piece(piece: Piece, limits: Limits) -> Piece:
+    """Returns the piece, refused if its sequence fails `check`."""
     if piece.sequence is None:
         return piece
     try:
@@ -118,7 +130,7 @@ def _checked(piece: Piece, limits: Limits) -> Piece:
 
 
 def check(sequence: NoteSequence, limits: Limits) -> None:
-    """Refuse a sequence without notes, beyond limits, or with values no music has."""
+    """Raises Refused for a sequence without notes, invalid or beyond `limits`."""
     if not sequence.notes:
         raise Refused("no-notes", "There are no notes in it; leave it out.")
     if len(sequence.notes) > limits.notes:
@@ -133,7 +145,7 @@ def check(sequence: NoteSequence, limits: Limits) -> None:
     for note in sequence.notes:
         if not 0 <= note.pitch <= 127:
             raise Refused(
-                "pitch-range", f"Pitch {note.pitch} is not in MIDI's 0..127; mend it."
+                "pitch-range", f"Pitch {note.pitch} is not in 0..127; correct the file."
             )
         if not 0 <= note.start_time < note.end_time <= limits.duration:
             raise Refused(
@@ -142,11 +154,12 @@ def check(sequence: NoteSequence, limits: Limits) -> None:
     for tempo in sequence.tempos:
         if not (math.isfinite(tempo.qpm) and 1 <= tempo.qpm <= 10_000):
             raise Refused(
-                "tempo-range", f"A tempo of {tempo.qpm:g} quarters per minute; mend it."
+                "tempo-range",
+                f"A tempo of {tempo.qpm:g} quarters per minute; correct the file.",
             )
     for metre in sequence.time_signatures:
         if metre.numerator < 1 or metre.denominator < 1:
             raise Refused(
                 "metre-range",
-                f"A metre of {metre.numerator}/{metre.denominator}; mend it.",
+                f"A metre of {metre.numerator}/{metre.denominator}; correct the file.",
             )

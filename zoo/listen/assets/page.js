@@ -1,6 +1,6 @@
 "use strict";
 
-let playing = null; // the one player that sounds
+let playing = null; // the player that is playing
 
 const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
 
@@ -29,8 +29,7 @@ class Player {
     this.roll.addEventListener("pointermove", (event) => event.buttons & 1 && this.point(event));
   }
 
-  // Seeking in a data: address fails in some browsers and never in a blob, so the audio moves
-  // into one the first time it is wanted.
+  // Some browsers cannot seek in a data: URL, so the audio is copied to a blob on first use.
   load() {
     if (this.audio.src.startsWith("blob:")) return;
     const [head, body] = this.audio.src.split(",");
@@ -50,26 +49,26 @@ class Player {
   seek(time) {
     this.load();
     this.audio.currentTime = Math.min(Math.max(time, 0), this.seconds);
-    this.draw();
+    this.update();
   }
 
   changed() {
     const on = !this.audio.paused;
     this.track.classList.toggle("playing", on);
     this.verb.textContent = on ? "Pause" : "Play";
-    this.draw();
+    this.update();
     if (on) this.follow();
   }
 
   follow() {
     requestAnimationFrame(() => {
       if (this.audio.paused) return;
-      this.draw();
+      this.update();
       this.follow();
     });
   }
 
-  draw() {
+  update() {
     const time = Math.min(this.audio.currentTime, this.seconds);
     this.track.classList.toggle("begun", time > 0);
     this.cursor.style.transform = `translateX(${(100 * time) / this.seconds}%)`;

@@ -1,1 +1,1 @@
-"""Losses, gradient estimators and networks of adversarial models."""
+"""Losses and networks of generative adversarial models."""

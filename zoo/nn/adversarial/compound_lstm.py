@@ -1,42 +1,52 @@
-"""An LSTM over rows of several values, each value drawn knowing those before it in its row.
+"""An LSTM over rows of several attributes, each predicted from those before it.
 
-A single value to a row makes it a language model. Axes: b and n sequence, t step, k value of a row,
-v vocabulary, e embedding, h width, y style.
+With one attribute per row it is an LSTM language model. Axes: b and n sequence, t step,
+k attribute of a row, v value, e embedding, h width, y style.
 """
 
+import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array, Key, Params
-from zoo.nn.adversarial.gumbel import relaxed
-from zoo.nn.adversarial.rollout import Go
+from zoo.core import BOUNDARY, Array, Float, Int, Key, Params
+from zoo.nn.adversarial.gumbel import gumbel_softmax
 from zoo.nn.rng import uniforms
 from zoo.nn.sequence.lstm import Carry, LSTMLayer, stacked_step, zero_carry
 from zoo.nn.sequence.sampling import Draw
 
-NEVER = -1e9  # the logit of what cannot be
+NEG_INF = -1e9  # finite, so that gradients are
 
 
-class Reading(NamedTuple):
-    """How far a sequence is read: what the LSTM keeps, and whether it has begun, bool [n]."""
+class RowState(NamedTuple):
+    """The state of a sequence between rows."""
 
     carry: Carry
-    begun: Array
+    begun: Array  # bool [n], False before the first row
 
 
-class RowLSTM(nn.Module):
-    """`sizes`: values of each kind; `ends`: whether a row of BOUNDARY ends a sequence.
+RowStepper = Callable[[RowState, Array, Array], tuple[RowState, Array]]
+"""(state, previous row [n, k], uniforms [n, k]) -> (state, next row int [n, k])."""
 
-    Where it does, the first value of a row says so: the others are then BOUNDARY too, and in any
-    other row none of them is.
+
+class CompoundLSTM(nn.Module):
+    """An LSTM over rows.
+
+    Attributes:
+      sizes: the number of values of each attribute.
+      embed: width of the embeddings.
+      width: of the LSTM.
+      ends: whether a row of BOUNDARY ends a sequence. Its first attribute decides it:
+        then the others are BOUNDARY too, and in any other row none of them is.
     """
 
     sizes: tuple[int, ...]
     embed: int
     width: int
+    _: dataclasses.KW_ONLY
     ends: bool
 
     def setup(self) -> None:
@@ -45,124 +55,163 @@ class RowLSTM(nn.Module):
         self.known = [nn.Embed(size, self.width) for size in self.sizes[:-1]]
         self.head = [nn.Dense(size) for size in self.sizes]
 
-    def __call__(self, rows: Array, style: Array | None) -> tuple[Array, Array]:
-        """Rows [b, t, k] and shares of styles [b, y] -> the log-likelihood [b, t] of each row, and
-        the share of its values that were held likeliest."""
-        going = (rows[..., 0] != BOUNDARY) | (not self.ends)
+    def __call__(
+        self, rows: Int[Array, "b t k"], style: Float[Array, "b y"] | None
+    ) -> tuple[Float[Array, "b t"], Float[Array, "b t"]]:
+        """Returns each row's log-likelihood in nats, and its accuracy.
+
+        The accuracy is the share of the row's values that were the likeliest.
+        """
+        has_more = (rows[..., 0] != BOUNDARY) | (not self.ends)
         log_p, hits = jnp.zeros(rows.shape[:2]), jnp.zeros(rows.shape[:2])
         for i, logits in enumerate(self.logits(rows, style)):
-            chosen = (logits * jax.nn.one_hot(rows[..., i], logits.shape[-1])).sum(
-                axis=-1
-            )
-            counts = going | (i == 0)
+            target = jax.nn.one_hot(rows[..., i], logits.shape[-1])
+            chosen = (logits * target).sum(axis=-1)
+            counts = has_more | (i == 0)
             log_p += jnp.where(counts, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0)
             hits += ~counts | (chosen >= logits.max(axis=-1))
         return log_p, hits / len(self.sizes)
 
-    def logits(self, rows: Array, style: Array | None) -> list[Array]:
-        """Of each value of rows [b, t, k] its logits [b, t, v], given all before it."""
+    def logits(
+        self, rows: Int[Array, "b t k"], style: Float[Array, "b y"] | None
+    ) -> list[Array]:
+        """Returns the logits [b, t, v] of each attribute, under teacher forcing."""
         before = jnp.pad(rows[:, :-1], ((0, 0), (1, 0), (0, 0)))
         x = sum(table(before[..., i].T) for i, table in enumerate(self.table))
-        told = self.lstm(x, conditioning=style)[1].swapaxes(0, 1)
-        found = []
+        h = self.lstm(x, conditioning=style)[1].swapaxes(0, 1)
+        by_attribute = []
         for i, head in enumerate(self.head):
             if i:
-                told += self.known[i - 1](rows[..., i - 1])
-            h = jnp.tanh(told) if i else told
-            found.append(bar(head(h).astype(jnp.float32), self.ends and i > 0))
-        return found
+                h += self.known[i - 1](rows[..., i - 1])
+            logits = head(jnp.tanh(h) if i else h).astype(jnp.float32)
+            by_attribute.append(self.mask_boundary(logits, i))
+        return by_attribute
+
+    def mask_boundary(self, logits: Float[Array, "*b v"], i: int) -> Array:
+        """Masks BOUNDARY in the logits of every attribute but the first, if it ends."""
+        return logits.at[..., BOUNDARY].set(NEG_INF) if self.ends and i else logits
 
     def relaxed(
-        self, rows: Array, style: Array | None, rng: Key, heat: float, count: int
+        self,
+        rows: Int[Array, "b t k"],
+        style: Float[Array, "b y"] | None,
+        *,
+        rng: Key,
+        temperature: float,
+        perturbations: int,
     ) -> list[Array]:
-        """Shares [b, t, v] of each value of rows [b, t, k] that were drawn, for a gradient."""
-        keys = jax.random.split(rng, len(self.sizes))
-        ended = (rows[..., 0] == BOUNDARY) & self.ends
-        over = jnp.pad(ended[:, :-1], ((0, 0), (1, 0)))
-        found = []
-        for i, logits in enumerate(self.logits(rows, style)):
-            shares = relaxed(logits, rows[..., i], keys[i], heat, count)
-            sure = (ended if i else over)[..., None]  # nothing was drawn
-            found.append(jnp.where(sure, jax.lax.stop_gradient(shares), shares))
-        return found
+        """Returns relaxed one-hot values [b, t, v] of each attribute of sampled rows.
 
-    def start(self, n: int) -> Reading:
-        """The state of `n` sequences, before whose first row is one of BOUNDARY."""
-        return Reading(zero_carry(n, self.width), jnp.zeros(n, bool))
+        A gradient passes to the logits, except of values that were determined by the
+        end of the sequence.
+        """
+        keys = jax.random.split(rng, len(self.sizes))
+        is_end = (rows[..., 0] == BOUNDARY) & self.ends
+        after_end = jnp.pad(is_end[:, :-1], ((0, 0), (1, 0)))
+        by_attribute = []
+        for i, logits in enumerate(self.logits(rows, style)):
+            soft = gumbel_softmax(
+                logits, rows[..., i], keys[i], temperature, perturbations=perturbations
+            )
+            determined = (is_end if i else after_end)[..., None]
+            soft = jnp.where(determined, jax.lax.stop_gradient(soft), soft)
+            by_attribute.append(soft)
+        return by_attribute
+
+    def start(self, n: int) -> RowState:
+        """Returns the state of `n` sequences before their first row.
+
+        The row before the first one is BOUNDARY.
+        """
+        return RowState(zero_carry(n, self.width), jnp.zeros(n, bool))
 
     def stepper(
         self,
         net: Params,
-        style: Array | None,
+        style: Float[Array, "n y"] | None,
         draw: Draw = Draw(),
-        fixed: Array | None = None,
-    ) -> Go:
-        """Draws a row at a time: (state, row before [n, k], u [n, k]) -> state, row int32 [n, k].
+        *,
+        fixed: Int[Array, " k"] | None = None,
+    ) -> RowStepper:
+        """Returns a function that draws the next row, with its weights prepared.
 
-        What does not change from row to row is worked out beforehand. After a row that ended a
-        sequence come rows of BOUNDARY. `fixed` [k] is what each value is, and BOUNDARY
-        where it is drawn.
+        After a row that ends a sequence it returns rows of BOUNDARY.
+
+        Args:
+          net: the parameters.
+          style: the weight of each style.
+          draw: how values are sampled.
+          fixed: the value of each attribute in every row; BOUNDARY for attributes to
+          draw.
         """
         lstm = net["lstm"]
+        advance = stacked_step([lstm])
         enter = [
             net[f"table_{i}"]["embedding"] @ lstm["w"] for i in range(len(self.sizes))
         ]
         bias = lstm["b"][None] + (0.0 if style is None else style @ lstm["v"])
-        advance = stacked_step([lstm])
         heads = [net[f"head_{i}"] for i in range(len(self.sizes))]
 
-        def go(state: Reading, before: Array, u: Array) -> tuple[Reading, Array]:
+        def step(state: RowState, before: Array, u: Array) -> tuple[RowState, Array]:
             ended = state.begun & (before[:, 0] == BOUNDARY) & self.ends
             gates = sum(table[before[:, i]] for i, table in enumerate(enter)) + bias
             (carry,) = advance((state.carry,), gates)
-            told = carry.h
+            h = carry.h
             row: list[Array] = []
             for i, head in enumerate(heads):
                 if i:
-                    told += net[f"known_{i - 1}"]["embedding"][row[-1]]
-                logits = (jnp.tanh(told) if i else told) @ head["kernel"] + head[
-                    "bias"
-                ][None]
-                value = draw(bar(logits, self.ends and i > 0), u[:, i])
-                if fixed is not None:  # the end of a sequence is drawn in any case
-                    keep = (fixed[i] == BOUNDARY) | (
-                        not i and self.ends and value == BOUNDARY
-                    )
+                    h += net[f"known_{i - 1}"]["embedding"][row[-1]]
+                x = jnp.tanh(h) if i else h
+                logits = x @ head["kernel"] + head["bias"][None]
+                value = draw(self.mask_boundary(logits, i), u[:, i])
+                if fixed is not None:
+                    # the end of a sequence is drawn even if the attribute is fixed
+                    keep = fixed[i] == BOUNDARY
+                    if self.ends and i == 0:
+                        keep |= value == BOUNDARY
                     value = jnp.where(keep, value, fixed[i])
                 row.append(value)
-                ended |= (row[0] == BOUNDARY) & self.ends
-            return Reading(carry, jnp.ones_like(ended)), jnp.where(
-                ended[:, None], BOUNDARY, jnp.stack(row, axis=-1)
-            )
+                if self.ends:
+                    ended |= row[0] == BOUNDARY
+            rows = jnp.where(ended[:, None], BOUNDARY, jnp.stack(row, axis=-1))
+            return RowState(carry, jnp.ones_like(ended)), rows
 
-        return go
+        return step
 
-    def write(
-        self, go: Go, rng: Key, numbers: Array, length: int, primer: Array | None = None
-    ) -> Array:
-        """Sequences int32 [n, t, k] of those numbers, by a `stepper`.
+    def sample(
+        self,
+        step: RowStepper,
+        rng: Key,
+        indices: Int[Array, " n"],
+        *,
+        length: int,
+        primer: Int[Array, "*n p k"] | None = None,
+    ) -> Int[Array, "n t k"]:
+        """Draws sequences; each is a function of `rng` and of its index.
 
-        They begin with a primer [p, k] or [n, p, k], whose rows of BOUNDARY are drawn.
+        Args:
+          step: from `stepper`.
+          indices: of the rows of the batch.
+          length: rows to draw.
+          primer: the rows that the sequences begin with, except rows of BOUNDARY, which
+            are drawn.
         """
-        n, k = len(numbers), len(self.sizes)
+        n, k = len(indices), len(self.sizes)
         forced = jnp.zeros((n, length, k), jnp.int32)
         if primer is not None:
-            given = jnp.broadcast_to(primer, (n, *primer.shape[-2:]))[:, :length]
-            forced = forced.at[:, : given.shape[1]].set(given.astype(jnp.int32))
-        u = uniforms(rng, numbers, length * k).reshape(length, k, n).swapaxes(1, 2)
+            primer = jnp.broadcast_to(primer, (n, *primer.shape[-2:]))[:, :length]
+            forced = forced.at[:, : primer.shape[1]].set(primer.astype(jnp.int32))
+        u = uniforms(rng, indices, length * k).reshape(length, k, n).swapaxes(1, 2)
 
-        def one(now: tuple[Reading, Array], inputs: tuple[Array, Array]):
+        def advance_rows(
+            state: tuple[RowState, Array], inputs: tuple[Array, Array]
+        ) -> tuple[tuple[RowState, Array], Array]:
             u, forced = inputs
-            state, row = go(*now, u)
-            row = jnp.where(
-                (forced != BOUNDARY).any(axis=-1, keepdims=True), forced, row
-            )
-            return (state, row), row
+            row_state, row = step(*state, u)
+            is_forced = (forced != BOUNDARY).any(axis=-1, keepdims=True)
+            row = jnp.where(is_forced, forced, row)
+            return (row_state, row), row
 
         begin = self.start(n), jnp.zeros((n, k), jnp.int32)
-        return jax.lax.scan(one, begin, (u, forced.swapaxes(0, 1)))[1].swapaxes(0, 1)
-
-
-def bar(logits: Array, barred: bool) -> Array:
-    """Logits [.., v] with BOUNDARY left out, where it is `barred`."""
-    return logits.at[..., BOUNDARY].set(NEVER) if barred else logits
+        _, rows = jax.lax.scan(advance_rows, begin, (u, forced.swapaxes(0, 1)))
+        return rows.swapaxes(0, 1)

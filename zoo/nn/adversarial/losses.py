@@ -1,8 +1,7 @@
-"""What a critic and a generator descend: every pairing of losses, and what a critic is charged.
+"""Losses of generative adversarial networks, and regularisers of their critic.
 
-A critic gives each sample a verdict, a number without bounds, higher where it looks real. Verdicts
-[b] of real and of generated samples make two losses; a penalty on the critic's gradient keeps it
-from being sure. Axes: b sample.
+A critic assigns each sample a verdict, an unbounded number that is higher the more real
+the sample looks. Axes: b sample, d feature.
 """
 
 import dataclasses
@@ -13,43 +12,59 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zoo.core import Array, Key, Metrics
+from zoo.core import Array, Float, Key, Metrics, Num
 from zoo.errors import UsageError
 
 Critic = Callable[[Array], Array]  # samples [b, ..] -> verdicts [b]
-Half = Callable[
-    [Array, Array], Array
-]  # verdicts of real and of generated samples -> [b]
+VerdictLoss = Callable[[Array, Array], Array]  # verdicts of real and fake [b] -> [b]
+Mean = Callable[[Array], Array]
+
+EPS = 1e-9
+GRADIENT_EPS = 1e-12  # keeps the derivative of a square root finite at 0
 
 softplus = jax.nn.softplus
 
 
-def least_squares(a: float, b: float, c: float) -> tuple[Half, Half]:
-    """Mao et al. 2017 (arXiv:1611.04076), eq. 2: fakes are drawn to a and the real to b, by the
-    critic, and fakes to c by the generator."""
-    critic = lambda real, fake: 0.5 * (real - b) ** 2 + 0.5 * (fake - a) ** 2
-    return critic, lambda real, fake: 0.5 * (fake - c) ** 2
+def least_squares(a: float, b: float, c: float) -> tuple[VerdictLoss, VerdictLoss]:
+    """Returns the losses of Mao et al. 2017 (arXiv:1611.04076), eq. 2.
+
+    Args:
+      a: the critic's target for fake samples.
+      b: the critic's target for real samples.
+      c: the generator's target for fake samples.
+    """
+
+    def critic(real: Array, fake: Array) -> Array:
+        return 0.5 * (real - b) ** 2 + 0.5 * (fake - a) ** 2
+
+    def generator(real: Array, fake: Array) -> Array:
+        return 0.5 * (fake - c) ** 2
+
+    return critic, generator
 
 
-PAIRINGS: Mapping[str, tuple[Half, Half]] = {
+PAIRINGS: Mapping[str, tuple[VerdictLoss, VerdictLoss]] = {
     # Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1
     "minimax": (
         lambda real, fake: softplus(-real) + softplus(fake),
-        lambda _, fake: -softplus(fake),
+        lambda real, fake: -softplus(fake),
     ),
-    # the same, section 3: what the generator descends instead, since that does not go flat
+    # ibid., section 3: a generator's loss whose gradient does not vanish
     "non-saturating": (
         lambda real, fake: softplus(-real) + softplus(fake),
-        lambda _, fake: softplus(-fake),
+        lambda real, fake: softplus(-fake),
     ),
     # Arjovsky et al. 2017 (arXiv:1701.07875), eq. 3
-    "wasserstein": (lambda real, fake: fake - real, lambda _, fake: -fake),
+    "wasserstein": (
+        lambda real, fake: fake - real,
+        lambda real, fake: -fake,
+    ),
     # Lim & Ye 2017 (arXiv:1705.02894)
     "hinge": (
         lambda real, fake: jax.nn.relu(1 - real) + jax.nn.relu(1 + fake),
-        lambda _, fake: -fake,
+        lambda real, fake: -fake,
     ),
-    # Huang et al. 2024 (arXiv:2501.05441), after Jolicoeur-Martineau 2018: in pairs
+    # Huang et al. 2024 (arXiv:2501.05441), after Jolicoeur-Martineau 2018
     "relativistic": (
         lambda real, fake: softplus(fake - real),
         lambda real, fake: softplus(real - fake),
@@ -59,101 +74,121 @@ PAIRINGS: Mapping[str, tuple[Half, Half]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Game:
-    """A pairing of losses, and how the critic is held back.
+    """The losses of a critic and a generator, and the regularisation of the critic.
 
     Raises:
-      UsageError: there is no such pairing, or a weight is negative.
+      UsageError: an unknown pairing, or a negative weight.
     """
 
     pairing: str = "relativistic"
-    """One of `PAIRINGS`, or "least-squares"."""
+    """Losses of critic and generator: one of `PAIRINGS`, or "least-squares"."""
     targets: tuple[float, float, float] = (0.0, 1.0, 1.0)
-    """a, b and c of least squares: of fakes and of the real, for the critic, and of fakes for the
-    generator. With (-1, 1, 0) it descends Pearson's chi-squared (Mao et al., section 3.2)."""
-    slope: float = 0.0
-    """Weight of (|gradient| - 1)^2 between the real and the generated (Gulrajani et al. 2017)."""
+    """Targets a, b and c of least squares. With (-1, 1, 0) the generator descends
+    Pearson's chi-squared divergence (Mao et al. 2017, section 3.2)."""
+    gp: float = 0.0
+    """Weight of (|gradient| - 1)^2 on lines between real and fake samples (Gulrajani et
+    al. 2017)."""
+    _: dataclasses.KW_ONLY
     r1: float = 0.0
-    """gamma of gamma / 2 |gradient|^2 where samples are real (Mescheder et al. 2018, eq. 9)."""
+    """Weight gamma of gamma / 2 |gradient|^2 at real samples (Mescheder et al. 2018,
+    eq. 9)."""
     r2: float = 0.0
-    """The same where they are generated (eq. 10)."""
+    """Weight gamma of gamma / 2 |gradient|^2 at fake samples (ibid., eq. 10)."""
     clip: float = 0.0
-    """The critic's weights are kept within this of 0 (Arjovsky et al. 2017, alg. 1); 0: they are
-    not."""
+    """Largest absolute value of the critic's weights (Arjovsky et al. 2017, algorithm
+    1); 0 for no clipping."""
 
     def __post_init__(self) -> None:
-        known = ["least-squares", *PAIRINGS]
-        if self.pairing not in known:
-            raise UsageError(
-                f"there is no pairing {self.pairing!r}: choose from {', '.join(sorted(known))}."
-            )
-        weights = {name: getattr(self, name) for name in ("slope", "r1", "r2", "clip")}
-        for name, weight in weights.items():
+        pairings = sorted(["least-squares", *PAIRINGS])
+        names = ", ".join(pairings)
+        if self.pairing not in pairings:
+            raise UsageError(f"pairing is {self.pairing!r}: choose from {names}.")
+        for name in ("gp", "r1", "r2", "clip"):
+            weight = getattr(self, name)
             if not 0 <= weight < math.inf:
-                raise UsageError(
-                    f"{name} is {weight:g}: choose 0 for none of it, or more."
-                )
+                raise UsageError(f"{name} is {weight:g}: choose a number from 0 up.")
 
     @property
-    def losses(self) -> tuple[Half, Half]:
-        """Of the critic and of the generator."""
+    def losses(self) -> tuple[VerdictLoss, VerdictLoss]:
+        """The losses of the critic and of the generator, as functions of verdicts."""
         if self.pairing == "least-squares":
             return least_squares(*self.targets)
         return PAIRINGS[self.pairing]
 
-    def critic(
-        self, critic: Critic, real: Array, fake: Array, rng: Key
-    ) -> tuple[Array, Metrics]:
-        """What the critic descends, the mean over as many real samples as generated ones.
+    @property
+    def penalises_gradient(self) -> bool:
+        """True if the critic's loss penalises its gradient."""
+        return bool(self.gp or self.r1 or self.r2)
 
-        `gap` is by how much more real the real look to it, `right` the share of pairs in which
-        they do: 0.5 when it is at its wits' end, 1 when it has won.
-        """
-        value, metrics = self.contest(critic(real), critic(fake))
-        charge = self.charge(critic, real, fake, rng)
-        return value + charge, {**metrics, "penalty": charge}
+    @property
+    def weight_clipping(self) -> optax.GradientTransformation | None:
+        """The update rule that clips the critic's weights to [-clip, clip], if any."""
+        return clip_weights(self.clip) if self.clip else None
 
-    def contest(
+    def critic_loss(
         self,
-        of_real: Array,
-        of_fake: Array,
-        *,
-        mean: Callable[[Array], Array] = jnp.mean,
+        critic: Critic,
+        real: Num[Array, "b ..."],
+        fake: Num[Array, "b ..."],
+        rng: Key,
     ) -> tuple[Array, Metrics]:
-        """The same of verdicts [b], without what its gradient costs the critic."""
-        gap = of_real - of_fake
+        """Returns the critic's loss with its gradient penalty, and the metrics.
+
+        The metrics are those of `verdict_loss`, and `penalty`.
+        """
+        loss, metrics = self.verdict_loss(critic(real), critic(fake))
+        penalty = self.gradient_penalty(critic, real, fake, rng)
+        return loss + penalty, {**metrics, "penalty": penalty}
+
+    def verdict_loss(
+        self,
+        real: Float[Array, "..."],
+        fake: Float[Array, "..."],
+        *,
+        mean: Mean = jnp.mean,
+    ) -> tuple[Array, Metrics]:
+        """Returns the critic's loss without a gradient penalty, and the metrics.
+
+        Metrics: `gap`, the mean verdict of real samples minus that of fake ones; and
+        `right`, the share of pairs with the real sample ranked higher, where 0.5 is
+        chance.
+
+        Args:
+          real: verdicts of real samples.
+          fake: verdicts of as many fake samples.
+          mean: how to average over samples.
+        """
+        gap = real - fake
         right = mean((gap > 0) + 0.5 * (gap == 0))
-        return mean(self.losses[0](of_real, of_fake)), {
-            "gap": mean(gap),
-            "right": right,
-        }
+        critic_loss, _ = self.losses
+        return mean(critic_loss(real, fake)), {"gap": mean(gap), "right": right}
 
-    def generator(self, critic: Critic, real: Array, fake: Array) -> Array:
-        """What the generator descends, the mean over `fake`; only pairs ask about `real`."""
-        return self.losses[1](critic(real), critic(fake)).mean()
+    def generator_loss(
+        self, critic: Critic, real: Num[Array, "b ..."], fake: Num[Array, "b ..."]
+    ) -> Float[Array, ""]:
+        """Returns the mean loss, which only relativistic losses base on `real` too."""
+        _, generator_loss = self.losses
+        return generator_loss(critic(real), critic(fake)).mean()
 
-    @property
-    def charges(self) -> bool:
-        """Whether the critic's gradient costs it anything."""
-        return bool(self.slope or self.r1 or self.r2)
-
-    def charge(self, critic: Critic, real: Array, fake: Array, rng: Key) -> Array:
-        """What the critic's gradient costs it."""
-        total = jnp.zeros(())
-        if self.slope:
-            between = jax.random.uniform(rng, (len(real),) + (1,) * (real.ndim - 1))
-            at = real + between * (fake - real)
-            total += (
-                self.slope * ((jnp.sqrt(steepness(critic, at) + 1e-12) - 1) ** 2).mean()
-            )
-        for gamma, where in ((self.r1, real), (self.r2, fake)):
-            if gamma:
-                total += 0.5 * gamma * steepness(critic, where).mean()
-        return total
-
-    @property
-    def bounds(self) -> optax.GradientTransformation | None:
-        """What keeps the critic's weights within `clip` of 0, after any update rule."""
-        return within(self.clip) if self.clip else None
+    def gradient_penalty(
+        self,
+        critic: Critic,
+        real: Num[Array, "b ..."],
+        fake: Num[Array, "b ..."],
+        rng: Key,
+    ) -> Float[Array, ""]:
+        """Returns the penalties on the critic's gradient with respect to samples."""
+        penalty = jnp.zeros(())
+        if self.gp:
+            t = jax.random.uniform(rng, (len(real),) + (1,) * (real.ndim - 1))
+            square = squared_gradient_norm(critic, real + t * (fake - real))
+            norm = jnp.sqrt(square + GRADIENT_EPS)
+            penalty += self.gp * ((norm - 1) ** 2).mean()
+        if self.r1:
+            penalty += 0.5 * self.r1 * squared_gradient_norm(critic, real).mean()
+        if self.r2:
+            penalty += 0.5 * self.r2 * squared_gradient_norm(critic, fake).mean()
+        return penalty
 
 
 GAMES: Mapping[str, Game] = {
@@ -161,42 +196,51 @@ GAMES: Mapping[str, Game] = {
     "non-saturating": Game("non-saturating"),
     "least-squares": Game("least-squares"),
     "wasserstein": Game("wasserstein", clip=0.01),
-    "wasserstein-slope": Game("wasserstein", slope=10.0),
+    "wasserstein-slope": Game("wasserstein", gp=10.0),
     "hinge": Game("hinge"),
     "relativistic": Game("relativistic", r1=1.0, r2=1.0),
 }
 
 
-def steepness(critic: Critic, x: Array) -> Array:
-    """|gradient|^2 [b] of the verdict in the sample, at samples x [b, ..]."""
+def squared_gradient_norm(
+    critic: Critic, x: Float[Array, "b ..."]
+) -> Float[Array, " b"]:
+    """Returns |dD(x) / dx|^2 of each sample."""
     gradient = jax.grad(lambda x: critic(x).sum())(x)
     return (gradient**2).reshape(len(x), -1).sum(axis=1)
 
 
-def collapse(samples: Array, of_real: Array, of_fake: Array) -> Metrics:
-    """Signs that a generator writes the same over and over, of its samples [b, ..] and of the
-    critic's features [b, f] of real ones and of those.
+def collapse_metrics(
+    samples: Array, real: Float[Array, "b d"], fake: Float[Array, "b d"]
+) -> Metrics:
+    """Returns metrics of mode collapse.
 
-    `duplicates` is the share of samples that another one equals. `spread` is how far the features
-    of samples lie apart, as a share of that and of how far the real ones' do: 0.5 as far as those.
+    Metrics: `duplicates`, the share of generated samples that are equal to another one;
+    and `spread`, s / (s + r), where s and r are the mean standard deviations of the
+    critic's features of fake and of real samples: 0.5 means that both vary alike.
+
+    Args:
+      samples: generated samples [b, ..], integers or bools.
+      real: the critic's features of real samples.
+      fake: the critic's features of generated samples.
     """
     flat = samples.reshape(len(samples), -1)
     odd = jax.random.bits(jax.random.key(0), (1, flat.shape[1])) | 1
-    codes = jnp.sort((flat.astype(jnp.uint32) * odd).sum(axis=1, dtype=jnp.uint32))
-    same = codes[1:] == codes[:-1]
-    twin = jnp.concatenate([same, same[:1] & False]) | jnp.concatenate(
-        [same[:1] & False, same]
-    )
-    wide = lambda features: features.std(axis=0).mean()
-    spread = wide(of_fake) / (wide(of_fake) + wide(of_real) + 1e-9)
-    return {"duplicates": twin.mean(), "spread": spread}
+    hashes = jnp.sort((flat.astype(jnp.uint32) * odd).sum(axis=1, dtype=jnp.uint32))
+    as_next = hashes[1:] == hashes[:-1]
+    last, first = jnp.pad(as_next, (0, 1)), jnp.pad(as_next, (1, 0))
+    real_std, fake_std = (x.std(axis=0).mean() for x in (real, fake))
+    spread = fake_std / (fake_std + real_std + EPS)
+    return {"duplicates": (last | first).mean(), "spread": spread}
 
 
-def within(most: float) -> optax.GradientTransformation:
-    """Shortens updates so that no parameter leaves [-most, most]."""
+def clip_weights(limit: float) -> optax.GradientTransformation:
+    """Returns a transformation that keeps weights in [-limit, limit]."""
 
     def update(updates, state, params=None):
-        kept = lambda u, p: jnp.clip(p + u, -most, most) - p
-        return jax.tree.map(kept, updates, params), state
+        def clipped(u: Array, p: Array) -> Array:
+            return jnp.clip(p + u, -limit, limit) - p
+
+        return jax.tree.map(clipped, updates, params), state
 
     return optax.GradientTransformation(lambda _: optax.EmptyState(), update)

@@ -1,12 +1,16 @@
-"""Convolutions that write piano rolls bar by bar, and that read them (Dong et al. 2018).
+"""Networks of a GAN of multitrack piano rolls (Dong et al. 2018, arXiv:1709.06298).
 
-A pitch is a place in an octave and the octave, and a step a place in a bar: transposed convolutions
-go from coarse time to fine and from octaves to pitches, convolutions back. Each is as long as its
-stride, as most of the paper's are, and so a product of matrices, as are its gradient and that one's
-gradient, which penalties ask for.
-Axes: n row, u bar, s step of a bar, t step, k track, p pitch, o octave, c channel, z latent,
-y style.
+Pitch is split into octave and pitch class, and time into bar and step. Transposed
+convolutions go from coarse to fine time and from octaves to pitches, and the critic's
+convolutions go back. The kernel of each is as long as its stride, as in most layers of
+the paper, so that each is a matrix product, and so are its gradient and the gradient of
+that, which a gradient penalty needs.
+
+Axes: n row, u bar, s step of a bar, t step, k track, p pitch, o octave, c channel, d
+feature, z latent, y style.
 """
+
+import dataclasses
 
 import flax.linen as nn
 import jax
@@ -14,143 +18,247 @@ import jax.numpy as jnp
 import numpy as np
 from flax.linen import Dense
 
-from zoo.core import Array
+from zoo.core import Array, Float, Num
 from zoo.nn.conditioning import Projection
 
-OCTAVE = 12
-QUIET = -2.0  # the logits of keys at birth: most of them are up in any music
-SLOPE = 0.2  # of the rectifiers below 0
+OCTAVE = 12  # semitones
+QUIET = -2.0  # initial logit of a pitch: in any music most pitches are off
+NEGATIVE_SLOPE = 0.2  # of the leaky rectifiers
+COARSEST = 4  # steps of a bar for one of the coarsest resolution
 
 
-def octaves(x: Array) -> Array:
-    """Rolls [.., p, c] by octaves [.., o, 12 c], the last filled with silence."""
-    empty = -x.shape[-2] % OCTAVE
-    x = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(0, empty), (0, 0)])
+def leaky_relu(x: Array) -> Array:
+    """Applies a rectifier with the slope `NEGATIVE_SLOPE` below 0."""
+    return jax.nn.leaky_relu(x, NEGATIVE_SLOPE)
+
+
+def fold_octaves(x: Num[Array, "*n p c"]) -> Num[Array, "*n o oc"]:
+    """Folds pitches into octaves of 12 c channels, the last one padded with silence."""
+    padding = -x.shape[-2] % OCTAVE
+    x = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(0, padding), (0, 0)])
     return x.reshape(*x.shape[:-2], -1, OCTAVE * x.shape[-1])
 
 
-def leaky(x: Array) -> Array:
-    return jax.nn.leaky_relu(x, SLOPE)
+def interval_counts(chroma: Float[Array, "n t 12 k"]) -> Float[Array, "n t d"]:
+    """Counts each interval between each two tracks, and within each, whatever the key.
 
+    Circular correlations of pitch classes, computed as products of Fourier components
+    (Lewin 1959): its second-order gradient is several times cheaper than that of one
+    product per interval.
 
-def intervals(chroma: Array) -> Array:
-    """How often each interval sounds between each two tracks and within each, whatever the key:
-    pitch classes [n, t, 12, k] -> [n, t, 12 k k].
-
-    A correlation round the octave is a product of its Fourier components (Lewin 1959), whose
-    gradient's gradient is several times cheaper than that of a product for each step.
+    Returns:
+      The counts [n, t, 12 k k], interval first.
     """
-    half = np.arange(OCTAVE // 2 + 1)
-    turn = 2 * np.pi * np.outer(np.arange(OCTAVE), half) / OCTAVE
-    cos, sin = (jnp.asarray(f(turn), jnp.float32) for f in (np.cos, np.sin))
-    twice = np.where(half % (OCTAVE // 2), 2, 1).astype(np.float32)[None] / OCTAVE
+    frequency = np.arange(OCTAVE // 2 + 1)
+    angle = 2 * np.pi * np.outer(np.arange(OCTAVE), frequency) / OCTAVE
+    cos, sin = (jnp.asarray(f(angle), jnp.float32) for f in (np.cos, np.sin))
+    # a real signal's spectrum is symmetric: all but the ends count twice
+    weight = np.where(frequency % (OCTAVE // 2), 2, 1).astype(np.float32)[None] / OCTAVE
     x = chroma.swapaxes(2, 3)
     even, odd = x @ cos, x @ sin
-    a, b, c, d = (
-        even[:, :, :, None],
-        odd[:, :, :, None],
-        even[:, :, None],
-        odd[:, :, None],
-    )
-    pairs = (a * c + b * d) @ (twice * cos).T + (a * d - b * c) @ (twice * sin).T
-    return jnp.moveaxis(pairs, -1, 2).reshape(*chroma.shape[:2], -1)
+    a, b = even[:, :, :, None], odd[:, :, :, None]
+    c, d = even[:, :, None], odd[:, :, None]
+    real, imaginary = a * c + b * d, a * d - b * c
+    counts = real @ (weight * cos).T + imaginary @ (weight * sin).T
+    return jnp.moveaxis(counts, -1, 2).reshape(*chroma.shape[:2], -1)
 
 
-class Line(nn.Module):
-    """A latent for each bar, made of one for all of them."""
-
-    bars: int
-
-    @nn.compact
-    def __call__(self, z: Array) -> Array:
-        """[n, z] -> [n, u, z]."""
-        size = z.shape[-1]
-        h = leaky(Dense(2 * size, name="hidden")(z))
-        return Dense(self.bars * size, name="bars")(h).reshape(len(z), self.bars, size)
-
-
-def finer(x: Array, width: int, name: str) -> Array:
-    """Twice the steps: [n, s, o, c] -> [n, 2s, o, width]."""
+def upsample(
+    x: Float[Array, "n s o c"], width: int, name: str
+) -> Float[Array, "n t o d"]:
+    """Applies a transposed convolution that doubles the steps, to `width` channels."""
     n, s, o, _ = x.shape
     x = Dense(2 * width, name=name)(x).reshape(n, s, o, 2, width)
     return x.swapaxes(2, 3).reshape(n, 2 * s, o, width)
 
 
-def coarser(x: Array, steps: int, width: int, name: str) -> Array:
-    """So many steps at once: [n, s, o, c] -> [n, s / steps, o, width]."""
+def downsample(
+    x: Float[Array, "n s o c"], stride: int, width: int, name: str
+) -> Float[Array, "n t o d"]:
+    """Applies a convolution over `stride` steps at a time, to `width` channels."""
     n, s, o, c = x.shape
-    x = x.reshape(n, s // steps, steps, o, c).swapaxes(2, 3)
-    return Dense(width, name=name)(x.reshape(n, s // steps, o, steps * c))
+    x = x.reshape(n, s // stride, stride, o, c).swapaxes(2, 3)
+    return Dense(width, name=name)(x.reshape(n, s // stride, o, stride * c))
 
 
-class Writer(nn.Module):
-    """Writes a bar of one track: a quarter of its steps, in `width` channels, half, then all."""
+class TemporalGenerator(nn.Module):
+    """Maps one latent to a sequence of `bars` latents, one per bar."""
+
+    bars: int
+
+    @nn.compact
+    def __call__(self, z: Float[Array, "n z"]) -> Float[Array, "n u z"]:
+        size = z.shape[-1]
+        h = leaky_relu(Dense(2 * size, name="hidden")(z))
+        return Dense(self.bars * size, name="bars")(h).reshape(len(z), self.bars, size)
+
+
+class BarGenerator(nn.Module):
+    """Generates a bar of one track, at a quarter of its steps, at half, then at all.
+
+    Attributes:
+      steps: of a bar.
+      pitches: of a roll.
+      width: channels at a quarter of the steps.
+    """
 
     steps: int
     pitches: int
     width: int
 
     @nn.compact
-    def __call__(self, z: Array, heard: tuple[Array, ...] = ()) -> Array:
-        """Latents [n, z] -> logits [n, s, p]; `heard` is what else to go by, see `Ear`."""
-        o, coarse = -(-self.pitches // OCTAVE), self.steps // 4
+    def __call__(
+        self, z: Float[Array, "n z"], conditioning: tuple[Array, ...] = ()
+    ) -> Float[Array, "n s p"]:
+        """Returns the logits of a bar.
+
+        Args:
+          z: the latents of the bar.
+          conditioning: features of other tracks, from a `ConditioningEncoder`.
+        """
+        o, coarse = -(-self.pitches // OCTAVE), self.steps // COARSEST
         x = Dense(coarse * o * self.width, name="enter")(z)
         x = x.reshape(len(z), coarse, o, self.width)
         for i, width in enumerate((self.width, self.width // 2, self.width // 4)):
-            x = finer(x, width, f"finer_{i}") if i else x
-            told = [
-                jnp.broadcast_to(y, (*x.shape[:-1], y.shape[-1]))
-                for y in heard[i : i + 1]
-            ]
-            x = jnp.concatenate([x, *told], axis=-1)
-            x = leaky(nn.LayerNorm(name=f"norm_{i}")(x))
-        x = Dense(OCTAVE, name="pitches", bias_init=nn.initializers.constant(QUIET))(x)
-        return x.reshape(len(z), self.steps, -1)[..., : self.pitches].astype(
-            jnp.float32
-        )
+            if i:
+                x = upsample(x, width, f"finer_{i}")
+            if conditioning:
+                features = conditioning[i]
+                shape = (*x.shape[:-1], features.shape[-1])
+                x = jnp.concatenate([x, jnp.broadcast_to(features, shape)], axis=-1)
+            x = leaky_relu(nn.LayerNorm(name=f"norm_{i}")(x))
+        quiet = nn.initializers.constant(QUIET)
+        x = Dense(OCTAVE, name="pitches", bias_init=quiet)(x)
+        x = x.reshape(len(z), self.steps, -1)[..., : self.pitches]
+        return x.astype(jnp.float32)
 
 
-class Ear(nn.Module):
-    """What is heard of tracks that are given, as coarse and as fine as a `Writer` goes by it: in
-    every octave, whichever they are in."""
+class ConditioningEncoder(nn.Module):
+    """Encodes the conditioning tracks at each resolution of the bar generator.
+
+    Pitches of all octaves are read together, so that the features apply to every
+    octave.
+
+    Attributes:
+      width: channels of the features.
+    """
 
     width: int
 
     @nn.compact
-    def __call__(self, rolls: Array) -> tuple[Array, ...]:
-        """Rolls [n, s, p, k] -> [n, s / 4, 1, c], [n, s / 2, 1, c], [n, s, 1, c]."""
-        every = octaves(rolls).reshape(*rolls.shape[:2], 1, -1)
-        fine = leaky(Dense(self.width, name="fine")(every))
-        half = leaky(coarser(fine, 2, self.width, "half"))
-        return leaky(coarser(half, 2, self.width, "quarter")), half, fine
+    def __call__(self, rolls: Float[Array, "n s p k"]) -> tuple[Array, Array, Array]:
+        """Returns features [n, s', 1, c] at a quarter of the steps, half and all."""
+        pitches = fold_octaves(rolls).reshape(*rolls.shape[:2], 1, -1)
+        fine = leaky_relu(Dense(self.width, name="fine")(pitches))
+        half = leaky_relu(downsample(fine, 2, self.width, "half"))
+        quarter = leaky_relu(downsample(half, 2, self.width, "quarter"))
+        return quarter, half, fine
 
 
-class Reader(nn.Module):
-    """Reads rolls, and says how real they look: what sounds, what begins, and in what harmony."""
+class Generator(nn.Module):
+    """The generator of the hybrid model (section 4.3): four latents per bar and track.
+
+    Attributes:
+      bars: of a phrase.
+      steps: of a bar.
+      pitches: of a roll.
+      generated: indices of the tracks that are generated.
+      conditioning: indices of the tracks that are conditioning.
+      width: channels of the bar generators.
+    """
+
+    bars: int
+    steps: int
+    pitches: int
+    _: dataclasses.KW_ONLY
+    generated: tuple[int, ...]
+    conditioning: tuple[int, ...]
+    width: int
+
+    @nn.compact
+    def __call__(
+        self,
+        z: Float[Array, "n latents z"],
+        style: Float[Array, "n y"] | None,
+        rolls: Num[Array, "n t all_tracks p"] | None,
+    ) -> Float[Array, "n t k p"]:
+        """Returns the logits of the generated tracks.
+
+        Args:
+          z: 2 + 2 k latents: of all tracks, one for all bars and one for the sequence
+            of bars; then the former of each track; then the latter of each track.
+          style: the weight of each style.
+          rolls: all tracks, of which the conditioning tracks are read.
+        """
+        n, k = len(z), len(self.generated)
+        shared = [z[:, :1], TemporalGenerator(self.bars, name="line")(z[:, 1])]
+        if style is not None:
+            # of unit variance, as latents are
+            init = nn.initializers.normal(1.0)
+            embed = nn.Dense(
+                z.shape[-1], use_bias=False, kernel_init=init, name="style"
+            )
+            shared += [embed(style)[:, None]]
+        features: tuple[Array, ...] = ()
+        if self.conditioning and rolls is not None:
+            features = self.encode(rolls)
+        tracks = []
+        for i, track in enumerate(self.generated):
+            over_bars = TemporalGenerator(self.bars, name=f"line_{track}")
+            own = [z[:, 2 + i, None], over_bars(z[:, 2 + k + i])]
+            latents = [
+                jnp.broadcast_to(x, (n, self.bars, x.shape[-1])) for x in shared + own
+            ]
+            by_bar = jnp.concatenate(latents, axis=-1).reshape(n * self.bars, -1)
+            sizes = self.steps, self.pitches, self.width
+            bars = BarGenerator(*sizes, name=f"writer_{track}")(by_bar, features)
+            tracks.append(bars.reshape(n, -1, self.pitches))
+        return jnp.stack(tracks, axis=2)
+
+    def encode(self, rolls: Num[Array, "n t all_tracks p"]) -> tuple[Array, ...]:
+        """Returns the features of the conditioning tracks, bar by bar."""
+        tracks = jnp.array(self.conditioning)
+        bars = jnp.asarray(rolls, jnp.float32)[:, :, tracks].swapaxes(2, 3)
+        bars = bars.reshape(len(rolls) * self.bars, self.steps, self.pitches, -1)
+        return ConditioningEncoder(self.width // 4, name="ear")(bars)
+
+
+class Critic(nn.Module):
+    """A critic of all tracks together, which also reads note onsets and harmony.
+
+    Attributes:
+      steps: of a bar.
+      width: channels of the first layer.
+    """
 
     steps: int
     width: int
 
     @nn.compact
-    def __call__(self, x: Array, style: Array | None) -> tuple[Array, Array]:
-        """Rolls [n, t, k, p], shares of styles [n, y] -> verdicts [n], features [n, c]."""
+    def __call__(
+        self, x: Num[Array, "n t k p"], style: Float[Array, "n y"] | None
+    ) -> tuple[Float[Array, " n"], Float[Array, "n d"]]:
+        """Returns the verdicts on rolls, and the features that they depend on."""
         n, t = x.shape[:2]
         x = x.swapaxes(2, 3).astype(jnp.float32)
-        begun = x - jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
-        chroma = octaves(x).sum(axis=2)  # of each track the pitch classes that sound
-        h = Dense(self.width, name="pitches")(
-            octaves(jnp.concatenate([x, begun], axis=-1))
-        )
-        h = leaky(h + Dense(self.width, name="chroma")(chroma)[:, :, None])
-        harmony = intervals(chroma.reshape(n, t // 4, 4, OCTAVE, -1).mean(axis=2))
-        h = coarser(h, 4, 2 * self.width, "quarter")
-        h = leaky(h + Dense(2 * self.width, name="intervals")(harmony)[:, :, None])
+        onsets = x - jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
+        chroma = fold_octaves(x).sum(axis=2)  # [n, t, 12 k]
+        pitches = fold_octaves(jnp.concatenate([x, onsets], axis=-1))
+        h = Dense(self.width, name="pitches")(pitches)
+        h = leaky_relu(h + Dense(self.width, name="chroma")(chroma)[:, :, None])
+        quarters = chroma.reshape(n, t // 4, 4, OCTAVE, -1).mean(axis=2)
+        harmony = Dense(2 * self.width, name="intervals")(interval_counts(quarters))
+        h = downsample(h, 4, 2 * self.width, "quarter")
+        h = leaky_relu(h + harmony[:, :, None])
         h = h.reshape(n, t // 4, 1, -1)
-        h = leaky(coarser(h, self.steps // 4, 4 * self.width, "bar")).reshape(n, -1)
-        bars = chroma.sum(axis=1).reshape(n, OCTAVE, -1).sum(axis=2) / self.steps
-        used = 1 - jnp.exp(-bars)  # a wrong note is heard, however few there are
+        h = downsample(h, self.steps // 4, 4 * self.width, "bar")
+        h = leaky_relu(h).reshape(n, -1)
+        # bars for which a pitch class sounds; saturates, so that one wrong note counts
+        duration = chroma.sum(axis=1).reshape(n, OCTAVE, -1).sum(axis=2) / self.steps
+        used = 1 - jnp.exp(-duration)
         h = Dense(4 * self.width, name="features")(h)
-        f = leaky(h + Dense(4 * self.width, use_bias=False, name="used")(used))
+        f = h + Dense(4 * self.width, use_bias=False, name="used")(used)
+        f = leaky_relu(f)
         verdict = Dense(1, name="verdict")(f)[:, 0]
         if style is not None:
             verdict += Projection(name="styles")(f, style)

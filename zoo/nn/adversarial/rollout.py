@@ -1,61 +1,75 @@
-"""What an unfinished sequence is worth: the verdict on its completions (Yu et al. 2017, eq. 4).
+"""Monte Carlo search for the value of a prefix (Yu et al. 2017, arXiv:1609.05473, eq.
+4).
 
-Whoever is to complete it goes on from a state that has read it, so a prefix is read once and not
-once for each completion. Axes: b sequence, t step, k value of a row, n completion.
+Completions continue from a state that has read the prefix, so that a prefix is read
+once, not once per completion. Axes: b sequence, t step, k attribute of a row, n
+completion.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array, Key
+from zoo.core import Array, Float, Int, Key
 
 State = TypeVar("State")
-Go = Callable[[State, Array, Array], tuple[State, Array]]
-"""(state, the row before [n, k], uniform numbers [n, k]) -> state, the next row [n, k]."""
+Stepper = Callable[[Any, Array, Array], tuple[Any, Array]]
+"""(state, previous row [n, k], uniforms [n, k]) -> (state, next row int [n, k])."""
 
 
-def complete(go: Go, state: State, rows: Array, kept: Array, rng: Key) -> Array:
-    """Rows [n, t, k] of which the first `kept` stay, at least one, and the others are drawn.
-
-    Args:
-      state: of whoever draws, before it reads row `kept - 1`.
-    """
-
-    def one(t: Array, now: tuple[State, Array]) -> tuple[State, Array]:
-        state, rows = now
-        u = jax.random.uniform(jax.random.fold_in(rng, t), rows[:, 0].shape)
-        state, row = go(state, jax.lax.dynamic_index_in_dim(rows, t - 1, 1, False), u)
-        return state, jax.lax.dynamic_update_index_in_dim(rows, row, t, 1)
-
-    return jax.lax.fori_loop(kept, rows.shape[1], one, (state, rows))[1]
-
-
-def values(
-    go: Go,
-    states: State,
-    rows: Array,
-    judge: Callable[[Array], Array],
+def complete(
+    step: Stepper,
+    state: State,
+    rows: Int[Array, "n t k"],
+    *,
+    kept: Array,
     rng: Key,
-    count: int,
-) -> Array:
-    """The worth [b, t] of rows [b, t, k] up to each: the mean over `count` completions.
-
-    All prefixes are completed in one loop, whose body is compiled once; completions of a long
-    prefix are short.
+) -> Int[Array, "n t k"]:
+    """Draws the rows after the first `kept`, of which there is at least one.
 
     Args:
-      states: [t, b, ..], each as it is before it reads the row before its own.
-      judge: whole sequences [n, t, k] -> verdicts [n].
+      state: before `step` reads row `kept - 1`.
     """
 
-    def prefix(kept: Array) -> Array:
-        again = lambda x: jnp.repeat(x, count, axis=0)
-        state = jax.tree.map(lambda x: again(x[kept]), states)
-        whole = complete(go, state, again(rows), kept, jax.random.fold_in(rng, kept))
-        return judge(whole).reshape(-1, count).mean(axis=1)
+    def draw_row(t: Array, state: tuple[State, Array]) -> tuple[State, Array]:
+        row_state, rows = state
+        u = jax.random.uniform(jax.random.fold_in(rng, t), rows[:, 0].shape)
+        before = jax.lax.dynamic_index_in_dim(rows, t - 1, 1, keepdims=False)
+        row_state, row = step(row_state, before, u)
+        return row_state, jax.lax.dynamic_update_index_in_dim(rows, row, t, 1)
 
-    before = jax.lax.map(prefix, jnp.arange(1, rows.shape[1]))
-    return jnp.concatenate([before.T, judge(rows)[:, None]], axis=1)
+    return jax.lax.fori_loop(kept, rows.shape[1], draw_row, (state, rows))[1]
+
+
+def monte_carlo_search(
+    step: Stepper,
+    states: State,
+    rows: Int[Array, "b t k"],
+    *,
+    verdict: Callable[[Array], Array],
+    rng: Key,
+    rollouts: int,
+) -> Float[Array, "b t"]:
+    """Returns the mean verdict on `rollouts` completions of each prefix (eq. 4).
+
+    All prefixes run in one loop, whose body is compiled once. The value of a whole
+    sequence is its own verdict.
+
+    Args:
+      step: draws the next row, for b `rollouts` sequences.
+      states: [t, b, ..], before `step` reads the row before each.
+      rows: the sequences.
+      verdict: sequences [n, t, k] -> verdicts [n].
+    """
+
+    def prefix_value(kept: Array) -> Array:
+        state = jax.tree.map(lambda x: jnp.repeat(x[kept], rollouts, axis=0), states)
+        repeated = jnp.repeat(rows, rollouts, axis=0)
+        key = jax.random.fold_in(rng, kept)
+        completed = complete(step, state, repeated, kept=kept, rng=key)
+        return verdict(completed).reshape(-1, rollouts).mean(axis=1)
+
+    values = jax.lax.map(prefix_value, jnp.arange(1, rows.shape[1]))
+    return jnp.concatenate([values.T, verdict(rows)[:, None]], axis=1)

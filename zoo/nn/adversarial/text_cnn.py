@@ -1,8 +1,9 @@
 """A convolutional critic of sequences (Kim 2014, arXiv:1408.5882; Zhang & LeCun 2015).
 
-Filters of several lengths slide over the embedded sequence; of each, the most that it makes of any
-place is kept, whatever the place. A highway (Srivastava et al. 2015) and a weight for each filter
-turn that into a verdict. Axes: b sequence, t step, k value of a row, f filter.
+Filters of several lengths run over the embedded sequence, and the maximum of each over
+time is kept. A highway layer (Srivastava et al. 2015) and a linear layer map these
+features to a verdict. Axes: b sequence, t step, k attribute of a step, v value, f
+filter, y style.
 """
 
 from collections.abc import Sequence
@@ -11,14 +12,21 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array
+from zoo.core import Array, Float, Int
 from zoo.nn.conditioning import Projection
 
-Filters = tuple[tuple[int, int], ...]  # (length, how many)
+Filters = tuple[tuple[int, int], ...]  # (length in steps, number of filters)
 
 
 class TextCNN(nn.Module):
-    """Values of each kind, and of the embedding; dropout is of the features."""
+    """A convolutional network over sequences of discrete attributes.
+
+    Attributes:
+      sizes: the number of values of each attribute.
+      embed: width of the embeddings.
+      filters: lengths in steps, and the number of filters of each length.
+      dropout: share of the features dropped in training.
+    """
 
     sizes: tuple[int, ...]
     embed: int
@@ -28,37 +36,39 @@ class TextCNN(nn.Module):
     @nn.compact
     def __call__(
         self,
-        rows: Array,
-        style: Array | None = None,
-        still: bool = True,
+        rows: Int[Array, "b t k"],
+        style: Float[Array, "b y"] | None = None,
+        deterministic: bool = True,
         soft: Sequence[Array] = (),
-    ) -> tuple[Array, Array]:
-        """Verdicts [b] on rows int [b, t, k] of styles [b, y], and the features [b, f] that they
-        rest on; `still` turns dropout off. A gradient passes to `soft`, shares [b, t, v] of each of
-        the k values, as if they and not the rows had been read."""
+    ) -> tuple[Float[Array, " b"], Float[Array, "b f"]]:
+        """Returns the verdicts on sequences, and the features that they depend on.
+
+        Args:
+          rows: the sequences.
+          style: the weight of each style, for a class-conditional verdict.
+          deterministic: turns dropout off.
+          soft: relaxed one-hot values [b, t, v] of each attribute. They take the
+            gradient; the value of the output depends on `rows` alone.
+        """
         tables = [
             nn.Embed(size, self.embed, name=f"table_{i}")
             for i, size in enumerate(self.sizes)
         ]
         x = sum(table(rows[..., i]) for i, table in enumerate(tables))
-        for shares, table in zip(soft, tables, strict=bool(soft)):
-            read = shares @ table.embedding
-            x += read - jax.lax.stop_gradient(read)
-        seen = []
+        for weights, table in zip(soft, tables, strict=bool(soft)):
+            relaxed = weights @ table.embedding
+            x += relaxed - jax.lax.stop_gradient(relaxed)
+        pooled = []
         for size, count in self.filters:
-            y = nn.Conv(
-                count, (min(size, x.shape[1]),), padding="VALID", name=f"filters_{size}"
-            )(x)
-            seen.append(
-                y.max(axis=1)
-            )  # the rectifier rises, so it may follow the maximum
-        f = jax.nn.relu(jnp.concatenate(seen, axis=-1))
+            length = min(size, x.shape[1])
+            conv = nn.Conv(count, (length,), padding="VALID", name=f"filters_{size}")
+            pooled.append(conv(x).max(axis=1))
+        # the rectifier is monotonic, so it may follow the maximum
+        f = jax.nn.relu(jnp.concatenate(pooled, axis=-1))
         gate = jax.nn.sigmoid(nn.Dense(f.shape[-1], name="gate")(f))
-        f = (
-            gate * jax.nn.relu(nn.Dense(f.shape[-1], name="through")(f))
-            + (1 - gate) * f
-        )
-        dropped = nn.Dropout(self.dropout)(f, deterministic=still)
+        through = jax.nn.relu(nn.Dense(f.shape[-1], name="through")(f))
+        f = gate * through + (1 - gate) * f
+        dropped = nn.Dropout(self.dropout)(f, deterministic=deterministic)
         verdict = nn.Dense(1, name="verdict")(dropped)[:, 0]
         if style is not None:
             verdict += Projection(name="styles")(dropped, style)

@@ -128,7 +128,10 @@ class PQMF:
             start = self.extra_frames - i
             return halves[i % 2][..., start : start + count, :] * match_rank(h[i], y)
 
-        return sum(filtered(i) for i in range(len(h)))
+        hops = filtered(0)
+        for i in range(1, len(h)):
+            hops = hops + filtered(i)
+        return hops
 
 
 @functools.cache

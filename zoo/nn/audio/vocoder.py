@@ -43,14 +43,14 @@ class AudioBatch(NamedTuple):
         return cls(audio, batch.get("mask", jnp.ones(len(audio), bool)))
 
     @property
-    def count(self) -> Int[Array, ""]:
+    def valid(self) -> Int[Array, ""]:
         """The number of valid rows."""
         return self.mask.sum()
 
     def mean(self, values: Float[Array, "b ..."]) -> Float[Array, ""]:
         """Returns the mean over the valid rows."""
         rows = values.reshape(len(self.audio), -1).mean(axis=1)
-        return (rows * self.mask).sum() / jnp.maximum(self.count, 1)
+        return (rows * self.mask).sum() / jnp.maximum(self.valid, 1)
 
 
 def chirps(n: int, length: int) -> Int[Array, "b s"]:
@@ -147,7 +147,7 @@ class AdversarialLoss:
         """
         real_verdict, _ = self.verdicts(params, real)
         fake_verdict, _ = self.verdicts(params, fake)
-        return self.game.contest(real_verdict, fake_verdict, mean=mean)
+        return self.game.verdict_loss(real_verdict, fake_verdict, mean=mean)
 
     def generator_loss(
         self,

@@ -1,13 +1,14 @@
-"""Gaussian diffusion by the level of noise: how data are buried in it, and the fast way back.
+"""Gaussian diffusion in continuous time, parametrised by the log signal-to-noise ratio.
 
-A level is the logarithm of signal over noise, in nats: at level l, data x of about unit variance
-have become (Kingma et al. 2021, arXiv:2107.00630)
+At the log-SNR level l, in nats, data x of about unit variance become (Kingma et al.
+2021, arXiv:2107.00630)
 
-    y = a x + s e,    a^2 = sigmoid(l),    s^2 = sigmoid(-l),    e ~ N(0, 1).
+    z_l = alpha x + sigma eps,    alpha^2 = sigmoid(l),    sigma^2 = sigmoid(-l).
 
-A network is asked for v = a e - s x (Salimans & Ho 2022, arXiv:2202.00512, appendix D), which says
-both: x = a y - s v and e = s y + a v. Levels go from -MOST, where nothing is left of x, to MOST,
-where all but an e^(-MOST / 2) of a standard deviation is clear. Axes: b row, z latent, i step.
+A network predicts v = alpha eps - sigma x (Salimans & Ho 2022, arXiv:2202.00512,
+appendix D), from which follow x = alpha z_l - sigma v and eps = sigma z_l + alpha v.
+Levels run from -MAX_LEVEL, where z_l is noise, to MAX_LEVEL, where noise is
+e^(-MAX_LEVEL / 2) standard deviations. Axes: b row, z latent, i step.
 """
 
 import math
@@ -17,113 +18,135 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import Array, Key
+from zoo.core import Array, Float, Key
 from zoo.errors import UsageError
 from zoo.nn.rng import stratified_uniforms
 
-MOST = 10.0
-DENSE = 2.0  # how much denser steps lie about level 0 than towards the ends: cosh(2), 3.8 times
-FIRST = (
-    2 / math.pi * math.atan(math.exp(-MOST / 2))
-)  # the time at which the level is MOST
+MAX_LEVEL = 10.0  # nats
+SINH_SCALE = (
+    2.0  # solver steps are cosh(2) = 3.8 times denser at level 0 than at the ends
+)
+MIN_TIME = 2 / math.pi * math.atan(math.exp(-MAX_LEVEL / 2))  # its level is MAX_LEVEL
 
 
-def mix(level: Array) -> tuple[Array, Array]:
-    """a and s at a level."""
+def alpha_sigma(level: Array | float) -> tuple[Array, Array]:
+    """Returns the factors of the signal and of the noise at a level."""
     return jnp.sqrt(jax.nn.sigmoid(level)), jnp.sqrt(jax.nn.sigmoid(-level))
 
 
-def linear(level: Array, variance: Array) -> Array:
-    """The factor of y in the mean of v given y, of normal data of that variance about 0.
+def skip_factor(level: Array | float, variance: Array | float) -> Array:
+    """Returns the factor c of the best linear prediction c z_l of v.
 
-    0 where it is 1: of such data, y says nothing of v. (Karras et al. 2022, arXiv:2206.00364, have
-    this as the skip connection of their preconditioning.)
+    The prediction is exact in the mean for normal data of that variance and mean 0; for
+    a variance of 1 it is 0. It serves as a skip connection (Karras et al. 2022,
+    arXiv:2206.00364, section 5).
     """
-    a, s = mix(level)
+    a, s = alpha_sigma(level)
     return a * s * (1 - variance) / (a**2 * variance + s**2)
 
 
-def cosine(rng: Key, n: int) -> tuple[Array, Array]:
-    """Levels of the cosine schedule, a = cos(pi t / 2), and their density there, [n] each.
+def cosine_levels(rng: Key, n: int) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Draws levels of the cosine schedule alpha = cos(pi t / 2); returns their density
+    too.
 
-    Times are uniform (Salimans & Ho 2022, appendix), and spread evenly over the rows for the sake
-    of a quieter gradient.
+    Times t are uniform (Salimans & Ho 2022, appendix), and stratified over rows for a
+    lower variance of the gradient.
     """
-    level = -2 * jnp.log(
-        jnp.tan(math.pi / 2 * (FIRST + (1 - 2 * FIRST) * stratified_uniforms(rng, n)))
-    )
-    return level, density(level)
+    t = MIN_TIME + (1 - 2 * MIN_TIME) * stratified_uniforms(rng, n)
+    level = -2 * jnp.log(jnp.tan(math.pi / 2 * t))
+    return level, cosine_density(level)
 
 
-def even(rng: Key, n: int) -> tuple[Array, Array]:
-    """Levels spread evenly from -MOST to MOST, by which `bound` is quieter, and their density."""
-    return MOST * (2 * stratified_uniforms(rng, n) - 1), jnp.full(n, 1 / (2 * MOST))
+def uniform_levels(rng: Key, n: int) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Draws levels uniformly, which `nll_bound` varies least with; returns their
+    density."""
+    level = MAX_LEVEL * (2 * stratified_uniforms(rng, n) - 1)
+    return level, jnp.full(n, 1 / (2 * MAX_LEVEL))
 
 
-def density(level: Array) -> Array:
-    """How densely levels lie under the cosine schedule: |dt / dl|, whose integral is 1."""
-    return 1 / (2 * math.pi * (1 - 2 * FIRST) * jnp.cosh(level / 2))
+def cosine_density(level: Array) -> Array:
+    """Returns |dt / dl|, the density of levels under the cosine schedule."""
+    return 1 / (2 * math.pi * (1 - 2 * MIN_TIME) * jnp.cosh(level / 2))
 
 
-def bound(square: Array, x: Array, level: Array, chance: Array) -> Array:
-    """An upper bound on -log p(x) [..] in nats, on average (Kingma et al. 2021, eq. 11 and 17).
+def nll_bound(
+    squared_error: Float[Array, "*b"],
+    x: Float[Array, "*b z"],
+    level: Float[Array, "..."],
+    density: Float[Array, "..."],
+) -> Float[Array, "*b"]:
+    """Returns an upper bound in expectation on -log p(x) in nats.
 
-    What is lost where noise is all there is, to the finest noise there is, and between the two:
-    half the integral of |e - e'|^2 over the levels, of which one is seen.
+    Kingma et al. 2021, eq. 11 and 17: the prior loss at -MAX_LEVEL, the reconstruction
+    loss at MAX_LEVEL, and the diffusion loss, half the integral of |eps - eps'|^2 over
+    levels.
 
     Args:
-      square: |v - v'|^2 [..], what a network got wrong, summed over the latents.
-      x: the data [.., z].
-      level: the level that the network was asked at, [..] or what broadcasts to it.
-      chance: how densely such levels are drawn.
+      squared_error: |v - v'|^2 of the prediction, summed over latents.
+      x: the data.
+      level: of the prediction, broadcast to the rows.
+      density: of levels as they were drawn.
     """
-    a, s = jax.nn.sigmoid(-MOST), jax.nn.sigmoid(MOST)
-    prior = 0.5 * (a * x**2 + s - 1 - jnp.log(s)).sum(axis=-1)
-    finest = 0.5 * x.shape[-1] * (math.log(2 * math.pi) + 1 - MOST)
-    return prior + finest + 0.5 * jax.nn.sigmoid(level) * square / chance
+    # 1. PRIOR LOSS, the KL divergence of q(z_l|x) from N(0, 1) at -MAX_LEVEL
+    a2, s2 = jax.nn.sigmoid(-MAX_LEVEL), jax.nn.sigmoid(MAX_LEVEL)
+    prior = 0.5 * (a2 * x**2 + s2 - 1 - jnp.log(s2)).sum(axis=-1)
+    # 2. RECONSTRUCTION LOSS, the entropy of the noise at MAX_LEVEL
+    reconstruction = 0.5 * x.shape[-1] * (math.log(2 * math.pi) + 1 - MAX_LEVEL)
+    # 3. DIFFUSION LOSS, importance-weighted; |eps - eps'|^2 = alpha^2 |v - v'|^2
+    diffusion = 0.5 * jax.nn.sigmoid(level) * squared_error / density
+    return prior + reconstruction + diffusion
 
 
-def levels(steps: int) -> np.ndarray:
-    """The levels [i] at which a sampler of that many steps asks, from -MOST to MOST.
+def solver_levels(steps: int) -> np.ndarray:
+    """Returns the levels [i] at which the solver calls the denoiser, in rising order.
 
-    Measured on three mixtures of normal distributions, whose best denoiser is known: the distance
-    of 25 steps' samples from the mixture (Wasserstein's, in standard deviations) is 0.002 to 0.004,
-    with even levels 0.005 to 0.010, with even times 0.002 to 0.010.
+    Measured on three mixtures of normal distributions, whose best denoiser is known:
+    the Wasserstein distance of samples of 25 steps from the mixture is 0.002 to 0.004
+    standard deviations; 0.005 to 0.010 with uniform levels, 0.002 to 0.010 with uniform
+    times.
     """
-    return MOST * np.sinh(DENSE * np.linspace(-1, 1, steps)) / math.sinh(DENSE)
+    t = np.linspace(-1, 1, steps)
+    return MAX_LEVEL * np.sinh(SINH_SCALE * t) / math.sinh(SINH_SCALE)
 
 
-def solve(denoise: Callable[[Array, Array], Array], noise: Array, steps: int) -> Array:
-    """Data from `noise`, both [..], by DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, alg. 2).
+def dpm_solver(
+    denoise: Callable[[Array, Array], Array], noise: Float[Array, "..."], steps: int
+) -> Float[Array, "..."]:
+    """Solves the diffusion ODE by DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095).
 
-    One compiled loop of `steps` calls; what is drawn is a function of the noise alone.
+    Algorithm 2, in one compiled loop. The result is a deterministic function of the
+    noise.
 
     Args:
-      denoise: (y [..], level) -> the mean of x given y.
-      steps: the error falls as their square.
+      denoise: (z_l, level) -> E[x | z_l].
+      noise: of unit variance.
+      steps: calls of `denoise`; the error falls as their square.
 
     Raises:
       UsageError: `steps` below 1.
     """
     if steps < 1:
-        raise UsageError(f"{steps} steps were asked for: choose 1 or more.")
-    level = levels(steps)
-    a, s = (np.sqrt(1 / (1 + np.exp(-sign * level))) for sign in (1, -1))
+        raise UsageError(f"steps is {steps}: choose 1 or more.")
+    level = solver_levels(steps)
+    alpha, sigma = (np.sqrt(1 / (1 + np.exp(-sign * level))) for sign in (1, -1))
     h = np.diff(level) / 2
-    # of the first slope nothing is known; more than an even grid's, where steps widen, overshoots
-    slope = np.pad(np.minimum(0.5, h[1:] / (2 * h[:-1])), (min(steps - 1, 1), 1))
-    # the last step goes all the way to what the network says
-    keep = np.append(s[1:] / s[:-1], 0)
-    take = np.append(-a[1:] * np.expm1(-h), 1)
+    # The first step has no slope. A slope above that of a uniform grid, where steps
+    # grow, would overshoot.
+    slopes = np.minimum(0.5, h[1:] / (2 * h[:-1]))
+    slopes = np.pad(slopes, (min(steps - 1, 1), 1))
+    # the last step returns the denoiser's output
+    z_factors = np.append(sigma[1:] / sigma[:-1], 0)
+    x_factors = np.append(-alpha[1:] * np.expm1(-h), 1)
 
     def step(
-        now: tuple[Array, Array], inputs: tuple[Array, ...]
+        state: tuple[Array, Array], inputs: tuple[Array, ...]
     ) -> tuple[tuple[Array, Array], None]:
-        y, before = now
-        level, keep, take, slope = inputs
-        x = denoise(y, level)
-        return (keep * y + take * (x + slope * (x - before)), x), None
+        z, previous = state
+        level, z_factor, x_factor, slope = inputs
+        x = denoise(z, level)
+        return (z_factor * z + x_factor * (x + slope * (x - previous)), x), None
 
-    inputs = tuple(jnp.asarray(c, jnp.float32) for c in (level, keep, take, slope))
-    (x, _), _ = jax.lax.scan(step, (noise, jnp.zeros_like(noise)), inputs)
-    return x
+    schedule = (level, z_factors, x_factors, slopes)
+    inputs = tuple(jnp.asarray(x, jnp.float32) for x in schedule)
+    (z, _), _ = jax.lax.scan(step, (noise, jnp.zeros_like(noise)), inputs)
+    return z

@@ -1,84 +1,146 @@
-"""LSTMs that read a phrase as a whole, and write one part by part from what they are told of it.
+"""The bidirectional encoder and the hierarchical decoder of MusicVAE (Roberts et al.
+2018).
 
-Axes: b and n rows, t step, k voice, v vocabulary, z latent, y style, u part of a phrase, d what a
-part is told, h width.
+A part is a segment of a phrase that is decoded from its own context, such as a bar.
+Arrays of tokens are time-major.
+
+Axes: b and n row, t step, s step of a part, k voice, v vocabulary, z latent, y style, u
+part of a phrase, d context of a part, h width.
 """
+
+import dataclasses
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array, Params
+from zoo.core import BOUNDARY, Array, Float, Int, Params
 from zoo.nn.latent.variational import Gaussian
 from zoo.nn.sequence.constraints import Constraints
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.lstm import Carry, LSTMLayer, stacked_step
 from zoo.nn.sequence.sampling import Draw
 
+SMALL = 1e-3  # standard deviation of initial weights to the posterior's parameters
 
-def spell(tokens: Array, vocab: int) -> dict[str, Array]:
-    """Tokens [t, b, k] one-hot, as an `LSTMLayer` reads them: a single voice as rows of a table."""
+
+def one_hot_inputs(tokens: Int[Array, "t b k"], vocab: int) -> dict[str, Array]:
+    """Returns the keyword arguments by which an `LSTMLayer` reads tokens one-hot.
+
+    A single voice is read as rows of the identity matrix.
+    """
     if tokens.shape[-1] == 1:
         return {"x": jnp.eye(vocab), "rows": tokens[..., 0]}
     return {"x": jax.nn.one_hot(tokens, vocab).reshape(*tokens.shape[:2], -1)}
 
 
-def apart(tokens: Array, parts: int) -> Array:
-    """Phrases [t, b, k] in parts that are read side by side: [t / parts, parts b, k]."""
+def split_parts(tokens: Int[Array, "t b k"], parts: int) -> Int[Array, "s ub k"]:
+    """Splits phrases into parts, which become rows."""
     t, b, k = tokens.shape
     tokens = tokens.reshape(parts, t // parts, b, k).swapaxes(0, 1)
     return tokens.reshape(t // parts, parts * b, k)
 
 
-def both_ways(
-    ways: tuple[dict, dict], widths: tuple[int, ...], style: Array | None, name: str
-):
-    """What bidirectional layers know of a whole when they have read it: [b, 2h]."""
+def bidirectional(
+    forward: dict[str, Array],
+    backward: dict[str, Array],
+    widths: tuple[int, ...],
+    *,
+    style: Float[Array, "b y"] | None = None,
+    prefix: str = "",
+) -> Float[Array, "b h"]:
+    """Runs a stack of bidirectional LSTM layers inside a compact module.
+
+    Args:
+      forward: the inputs of an `LSTMLayer`.
+      backward: the same, reversed in time.
+      widths: of the layers.
+      style: conditioning of every layer.
+      prefix: of the layers' names.
+
+    Returns:
+      The last outputs of both directions, 2 h wide.
+    """
     for i, width in enumerate(widths):
-        on, ahead = LSTMLayer(width, name=f"{name}on_{i}")(
-            **ways[0], conditioning=style
-        )
-        back, behind = LSTMLayer(width, name=f"{name}back_{i}")(
-            **ways[1], conditioning=style
-        )
+        on_layer = LSTMLayer(width, name=f"{prefix}on_{i}")
+        back_layer = LSTMLayer(width, name=f"{prefix}back_{i}")
+        on, ahead = on_layer(**forward, conditioning=style)
+        back, behind = back_layer(**backward, conditioning=style)
         x = jnp.concatenate([ahead, behind[::-1]], axis=-1)
-        ways = {"x": x}, {"x": x[::-1]}
+        forward, backward = {"x": x}, {"x": x[::-1]}
     return jnp.concatenate([on.h, back.h], axis=-1)
 
 
 class Encoder(nn.Module):
+    """A bidirectional encoder of phrases, or of their parts and then of the phrase.
+
+    Attributes:
+      vocab: tokens of a voice.
+      parts: of a phrase.
+      widths: of the layers.
+      summary: width of a second bidirectional layer, which reads the encoded parts.
+        Each part is then encoded on its own, and also feeds its share of the latents. 0
+        to encode a phrase as a whole.
+      latent: the number of latents.
+    """
+
     vocab: int
     parts: int
     widths: tuple[int, ...]
+    _: dataclasses.KW_ONLY
     summary: int
     latent: int
 
     @nn.compact
-    def __call__(self, tokens: Array, style: Array | None) -> Gaussian:
-        """Phrases [t, b, k] and styles [b, y] -> q(z|x, y)."""
-        (_, b, _), parts = tokens.shape, self.parts if self.summary else 1
-        tokens = apart(tokens, parts)
-        given = style if style is None else jnp.tile(style, (parts, 1))
-        ways = spell(tokens, self.vocab), spell(tokens[::-1], self.vocab)
-        last = both_ways(ways, self.widths, given, "")
-        small = nn.initializers.normal(1e-3)
-        say = lambda size, name, x: nn.Dense(size, kernel_init=small, name=name)(x)
-        own = jnp.zeros((2, b, self.latent))
+    def __call__(
+        self, tokens: Int[Array, "t b k"], style: Float[Array, "b y"] | None
+    ) -> Gaussian:
+        """Returns the posterior q(z|x, y) of phrases under styles."""
+        b, parts = tokens.shape[1], self.parts if self.summary else 1
+        init = nn.initializers.normal(SMALL)
+
+        def dense(size: int, name: str) -> nn.Dense:
+            return nn.Dense(size, kernel_init=init, name=name)
+
+        tokens = split_parts(tokens, parts)
+        last = bidirectional(
+            one_hot_inputs(tokens, self.vocab),
+            one_hot_inputs(tokens[::-1], self.vocab),
+            self.widths,
+            style=None if style is None else jnp.tile(style, (parts, 1)),
+        )
+        of_parts = jnp.zeros((2, b, self.latent))
         if self.summary:
             x = last.reshape(parts, b, -1)
-            own = say(2 * self.latent // parts, "own", x).reshape(parts, b, 2, -1)
-            own = own.transpose(2, 1, 0, 3).reshape(2, b, self.latent)
-            last = both_ways(({"x": x}, {"x": x[::-1]}), (self.summary,), style, "sum_")
-        both = (say(self.latent, name, last) for name in ("mean", "log_std"))
-        return Gaussian(
-            *(x.astype(jnp.float32) + more for x, more in zip(both, own, strict=True))
-        )
+            of_parts = dense(2 * self.latent // parts, "own")(x)
+            of_parts = of_parts.reshape(parts, b, 2, -1).transpose(2, 1, 0, 3)
+            of_parts = of_parts.reshape(2, b, self.latent)
+            last = bidirectional(
+                {"x": x}, {"x": x[::-1]}, (self.summary,), style=style, prefix="sum_"
+            )
+        mean = dense(self.latent, "mean")(last).astype(jnp.float32)
+        log_std = dense(self.latent, "log_std")(last).astype(jnp.float32)
+        return Gaussian(mean + of_parts[0], log_std + of_parts[1])
 
 
 class Decoder(nn.Module):
+    """An autoregressive decoder of phrases, or of their parts under a conductor.
+
+    Attributes:
+      vocab: tokens of a voice.
+      voices: of a step.
+      parts: of a phrase; 1 for a flat decoder.
+      widths: of the layers.
+      conductor: width of the LSTM whose outputs are the contexts of parts; 0 for a flat
+        decoder.
+      latent: the number of latents, without the style.
+    """
+
     vocab: int
     voices: int
     parts: int
+    _: dataclasses.KW_ONLY
     widths: tuple[int, ...]
     conductor: int
     latent: int
@@ -88,93 +150,103 @@ class Decoder(nn.Module):
         self.enter = nn.Dense(2 * sum(self.widths))
         self.head = nn.Dense(self.voices * self.vocab)
         if self.conductor:
-            self.lead, self.wake = (
-                LSTMLayer(self.conductor),
-                nn.Dense(2 * self.conductor),
-            )
+            self.lead = LSTMLayer(self.conductor)
+            self.wake = nn.Dense(2 * self.conductor)
 
-    def tell(self, z: Array) -> Array:
-        """What each part is about, from z [b, z]: [u, b, d]."""
+    def contexts(self, z: Float[Array, "b z"]) -> Float[Array, "u b d"]:
+        """Returns the context of each part: the conductor's output and its share of z.
+
+        The conductor reads z and the number of the part. A flat decoder's context is z.
+        """
         if not self.conductor:
             return z[None]
-        number = jnp.broadcast_to(
-            jnp.eye(self.parts)[:, None], (self.parts, len(z), self.parts)
-        )
-        led = self.lead(
-            number, carries(self.wake(z), (self.conductor,))[0], conditioning=z
-        )[1]
+        shape = self.parts, len(z), self.parts
+        number = jnp.broadcast_to(jnp.eye(self.parts)[:, None], shape)
+        (start,) = to_carries(self.wake(z), (self.conductor,))
+        _, outputs = self.lead(number, start, conditioning=z)
         own = z[:, : self.latent].reshape(len(z), self.parts, -1).swapaxes(0, 1)
-        return jnp.concatenate([led, own], axis=-1)
+        return jnp.concatenate([outputs, own], axis=-1)
 
-    def begin(self, told: Array) -> tuple[Carry, ...]:
-        """The states of the layers before a part, [.., h] each."""
-        return carries(self.enter(told), self.widths)
+    def start(self, contexts: Float[Array, "*u d"]) -> tuple[Carry, ...]:
+        """Returns the layers' states before each part, [.., h] each."""
+        return to_carries(self.enter(contexts), self.widths)
 
-    def __call__(self, z: Array, before: Array) -> Array:
-        """z [b, z], the steps before each [t, b, k] -> logits float32 [t, b, k, v]."""
-        (t, b, k), told = before.shape, self.tell(z)
-        told = told.reshape(-1, told.shape[-1])
-        read = {**spell(apart(before, self.parts), self.vocab), "conditioning": told}
-        for layer, carry in zip(self.lstm, self.begin(told), strict=True):
-            read = {"x": layer(carry=carry, **read)[1]}
-        logits = self.head(read["x"]).astype(jnp.float32)
+    def __call__(
+        self, z: Float[Array, "b z"], before: Int[Array, "t b k"]
+    ) -> Float[Array, "t b k v"]:
+        """Returns the logits of every step, float32, under teacher forcing.
+
+        Args:
+          z: the latents and the style.
+          before: the tokens one step earlier.
+        """
+        t, b, k = before.shape
+        contexts = self.contexts(z)
+        contexts = contexts.reshape(-1, contexts.shape[-1])
+        inputs = one_hot_inputs(split_parts(before, self.parts), self.vocab)
+        inputs["conditioning"] = contexts
+        for layer, carry in zip(self.lstm, self.start(contexts), strict=True):
+            _, outputs = layer(carry=carry, **inputs)
+            inputs = {"x": outputs}
+        logits = self.head(outputs).astype(jnp.float32)
         logits = logits.reshape(t // self.parts, self.parts, b, k, self.vocab)
         return logits.swapaxes(0, 1).reshape(t, b, k, self.vocab)
 
 
-def carries(x: Array, widths: tuple[int, ...]) -> tuple[Carry, ...]:
-    """LSTM states, float32, from what a dense layer says, [.., 2 sum(widths)]."""
+def to_carries(x: Float[Array, "... d"], widths: tuple[int, ...]) -> tuple[Carry, ...]:
+    """Returns LSTM states, float32, from the output of a dense layer, 2 sum(widths)
+    wide."""
     ends = [sum(widths[:i]) for i in range(1, len(widths))]
-    halves = jnp.split(jnp.tanh(x.astype(jnp.float32)), 2, axis=-1)
-    h, c = (jnp.split(half, ends, axis=-1) for half in halves)
+    h, c = jnp.split(jnp.tanh(x.astype(jnp.float32)), 2, axis=-1)
+    h, c = (jnp.split(state, ends, axis=-1) for state in (h, c))
     return tuple(map(Carry, h, c))
 
 
-def recite(
+def decode(
     net: Params,
-    told: Array,
-    begin: tuple[Carry, ...],
-    u: Array,
+    contexts: Float[Array, "u n d"],
+    start: tuple[Carry, ...],
+    *,
+    u: Float[Array, "u s n k"],
     draw: Draw,
     grammar: Grammar | None,
-) -> Array:
-    """Draws phrases from a `Decoder`, never BOUNDARY.
+) -> Int[Array, "n t k"]:
+    """Draws phrases from a `Decoder`; BOUNDARY is masked.
 
     Args:
-      net: its parameters.
-      told: what each part is about, [u, n, d].
-      begin: the states of the layers before each part, [u, n, h] each.
-      u: uniform numbers [u, t, n, k], of each part's steps.
-      draw: how they become tokens.
-      grammar: what one voice may write; None for several.
-
-    Returns:
-      int32 [n, u t, k].
+      net: the decoder's parameters.
+      contexts: of each part.
+      start: the layers' states before each part, [u, n, h] each.
+      u: uniform numbers, one for each token.
+      draw: how tokens are sampled.
+      grammar: of a single voice; None for several.
     """
-    layers = [net[f"lstm_{i}"] for i in range(len(begin))]
+    layers = [net[f"lstm_{i}"] for i in range(len(start))]
     first = layers[0]
-    (parts, t, n, k), constraints = u.shape, Constraints(grammar, draw.no_repeat)
+    parts, steps, n, k = u.shape
+    constraints = Constraints(grammar, draw.no_repeat)
     table = first["w"].reshape(k, -1, first["w"].shape[-1])
-    entry = told @ first["v"] + first["b"][None, None]
+    entry = contexts @ first["v"] + first["b"][None, None]
     advance = stacked_step(layers)
-    never = jnp.arange(table.shape[1]) == BOUNDARY
+    forbidden = jnp.arange(table.shape[1]) == BOUNDARY
 
-    def step(now, u):
-        carries, entry, token, course = now
+    def step(state: Any, u: Array) -> tuple[Any, Array]:
+        carries, entry, token, course = state
         gates = table[jnp.arange(k)[None], token].sum(axis=1) + entry
         after = advance(carries, gates)
         logits = after[-1].h @ net["head"]["kernel"] + net["head"]["bias"][None]
-        logits = jnp.where(never[None, None], -jnp.inf, logits.reshape(n, k, -1))
+        logits = jnp.where(forbidden[None, None], -jnp.inf, logits.reshape(n, k, -1))
         if k == 1:
             logits = constraints.mask(course, logits[:, 0])[:, None]
         token = draw(logits, u)
-        return (after, entry, token, constraints.advance(course, token[:, 0])), token
+        course = constraints.advance(course, token[:, 0])
+        return (after, entry, token, course), token
 
-    def part(now, inputs):
-        begin, entry, u = inputs
-        (_, _, *now), tokens = jax.lax.scan(step, (begin, entry, *now), u)
-        return tuple(now), tokens
+    def part(state: Any, inputs: Any) -> tuple[Any, Array]:
+        carries, entry, u = inputs
+        (_, _, *state), tokens = jax.lax.scan(step, (carries, entry, *state), u)
+        return tuple(state), tokens
 
-    opening = jnp.full((n, k), BOUNDARY, jnp.int32), constraints.start(n, parts * t)
-    _, tokens = jax.lax.scan(part, opening, (begin, entry, u))
-    return tokens.reshape(parts * t, n, k).swapaxes(0, 1)
+    opening = jnp.full((n, k), BOUNDARY, jnp.int32), constraints.start(n, parts * steps)
+    _, tokens = jax.lax.scan(part, opening, (start, entry, u))
+    return tokens.reshape(parts * steps, n, k).swapaxes(0, 1)

@@ -1,11 +1,13 @@
-"""What models of pieces as sequences of latents share: a frozen autoencoder, and units of latents.
+"""Shared parts of models of latent sequences: the autoencoder and principal axes.
 
-Each position of a piece is a phrase, told by its latents in an autoencoder that is trained before
-and moved no more. Parameters have it as "vae". What an autoencoder says of phrases is nearly flat:
-most directions of its space say nothing, or what others say. So models read latents along the first
-few principal axes of those of real phrases (Pearson 1901), in one unit for all of them; parameters
-have these as "norm", and the variance along each. Axes: b and n rows, u position, z latent, c
-principal axis, t step, k voice.
+Each position of a piece is a phrase, represented by its latents under a pretrained
+autoencoder that is not trained further: `params["vae"]`. Most directions of its latent
+space have no influence, or are correlated. Models therefore use the first principal
+axes of the latents of real phrases (Pearson 1901), all scaled by one unit:
+`params["norm"]`.
+
+Axes: b and n row, u position, z latent, c principal axis, t step of a piece, s step of
+a phrase, k voice, y style.
 """
 
 from typing import Protocol
@@ -14,58 +16,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.core import BOUNDARY, Array, Batch, Key, Params
+from zoo.core import (
+    BOUNDARY,
+    Array,
+    Batch,
+    Bool,
+    Float,
+    Int,
+    Key,
+    LatentSequenceModel,
+    Params,
+)
 from zoo.errors import UsageError
-from zoo.nn.latent.variational import Gaussian
 from zoo.nn.rng import row_keys
 from zoo.nn.sequence.sampling import Draw
 
-
-class Autoencoder(Protocol):
-    """What is asked of one: how many latents and steps a phrase has, and its music from latents."""
-
-    @property
-    def latent(self) -> int: ...
-
-    @property
-    def length(self) -> int: ...
-
-    @property
-    def styles(self) -> tuple[str, ...]: ...
-
-    def example(self, n: int) -> Batch: ...
-
-    def init(self, rng: Key, batch: Batch) -> Params: ...
-
-    def encode(
-        self, params: Params, tokens: Array, style: Array | None = None
-    ) -> Gaussian: ...
-
-    def decode(
-        self,
-        params: Params,
-        rng: Key,
-        z: Array,
-        *,
-        style: Array | None,
-        draw: Draw,
-    ) -> Array: ...
+MIN_VARIANCE = 1e-12
 
 
-class Model(Protocol):
-    """What `perform` asks of a model of latents."""
-
-    @property
-    def vae(self) -> Autoencoder: ...
-
-    @property
-    def parts(self) -> int: ...
+class LatentModel(LatentSequenceModel, Protocol):
+    """A model of the latents of pieces, along `axes` principal axes."""
 
     @property
     def axes(self) -> int: ...
-
-    @property
-    def styles(self) -> tuple[str, ...]: ...
 
     def latents(
         self,
@@ -74,209 +47,251 @@ class Model(Protocol):
         n: int,
         *,
         known: Array | None = None,
-        given: Array | None = None,
+        known_mask: Array | None = None,
         style: Array | None = None,
-    ) -> Array: ...
+    ) -> Array:
+        """Draws latents [n, u, z], some of which may be known."""
 
 
-def check(model: Model, *sizes: str) -> None:
-    """Raises UsageError: a size below 1, a width that heads do not divide, or styles unlike."""
-    if small := [
-        f"{name} is {getattr(model, name)}"
-        for name in sizes
-        if getattr(model, name) < 1
-    ]:
-        raise UsageError(f"{small[0]}: choose 1 or more.")
-    width, heads = (getattr(model, name) for name in ("width", "heads"))
+def validate(model: LatentModel, *, width: int, heads: int, **sizes: int) -> None:
+    """Raises UsageError if a field of a model is out of range.
+
+    Args:
+      model: the model.
+      width: of its layers.
+      heads: of its attention.
+      sizes: other fields that are 1 or more.
+    """
+    for name, size in {"width": width, "heads": heads, **sizes}.items():
+        if size < 1:
+            raise UsageError(f"{name} is {size}: choose 1 or more.")
     if width % (2 * heads):
         raise UsageError(
             f"width is {width} for {heads} heads: choose a multiple of {2 * heads}."
         )
     if not 1 <= model.axes <= model.vae.latent:
         raise UsageError(
-            f"axes is {model.axes}: the autoencoder has {model.vae.latent} latents, so choose from "
-            f"1 to {model.vae.latent}."
+            f"axes is {model.axes}: the autoencoder has {model.vae.latent} latents, so "
+            f"choose from 1 to {model.vae.latent}."
         )
     if model.vae.styles not in ((), model.styles):
-        theirs, ours = (
-            ", ".join(styles) or "none" for styles in (model.vae.styles, model.styles)
-        )
         raise UsageError(
-            f"styles are {ours}, the autoencoder's {theirs}: give the same to both."
+            f"styles are {', '.join(model.styles) or 'none'}, and those of vae are "
+            f"{', '.join(model.vae.styles)}: choose the same for both."
         )
 
 
-def example(model: Model, n: int) -> Batch:
-    """Latents float32 [n, u, z] as the autoencoder has them, which positions there are, styles."""
+def example(model: LatentModel, n: int) -> Batch:
+    """Returns a batch: latents of the autoencoder, the mask of positions, and
+    styles."""
     shape = (n, model.parts, model.vae.latent)
     latents = jnp.sin(1.0 + jnp.arange(np.prod(shape))).reshape(shape)
     batch = {"latents": latents, "mask": jnp.ones(shape[:2], bool)}
-    return batch | (
-        {"style": jnp.arange(n) % len(model.styles)} if model.styles else {}
-    )
+    if model.styles:
+        batch["style"] = jnp.arange(n) % len(model.styles)
+    return batch
 
 
-def frozen(model: Model, rng: Key) -> dict[str, Params]:
-    """The autoencoder at birth, and of its latents the first few as they are."""
-    vae, axes = model.vae, jnp.eye(model.vae.latent, model.axes)
-    norm = {"mean": jnp.zeros(vae.latent), "axes": axes, "unit": jnp.ones(())}
-    norm["variance"] = jnp.ones(model.axes)
+def init_frozen(model: LatentModel, rng: Key) -> dict[str, Params]:
+    """Initialises the autoencoder, and the axes as its first latents."""
+    vae = model.vae
+    norm = {
+        "mean": jnp.zeros(vae.latent),
+        "axes": jnp.eye(vae.latent, model.axes),
+        "unit": jnp.ones(()),
+        "variance": jnp.ones(model.axes),
+    }
     return {"vae": vae.init(rng, vae.example(1)), "norm": norm}
 
 
-def principal(z: np.ndarray, axes: int) -> dict[str, np.ndarray]:
-    """What `params["norm"]` is, of latents [n, z]: the `axes` along which they vary most.
+def principal_axes(z: np.ndarray, axes: int) -> dict[str, np.ndarray]:
+    """Returns `params["norm"]` for latents [n, z]: their first principal axes.
 
-    The unit is one in which their mean `variance` is 1.
+    The unit is the one in which the mean `variance` along these axes is 1.
     """
     mean = z.mean(axis=0)
-    _, sizes, rows = np.linalg.svd((z - mean).T @ (z - mean) / len(z), hermitian=True)
-    unit = np.sqrt(np.maximum(sizes[:axes].mean(), 1e-12))
+    covariance = (z - mean).T @ (z - mean) / len(z)
+    _, variance, rows = np.linalg.svd(covariance, hermitian=True)
+    unit = np.sqrt(np.maximum(variance[:axes].mean(), MIN_VARIANCE))
     norm = {
         "mean": mean,
         "axes": rows[:axes].T,
         "unit": unit,
-        "variance": sizes[:axes] / unit**2,
+        "variance": variance[:axes] / unit**2,
     }
     return {name: np.asarray(value, np.float32) for name, value in norm.items()}
 
 
-def standard(params: Params, z: Array) -> Array:
-    """Latents [.., z] along the principal axes, [.., c], of about unit variance."""
+def to_axes(params: Params, z: Float[Array, "*n z"]) -> Float[Array, "*n c"]:
+    """Projects latents onto the principal axes, in a unit of about unit variance."""
     norm = params["norm"]
-    return (
-        (z - norm["mean"].reshape((1,) * (z.ndim - 1) + (-1,)))
-        @ norm["axes"]
-        / norm["unit"]
-    )
+    mean = norm["mean"].reshape((1,) * (z.ndim - 1) + (-1,))
+    return (z - mean) @ norm["axes"] / norm["unit"]
 
 
-def natural(params: Params, x: Array) -> Array:
-    """`standard` undone, the latents [.., z] of a point on the axes [.., c]."""
+def from_axes(params: Params, x: Float[Array, "*n c"]) -> Float[Array, "*n z"]:
+    """Returns the latents at a point on the principal axes."""
     norm = params["norm"]
     mean = norm["mean"].reshape((1,) * (x.ndim - 1) + (-1,))
     return x @ norm["axes"].T * norm["unit"] + mean
 
 
-def stretch(params: Params) -> Array:
-    """How many nats less likely natural latents are than the standard ones they are made of."""
+def log_volume(params: Params) -> Float[Array, ""]:
+    """Returns the log-determinant of `from_axes` in nats.
+
+    It is subtracted from a log-density along the axes to give that of the latents.
+    """
     return jnp.log(params["norm"]["unit"]) * params["norm"]["axes"].shape[1]
 
 
-def labels(styles: tuple[str, ...], style: Array | None, n: int) -> Array | None:
-    """int [n], places among `styles` or one past them for none; None where there are no styles.
+def style_labels(
+    styles: tuple[str, ...], style: Array | None, n: int
+) -> Int[Array, " n"] | None:
+    """Returns the label of each row: the index of its style, or len(styles) for none.
+
+    Without any styles, it returns None.
 
     Raises:
-      UsageError: a style where none are known, not one for each row, or one that there is not.
+      UsageError: `style` for a model without styles, of a wrong shape, or out of range.
     """
     if style is None:
         return jnp.full(n, len(styles)) if styles else None
     if not styles:
-        raise UsageError("the model knows no styles: leave the style out.")
+        raise UsageError("the model was trained without styles: leave style out.")
     if style.shape != (n,):
         raise UsageError(
-            f"style has shape {style.shape}: give one for each of the {n} rows, [{n}]."
+            f"style has shape {style.shape}: choose one for each of {n} rows, ({n},)."
         )
-    if not isinstance(
-        style, jax.core.Tracer
-    ):  # in a jitted function its numbers are not known
-        wrong = [int(y) for y in np.asarray(style) if not 0 <= y < len(styles)]
-        if wrong:
-            raise UsageError(
-                f"style {wrong[0]} is none: 0 to {len(styles) - 1} are {', '.join(styles)}."
-            )
+    if not isinstance(style, jax.core.Tracer):  # under jit values are unknown
+        for label in np.asarray(style).tolist():
+            if not 0 <= label < len(styles):
+                raise UsageError(
+                    f"there is no style {label}: choose from 0 to {len(styles) - 1}, "
+                    f"{', '.join(styles)}."
+                )
     return style
 
 
-def dropped(
-    styles: tuple[str, ...], style: Array | None, rng: Key, share: float
-) -> Array | None:
-    """`labels` of which a share is said to be of none (Ho & Salimans 2022, arXiv:2207.12598)."""
-    if style is None:
+def drop_styles(
+    styles: tuple[str, ...], labels: Int[Array, " n"] | None, *, rng: Key, rate: float
+) -> Int[Array, " n"] | None:
+    """Replaces a share of labels by that of no style (Ho & Salimans 2022)."""
+    if labels is None:
         return None
-    return jnp.where(jax.random.uniform(rng, style.shape) < share, len(styles), style)
+    dropped = jax.random.uniform(rng, labels.shape) < rate
+    return jnp.where(dropped, len(styles), labels)
 
 
-def pinned(
+def known_on_axes(
     params: Params,
-    known: Array | None,
-    given: Array | None,
+    known: Float[Array, "n u z"] | None,
+    known_mask: Bool[Array, "n u"] | None,
+    *,
     shape: tuple[int, int, int],
-) -> tuple[Array, Array]:
-    """Known latents by `standard` [n, u, c], 0 where there are none, and where, bool [n, u].
+) -> tuple[Float[Array, "n u c"], Bool[Array, "n u"]]:
+    """Returns known latents along the axes, 0 where unknown, and their mask.
+
+    Args:
+      shape: [n, u, z] as it should be.
 
     Raises:
-      UsageError: one without the other, or of another shape.
+      UsageError: one without the other, or another shape.
     """
-    if (known is None) != (given is None):
-        raise UsageError(
-            "known latents and where they are given go together: give both or neither."
-        )
-    if known is None or given is None:
+    if (known is None) != (known_mask is None):
+        raise UsageError("known and known_mask go together: pass both or neither.")
+    if known is None or known_mask is None:
         axes = params["norm"]["axes"].shape[1]
         return jnp.zeros((*shape[:2], axes)), jnp.zeros(shape[:2], bool)
-    if known.shape != shape or given.shape != shape[:2]:
+    if known.shape != shape or known_mask.shape != shape[:2]:
         raise UsageError(
-            f"known has shape {known.shape} and given {given.shape}: give {shape} and {shape[:2]}."
+            f"known has shape {known.shape} and known_mask {known_mask.shape}: pass "
+            f"{shape} and {shape[:2]}."
         )
-    return jnp.where(given[..., None], standard(params, known), 0.0), given
+    x = jnp.where(known_mask[..., None], to_axes(params, known), 0.0)
+    return x, known_mask
 
 
-def perform(
-    model: Model,
+def sample_pieces(
+    model: LatentModel,
     params: Params,
     rng: Key,
     n: int,
+    *,
     length: int | None,
     draw: Draw,
     style: Array | None,
-    primer: Array | None = None,
-    free: Array | None = None,
-) -> Array:
-    """Pieces int32 [n, u t] or [n, u t, k]: latents drawn by `model`, each written as a phrase.
+    primer: Int[Array, " steps *k"] | None = None,
+    free: Bool[Array, " steps"] | None = None,
+) -> Int[Array, "n t *k"]:
+    """Draws pieces: latents from `model`, each decoded to a phrase.
 
-    Phrases are written side by side, so that what one holds may have been struck in the one before.
-    Where the autoencoder reads styles and none is asked for, each row is of any. Of a `primer`, a
-    piece or the beginning of one without batch, every whole phrase is kept but those of which a
-    step is `free`, bool [u t].
+    Phrases are decoded independently, so a note that a phrase holds on to may have
+    begun in the one before. Row i is a function of `rng` and i.
+
+    Args:
+      length: steps, which must be those of a piece.
+      draw: how tokens are sampled.
+      style: the index of each row's style; if the autoencoder has styles, drawn at
+        random by default.
+      primer: a piece or its beginning, of which whole phrases are kept.
+      free: the steps of a piece to generate anew, with the rest of their phrases.
 
     Raises:
-      UsageError: `length` is not that of a piece, or what `labels` raises.
+      UsageError: another length, or a bad style.
     """
-    vae, whole = model.vae, model.parts * model.vae.length
-    if length not in (None, whole):
-        raise UsageError(f"pieces have {whole} steps, not {length}: leave length out.")
-    one, two, three = jax.random.split(rng, 3)
+    vae, total = model.vae, model.parts * model.vae.length
+    if length not in (None, total):
+        raise UsageError(f"length is {length}, and a piece has {total}: leave it out.")
+    latent_rng, token_rng, style_rng = jax.random.split(rng, 3)
     if vae.styles and style is None:
-        draw_one = lambda key: jax.random.randint(key, (), 0, len(vae.styles))
-        style = jax.vmap(draw_one)(row_keys(three, n))
-    told = jnp.repeat(style, model.parts) if vae.styles and style is not None else None
+
+        def draw_style(key: Key) -> Array:
+            return jax.random.randint(key, (), 0, len(vae.styles))
+
+        style = jax.vmap(draw_style)(row_keys(style_rng, n))
+    of_phrases = None
+    if vae.styles and style is not None:
+        of_phrases = jnp.repeat(style, model.parts)
+
+    def decode(z: Array) -> Array:
+        z = z.reshape(n * model.parts, -1)
+        return vae.decode(params["vae"], token_rng, z, style=of_phrases, draw=draw)
+
     if primer is None:
-        z = model.latents(params, one, n, style=style).reshape(n * model.parts, -1)
-        tokens = vae.decode(params["vae"], two, z, style=told, draw=draw)
-        return tokens.reshape(n, whole, *tokens.shape[2:])
-    keep, kept = phrases(primer, free, model.parts, vae.length)
-    every = jnp.broadcast_to(kept, (n, *kept.shape)).reshape(-1, *kept.shape[1:])
-    known = vae.encode(params["vae"], every, told).mean.reshape(n, model.parts, -1)
-    given = jnp.broadcast_to(keep, (n, model.parts))
-    z = model.latents(params, one, n, known=known, given=given, style=style)
-    tokens = vae.decode(
-        params["vae"], two, z.reshape(n * model.parts, -1), style=told, draw=draw
+        tokens = decode(model.latents(params, latent_rng, n, style=style))
+        return tokens.reshape(n, total, *tokens.shape[2:])
+    phrases, keep = split_primer(primer, free, parts=model.parts, steps=vae.length)
+    repeated = jnp.broadcast_to(phrases, (n, *phrases.shape))
+    repeated = repeated.reshape(-1, *phrases.shape[1:])
+    posterior = vae.encode(params["vae"], repeated, of_phrases)
+    z = model.latents(
+        params,
+        latent_rng,
+        n,
+        known=posterior.mean.reshape(n, model.parts, -1),
+        known_mask=jnp.broadcast_to(keep, (n, model.parts)),
+        style=style,
     )
-    tokens = jnp.where(
-        jnp.tile(keep, n).reshape(-1, *[1] * (kept.ndim - 1)), every, tokens
-    )
-    return tokens.reshape(n, whole, *tokens.shape[2:])
+    keep = jnp.tile(keep, n).reshape(-1, *[1] * (phrases.ndim - 1))
+    tokens = jnp.where(keep, repeated, decode(z))
+    return tokens.reshape(n, total, *tokens.shape[2:])
 
 
-def phrases(
-    primer: Array, free: Array | None, parts: int, steps: int
-) -> tuple[Array, Array]:
-    """Which of `parts` phrases of `steps` a primer has and keeps, bool [u], and it, [u, t]."""
+def split_primer(
+    primer: Int[Array, " t *k"],
+    free: Bool[Array, " steps"] | None,
+    *,
+    parts: int,
+    steps: int,
+) -> tuple[Int[Array, "u s *k"], Bool[Array, " u"]]:
+    """Splits a primer into phrases, padded; returns them and which of them are kept.
+
+    A phrase is kept if it is whole and none of its steps is free.
+    """
     primer = primer[: parts * steps]
-    rest = [(0, parts * steps - len(primer))] + [(0, 0)] * (primer.ndim - 1)
-    tokens = jnp.pad(primer, rest).reshape(parts, steps, *primer.shape[1:])
-    there = (tokens.reshape(parts, -1) != BOUNDARY).all(axis=1)
-    return there if free is None else there & ~free.reshape(parts, -1).any(
-        axis=1
-    ), tokens
+    padding = [(0, parts * steps - len(primer))] + [(0, 0)] * (primer.ndim - 1)
+    phrases = jnp.pad(primer, padding).reshape(parts, steps, *primer.shape[1:])
+    keep = (phrases.reshape(parts, -1) != BOUNDARY).all(axis=1)
+    if free is not None:
+        keep &= ~free.reshape(parts, -1).any(axis=1)
+    return phrases, keep

@@ -1,9 +1,9 @@
-"""The bound that every variational model descends, its terms, and what is measured of them.
+"""The evidence lower bound of variational autoencoders, its terms and related metrics.
 
     log p(x) >= E_q[log p(x|z)] - beta KL(q(z|x) || p(z))
 
-is Kingma & Welling 2013 (arXiv:1312.6114, eq. 3) at beta 1, and Higgins et al. 2017 elsewhere. All
-is in nats. Axes: b row, z latent, k sample, i step of a path.
+is Kingma & Welling 2013 (arXiv:1312.6114, eq. 3) for beta = 1, and Higgins et al. 2017
+otherwise. All is in nats. Axes: b row, z latent, k sample, i point of a path.
 """
 
 import math
@@ -12,7 +12,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from zoo.core import Array, Key
+from zoo.core import Array, Bool, Float, Key
+
+EPS = 1e-12
+MIN_ANGLE_SINE = 1e-4  # below it an arc is degenerate, and a line is used
 
 
 class Gaussian(NamedTuple):
@@ -22,103 +25,122 @@ class Gaussian(NamedTuple):
     log_std: Array
 
     def sample(self, rng: Key) -> Array:
-        """One value each, differentiable in the parameters (Kingma & Welling, eq. 10)."""
-        return self.mean + jnp.exp(self.log_std) * jax.random.normal(
-            rng, self.mean.shape
-        )
+        """Draws a reparametrised sample (Kingma & Welling 2013, eq. 10)."""
+        noise = jax.random.normal(rng, self.mean.shape)
+        return self.mean + jnp.exp(self.log_std) * noise
 
-    def log_prob(self, z: Array) -> Array:
-        """The log-density of z, summed over the latents: [..]."""
+    def log_prob(self, z: Float[Array, "... z"]) -> Float[Array, "..."]:
+        """Returns the log-density, summed over the latents."""
         distance = (z - self.mean) * jnp.exp(-self.log_std)
-        return (-0.5 * (distance**2 + math.log(2 * math.pi)) - self.log_std).sum(
-            axis=-1
-        )
+        terms = -0.5 * (distance**2 + math.log(2 * math.pi)) - self.log_std
+        return terms.sum(axis=-1)
 
 
-def prior(like: Array) -> Gaussian:
-    """Standard normal distributions, of the shape of `like`."""
+def standard_normal(like: Float[Array, "..."]) -> Gaussian:
+    """Returns the standard normal prior, with the shape of `like`."""
     return Gaussian(jnp.zeros_like(like), jnp.zeros_like(like))
 
 
-def divergence(q: Gaussian) -> Array:
-    """KL(q || N(0, 1)) of each latent [.., z], in closed form (Kingma & Welling, appendix B)."""
+def kl_divergence(q: Gaussian) -> Array:
+    """Returns KL(q || N(0, 1)) of each latent [.., z] (ibid., appendix B)."""
     return 0.5 * (q.mean**2 + jnp.expm1(2 * q.log_std)) - q.log_std
 
 
-class Bound(NamedTuple):
-    """What is descended for each row, and its terms, [b] each and in nats."""
+class Elbo(NamedTuple):
+    """The loss and the terms of the negative evidence lower bound, [b] each, in
+    nats."""
 
     loss: Array
-    reconstruction: Array  # -log p(x|z), the reconstruction error
-    kl: Array  # as it is, whatever is free
+    reconstruction: Array  # -log p(x|z)
+    kl: Array  # without free nats
 
     @property
     def nll(self) -> Array:
-        """The evidence lower bound, negated: at least -log p(x)."""
+        """The negative evidence lower bound, an upper bound on -log p(x)."""
         return self.reconstruction + self.kl
 
 
-def bound(
-    log_p: Array,
-    kl: Array,
+def negative_elbo(
+    log_p: Float[Array, " b"],
+    kl: Float[Array, "b z"],
     beta: Array | float = 1.0,
-    each: float = 0.0,
-    free: float = 0.0,
-) -> Bound:
-    """The negated bound, some nats of its rate free of charge.
+    *,
+    free_per_latent: float = 0.0,
+    free_nats: float = 0.0,
+) -> Elbo:
+    """Returns the negative evidence lower bound with weighted and free nats of KL.
 
     Args:
-      log_p: log p(x|z) [b] at a z from q.
-      kl: `divergence` [b, z].
-      beta: what a nat of it costs.
-      each: nats of every latent that cost nothing (Kingma et al. 2016, eq. 15, of a row).
-      free: nats of a row that cost nothing (Roberts et al. 2018, eq. 3).
+      log_p: log p(x|z) at a sample z of q.
+      kl: the KL divergence of each latent.
+      beta: the weight of the KL divergence.
+      free_per_latent: nats of each latent without cost (Kingma et al. 2016, eq. 15,
+        applied to each row).
+      free_nats: nats of each row without cost (Roberts et al. 2018, eq. 3).
     """
-    charged = jnp.maximum(kl, each).sum(axis=-1) if each else kl.sum(axis=-1)
-    return Bound(beta * jnp.maximum(charged - free, 0) - log_p, -log_p, kl.sum(axis=-1))
+    total = kl.sum(axis=-1)
+    charged = total
+    if free_per_latent:
+        charged = jnp.maximum(kl, free_per_latent).sum(axis=-1)
+    return Elbo(beta * jnp.maximum(charged - free_nats, 0) - log_p, -log_p, total)
 
 
-def annealed(step: Array | None, rate: float, most: float = 1.0) -> Array | float:
-    """`most` (1 - rate^step), which grows from 0 (Bowman et al. 2016); `most` at the end, None."""
-    return most if step is None else most * (1 - jnp.power(rate, step))
+def annealed_beta(step: Array | None, rate: float, final: float = 1.0) -> Array | float:
+    """Returns final (1 - rate^step), growing from 0 (Bowman et al. 2016).
+
+    Without a `step` it is `final`.
+    """
+    return final if step is None else final * (1 - jnp.power(rate, step))
 
 
-def marginal(log_p: Array, q: Gaussian, z: Array) -> Array:
-    """An estimate of log p(x) [b] from k samples: the log-mean of p(x|z) p(z) / q(z|x).
+def importance_weighted_log_prob(
+    log_p: Float[Array, "k b"], q: Gaussian, z: Float[Array, "k b z"]
+) -> Float[Array, " b"]:
+    """Estimates log p(x) by the log-mean of p(x|z) p(z) / q(z|x) over k samples.
 
-    A lower bound on average, tighter the larger k (Burda et al. 2016, arXiv:1509.00519, eq. 8).
+    A lower bound in expectation, tighter with more samples (Burda et al. 2016,
+    arXiv:1509.00519, eq. 8).
 
     Args:
-      log_p: log p(x|z) [k, b].
+      log_p: log p(x|z).
       q: the posterior [b, z].
-      z: what was drawn from it [k, b, z].
+      z: samples of it.
     """
-    weight = log_p + prior(z).log_prob(z) - jax.vmap(q.log_prob)(z)
-    return jax.nn.logsumexp(weight, axis=0) - math.log(len(z))
+    log_weight = log_p + standard_normal(z).log_prob(z) - jax.vmap(q.log_prob)(z)
+    return jax.nn.logsumexp(log_weight, axis=0) - math.log(len(z))
 
 
-def active(means: Array, least: float = 0.01) -> Array:
-    """Which latents [z] say anything: those whose means [b, z] vary (Burda et al. 2016)."""
-    return means.var(axis=0) > least
+def active_units(
+    means: Float[Array, "b z"], threshold: float = 0.01
+) -> Bool[Array, " z"]:
+    """Returns the latents whose posterior means vary over rows (Burda et al. 2016)."""
+    return means.var(axis=0) > threshold
 
 
-def slerp(a: Array, b: Array, share: Array) -> Array:
-    """Points [i, .., z] on the way from a to b [.., z], `share` [i] of it from 0 to 1.
+def slerp(
+    a: Float[Array, "... z"], b: Float[Array, "... z"], t: Float[Array, " i"]
+) -> Array:
+    """Interpolates from a to b, spherically in direction and linearly in radius.
 
-    Along the great circle (Shoemake 1985), its radius going evenly from one to the other, since
-    nearly all of a Gaussian in many dimensions is far from 0, where a straight line would pass.
+    Shoemake 1985. Nearly all of a Gaussian in many dimensions is far from 0, where a
+    straight line would pass. Equal and opposite directions are interpolated linearly.
+
+    Args:
+      a: the first end.
+      b: the other end.
+      t: positions from 0 to 1.
+
+    Returns:
+      The points [i, .., z].
     """
-    share, (a, b) = share.reshape(-1, *(1,) * a.ndim), (x[None] for x in (a, b))
-    norms = [jnp.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b)]
-    unit = [x / jnp.maximum(norm, 1e-12) for x, norm in zip((a, b), norms, strict=True)]
-    angle = jnp.arccos(jnp.clip((unit[0] * unit[1]).sum(axis=-1, keepdims=True), -1, 1))
-    near = (
-        jnp.sin(angle) < 1e-4
-    )  # of one direction, or of opposite ones, between which is no arc
-    wide = jnp.where(near, 1.0, angle)
-    turn = lambda part: jnp.sin(part * wide) / jnp.sin(wide)
-    curved = turn(1 - share) * unit[0] + turn(share) * unit[1]
-    straight = (1 - share) * a + share * b
-    return jnp.where(
-        near, straight, ((1 - share) * norms[0] + share * norms[1]) * curved
-    )
+    t, a, b = t.reshape(-1, *(1,) * a.ndim), a[None], b[None]
+    norm_a, norm_b = (jnp.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b))
+    unit_a, unit_b = a / jnp.maximum(norm_a, EPS), b / jnp.maximum(norm_b, EPS)
+    cosine = jnp.clip((unit_a * unit_b).sum(axis=-1, keepdims=True), -1, 1)
+    angle = jnp.arccos(cosine)
+    degenerate = jnp.sin(angle) < MIN_ANGLE_SINE
+    safe = jnp.where(degenerate, 1.0, angle)
+    weight_a, weight_b = (jnp.sin(x * safe) / jnp.sin(safe) for x in (1 - t, t))
+    direction = weight_a * unit_a + weight_b * unit_b
+    arc = ((1 - t) * norm_a + t * norm_b) * direction
+    return jnp.where(degenerate, (1 - t) * a + t * b, arc)

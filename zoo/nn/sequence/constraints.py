@@ -17,7 +17,7 @@ class History(NamedTuple):
 
     events: Array  # [n, t], NONE where there is none yet
     match: Array  # [n, t], how many events before each one equal the latest events
-    count: Array  # [n], events so far
+    size: Array  # [n], events so far
 
 
 def repeated_tokens(history: History, size: int, vocab: int) -> Bool[Array, "n v"]:
@@ -32,9 +32,9 @@ def update_history(history: History, token: Int[Array, " n"]) -> History:
     """Appends a token to each row: each match grows by one, or ends."""
     match = jnp.where(history.events == token[:, None], history.match + 1, 0)
     match = jnp.pad(match[:, :-1], ((0, 0), (1, 0)))
-    here = jnp.arange(history.events.shape[1])[None] == history.count[:, None]
+    here = jnp.arange(history.events.shape[1])[None] == history.size[:, None]
     events = jnp.where(here, token[:, None], history.events)
-    return History(events, match, history.count + 1)
+    return History(events, match, history.size + 1)
 
 
 class ConstraintState(NamedTuple):

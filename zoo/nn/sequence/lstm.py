@@ -135,8 +135,13 @@ def _input_gates(w: Array, x: Array) -> Array:
 
 
 def unroll_plain(
-    w: Array, u: Array, b: Array, x: Array, carry: Carry, reset: Array | None = None
-) -> tuple[Carry, Array]:
+    w: Float[Array, "d gates"],
+    u: Float[Array, "h gates"],
+    b: Float[Array, "*b gates"],
+    x: Array,
+    carry: Carry,
+    reset: Bool[Array, "t n"] | None = None,
+) -> tuple[Carry, Float[Array, "t n h"]]:
     """Computes `unroll` by its definition.
 
     It is differentiable in every mode, and slower in reverse mode.
@@ -161,8 +166,13 @@ def unroll_plain(
 
 @jax.custom_vjp
 def unroll(
-    w: Array, u: Array, b: Array, x: Array, carry: Carry, reset: Array | None = None
-) -> tuple[Carry, Array]:
+    w: Float[Array, "d gates"],
+    u: Float[Array, "h gates"],
+    b: Float[Array, "*b gates"],
+    x: Array,
+    carry: Carry,
+    reset: Bool[Array, "t n"] | None = None,
+) -> tuple[Carry, Float[Array, "t n h"]]:
     """Runs an LSTM over its inputs.
 
     Args:

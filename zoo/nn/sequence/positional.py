@@ -32,8 +32,11 @@ def rotate(x: Float[Array, "*n d"], cos: Any, sin: Any) -> Float[Array, "*n d"]:
       cos: cosines of `rotary_angles`, with leading axes that broadcast to those of `x`.
       sin: their sines.
     """
-    a, b = jnp.split(x, 2, axis=-1)
-    return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], -1).astype(x.dtype)
+    # products with the swapped halves: a concatenation takes 7 times as long on a CPU
+    halves = x.reshape(*x.shape[:-1], 2, x.shape[-1] // 2)
+    rotated = halves * jnp.stack([cos, cos], -2)
+    rotated += halves[..., ::-1, :] * jnp.stack([-sin, sin], -2)
+    return rotated.reshape(x.shape).astype(x.dtype)
 
 
 def pad_distances(

@@ -1,7 +1,7 @@
-"""ABC tune books: the standard 2.1, and the older habits of the large collections.
+"""Reader of ABC tune books: standard 2.1, and older usage of the large collections.
 
-`X:` begins a tune and a blank line ends it; fields before the first are defaults for all. What one
-tune does wrong refuses that tune alone.
+`X:` begins a tune and a blank line ends it. Fields before the first tune are defaults
+for all tunes. An error refuses only the tune that it occurs in.
 """
 
 import re
@@ -11,7 +11,7 @@ from zoo.data.refusal import Refused
 from zoo.data.scores.abc.tune import read_tune
 from zoo.data.scores.limits import Limits, Piece
 
-Line = tuple[int, str]  # its number in the file, and its text without comment
+Line = tuple[int, str]  # line number in the file, and text without comment
 
 _FIELD = re.compile(r"[A-Za-z+]:")
 _COMMENT = re.compile(r"(?<!\\)%.*")
@@ -19,11 +19,11 @@ _NUMBER = re.compile(r"X:\s*(\d{1,9})")
 
 
 def read_book(data: bytes, name: str, limits: Limits) -> list[Piece]:
-    """The tunes of a book in order, named `name#number`, or `name` where it holds but one."""
+    """Reads the tunes of a book in order; named `name#number`, a single one `name`."""
     header, tunes = _split(_decode(data))
     if not tunes:
         raise Refused(
-            "abc-syntax", "No line begins a tune with `X:`; check that the file is ABC."
+            "abc-syntax", "No tune begins with `X:`; check that the file is ABC."
         )
     if len(tunes) > limits.pieces:
         raise Refused(
@@ -38,14 +38,14 @@ def read_book(data: bytes, name: str, limits: Limits) -> list[Piece]:
 def _piece(name: str, lines: list[Line], stray: int, limits: Limits) -> Piece:
     remarks = {"stray-lines": stray} if stray else {}
     try:
-        sequence, met = read_tune(lines, limits)
+        sequence, tune_remarks = read_tune(lines, limits)
     except Refused as refused:
         return Piece(name, refused=refused, remarks=remarks)
-    return Piece(name, sequence, remarks=remarks | met)
+    return Piece(name, sequence, remarks=remarks | tune_remarks)
 
 
 def _decode(data: bytes) -> str:
-    """UTF-8 where it is, else Latin-1, in which every byte means something."""
+    """Decodes UTF-8, otherwise Latin-1, in which every byte is valid."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -53,12 +53,17 @@ def _decode(data: bytes) -> str:
 
 
 def _split(text: str) -> tuple[list[Line], list[tuple[list[Line], int]]]:
-    """The file header, and the lines of each tune with the count of those met after its end."""
+    """Splits a file into its header and its tunes.
+
+    Returns:
+      The fields of the header, and for each tune its lines and the number of stray
+      lines after its end.
+    """
     header: list[Line] = []
     tunes: list[tuple[list[Line], int]] = []
     current, ended = header, False
     for number, line in enumerate(re.split(r"\r\n?|\n", text), 1):
-        blank = not line.strip()  # a comment alone on its line does not end a tune
+        blank = not line.strip()  # a line with only a comment does not end a tune
         line = _COMMENT.sub("", line).strip()
         if line.startswith("X:"):
             current, ended = [(number, line)], False
@@ -79,9 +84,9 @@ def _labels(name: str, tunes: list[tuple[list[Line], int]]) -> list[str]:
         return [name]
     seen: Counter[str] = Counter()
     labels = []
-    for place, (lines, _) in enumerate(tunes, 1):
+    for index, (lines, _) in enumerate(tunes, 1):
         number = _NUMBER.match(lines[0][1])
-        label = f"{name}#{int(number[1]) if number else f'at{place}'}"
+        label = f"{name}#{int(number[1]) if number else f'at{index}'}"
         seen[label] += 1
         labels.append(label if seen[label] == 1 else f"{label}.{seen[label]}")
     return labels

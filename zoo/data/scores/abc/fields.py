@@ -1,4 +1,4 @@
-"""The fields of ABC that bear on the notes: K, L, M and Q (standard 2.1, section 3.1)."""
+"""The ABC fields that affect the notes: K, L, M and Q (standard 2.1, section 3.1)."""
 
 import re
 from fractions import Fraction
@@ -8,7 +8,7 @@ from zoo.data.refusal import Refused
 
 SHARPS = "FCGDAEB"
 FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
-MODES = {  # fifths from the major key on the same tonic, and note_seq's name
+MODES = {  # shift in fifths from the major key of the same tonic, and note_seq's name
     "": (0, "MAJOR"),
     "maj": (0, "MAJOR"),
     "ion": (0, "MAJOR"),
@@ -46,21 +46,21 @@ _TEMPO = re.compile(
 
 
 class Key(NamedTuple):
-    """What a letter sounds in a key; `tonic` (pitch class) and `mode` where the key has them."""
+    """A key signature."""
 
-    alter: dict[str, int]  # letter to semitones
-    tonic: int | None = None
+    alter: dict[str, int]  # accidental of each letter, in semitones
+    tonic: int | None = None  # pitch class
     mode: str = "NOT_SPECIFIED"
-    shift: int = 0  # semitones from what is written to what sounds
+    shift: int = 0  # semitones from written to sounding pitch
 
 
 def key(text: str) -> Key | None:
-    """A K field: a tonic and mode, added accidentals, or None where it only names a clef."""
-    sounds = sum(
+    """Parses a K field. Returns None if it only names a clef."""
+    shift = sum(
         int(by) * (12 if name == "octave" else 1) for name, by in _SHIFT.findall(text)
     )
     written = _key(_SHIFT.sub("", text).strip()) if text else Key({})
-    return written and written._replace(shift=sounds)
+    return written and written._replace(shift=shift)
 
 
 def _key(text: str) -> Key | None:
@@ -72,16 +72,16 @@ def _key(text: str) -> Key | None:
     match = _TONIC.match(text)
     if match is None:
         if _ALTERED.match(text):
-            return Key(_added(text))
+            return Key(_explicit_accidentals(text))
         if head.lower().startswith(CLEFS) or "=" in head:
             return None
-        raise Refused("abc-key", f"the key `{text}` is not one ABC knows")
+        raise Refused("abc-key", f"the key `{text}` is not valid ABC")
     letter, sign, word = match.groups()
     mode = word[:3].lower()
     rest = text[match.end() :]
     if mode not in MODES:
         if not word.lower().startswith((*CLEFS, "exp")):
-            raise Refused("abc-key", f"the key `{text}` is not one ABC knows")
+            raise Refused("abc-key", f"the key `{text}` is not valid ABC")
         mode, rest = "", text[match.start(3) :]
     shift, name = MODES[mode]
     raised = {"#": 1, "♯": 1, "b": -1, "♭": -1}.get(sign, 0)
@@ -93,21 +93,23 @@ def _key(text: str) -> Key | None:
         if fifths > 0
         else dict.fromkeys(SHARPS[fifths:], -1)
     )
-    alter = ({} if "exp" in rest.split() or not fifths else alter) | _added(rest)
+    if "exp" in rest.split() or not fifths:
+        alter = {}
+    alter |= _explicit_accidentals(rest)
     return Key(alter, (7 * (FIFTHS[letter] + 7 * raised)) % 12, name)
 
 
-def _added(text: str) -> dict[str, int]:
-    """Accidentals written out after a key, as in `^f _b`."""
-    added = {}
+def _explicit_accidentals(text: str) -> dict[str, int]:
+    """Parses the accidentals that follow a key, as in `^f _b`."""
+    accidentals = {}
     for word in filter(_ALTERED.fullmatch, text.split()):
         for sign, letter in re.findall(r"(\^\^|\^|__|_|=)([A-Ga-g])", word):
-            added[letter.upper()] = ALTER[sign]
-    return added
+            accidentals[letter.upper()] = ALTER[sign]
+    return accidentals
 
 
 def metre(text: str) -> tuple[int, int] | None:
-    """An M field as numerator and denominator; None for free metre."""
+    """Parses an M field to numerator and denominator; None is free metre."""
     if text in ("", "none"):
         return None
     if text in ("C", "c"):
@@ -115,15 +117,15 @@ def metre(text: str) -> tuple[int, int] | None:
     if text in ("C|", "c|"):
         return 2, 2
     match = _METRE.fullmatch(text)
-    above = sum(map(int, match[1].split("+"))) if match else 0
-    below = int(match[2]) if match else 0
-    if not above or below not in (1, 2, 4, 8, 16, 32, 64):
-        raise Refused("abc-metre", f"the metre `{text}` is not one ABC knows")
-    return above, below
+    numerator = sum(map(int, match[1].split("+"))) if match else 0
+    denominator = int(match[2]) if match else 0
+    if not numerator or denominator not in (1, 2, 4, 8, 16, 32, 64):
+        raise Refused("abc-metre", f"the metre `{text}` is not valid ABC")
+    return numerator, denominator
 
 
 def unit(text: str) -> Fraction:
-    """An L field, in whole notes."""
+    """Parses an L field to the unit length, in whole notes."""
     match = re.fullmatch(r"(\d{1,3})\s*(?:/\s*(\d{1,3}))?", text)
     if match is None or not int(match[1]) or not int(match[2] or 1):
         raise Refused("abc-length", f"the unit length `{text}` is not a fraction")
@@ -131,19 +133,22 @@ def unit(text: str) -> Fraction:
 
 
 def tempo(text: str, length: Fraction) -> float | None:
-    """A Q field in quarters per minute; None where it is words. A bare rate counts unit lengths."""
-    said = re.sub(r'"[^"]*"', "", text).strip()
-    if not said:
+    """Parses a Q field to quarters per minute; None if it only has words.
+
+    A rate without a beat counts units of `length`.
+    """
+    rate = re.sub(r'"[^"]*"', "", text).strip()
+    if not rate:
         return None
-    match = _TEMPO.fullmatch(said)
+    match = _TEMPO.fullmatch(rate)
     if match is None:
-        raise Refused("abc-tempo", f"the tempo `{text}` is not one ABC knows")
+        raise Refused("abc-tempo", f"the tempo `{text}` is not valid ABC")
     beat = length * int(match["units"] or 1)
     if match["beats"]:
-        tops_bottoms = [tuple(map(int, x.split("/"))) for x in match["beats"].split()]
-        if not all(below for _, below in tops_bottoms):
-            raise Refused("abc-tempo", f"the tempo `{text}` divides by nothing")
-        beat = sum((Fraction(*x) for x in tops_bottoms), Fraction(0))
+        fractions = [tuple(map(int, x.split("/"))) for x in match["beats"].split()]
+        if not all(denominator for _, denominator in fractions):
+            raise Refused("abc-tempo", f"the tempo `{text}` divides by zero")
+        beat = sum((Fraction(*x) for x in fractions), Fraction(0))
     qpm = float(4 * beat) * float(match["rate"])
     if not 1 <= qpm <= 10_000:
         raise Refused("abc-tempo", f"the tempo `{text}` is {qpm:g} quarters per minute")

@@ -1,4 +1,4 @@
-"""Repeats and variant endings as sections and the order they are played in."""
+"""Repeats and variant endings, as sections and the order in which they are played."""
 
 import re
 from bisect import bisect_left
@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from zoo.data.refusal import Refused
 
-Span = tuple[int, int]  # from and to, in ticks
+Span = tuple[int, int]  # start and stop, in ticks
 
 
 class Mark(NamedTuple):
-    """A place where the form may turn."""
+    """A repeat sign, double bar, variant ending or part label."""
 
-    at: int  # ticks
+    position: int  # in ticks
     kind: str  # "start" |:, "end" :|, "double" ||, "ending" [1, "part" P:
-    times: int = 1  # that an "end" has the section played
-    passes: frozenset[int] = frozenset()  # that an "ending" is for
-    label: str = ""  # of a "part"
+    times: int = 1  # number of times that an "end" plays its section
+    passes: frozenset[int] = frozenset()  # passes on which an "ending" is played
+    label: str = ""  # name of a "part"
 
 
 class Play(NamedTuple):
-    """Spans played one after the other, `times` over."""
+    """Spans played in succession, `times` times."""
 
     spans: list[Span]
     times: int
@@ -30,31 +30,30 @@ class Play(NamedTuple):
 
 
 @dataclass
-class _Walk:
-    """Where a walk over the marks stands."""
+class _State:
+    """State of the iteration over the marks."""
 
     plays: list[Play] = field(default_factory=list)
-    opened: int = 0  # where the section under way began
-    explicit: bool = False  # whether a |: opened it
+    opened: int = 0  # start of the current section
+    explicit: bool = False  # whether it was opened by |:
     label: str = ""
-    endings: list[tuple[frozenset[int], int]] = field(
-        default_factory=list
-    )  # passes, start
+    # passes and start of each ending of the current section
+    endings: list[tuple[frozenset[int], int]] = field(default_factory=list)
 
-    def play(self, to: int, times: int = 1) -> None:
-        """End the section under way at `to`."""
+    def close(self, stop: int, times: int = 1) -> None:
+        """Closes the current section at `stop`."""
         if self.endings:
-            self._play_endings(to, times)
-        elif to > self.opened:
-            self.plays.append(Play([(self.opened, to)], times, self.label))
-        self.opened, self.explicit = to, False
+            self._close_endings(stop, times)
+        elif stop > self.opened:
+            self.plays.append(Play([(self.opened, stop)], times, self.label))
+        self.opened, self.explicit = stop, False
 
-    def _play_endings(self, to: int, times: int) -> None:
+    def _close_endings(self, stop: int, times: int) -> None:
         starts = [start for _, start in self.endings]
-        spans = list(zip(starts, [*starts[1:], to], strict=True))
+        spans = list(zip(starts, [*starts[1:], stop], strict=True))
         last = max(max(passes) for passes, _ in self.endings)
         if last == 1 and times > 1:
-            last = times  # a first ending and no second: the repeat leaves it out
+            last = times  # without a second ending, the repeat omits the first
         for number in range(1, last + 1):
             variants = [
                 s for (p, _), s in zip(self.endings, spans, strict=True) if number in p
@@ -68,32 +67,39 @@ class _Walk:
 
 
 def plays(marks: Sequence[Mark], end: int, order: str) -> list[Play]:
-    """What is played, in order; `order` is the header's P field, obeyed where parts are marked."""
-    walk = _Walk()
+    """Returns the plays of a tune in order.
+
+    Args:
+      marks: marks by position.
+      end: end of the tune, in ticks.
+      order: the P field of the header, which applies if all of its parts are marked.
+    """
+    state = _State()
     for index, mark in enumerate(marks):
         following = marks[index + 1] if index + 1 < len(marks) else None
         if mark.kind == "ending":
-            if walk.endings or 1 in mark.passes:
-                walk.endings.append((mark.passes, mark.at))
+            if state.endings or 1 in mark.passes:
+                state.endings.append((mark.passes, mark.position))
             continue
-        if walk.endings and following and following[:2] == (mark.at, "ending"):
-            continue  # `:|2` turns back, and the second ending is next
+        if state.endings and following and following[:2] == (mark.position, "ending"):
+            continue  # the `:|` of `:|2` is followed by the second ending
         if mark.kind == "double" and (
-            (following and following.at == mark.at)  # which says more
-            or (max(walk.endings[-1][0]) == 1 if walk.endings else walk.explicit)
+            (following and following.position == mark.position)
+            or (max(state.endings[-1][0]) == 1 if state.endings else state.explicit)
         ):
-            continue  # a double bar inside a repeat is only a double bar
-        if mark.at > walk.opened:
-            walk.play(mark.at, mark.times)
+            continue  # a double bar within a repeat does not end the section
+        if mark.position > state.opened:
+            state.close(mark.position, mark.times)
         if mark.kind in ("start", "part"):
-            walk.explicit = mark.kind == "start"
-            walk.label = mark.label or walk.label
-    walk.play(end)
-    return _ordered(walk.plays, order)
+            state.explicit = mark.kind == "start"
+            state.label = mark.label or state.label
+    state.close(end)
+    return _order_plays(state.plays, order)
 
 
-def _ordered(played: list[Play], order: str) -> list[Play]:
-    labels = _parts(order)
+def _order_plays(played: list[Play], order: str) -> list[Play]:
+    """Orders plays by the labels of `order`; otherwise merges adjacent plain ones."""
+    labels = _parse_order(order)
     if labels and set(labels) <= {play.label for play in played}:
         return [play for label in labels for play in played if play.label == label]
     merged: list[Play] = []
@@ -110,8 +116,8 @@ def _ordered(played: list[Play], order: str) -> list[Play]:
     return merged
 
 
-def _parts(order: str) -> list[str]:
-    """The letters of "A(AB)2C." in the order they are played."""
+def _parse_order(order: str) -> list[str]:
+    """Expands an order of parts such as "A(AB)2C." to its letters."""
     stack: list[list[str]] = [[]]
     last: list[str] = []
     for token in re.findall(r"[A-Z]|\d+|[()]", order):
@@ -127,7 +133,7 @@ def _parts(order: str) -> list[str]:
             stack[-1] += last
         if len(stack[-1]) > 99:
             raise Refused(
-                "abc-form", f"the order of parts `{order[:40]}` plays over 99 parts"
+                "abc-form", f"the order of parts `{order[:40]}` has over 99 parts"
             )
     return [label for level in stack for label in level]
 
@@ -135,21 +141,27 @@ def _parts(order: str) -> list[str]:
 def sections(
     played: Sequence[Play], end: int
 ) -> tuple[list[int], list[tuple[list[int], int]]]:
-    """Where sections begin, and the groups played: (section indices, times); none if plain."""
+    """Returns the sections of a tune and the groups in which they are played.
+
+    Returns:
+      The starts of the sections in ticks, and for each group the indices of its
+      sections and its number of plays; both empty if the tune is played straight
+      through.
+    """
     if len(played) == 1 and played[0].spans == [(0, end)] and played[0].times == 1:
         return [], []
-    cuts = sorted(
-        {0, end, *(at for play in played for span in play.spans for at in span)}
+    bounds = sorted(
+        {0, end, *(edge for play in played for span in play.spans for edge in span)}
     )
     groups = [
         (
             [
                 i
                 for a, b in play.spans
-                for i in range(bisect_left(cuts, a), bisect_left(cuts, b))
+                for i in range(bisect_left(bounds, a), bisect_left(bounds, b))
             ],
             play.times,
         )
         for play in played
     ]
-    return cuts[:-1], groups
+    return bounds[:-1], groups

@@ -1,4 +1,4 @@
-"""The tokens of ABC music (standard 2.1, section 4)."""
+"""Tokens of ABC music (standard 2.1, section 4)."""
 
 import re
 from functools import lru_cache
@@ -13,7 +13,8 @@ _PASSES = r"\d{1,2}(?:\s*[,-]\s*\d{1,2})*"
 _QUOTED = r'"[^"]*"'
 _DECORATION = r"![^!|\[\]\n]+!|\+[^+|\[\]\n]+\+|[~.H-Wh-w]"
 
-# Named by the handlers of `zoo.data.scores.abc.voice.Voice`; earlier alternatives win.
+# Groups are named as the methods of `zoo.data.scores.abc.voice.Voice` that handle them.
+# Earlier alternatives have precedence.
 TOKEN = re.compile(
     "|".join(
         f"(?P<{name}>{pattern})"
@@ -30,21 +31,21 @@ TOKEN = re.compile(
             "tie": r"-",
             "tuplet": r"\((?P<p>\d)(?::(?P<q>\d?))?(?::(?P<r>\d{0,2}))?",
             "grace": r"\{[^}]*\}",
-            "chord": rf"\[(?P<heads>(?:{_NOTE}|{_DECORATION}|{_QUOTED}|[-\s()])+)\]"
+            "chord": rf"\[(?P<notes>(?:{_NOTE}|{_DECORATION}|{_QUOTED}|[-\s()])+)\]"
             rf"(?P<times>{LENGTH})",
             "quoted": r'"(?P<text>[^"]*)"',
             "decoration": _DECORATION,
-            "newline": r"!",  # how the older programs broke a line
+            "newline": r"!",  # a line break of older programs
             "overlay": r"&",
         }.items()
     )
 )
-HEAD = re.compile(f"{_NAMED}(?P<tie>-)?|{_QUOTED}|{_DECORATION}")
+CHORD_NOTE = re.compile(f"{_NAMED}(?P<tie>-)?|{_QUOTED}|{_DECORATION}")
 
 
 @lru_cache(4096)
 def ratio(size: str) -> tuple[int, int]:
-    """A length's numerator and denominator: "" is 1/1, "3/2" itself, "/" 1/2, "//" 1/4."""
+    """Parses a length to numerator and denominator: "" is 1/1, "/" 1/2, "//" 1/4."""
     whole, slashes, rest = size.partition("/")
     halvings = 1 + rest.count("/") if slashes else 0
     below = rest.lstrip("/")
@@ -56,7 +57,7 @@ def ratio(size: str) -> tuple[int, int]:
 
 
 def passes(text: str) -> frozenset[int]:
-    """The times through on which a variant ending is played: "1,3" or "1-3"."""
+    """Parses the passes on which a variant ending is played, "1,3" or "1-3"."""
     numbers: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")

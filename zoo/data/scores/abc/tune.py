@@ -1,4 +1,4 @@
-"""One ABC tune into a NoteSequence."""
+"""Conversion of one ABC tune to a NoteSequence."""
 
 import re
 from bisect import bisect_right
@@ -9,23 +9,28 @@ from zoo.data.refusal import Refused
 from zoo.data.scores.abc import form
 from zoo.data.scores.abc.voice import QUARTER, Voice
 from zoo.data.scores.limits import Limits
-from zoo.data.scores.timeline import Clock, clock, signatures
+from zoo.data.scores.timeline import Clock, time_signatures, write_tempos
 
-_FIELD = re.compile(
-    r"([A-Za-z+]):(?![|:\]])\s*(.*)"
-)  # not a note before a repeat sign, `d:|`
-_SWITCH = re.compile(r"\[V:\s*([^\]\s]+)[^\]]*\]")
-_APPLIED = "KLMPQ"  # other fields say nothing of the notes
+# The lookahead excludes a note before a repeat sign, `d:|`.
+_FIELD = re.compile(r"([A-Za-z+]):(?![|:\]])\s*(.*)")
+_VOICE_FIELD = re.compile(r"\[V:\s*([^\]\s]+)[^\]]*\]")
+_MUSIC_FIELDS = "KLMPQ"  # other fields do not affect the notes
 
-LONGEST = 100_000  # characters in a line of music with its continuations
+MAX_LINE = 100_000  # characters in a line of music with its continuations
 
-Line = tuple[int, str]
+Line = tuple[int, str]  # line number in the file, and text
 
 
 def read_tune(lines: list[Line], limits: Limits) -> tuple[NoteSequence, dict[str, int]]:
-    """The sequence as written, and what was left out of it. Raises Refused with line and column.
+    """Reads a tune as written. Each voice is a part.
 
-    Each voice becomes a part; metre, key, chord symbols and repeats are those of the first.
+    Metres, keys, chord symbols and repeats are those of the first voice.
+
+    Returns:
+      The sequence, and counts of remarks.
+
+    Raises:
+      Refused: the tune is malformed; `detail` names line and column.
     """
     header, body = _header(lines)
     voices = [_read(header, part, limits) for part in _split(body, limits)]
@@ -38,7 +43,11 @@ def read_tune(lines: list[Line], limits: Limits) -> tuple[NoteSequence, dict[str
 
 
 def _header(lines: list[Line]) -> tuple[dict[str, Line], list[Line]]:
-    """The fields up to the first K, the last of each holding (titles: all); and what follows."""
+    """Splits a tune after its first K field.
+
+    Returns:
+      The last field of each name (all titles are joined), and the remaining lines.
+    """
     header: dict[str, Line] = {}
     for index, (number, line) in enumerate(lines):
         match = _FIELD.match(line)
@@ -54,14 +63,14 @@ def _header(lines: list[Line]) -> tuple[dict[str, Line], list[Line]]:
 
 
 def _split(body: list[Line], limits: Limits) -> list[list[Line]]:
-    """The lines of each voice; what stands before the first V belongs to the first voice."""
+    """Splits the body by voices; lines before the first V belong to the first voice."""
     voices: dict[str, list[Line]] = {}
     current: list[Line] = []
     before = current
     for number, line in body:
         if line.startswith("V:"):
             line = f"[{line}]"
-        pieces = _SWITCH.split(line) if line.startswith("[V:") else [line]
+        pieces = _VOICE_FIELD.split(line) if line.startswith("[V:") else [line]
         if pieces[0]:
             current.append((number, pieces[0]))
         for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -74,84 +83,92 @@ def _split(body: list[Line], limits: Limits) -> list[list[Line]]:
 
 
 def _read(header: dict[str, Line], lines: list[Line], limits: Limits) -> Voice:
-    voice, place = Voice(limits), 0
+    voice, line_number = Voice(limits), 0
     try:
         for name in "MLQK":
-            place, value = header.get(name, (0, ""))
-            if place:
+            line_number, value = header.get(name, (0, ""))
+            if line_number:
                 voice.field(name, value)
             elif name == "L" and voice.metre and voice.metre[0] / voice.metre[1] < 0.75:
                 voice.field(name, "1/16")
-        for number, line in _joined(lines):
-            place = number
+        for number, line in _join_continued(lines):
+            line_number = number
             match = _FIELD.match(line)
             if match is None:
                 voice.music(line)
-            elif match[1] in _APPLIED:
+            elif match[1] in _MUSIC_FIELDS:
                 voice.field(match[1], match[2].strip())
         voice.finish()
     except Refused as refused:
-        where = f"Line {place}, {refused.detail}; mend the line or leave the tune out."
-        raise Refused(refused.reason, where) from None
+        detail = (
+            f"Line {line_number}, {refused.detail}; correct the line or leave the tune "
+            "out."
+        )
+        raise Refused(refused.reason, detail) from None
     return voice
 
 
-def _joined(lines: list[Line]) -> Iterator[Line]:
-    """Lines of music with those they continue: after a backslash, or what mail made of a long line.
+def _join_continued(lines: list[Line]) -> Iterator[Line]:
+    """Joins continued lines of music: after a backslash, or quoted-printable.
 
-    Quoted-printable mail breaks a line after `=`, and writes `=` itself as `=3D` and a space at the
-    end of a line as `=20`.
+    Quoted-printable mail breaks a line after `=`, and encodes `=` as `=3D` and a space
+    at the end of a line as `=20`.
     """
-    held = ""
+    continued = ""
     for number, line in lines:
         if _FIELD.match(line):
             yield number, line
             continue
-        line = held + line.removesuffix("=20").replace("=3D", "=")
-        if len(line) > LONGEST:
-            raise Refused("abc-syntax", f"a line continued over {LONGEST:,} characters")
-        held = (
-            f"{line[:-1]} "
-            if line.endswith("\\")
-            else line[:-1]
-            if line.endswith("=")
-            else ""
-        )
-        if not held:
+        line = continued + line.removesuffix("=20").replace("=3D", "=")
+        if len(line) > MAX_LINE:
+            raise Refused(
+                "abc-syntax", f"a line continued over {MAX_LINE:,} characters"
+            )
+        if line.endswith("\\"):
+            continued = f"{line[:-1]} "
+        elif line.endswith("="):
+            continued = line[:-1]
+        else:
+            continued = ""
+        if not continued:
             yield number, line
-    if held:
-        yield lines[-1][0], held
+    if continued:
+        yield lines[-1][0], continued
 
 
 def _sequence(header: dict[str, Line], voices: list[Voice]) -> tuple[NoteSequence, int]:
+    """Returns the sequence of the voices, and the number of irregular bars."""
     sequence, first = NoteSequence(ticks_per_quarter=TICKS), voices[0]
     info = NoteSequence.SourceInfo
     sequence.source_info.source_type = info.SCORE_BASED
     sequence.source_info.encoding_type = info.ABC
-    _label(sequence, header)
+    _write_metadata(sequence, header)
 
-    end = max(voice.now for voice in voices)
-    seconds = clock(sequence, [x for voice in voices for x in voice.tempos], QUARTER)
+    end = max(voice.position for voice in voices)
+    tempos = [tempo for voice in voices for tempo in voice.tempos]
+    seconds = write_tempos(sequence, tempos, QUARTER)
     sequence.total_time = seconds(end)
-    for at, key in dict(first.keys).items():
+    for position, key in dict(first.keys).items():
         if key.tonic is not None:
             mode = NoteSequence.KeySignature.Mode.Value(key.mode)
-            sequence.key_signatures.add(time=seconds(at), key=key.tonic, mode=mode)
-    metres = [(at, *metre) for at, metre in first.metres if metre]
-    stated, irregular = signatures(first.lines, metres, QUARTER)
-    for at, above, below in stated:
+            time = seconds(position)
+            sequence.key_signatures.add(time=time, key=key.tonic, mode=mode)
+    metres = [(position, *metre) for position, metre in first.metres if metre]
+    signatures, irregular = time_signatures(first.bar_lines, metres, QUARTER)
+    for position, numerator, denominator in signatures:
         sequence.time_signatures.add(
-            time=seconds(at), numerator=above, denominator=below
+            time=seconds(position), numerator=numerator, denominator=denominator
         )
-    for at, text in first.harmonies:
-        kind = NoteSequence.TextAnnotation.CHORD_SYMBOL
-        sequence.text_annotations.add(time=seconds(at), text=text, annotation_type=kind)
+    kind = NoteSequence.TextAnnotation.CHORD_SYMBOL
+    for position, text in first.harmonies:
+        time = seconds(position)
+        sequence.text_annotations.add(time=time, text=text, annotation_type=kind)
 
-    cuts = _form(sequence, first, header.get("P", (0, ""))[1], end, seconds)
+    starts = _write_form(sequence, first, header.get("P", (0, ""))[1], end, seconds)
     for index, voice in enumerate(voices):
         if len(voices) > 1:
             sequence.part_infos.add(part=index, name=f"voice {index + 1}")
-        for start, stop, pitch, velocity in sorted(_divided(voice.notes, cuts)):
+        for start, stop, pitch, velocity in sorted(_split_notes(voice.notes, starts)):
             sequence.notes.add(
                 start_time=seconds(start),
                 end_time=seconds(stop),
@@ -163,7 +180,7 @@ def _sequence(header: dict[str, Line], voices: list[Voice]) -> tuple[NoteSequenc
     return sequence, irregular
 
 
-def _label(sequence: NoteSequence, header: dict[str, Line]) -> None:
+def _write_metadata(sequence: NoteSequence, header: dict[str, Line]) -> None:
     texts = {name: value for name, (_, value) in header.items() if value}
     metadata = sequence.sequence_metadata
     metadata.title = texts.get("T", "")
@@ -175,26 +192,26 @@ def _label(sequence: NoteSequence, header: dict[str, Line]) -> None:
     sequence.reference_number = int(number[0]) if number else 0
 
 
-def _form(
+def _write_form(
     sequence: NoteSequence, voice: Voice, order: str, end: int, seconds: Clock
 ) -> list[int]:
-    """Write sections and the order they are played in; the ticks where sections begin."""
-    cuts, groups = form.sections(form.plays(voice.marks, end, order), end)
-    for index, at in enumerate(cuts):
-        sequence.section_annotations.add(time=seconds(at), section_id=index)
+    """Writes the sections and their order; returns the starts of the sections."""
+    starts, groups = form.sections(form.plays(voice.marks, end, order), end)
+    for index, start in enumerate(starts):
+        sequence.section_annotations.add(time=seconds(start), section_id=index)
     for members, times in groups:
         group = sequence.section_groups.add(num_times=times)
         for member in members:
             group.sections.add(section_id=member)
-    return cuts
+    return starts
 
 
-def _divided(notes: list[list[int]], cuts: list[int]) -> Iterable[list[int]]:
-    """The notes, those tied over the beginning of a section struck again there."""
-    for start, stop, *sound in notes:
-        for cut in cuts[bisect_right(cuts, start) :]:
-            if cut >= stop:
+def _split_notes(notes: list[list[int]], starts: list[int]) -> Iterable[list[int]]:
+    """Splits notes that are tied over the start of a section."""
+    for onset, offset, *sound in notes:
+        for start in starts[bisect_right(starts, onset) :]:
+            if start >= offset:
                 break
-            yield [start, cut, *sound]
-            start = cut
-        yield [start, stop, *sound]
+            yield [onset, start, *sound]
+            onset = start
+        yield [onset, offset, *sound]

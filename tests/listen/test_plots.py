@@ -1,4 +1,4 @@
-"""Pictures are written, show every voice, and put heads where the staff has them."""
+"""Piano rolls and scores show every voice, and noteheads on the right lines."""
 
 import matplotlib.colors
 import matplotlib.image
@@ -9,10 +9,11 @@ from pieces import line, metre, piece
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
 from zoo.listen.chords import Chord
-from zoo.listen.draw import COLOURS, piano_roll, score
+from zoo.listen.engrave import engrave_score
 from zoo.listen.glyphs import _GLYPHS, glyph
 from zoo.listen.ink import Ink
 from zoo.listen.notation import notate
+from zoo.listen.piano_roll import COLOURS, plot_piano_roll
 from zoo.listen.spacing import WIDTH, systems
 
 
@@ -20,8 +21,9 @@ def pixels(path):
     return matplotlib.image.imread(path)[..., :3]
 
 
-def shows(picture, colour):
-    distance = np.abs(picture - matplotlib.colors.to_rgb(colour)).max(-1)
+def count(image, colour):
+    """Returns the number of pixels of a colour."""
+    distance = np.abs(image - matplotlib.colors.to_rgb(colour)).max(-1)
     return int((distance < 0.05).sum())
 
 
@@ -30,38 +32,38 @@ def duet():
     return piece((0.5, 2.5, 48), instrument=1, velocity=127, into=sequence)
 
 
-def test_a_roll_shows_each_voice_in_its_colour(tmp_path):
-    piano_roll(duet(), tmp_path / "a.png", title="A $5 tune_{of}^{the} & <day>")
-    picture = pixels(tmp_path / "a.png")
-    assert shows(picture, COLOURS[0]) > 500
-    assert shows(picture, COLOURS[1]) > 500
-    piano_roll(line([67, 72]), tmp_path / "b.png")
-    assert shows(pixels(tmp_path / "b.png"), COLOURS[1]) == 0
+def test_a_piano_roll_has_one_colour_per_voice(tmp_path):
+    plot_piano_roll(duet(), tmp_path / "a.png", title="A $5 tune_{of}^{the} & <day>")
+    image = pixels(tmp_path / "a.png")
+    assert count(image, COLOURS[0]) > 500
+    assert count(image, COLOURS[1]) > 500
+    plot_piano_roll(line([67, 72]), tmp_path / "b.png")
+    assert count(pixels(tmp_path / "b.png"), COLOURS[1]) == 0
 
 
-def test_softer_is_fainter(tmp_path):
+def test_low_velocities_are_fainter(tmp_path):
     def darkness(velocity):
-        piano_roll(line([60, 62], velocity=velocity), tmp_path / "a.png")
+        plot_piano_roll(line([60, 62], velocity=velocity), tmp_path / "a.png")
         return 1 - pixels(tmp_path / "a.png").mean()
 
     assert darkness(20) < darkness(70) < darkness(127)
 
 
 def test_a_score_has_five_lines_for_each_staff(tmp_path):
-    score(duet(), tmp_path / "a.png", title="Duet $x$")
+    engrave_score(duet(), tmp_path / "a.png", title="Duet $x$")
     dark = pixels(tmp_path / "a.png").mean(-1) < 0.6
     long_rows = dark.mean(1) > 0.2
     lines = int((np.diff(long_rows.astype(int)) == 1).sum())
     assert lines == 10
 
 
-def test_a_longer_piece_takes_more_systems(tmp_path):
+def test_a_longer_piece_has_more_systems(tmp_path):
     heights = []
-    for count in (8, 64, 1000):
-        score(line([60 + i % 12 for i in range(count)]), tmp_path / "a.png")
+    for notes in (8, 64, 1000):
+        engrave_score(line([60 + i % 12 for i in range(notes)]), tmp_path / "a.png")
         heights.append(pixels(tmp_path / "a.png").shape[0])
     assert heights == sorted(set(heights))
-    assert heights[-1] < 12000  # however long, a picture that can be opened
+    assert heights[-1] < 12000  # bounded, so that it can be opened
 
 
 def test_systems_fill_the_width_and_keep_every_bar():
@@ -78,7 +80,7 @@ def test_systems_fill_the_width_and_keep_every_bar():
 
 
 class Spy(Ink):
-    """Notes where glyphs go instead of drawing them."""
+    """Records the noteheads instead of plotting them."""
 
     def __init__(self):
         super().__init__()
@@ -89,10 +91,12 @@ class Spy(Ink):
             self.heads.append((name, round(y, 3)))
 
 
-def test_heads_stand_on_their_lines(tmp_path, monkeypatch):
+def test_noteheads_are_on_their_lines(tmp_path, monkeypatch):
     spy = Spy()
     monkeypatch.setattr("zoo.listen.engrave.Ink", lambda: spy)
-    score(piece((0, 0.5, 71), (0.5, 1.5, 60), (1.5, 2.0, 77)), tmp_path / "a.png")
+    engrave_score(
+        piece((0, 0.5, 71), (0.5, 1.5, 60), (1.5, 2.0, 77)), tmp_path / "a.png"
+    )
     names, heights = zip(*spy.heads, strict=True)
     assert names == ("quarter", "half", "quarter")
     b4, c4, f5 = heights
@@ -106,24 +110,24 @@ def test_every_glyph_has_an_outline():
         assert 0 < box.height < 8
 
 
-def test_values_are_written_with_their_hooks():
+def test_values_have_their_flags():
     (bar,) = notate(piece((0, 0.5, 60), (0.5, 0.75, 62), (0.75, 0.875, 64)), 1).bars
     hooks = [Chord(event, 0.0, (0.0,)).hooks for event in bar.parts[0] if event.heads]
     assert hooks == [0, 1, 2]
 
 
-@pytest.mark.parametrize("draw", [piano_roll, score])
-def test_nothing_to_draw(draw, tmp_path):
-    with pytest.raises(ZooError, match="no note to draw"):
-        draw(NoteSequence(), tmp_path / "a.png")
+@pytest.mark.parametrize("plot", [plot_piano_roll, engrave_score])
+def test_a_sequence_without_notes_is_refused(plot, tmp_path):
+    with pytest.raises(ZooError, match="no notes to plot"):
+        plot(NoteSequence(), tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("draw", [piano_roll, score])
-def test_odd_music_can_be_drawn(draw, tmp_path):
+@pytest.mark.parametrize("plot", [plot_piano_roll, engrave_score])
+def test_irregular_music_can_be_plotted(plot, tmp_path):
     sequence = piece(
         (0.013, 0.02, 0), (0.5, 0.5, 127), (0.7, 9.1, 64), (0.71, 0.9, 65), (1, 3, 61)
     )
     metre(sequence, (0, 7, 16), (1.0, 5, 4), (1.3, 3, 8))
     piece((2, 3, 40), drum=True, instrument=9, into=sequence)
-    draw(sequence, tmp_path / "a.png")
+    plot(sequence, tmp_path / "a.png")
     assert pixels(tmp_path / "a.png").size
