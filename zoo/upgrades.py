@@ -46,8 +46,9 @@ def latent_classifier(fields: Fields) -> Fields:
 
 
 def latent_sequence_model(fields: Fields) -> Fields:
-    """Style dropout had another name in 0.1."""
-    return renamed(fields, fields["class"], drop="style_dropout")
+    """Fields of models of latents had other names in 0.1."""
+    names = {"drop": "style_dropout", "steps": "solver_steps"}
+    return renamed(fields, fields["class"], **names)
 
 
 def musegan(fields: Fields) -> Fields:

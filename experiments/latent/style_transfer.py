@@ -22,8 +22,8 @@ from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model, load
 from zoo.inference.style_classifier import StyleClassifier
 from zoo.inference.style_transfer import Transfer
-from zoo.listen.gallery import gallery
-from zoo.metrics.attributes import contour
+from zoo.listen.gallery import write_gallery
+from zoo.metrics.attributes import contour_correlation
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 
@@ -84,7 +84,9 @@ def style_transfer(
             moved = transfer(phrases, target, seed)
             values = {
                 **{name: share(rate(moved), y) for name, rate in classifiers.items()},
-                "contour": contour(moved, phrases, space.melody_codec).mean(),
+                "contour": contour_correlation(
+                    moved, phrases, space.melody_codec
+                ).mean(),
                 "same": (moved == phrases).mean(),
             }
             pair = f"{source}_to_{target}"
@@ -99,7 +101,7 @@ def style_transfer(
     if pieces:
         title = "Phrases, each followed by its transfer to another style"
         music = [model.codec.decode(piece) for piece in pieces]
-        gallery(music, workdir / "samples", title=title)
+        write_gallery(music, workdir / "samples", title=title)
     result = {"experiment": "style_transfer", "metrics": metrics}
     result |= provenance(time.perf_counter() - began)
     write(workdir / "result.json", result)

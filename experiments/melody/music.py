@@ -13,7 +13,7 @@ import tunes_lstm
 import tunes_markov
 
 import zoo
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 from zoo.nn.sequence.sampling import Draw
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
@@ -55,7 +55,7 @@ def music(
     nll = {"lstm": lstm["metrics"]["test_nll"], "markov": markov["metrics"]["test_nll"]}
     began = time.perf_counter()
     model = zoo.load(workdir / "lstm")
-    page = gallery(
+    page = write_gallery(
         model.sample(samples, options.seed, draw=Draw(temperature=0.9, top_p=0.95)),
         workdir,
         title="Tunes by an LSTM",

@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.core import BOUNDARY
 from zoo.inference.model import Model
-from zoo.listen.attention import attention
+from zoo.listen import attention
 from zoo.models import AttentionRNN
 from zoo.runner import launch, train
 from zoo.tasks import Events, Task
@@ -72,7 +72,9 @@ def plot_attention(model: Model, task: Task, folder: Path) -> dict[str, float]:
     folder.mkdir(parents=True, exist_ok=True)
     title = "attention to earlier events, in a tune of the test split"
     piece = model.codec.decode(tune)
-    attention(piece, weights, times, folder / "attention.png", title=title)
+    attention.plot_attention(
+        piece, weights, times, folder / "attention.png", title=title
+    )
     return {}
 
 

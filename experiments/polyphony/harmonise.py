@@ -11,7 +11,7 @@ import numpy as np
 from zoo.data.codecs.chorale import VOICES
 from zoo.errors import UsageError
 from zoo.inference.model import load
-from zoo.listen.gallery import gallery
+from zoo.listen.gallery import write_gallery
 from zoo.models import Coconet
 from zoo.nn.sequence.sampling import Draw
 from zoo.runner import launch
@@ -69,7 +69,7 @@ def harmonise(
         written.append(trained.codec.decode(np.asarray(rows[0])))
         real.append(trained.codec.decode(chorale))
     title = f"Chorales harmonised from the {' and '.join(keep)}"
-    return gallery(written, workdir, title=title, real=real)
+    return write_gallery(written, workdir, title=title, real=real)
 
 
 if __name__ == "__main__":
