@@ -9,9 +9,9 @@ from zoo.config import record, restore
 from zoo.data.codecs import CODECS, Melody
 from zoo.errors import ZooError
 from zoo.models import (
-    attention_rnn,
     MelVocoder,
     VariationalVocoder,
+    attention_rnn,
     latent_classifier,
     latent_diffusion,
     latent_mdn,
