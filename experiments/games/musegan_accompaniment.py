@@ -14,9 +14,7 @@ from zoo.runner import launch
 from zoo.tasks import MultitrackPhrases
 from zoo.train.options import Options
 
-MODEL = dataclasses.replace(
-    musegan_chorales.MODEL, conditioning=("soprano",), game="relativistic"
-)
+MODEL = dataclasses.replace(musegan_chorales.MODEL, game="relativistic")
 TASK = dataclasses.replace(musegan_chorales.TASK, batch=64)
 
 
@@ -25,6 +23,7 @@ def musegan_accompaniment(
     steps: int = 3000,
     model: MuseGAN = MODEL,
     task: MultitrackPhrases = TASK,
+    conditioning: tuple[str, ...] = ("soprano",),
     options: Options = Options(ema=0.99, save_every=1000),
 ) -> dict[str, Any]:
     """Trains the GAN of musegan_chorales to accompany tracks, and evaluates it.
@@ -34,6 +33,7 @@ def musegan_accompaniment(
         steps: training steps.
         model: the family; fields that the data decide are filled in.
         task: the corpus, and how it is batched.
+        conditioning: names of the tracks used as conditioning instead of generated.
         options: how the run is executed.
     """
     return musegan_chorales.musegan_chorales(
@@ -41,6 +41,7 @@ def musegan_accompaniment(
         steps,
         model=model,
         task=task,
+        conditioning=conditioning,
         options=options,
         name="musegan_accompaniment",
     )

@@ -3,6 +3,7 @@
 python experiments/games/musegan_chorales.py --workdir runs/musegan_chorales
 """
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def musegan_chorales(
     steps: int = 20_000,
     model: MuseGAN = MODEL,
     task: MultitrackPhrases = TASK,
+    conditioning: tuple[str, ...] = (),
+    polyphonic: tuple[str, ...] = (),
     optimizer: Adam = Adam(5e-4),
     options: Options = Options(ema=0.99, save_every=2000),
     samples: int = 8,
@@ -42,12 +45,18 @@ def musegan_chorales(
         steps: training steps.
         model: the family; fields that the data decide are filled in.
         task: the corpus, and how it is batched.
+        conditioning: names of the tracks used as conditioning instead of generated.
+        polyphonic: names of the tracks that may sound several notes at once; all others
+            are monophonic if `neurons` is single.
         optimizer: the update rule of generator and critic.
         options: how the run is executed.
-        samples: phrases to write at the end; none if tracks are conditioned on.
+        samples: phrases to write at the end; none with conditioning.
         drawn: phrases to generate for the comparison; 0 for none.
         name: name of the experiment in its records.
     """
+    model = dataclasses.replace(
+        model, tracks=task.tracks, conditioning=conditioning, polyphonic=polyphonic
+    )
     return train(
         model,
         task,
@@ -56,7 +65,7 @@ def musegan_chorales(
         steps=steps,
         optimizer=optimizer,
         options=options,
-        samples=0 if model.conditioning else samples,
+        samples=0 if conditioning else samples,
         evaluate=functools.partial(multitrack_metrics, count=drawn) if drawn else None,
     )
 

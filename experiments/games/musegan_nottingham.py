@@ -17,9 +17,7 @@ from zoo.runner import launch
 from zoo.tasks import MultitrackPhrases
 from zoo.train.options import Options
 
-MODEL = dataclasses.replace(
-    musegan_chorales.MODEL, game="relativistic", polyphonic=("piano",)
-)
+MODEL = dataclasses.replace(musegan_chorales.MODEL, game="relativistic")
 TASK = dataclasses.replace(
     musegan_chorales.TASK,
     corpus="folder:nottingham_midi",
@@ -35,6 +33,8 @@ def musegan_nottingham(
     steps: int = 8000,
     model: MuseGAN = MODEL,
     task: MultitrackPhrases = TASK,
+    conditioning: tuple[str, ...] = (),
+    polyphonic: tuple[str, ...] = ("piano",),
     options: Options = Options(ema=0.99, save_every=1000),
     samples: int = 8,
 ) -> dict[str, Any]:
@@ -45,14 +45,18 @@ def musegan_nottingham(
         steps: training steps.
         model: the family; fields that the data decide are filled in.
         task: the corpus, and how it is batched.
+        conditioning: names of the tracks used as conditioning instead of generated.
+        polyphonic: names of the tracks that may sound several notes at once.
         options: how the run is executed.
-        samples: phrases to write at the end; none if tracks are conditioned on.
+        samples: phrases to write at the end; none with conditioning.
     """
     return musegan_chorales.musegan_chorales(
         workdir,
         steps,
         model=model,
         task=task,
+        conditioning=conditioning,
+        polyphonic=polyphonic,
         options=options,
         samples=samples,
         name="musegan_nottingham",
