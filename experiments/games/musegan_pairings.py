@@ -17,7 +17,7 @@ from musegan_chorales import MODEL, musegan_chorales
 from zoo.nn.adversarial.losses import GAMES
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
-from zoo.train.collapse import Watch
+from zoo.train.collapse import CollapseMonitor
 from zoo.train.options import Options
 
 METRICS = ("polyphonicity", "tonal_distance", "used_pitch_classes", "distinct_4")
@@ -65,8 +65,8 @@ def training_extremes(lines: list[str]) -> dict[str, float]:
     """Returns extremes of a run's metrics.jsonl, and the number of signs of collapse."""
     points = [json.loads(line) for line in lines]
     points = [point for point in points if "critic/gap" in point]
-    watch = Watch()
-    signs = sum(len(watch.look(point["step"], point)) for point in points)
+    monitor = CollapseMonitor()
+    signs = sum(len(monitor.check(point["step"], point)) for point in points)
     late = [point for point in points if point["step"] >= SETTLED] or points
     return {
         "duplicates_most": max(point["critic/duplicates"] for point in late),

@@ -19,7 +19,7 @@ import music_vae_2bar
 from zoo.evaluation.vae import PAIRS, interpolated, phrases, reconstruction, spaced
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import load
-from zoo.listen.curves import Panel, draw
+from zoo.listen.curves import Panel, plot_curves
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train.optim import Adam
@@ -111,10 +111,10 @@ def plot(metrics: dict[str, float], betas: tuple[float, ...], path: Path) -> Non
     accuracy = curves("accuracy_teacher_forced", "accuracy_sampled")
     cost = curves("between_cost", "between_cost_best")
     panels = [
-        Panel(METRICS["kl"], "share of steps reconstructed", accuracy, labels),
-        Panel(METRICS["kl"], "excess cost of interpolations", cost, labels),
+        Panel(METRICS["kl"], "share of steps reconstructed", accuracy, words=labels),
+        Panel(METRICS["kl"], "excess cost of interpolations", cost, words=labels),
     ]
-    draw(panels, path)
+    plot_curves(panels, path)
 
 
 if __name__ == "__main__":

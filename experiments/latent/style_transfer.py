@@ -21,7 +21,7 @@ from zoo.evaluation.vae import chain, spaced
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model, load
 from zoo.inference.style_classifier import StyleClassifier
-from zoo.inference.style_transfer import Transfer
+from zoo.inference.style_transfer import StyleTransfer
 from zoo.listen.gallery import write_gallery
 from zoo.metrics.attributes import contour_correlation
 from zoo.runner import launch
@@ -63,7 +63,7 @@ def style_transfer(
     began = time.perf_counter()
     model = load(vae)
     space = LatentSpace(model)
-    transfer = Transfer(space, StyleClassifier(load(guide)))
+    transfer = StyleTransfer(space, StyleClassifier(load(guide)))
     train, test = (
         phrases_by_style(model, corpus, split) for split in ("train", "test")
     )
