@@ -7,7 +7,7 @@ WORKDIR ?= runs/music
 PIP := $(BIN)/python -m pip install --quiet --upgrade --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: music test fuzz tables clean
+.PHONY: music test fuzz tables docs clean
 
 music: $(VENV)/.music
 	$(BIN)/python experiments/melody/music.py --workdir $(WORKDIR)
@@ -27,6 +27,9 @@ fuzz: $(VENV)/.dev
 tables: $(VENV)/.music
 	$(BIN)/python docs/tables/write.py
 
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -38,5 +41,9 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[dev]'
 	touch $@ $(VENV)/.music
 
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[docs]'
+	touch $@ $(VENV)/.music
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info

@@ -19,7 +19,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "config": {"errors", "upgrades"},
     "nn": {"core", "errors"},
     "models": {"core", "errors", "nn"},
-    "train": {"core", "errors", "config"},
+    "train": {"config", "core", "errors"},
     "soundfont": {"errors"},
     "data": {"errors", "soundfont"},
     "listen": {"errors", "data", "soundfont"},
@@ -55,9 +55,8 @@ PROBE = re.compile(
 CLAUSE = re.compile(r"(What|How|Of|Where|Which|Whether|That|Those)\b")
 # Rooms whose docstrings are still to be rewritten. Take a room off once it is.
 UNREVISED = {
-    *("zoo/nn", "zoo/data", "zoo/models", "zoo/metrics", "zoo/inference"),
-    *("zoo/evaluation", "zoo/train", "zoo/runner", "zoo/listen"),
-    *("zoo/tasks", "docs/tables", "experiments", "benchmarks"),
+    *("zoo/data", "zoo/inference", "zoo/evaluation", "zoo/runner", "zoo/tasks"),
+    *("experiments", "benchmarks"),
 }
 
 

@@ -237,7 +237,13 @@ def test_accumulation_is_the_weighted_mean_over_microbatches(name):
     frozen = {net: x for net, x in state.params.items() if net not in moving}
     pooled = jax.jit(
         lambda batch, rng, n: gradients(
-            objective.loss, moving, frozen, batch, rng, state.step, n
+            objective.loss,
+            moving,
+            frozen,
+            batch,
+            rng=rng,
+            step=state.step,
+            microbatches=n,
         ),
         static_argnums=2,
     )

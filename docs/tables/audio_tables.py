@@ -1,76 +1,71 @@
-"""Tables of sound: how near what comes back is to what was heard, and how fast it comes."""
+"""Tables of audio: reconstructions beside Griffin & Lim's."""
 
-from cells import markdown, result
+from cells import markdown, means, result
 
-KINDS = ("distance", "log_mel", "cents")
-TOGETHER, MUSIC = "all notes", "chorales, as played"
-WAYS = {
-    "then against a critic": "vocoder_refined",
-    "from a mel spectrum": "vocoder_mel",
+DISTANCES = ("distance", "log_mel", "cents")
+NOTES, MUSIC = "all notes", "chorales, synthesised"
+VARIANTS = {  # experiment: what distinguishes it from vocoder_notes
+    "vocoder_refined": "after training against a critic",
+    "vocoder_mel": "from a mel spectrum",
 }
 
 
 def sounds() -> str:
-    """Notes that were not trained on, by family of instruments, and music, beside what Griffin &
-    Lim's iteration makes of their true mel spectra; and the same of the vocoder's other ways."""
-    figures = means("vocoder_notes")
-    labels = sorted(
-        k.removeprefix("log_mel_") for k in figures if k.startswith("log_mel_")
+    """Returns the table of held-out notes by instrument family, and of music."""
+    metrics = means("vocoder_notes")
+    families = sorted(
+        key.removeprefix("log_mel_") for key in metrics if key.startswith("log_mel_")
     )
-    rows = [of_notes(figures, TOGETHER)]
-    rows += [of_notes(figures, label, f"_{label}") for label in labels]
-    rows.append(of_music(figures, MUSIC))
-    for way, name in WAYS.items():
-        rows += [
-            of_notes(means(name), f"{TOGETHER}, {way}"),
-            of_music(means(name), f"{MUSIC}, {way}"),
-        ]
-    head = ["vocoder / Griffin & Lim", "distance of spectra", "log-mel, nats"]
-    return markdown([*head, "cents off", "named right / G. & L. / original"], rows)
+    rows = [note_row(metrics, NOTES)]
+    rows += [note_row(metrics, family, f"_{family}") for family in families]
+    rows.append(music_row(metrics, MUSIC))
+    for name, variant in VARIANTS.items():
+        rows.append(note_row(means(name), f"{NOTES}, {variant}"))
+        rows.append(music_row(means(name), f"{MUSIC}, {variant}"))
+    head = ["vocoder / Griffin & Lim", "spectral distance", "log-mel, nats"]
+    head += ["pitch error, cents", "classified right: vocoder / G. & L. / original"]
+    return markdown(head, rows)
 
 
-def of_notes(figures: dict[str, float], label: str, end: str = "") -> list[str]:
-    """The row of those whose figures' names end so."""
+def note_row(metrics: dict[str, float], label: str, suffix: str = "") -> list[str]:
+    """Returns the row of notes, from the metrics whose names end in `suffix`."""
     cells = [
-        pair(figures, f"{kind}{end}", f"griffin_lim_{kind}{end}") for kind in KINDS
+        pair(metrics, f"{name}{suffix}", f"griffin_lim_{name}{suffix}")
+        for name in DISTANCES
     ]
-    named = [figures[f"{tag}named{end}"] for tag in ("", "griffin_lim_", "original_")]
-    return [label, *cells, " / ".join(f"{share:.2f}" for share in named)]
+    shares = [
+        f"{metrics[f'{prefix}named{suffix}']:.2f}"
+        for prefix in ("", "griffin_lim_", "original_")
+    ]
+    return [label, *cells, " / ".join(shares)]
 
 
-def of_music(figures: dict[str, float], label: str) -> list[str]:
+def music_row(metrics: dict[str, float], label: str) -> list[str]:
+    """Returns the row of music, which has neither one pitch nor one instrument."""
     cells = [
-        pair(figures, f"music_{kind}", f"music_griffin_lim_{kind}")
-        for kind in KINDS[:2]
+        pair(metrics, f"music_{name}", f"music_griffin_lim_{name}")
+        for name in DISTANCES[:2]
     ]
     return [label, *cells, "-", "-"]
 
 
-def pair(figures: dict[str, float], one: str, other: str) -> str:
-    return f"{figures[one]:.2f} / {figures[other]:.2f}" if one in figures else "-"
+def pair(metrics: dict[str, float], ours: str, baseline: str) -> str:
+    """Formats two metrics side by side."""
+    return f"{metrics[ours]:.2f} / {metrics[baseline]:.2f}" if ours in metrics else "-"
 
 
-def means(name: str) -> dict[str, float]:
-    return {key: one["mean"] for key, one in result(name)["metrics"].items()}
+def vocoder_rate() -> str:
+    """Returns the rate of the vocoder's latents."""
+    return f"{means('vocoder_notes')['test_reconstruct_rate']:,.0f} nats a second"
 
 
-def heard() -> str:
-    """What comes back, in a sentence."""
-    one = result("vocoder_notes")
-    figures = means("vocoder_notes")
-    kept = figures["named"] / figures["original_named"]
-    rate, minutes = figures["test_reconstruct_rate"], max(one["seconds"]) / 60
-    return (
-        f"{rate:,.0f} nats a second, {minutes:.0f} minutes on {one['device']}; families are named "
-        f"{100 * kept:.0f} % as often as of the originals"
-    )
+def vocoder_time() -> str:
+    """Returns how long the vocoder was trained, and on what."""
+    published = result("vocoder_notes")
+    return f"{max(published['seconds']) / 60:.0f} minutes on {published['device']}"
 
 
-def sound_speed() -> str:
-    """The benchmark's rows."""
-    rows = []
-    for name, row in result("benchmark_sound")["metrics"].items():
-        times = f"{1e3 * row['seconds']:,.1f} ms", f"{row['times_real']:,.0f} x"
-        ratio = f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-"
-        rows.append([name, *times, f"{row['parameters'] / 1e6:.1f} M", ratio])
-    return markdown(["case", "time", "real time", "parameters", "peer/ours"], rows)
+def vocoder_named() -> str:
+    """Returns the classifier's accuracy on reconstructions relative to originals."""
+    metrics = means("vocoder_notes")
+    return f"{100 * metrics['named'] / metrics['original_named']:.0f} %"

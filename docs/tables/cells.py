@@ -1,4 +1,4 @@
-"""What tables are made of: the files in experiments/results, figures over seeds, Markdown."""
+"""Parts that all tables are made of: result files, numbers over seeds, Markdown tables."""
 
 import json
 from pathlib import Path
@@ -11,21 +11,39 @@ Rows = list[list[str]]
 
 
 def result(name: str) -> dict[str, Any]:
+    """Returns the published result of the experiment `name`."""
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
-def link(name: str) -> str:
-    """Links the name of an experiment to its file."""
-    [path] = (ROOT / "experiments").glob(f"*/{name}.py")
-    return f"[`{name}`]({path.relative_to(ROOT)})"
+def means(name: str) -> dict[str, float]:
+    """Returns the metrics of an experiment, each as its mean over seeds."""
+    return {key: metric["mean"] for key, metric in result(name)["metrics"].items()}
+
+
+def code(name: str) -> str:
+    """Formats the name of an experiment.
+
+    It is no link: tables stand in pages of the site, which holds no source files.
+    """
+    return f"`{name}`"
 
 
 def markdown(head: list[str], rows: Rows) -> str:
+    """Formats a table whose first column is text and whose other columns are numbers."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def spread(figure: dict[str, Any]) -> str:
-    """The mean over seeds, and where there are several how far they lie apart."""
-    text = "{mean:.3f} ± {std:.3f}" if len(figure["seeds"]) > 1 else "{mean:.3f}"
-    return text.format(**figure)
+def spread(metric: dict[str, Any]) -> str:
+    """Formats a mean over seeds, with the standard deviation where there are several."""
+    text = "{mean:.3f} ± {std:.3f}" if len(metric["seeds"]) > 1 else "{mean:.3f}"
+    return text.format(**metric)
+
+
+def run_cells(published: dict[str, Any], metric: str) -> list[str]:
+    """Returns the cells for the seeds, the longest run and the device of an experiment."""
+    seeds = len(published["metrics"][metric]["seeds"])
+    return [str(seeds), f"{max(published['seconds']):.0f} s", published["device"]]
+
+
+RUN_HEAD = ["seeds", "time per run", "device"]

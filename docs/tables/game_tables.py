@@ -1,33 +1,8 @@
-"""Tables of games: what generators write, beside real music, and how each game went."""
+"""Tables of adversarial models: generated music beside real music, and each game's course."""
 
-from cells import RESULTS, link, markdown, result, spread
+from cells import RESULTS, code, markdown, means, result, spread
 
-
-def oracle() -> str:
-    """What was learned from the oracle's sequences: how good, how varied, and how much by heart."""
-    one = result("seqgan_oracle")
-    figures = one["metrics"]
-    kinds = ("nll_oracle", "entropy", "distinct_4_of_2000", "distinct_4", "copied_4")
-    names = {
-        "mle": "LSTM, likelihood",
-        "seqgan": "SeqGAN",
-        "best": "Markov chain, order 2",
-    }
-    rows = []
-    for tag, name in {**names, "real": "the oracle itself"}.items():
-        found = [figures.get(f"{kind}_{tag}") for kind in kinds]
-        rows.append([name, *(spread(x) if x else "-" for x in found)])
-    head = [
-        "",
-        "NLL_oracle, nats",
-        "entropy of tokens",
-        "distinct 4-grams of 2,000",
-        "of 10,000",
-    ]
-    return markdown([*head, "4-grams copied"], rows)
-
-
-ROLLS = (
+ROLL_METRICS = (
     "empty_bars",
     "used_pitch_classes",
     "qualified_notes",
@@ -35,31 +10,57 @@ ROLLS = (
     "tonal_distance",
     "scale_consistency",
 )
+PAIRING_METRICS = {  # key in the result: head of the column
+    "signs": "warnings",
+    "rejected_most": "rejected, max",
+    "duplicates_most": "duplicates, max",
+    "spread_least": "spread, min",
+    "gap_most": "gap, max",
+    "polyphonicity": "polyphonicity",
+    "tonal_distance": "tonal distance",
+    "distinct_4": "distinct 4-grams",
+}
+
+
+def oracle() -> str:
+    """Returns the table of the oracle test: likelihood, diversity and copying."""
+    metrics = result("seqgan_oracle")["metrics"]
+    kinds = ("nll_oracle", "entropy", "distinct_4_of_2000", "distinct_4", "copied_4")
+    writers = {
+        "mle": "LSTM, maximum likelihood",
+        "seqgan": "SeqGAN",
+        "best": "Markov chain, order 2",
+        "real": "the oracle itself",
+    }
+    rows = []
+    for tag, name in writers.items():
+        values = [metrics.get(f"{kind}_{tag}") for kind in kinds]
+        rows.append([name, *(spread(value) if value else "-" for value in values)])
+    head = ["written by", "NLL_oracle, nats", "token entropy, nats"]
+    head += ["distinct 4-grams of 2,000", "of 10,000", "copied 4-grams"]
+    return markdown(head, rows)
 
 
 def rolls() -> str:
-    """What MuseGANs write beside as many phrases that they were not trained on."""
+    """Returns the table of MuseGAN's phrases beside as many real ones."""
     rows = []
     for path in sorted(RESULTS.glob("musegan_*.json")):
-        figures = {
-            key: one["mean"] for key, one in result(path.stem)["metrics"].items()
-        }
-        if "polyphonicity" in figures:
-            both = [(figures[name], figures[f"real_{name}"]) for name in ROLLS]
-            name = link(path.stem)
-            rows.append(
-                [name, *(f"{ours:.3f} / {theirs:.3f}" for ours, theirs in both)]
-            )
-    return markdown(
-        ["written / real", *(name.replace("_", " ") for name in ROLLS)], rows
-    )
+        metrics = means(path.stem)
+        if "polyphonicity" in metrics:
+            cells = [
+                f"{metrics[name]:.3f} / {metrics[f'real_{name}']:.3f}"
+                for name in ROLL_METRICS
+            ]
+            rows.append([code(path.stem), *cells])
+    heads = (name.replace("_", " ") for name in ROLL_METRICS)
+    return markdown(["generated / real", *heads], rows)
 
 
 def rows() -> str:
-    """What SeqGANs write before and after the game, and what their critic chooses of 16."""
-    kinds = ("in_real_4", "scale_consistency", "used_pitch_classes", "self_bleu")
+    """Returns the table of SeqGAN's excerpts before and after the game."""
+    intervals = ("in_real_4", "scale_consistency", "used_pitch_classes", "self_bleu")
     pooled = ("pitch_classes", "intervals", "distinct_4")
-    tags = {
+    writers = {
         "likelihood_": "likelihood",
         "": "game",
         "judged_": "best of 16",
@@ -67,80 +68,74 @@ def rows() -> str:
     }
     lines = []
     for path in sorted(RESULTS.glob("seqgan_*.json")):
-        figures = {
-            key: one["mean"] for key, one in result(path.stem)["metrics"].items()
-        }
-        for tag, what in tags.items() if "in_real_4" in figures else ():
-            cells = [span(figures, f"{tag}{kind}") for kind in kinds]
-            more = [figures.get(f"{tag}{kind}") for kind in pooled]
-            name = f"{link(path.stem)}, {what}"
-            lines.append(
-                [name, *cells, *("-" if x is None else f"{x:.3f}" for x in more)]
-            )
-    head = [
-        "excerpts of 32 notes",
-        "4-grams that real ones have",
-        "scale consistency",
-        "pitch classes a bar",
-        "self-BLEU",
-        "pitch classes, divergence",
-        "intervals, divergence",
-        "distinct 4-grams",
-    ]
+        metrics = means(path.stem)
+        if "in_real_4" not in metrics:
+            continue
+        for tag, name in writers.items():
+            cells = [with_interval(metrics, f"{tag}{kind}") for kind in intervals]
+            for kind in pooled:
+                value = metrics.get(f"{tag}{kind}")
+                cells.append("-" if value is None else f"{value:.3f}")
+            lines.append([f"{code(path.stem)}, {name}", *cells])
+    head = ["excerpts of 32 notes", "4-grams found in real music"]
+    head += ["scale consistency", "pitch classes per bar", "self-BLEU"]
+    head += ["pitch-class divergence", "interval divergence", "distinct 4-grams"]
     return markdown(head, lines)
 
 
-def span(figures: dict[str, float], name: str) -> str:
-    """A figure and its interval, where there is one."""
-    low, high = (figures.get(f"{name}_{end}") for end in ("low", "high"))
+def with_interval(metrics: dict[str, float], name: str) -> str:
+    """Formats a metric, with its 95 % interval where there is one."""
+    low, high = (metrics.get(f"{name}_{end}") for end in ("low", "high"))
     interval = f" ({low:.3f}-{high:.3f})" if low is not None else ""
-    return f"{figures[name]:.3f}{interval}"
+    return f"{metrics[name]:.3f}{interval}"
 
 
 def pairings() -> str:
-    """How each game went: the most and the least of what tells of collapse, and what it wrote."""
-    figures = {
-        key: one["mean"] for key, one in result("musegan_pairings")["metrics"].items()
-    }
-    kinds = ["signs", "rejected_most", "duplicates_most", "spread_least", "gap_most"]
-    kinds += ["polyphonicity", "tonal_distance", "distinct_4"]
-    games = [key.removeprefix("signs_") for key in figures if key.startswith("signs_")]
-    rows = [
-        [game, *(f"{figures[f'{kind}_{game}']:.3g}" for kind in kinds)]
+    """Returns the table of game losses: signs of collapse, and the music in the end."""
+    metrics = means("musegan_pairings")
+    games = [key.removeprefix("signs_") for key in metrics if key.startswith("signs_")]
+    lines = [
+        [game, *(f"{metrics[f'{kind}_{game}']:.3g}" for kind in PAIRING_METRICS)]
         for game in games
     ]
-    return markdown(["game", *(kind.replace("_", " ") for kind in kinds)], rows)
+    return markdown(["game", *PAIRING_METRICS.values()], lines)
 
 
-def knowing() -> str:
-    """What the oracle's critic knows of sequences that it was taught, and of others."""
-    figures = {
-        key: one["mean"] for key, one in result("seqgan_oracle")["metrics"].items()
-    }
-    return (
-        f"{figures['critic_right_taught']:.2f} of pairs of one that it was taught and one of the "
-        f"generator's, in {figures['critic_right_new']:.2f} where it was not, and its verdicts go "
-        f"with the oracle's likelihood by a rank correlation of {figures['critic_by_oracle']:.2f}"
-    )
+def critic_trained() -> str:
+    """Returns how often SeqGAN's critic is right about sequences it was trained on."""
+    return f"{100 * means('seqgan_oracle')['critic_right_taught']:.0f} %"
 
 
-def modes() -> str:
-    """How often profiles of modes, learned from real phrases, name the one that was asked for."""
-    figures = result("musegan_chorales")["metrics"]
-    share = lambda name: f"{figures[name]['mean']:.2f}"
-    return (
-        f"{share('real_mode_named')} of real phrases, the one that was asked for of "
-        f"{share('mode_named')} of those written, and of {share('mode_named_judged')} of the best "
-        "of 16 by the critic"
-    )
+def critic_new() -> str:
+    """Returns how often it is right about sequences it was not trained on."""
+    return f"{100 * means('seqgan_oracle')['critic_right_new']:.0f} %"
 
 
-def accompanied() -> str:
-    """How near the tracks lie to each other, with what was heard and with what another heard."""
-    figures = result("musegan_accompaniment")["metrics"]
-    own, other = (
-        figures[f"tonal_distance_{name}"]["mean"] for name in ("own", "shuffled")
-    )
-    return (
-        f"{own:.3f} from each other, and {other:.3f} with the soprano of another phrase"
-    )
+def critic_correlation() -> str:
+    """Returns the rank correlation of its verdicts with the oracle's likelihood."""
+    return f"{means('seqgan_oracle')['critic_by_oracle']:.2f}"
+
+
+def mode_real() -> str:
+    """Returns how often key profiles name the mode of real phrases."""
+    return f"{means('musegan_chorales')['real_mode_named']:.2f}"
+
+
+def mode_generated() -> str:
+    """Returns how often they name the mode that a generated phrase was to be in."""
+    return f"{means('musegan_chorales')['mode_named']:.2f}"
+
+
+def mode_best() -> str:
+    """Returns the same for the best of 16 phrases by the critic."""
+    return f"{means('musegan_chorales')['mode_named_judged']:.2f}"
+
+
+def tonal_own() -> str:
+    """Returns the tonal distance between tracks of one accompanied phrase."""
+    return f"{means('musegan_accompaniment')['tonal_distance_own']:.3f}"
+
+
+def tonal_shuffled() -> str:
+    """Returns the tonal distance to the soprano of another phrase."""
+    return f"{means('musegan_accompaniment')['tonal_distance_shuffled']:.3f}"

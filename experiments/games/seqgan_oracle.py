@@ -208,7 +208,7 @@ def critic_metrics(
 
 def sampler(family: Any, params: Params, **options: Any) -> Sample:
     """Returns `(key, n) -> sequences` of a family, compiled."""
-    sample = jax.jit(family.sample, static_argnames=("n", "draw"))
+    sample = jax.jit(family.sample, static_argnames=("n", *options))
     return lambda key, n: sample(params, key, n=n, **options)
 
 

@@ -181,7 +181,7 @@ def inputs(n: int, seed: int):
 
 
 def outcomes(kind: str, data: bytes) -> list[str]:
-    """What became of each piece, having held it to what readers promise."""
+    """Returns the result of each piece, and checks the guarantees of readers."""
     begun = time.process_time()
     pieces = read_bytes(data, kind, "fuzz", LIMITS)
     assert time.process_time() - begun < SECONDS

@@ -89,7 +89,7 @@ def test_pieces_are_unchanged_and_paths_are_consumed_lazily(folder):
     assert consumed <= MAX_AHEAD_FILES + 2
     begun = time.monotonic()
     found.close()
-    assert time.monotonic() - begun < 60  # its worker sleeps for an hour
+    assert time.monotonic() - begun < 60  # although its worker sleeps for an hour
 
 
 def test_no_files_need_no_workers():

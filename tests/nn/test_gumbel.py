@@ -1,5 +1,4 @@
-"""Tests of relaxed samples: they agree with the samples, and have their
-distribution."""
+"""Tests of the Gumbel-softmax of samples."""
 
 import jax
 import jax.numpy as jnp

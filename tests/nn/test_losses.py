@@ -123,8 +123,7 @@ def test_gradients_are_zero_at_the_equilibrium(name):
 
 
 def field(game: Game):
-    """Returns (critic's slope, generator's sample) -> their gradients, with data at
-    0."""
+    """Returns (critic's slope, generator's sample) -> their gradients."""
     critic = lambda slope: (
         lambda x: slope * x if game.pairing != "least-squares" else slope * x + 0.5
     )

@@ -1,5 +1,4 @@
-"""Tests of the networks of piano rolls: octaves, intervals and the conditional
-critic."""
+"""Tests of the networks of piano rolls: octaves, intervals and the critic."""
 
 import jax
 import jax.numpy as jnp

@@ -84,8 +84,7 @@ def test_beta_grows_to_its_final_value():
 
 
 def linear(x, w, noise, k):
-    """Returns the exact posterior of x = w z + noise e, samples of it, and log
-    p(x|z)."""
+    """Returns the posterior of x = w z + noise e, samples of it, and log p(x|z)."""
     precision = 1 + (w @ w) / noise**2
     mean = (x @ w / noise**2 / precision)[:, None]
     q = Gaussian(mean, jnp.full_like(mean, -0.5 * np.log(precision)))

@@ -1,6 +1,7 @@
-"""What instrument a note is of, told from its mel spectrum: the judge of what a vocoder keeps.
+"""Classification of the instrument of a note, by its mel spectrogram.
 
-Axes: n note, s sample, p part of a note, m mel band, x feature.
+It measures whether a vocoder preserves timbre. Axes: n note, s sample, m mel band,
+x feature.
 """
 
 from collections.abc import Sequence
@@ -18,84 +19,90 @@ from zoo.nn.audio.stft import to_float
 from zoo.train.minimize import minimize
 from zoo.train.optim import Adam
 
-PARTS = 8  # of a note, each heard as a whole
-STEPS, BATCH, RATE, DECAY = 3000, 128, 1e-3, 1e-2  # of descent, to learn them
+SEGMENTS = 8  # of a note, each averaged over time
+STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 3000, 128, 1e-3, 1e-2
 
 
-class Judge(NamedTuple):
-    """A classifier of features, and what these are less and over before it has them."""
+class InstrumentClassifier(NamedTuple):
+    """A classifier of features, with the mean and deviation that normalise them."""
 
     classifier: LatentClassifier
     params: Params
-    middle: np.ndarray
-    spread: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
     mel: Mel
 
-    def names(self, audio: Any) -> np.ndarray:
-        """Of the instruments that signals [n, s] are held to be of."""
-        x = (np.asarray(features(self.mel, audio)) - self.middle) / self.spread
-        told = self.classifier.predict(self.params, jnp.asarray(x)).argmax(axis=1)
-        return np.array(self.classifier.styles)[np.asarray(told)]
+    def labels(self, audio: Any) -> np.ndarray:
+        """Returns the likeliest label [n] of audio [n, s]."""
+        x = (np.asarray(features(self.mel, audio)) - self.mean) / self.std
+        best = self.classifier.predict(self.params, jnp.asarray(x)).argmax(axis=1)
+        return np.array(self.classifier.styles)[np.asarray(best)]
 
 
 def features(mel: Mel, audio: Any) -> Array:
-    """Log-mel spectra of signals [n, s] by parts, [n, x]."""
+    """Returns log-mel spectrograms of audio [n, s], averaged by segments, [n, x]."""
     spectra = mel.log(to_float(jnp.asarray(audio)))
-    spectra = spectra[:, : spectra.shape[1] // PARTS * PARTS]
-    return (
-        spectra.reshape(len(audio), PARTS, -1, mel.bands)
-        .mean(axis=2)
-        .reshape(len(audio), -1)
-    )
+    spectra = spectra[:, : spectra.shape[1] // SEGMENTS * SEGMENTS]
+    segments = spectra.reshape(len(audio), SEGMENTS, -1, mel.bands)
+    return segments.mean(axis=2).reshape(len(audio), -1)
 
 
 def learn(
-    excerpts: Sequence[Any], length: int, rate: int, seed: int = 0, steps: int = STEPS
-) -> Judge | None:
-    """A judge that has heard all excerpts, of `length` samples at `rate`, with their labels; none
-    where there are no two of these to be told apart."""
-    labels = [one.label for one in excerpts]
+    excerpts: Sequence[Any],
+    length: int,
+    rate: int,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+) -> InstrumentClassifier | None:
+    """Trains a classifier on excerpts with labels.
+
+    Args:
+      excerpts: with `audio` and `label`.
+      length: samples of each excerpt to use.
+      rate: sample rate in hertz.
+      seed: seed of the training.
+      steps: number of training steps.
+
+    Returns:
+      The classifier, or None if there are fewer than two labels.
+    """
+    labels = [excerpt.label for excerpt in excerpts]
     styles = tuple(sorted(set(labels)))
     if len(styles) < 2:
         return None
     mel = Mel(rate)
     classifier = LatentClassifier(
-        styles, vocab=None, latent=PARTS * mel.bands, width=256, layers=2
+        styles, vocab=None, latent=SEGMENTS * mel.bands, width=256, layers=2
     )
-    each = jax.jit(lambda audio: features(mel, audio))
-    x = np.concatenate(
-        [
-            np.asarray(each(b["audio"]))
-            for b in audio_eval_batches(excerpts, BATCH, length)
-        ]
-    )
-    x = x[: len(labels)]  # the last batch is filled up
-    middle, spread = x.mean(axis=0), x.std(axis=0) + 1e-3
+    compute = jax.jit(lambda audio: features(mel, audio))
+    batches = audio_eval_batches(excerpts, BATCH, length)
+    x = np.concatenate([np.asarray(compute(batch["audio"])) for batch in batches])
+    x = x[: len(labels)]  # the last batch is padded
+    mean, std = x.mean(axis=0), x.std(axis=0) + 1e-3
     style = np.array([styles.index(label) for label in labels])
-    every = {"latents": jnp.asarray((x - middle) / spread), "style": jnp.asarray(style)}
-    params = descended(classifier, every, jax.random.key(seed), steps)
-    return Judge(classifier, params, middle, spread, mel)
+    data = {"latents": jnp.asarray((x - mean) / std), "style": jnp.asarray(style)}
+    params = fit(classifier, data, jax.random.key(seed), steps)
+    return InstrumentClassifier(classifier, params, mean, std, mel)
 
 
-def descended(
-    classifier: LatentClassifier, every: dict[str, Array], rng: Key, steps: int
+def fit(
+    classifier: LatentClassifier, data: dict[str, Array], rng: Key, steps: int
 ) -> Params:
-    """Its parameters after so many batches of these notes."""
-    count = len(every["style"])
+    """Returns the classifier's parameters after training on random batches of `data`."""
+    count = len(data["style"])
 
     def loss(params: Params, batch: dict[str, Key]) -> Array:
         key = batch["key"]
         rows = jax.random.randint(key, (BATCH,), 0, count)
-        drawn = {
-            **jax.tree.map(lambda x: x[rows], every),
-            "mask": jnp.ones((BATCH, 1), bool),
-        }
-        return classifier.loss(params, drawn, key, jnp.zeros(()))[0]
+        chosen = {name: values[rows] for name, values in data.items()}
+        chosen["mask"] = jnp.ones((BATCH, 1), bool)
+        return classifier.loss(params, chosen, key, jnp.zeros(()))[0]
 
     return minimize(
         loss,
-        classifier.init(rng, every),
+        classifier.init(rng, data),
         steps,
-        Adam(RATE, decay=DECAY).optimizer(steps),
+        Adam(LEARNING_RATE, decay=WEIGHT_DECAY).optimizer(steps),
         batches={"key": jax.random.split(rng, steps)},
     )

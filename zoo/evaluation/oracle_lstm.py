@@ -1,9 +1,9 @@
-"""An LSTM with known weights, whose sequences are learned and which judges what was learned.
+"""An LSTM with known weights, as an oracle for models of sequences.
 
-The synthetic test of Yu et al. 2017 (arXiv:1609.05473, section 5): the mean negative log-likelihood
-of generated sequences under the oracle, NLL_oracle, is how good they are; how many of their n-grams
-are distinct and the entropy of their tokens, beside those of the oracle's own, say at what cost.
-Axes: n sequence, t step, v vocabulary, h width.
+The synthetic test of Yu et al. 2017 (arXiv:1609.05473, section 5). NLL_oracle, the mean
+negative log-likelihood of generated sequences under the oracle, measures their quality.
+The share of distinct n-grams and the entropy of tokens, beside the oracle's own, measure
+their diversity. Axes: n sequence, t step, v vocabulary, h width.
 """
 
 import functools
@@ -20,14 +20,17 @@ from zoo.errors import UsageError
 from zoo.nn.sequence.lstm import Carry, gate_activations, update_carry, zero_carry
 
 GATES = "ifco"  # in the order of `update_carry`
-ROWS = 500  # scored at a time
+ROWS_AT_ONCE = 500
 
 
 class Oracle:
-    """The oracle of a file of weights: embedding [v, e]; W [e, h], U [h, h] and b [h] of the gates
-    i, f, o and c; Wout [h, v] and bout [v]."""
+    """The oracle of a file of weights.
 
-    def __init__(self, weights: Mapping[str, np.ndarray]):
+    The file has embedding [v, e]; W [e, h], U [h, h] and b [h] of the gates i, f, o and
+    c; Wout [h, v] and bout [v].
+    """
+
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
         joined = lambda name: jnp.concatenate(
             [weights[name + gate] for gate in GATES], axis=-1
         )
@@ -37,7 +40,11 @@ class Oracle:
 
     @classmethod
     def read(cls, path: str | pathlib.Path) -> "Oracle":
-        """Raises UsageError where there is no such file."""
+        """Reads an oracle from an .npz file.
+
+        Raises:
+          UsageError: there is no such file.
+        """
         if not pathlib.Path(path).is_file():
             raise UsageError(
                 f"there is no oracle at {path}: give its weights, an .npz file."
@@ -47,51 +54,56 @@ class Oracle:
 
     @property
     def vocab(self) -> int:
+        """The size of the vocabulary."""
         return len(self.embedding)
 
     def step(self, carry: Carry, token: Array) -> tuple[Carry, Array]:
-        """Carry, tokens [n] -> carry, log-likelihoods of the next [n, v]."""
+        """Returns the carry after tokens [n], and log-probabilities of the next [n, v]."""
         gates = self.embedding[token] @ self.w + carry.h @ self.u + self.b[None]
         carry = update_carry(carry, gate_activations(gates))
         return carry, jax.nn.log_softmax(carry.h @ self.out + self.bias[None])
 
+    def start(self, n: int) -> tuple[Carry, Array]:
+        """Returns the carry and the tokens before the first step."""
+        return zero_carry(n, len(self.out)), jnp.full(n, BOUNDARY, jnp.int32)
+
     @functools.partial(jax.jit, static_argnums=(0, 2, 3))
     def sample(self, rng: Key, n: int, length: int = 20) -> Array:
-        """Sequences int32 [n, t]."""
+        """Draws sequences int32 [n, length]."""
 
-        def one(now: Any, key: Key) -> tuple[Any, Array]:
-            carry, log_p = self.step(*now)
+        def advance(state: Any, key: Key) -> tuple[Any, Array]:
+            carry, log_p = self.step(*state)
             token = jax.random.categorical(key, log_p).astype(jnp.int32)
             return (carry, token), token
 
-        start = zero_carry(n, len(self.out)), jnp.full(n, BOUNDARY, jnp.int32)
-        return jax.lax.scan(one, start, jax.random.split(rng, length))[1].T
+        keys = jax.random.split(rng, length)
+        return jax.lax.scan(advance, self.start(n), keys)[1].T
 
     @functools.partial(jax.jit, static_argnums=0)
-    def score(self, tokens: Array) -> Array:
-        """The log-likelihood [n, t] of each token of sequences [n, t], in nats."""
+    def token_log_probs(self, tokens: Array) -> Array:
+        """Returns the log-likelihood [n, t] of each token of sequences [n, t], in nats."""
 
-        def one(now: Any, token: Array) -> tuple[Any, Array]:
-            carry, log_p = self.step(*now)
-            return (carry, token), jnp.take_along_axis(log_p, token[:, None], axis=1)[
-                :, 0
-            ]
+        def advance(state: Any, token: Array) -> tuple[Any, Array]:
+            carry, log_p = self.step(*state)
+            chosen = jnp.take_along_axis(log_p, token[:, None], axis=1)[:, 0]
+            return (carry, token), chosen
 
-        start = (
-            zero_carry(len(tokens), len(self.out)),
-            jnp.full(len(tokens), BOUNDARY, jnp.int32),
-        )
-        return jax.lax.scan(one, start, tokens.T)[1].T
+        return jax.lax.scan(advance, self.start(len(tokens)), tokens.T)[1].T
 
     def nll(self, tokens: Array) -> float:
-        """NLL_oracle of sequences [n, t], in nats a token: the mean over all of them."""
-        parts = [self.score(tokens[i : i + ROWS]) for i in range(0, len(tokens), ROWS)]
+        """Returns NLL_oracle of sequences [n, t], in nats per token."""
+        parts = [
+            self.token_log_probs(tokens[i : i + ROWS_AT_ONCE])
+            for i in range(0, len(tokens), ROWS_AT_ONCE)
+        ]
         return -float(jnp.concatenate(parts).mean())
 
 
-def variety(tokens: np.ndarray) -> dict[str, float]:
-    """Of sequences [n, t]: the share of their 4-grams that are distinct, and the entropy of their
-    tokens in nats. Both depend on n: compare equally many."""
+def diversity(tokens: np.ndarray) -> dict[str, float]:
+    """Returns the share of distinct 4-grams and the entropy of tokens in nats, of [n, t].
+
+    Both depend on n: compare equally many sequences.
+    """
     grams = np.lib.stride_tricks.sliding_window_view(tokens, 4, axis=1).reshape(-1, 4)
     share = np.unique(tokens, return_counts=True)[1] / tokens.size
     return {

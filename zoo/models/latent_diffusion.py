@@ -1,5 +1,4 @@
-"""Diffusion over the latents of a piece's phrases (Mittal et al. 2021,
-arXiv:2103.16091).
+"""Diffusion over the latents of phrases (Mittal et al. 2021, arXiv:2103.16091).
 
 G. Mittal, J. Engel, C. Hawthorne, I. Simon: Symbolic music generation with diffusion
 models. A pretrained MusicVAE encodes every phrase of a piece. A Transformer that
@@ -131,8 +130,7 @@ class Denoiser(nn.Module):
         mask: Bool[Array, "b u"],
         label: Int[Array, " b"] | None,
     ) -> Float[Array, "b u c"]:
-        """Returns the prediction of v less its linear part, float32; 0 when
-        initialised.
+        """Returns the prediction of v less its linear part, float32; initially 0.
 
         Args:
           z_t: noisy latents, ignored at known positions.
@@ -253,8 +251,7 @@ class LatentDiffusion:
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Returns the mean of |v - v'|^2 over cosine levels, axes and unknown
-        positions.
+        """Returns the mean |v - v'|^2 over levels, axes and unknown positions.
 
         In training some positions are known, see `random_known`; in evaluation none is.
         The metric `nll` is an upper bound in expectation on -log p of a position's

@@ -169,8 +169,7 @@ class Net(nn.Module):
         before: Float[Array, "n c"],
         label: Int[Array, " n"] | None,
     ) -> tuple[tuple[Cache, ...], Mixture]:
-        """Returns the next caches, and the distribution of the position after
-        `before`."""
+        """Returns the next caches, and the distribution of the next position."""
         h, after = self.embed(before, cursor.age == 0, label), []
         for block, cache in zip(self.blocks, caches, strict=True):
             cache, h = block.step(h, cache, cursor)

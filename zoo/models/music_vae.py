@@ -1,5 +1,4 @@
-"""MusicVAE: a variational autoencoder of phrases (Roberts et al. 2018,
-arXiv:1803.05428).
+"""MusicVAE: a hierarchical VAE of phrases (Roberts et al. 2018, arXiv:1803.05428).
 
 A bidirectional LSTM encodes a phrase as a normal distribution over latents z. An LSTM
 decodes a sample of it, either the phrase as a whole (flat) or bar by bar, with a
@@ -180,8 +179,7 @@ class MusicVAE:
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
-        """Returns the negative ELBO (eq. 3) in nats, the mean over phrases in the
-        mask."""
+        """Returns the mean negative ELBO (eq. 3) of phrases in the mask, in nats."""
         z_rng, sampling_rng = jax.random.split(rng)
         x, mask = batch["tokens"], batch["mask"]
         style = style_weights(batch.get("style"), self.styles)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from zoo.config import current
 from zoo.core import Batch, Family, Params, Tree
 from zoo.errors import UsageError, ZooError
 from zoo.train import sharding
@@ -103,8 +104,11 @@ def check_same_run(
 ) -> None:
     """Raises UsageError if family, codec or data differ from those of a checkpoint."""
     for key in meta:
-        if key in saved and saved[key] != meta[key]:
-            old, new = first_difference(saved[key], meta[key])
+        if key not in saved:
+            continue
+        before = current(saved[key])
+        if before != meta[key]:
+            old, new = first_difference(before, meta[key])
             raise UsageError(
                 f"{checkpoints.directory.parent} was started with {key} {old}, and "
                 f"this run has {new}: use the same options, or another `workdir`."

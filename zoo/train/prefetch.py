@@ -33,12 +33,20 @@ class Prefetcher:
       waited: seconds that the consumer has waited for batches.
     """
 
-    def __init__(self, batches: Batches, mesh: Mesh, start: int, stop: int):
+    def __init__(
+        self,
+        batches: Batches,
+        mesh: Mesh,
+        start: int,
+        stop: int,
+        *,
+        ahead: int = DEPTH,
+    ) -> None:
         self.batches, self.mesh, self.indices = batches, mesh, iter(range(start, stop))
         self.waited = 0.0
         self.queue: collections.deque[tuple[int, Future[Batch]]] = collections.deque()
         self.pool = ThreadPoolExecutor(1, "prefetch")
-        for _ in range(DEPTH):
+        for _ in range(ahead):
             self.submit_next()
 
     def submit_next(self) -> None:

@@ -60,7 +60,9 @@ def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
             f"{path} is neither .mat nor .json: give a file such as Nottingham.mat."
         )
     if not path.is_file():
-        raise UsageError(f"there is no file {path}: the README names the sources.")
+        raise UsageError(
+            f"there is no file {path}: docs/results/polyphony.md names the sources."
+        )
     public = SHA256.get(path.name)
     if public and digest(path) != public:
         print(

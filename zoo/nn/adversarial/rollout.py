@@ -1,5 +1,4 @@
-"""Monte Carlo search for the value of a prefix (Yu et al. 2017, arXiv:1609.05473, eq.
-4).
+"""Monte Carlo search for the values of prefixes (Yu et al. 2017, arXiv:1609.05473).
 
 Completions continue from a state that has read the prefix, so that a prefix is read
 once, not once per completion. Axes: b sequence, t step, k attribute of a row, n

@@ -46,8 +46,7 @@ def skip_factor(level: Array | float, variance: Array | float) -> Array:
 
 
 def cosine_levels(rng: Key, n: int) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Draws levels of the cosine schedule alpha = cos(pi t / 2); returns their density
-    too.
+    """Draws levels of the cosine schedule alpha = cos(pi t / 2), with their density.
 
     Times t are uniform (Salimans & Ho 2022, appendix), and stratified over rows for a
     lower variance of the gradient.
@@ -58,8 +57,7 @@ def cosine_levels(rng: Key, n: int) -> tuple[Float[Array, " n"], Float[Array, " 
 
 
 def uniform_levels(rng: Key, n: int) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Draws levels uniformly, which `nll_bound` varies least with; returns their
-    density."""
+    """Draws uniform levels, for a low variance of `nll_bound`, with their density."""
     level = MAX_LEVEL * (2 * stratified_uniforms(rng, n) - 1)
     return level, jnp.full(n, 1 / (2 * MAX_LEVEL))
 

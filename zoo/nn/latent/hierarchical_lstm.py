@@ -1,5 +1,4 @@
-"""The bidirectional encoder and the hierarchical decoder of MusicVAE (Roberts et al.
-2018).
+"""The encoder and the hierarchical decoder of MusicVAE (Roberts et al. 2018).
 
 A part is a segment of a phrase that is decoded from its own context, such as a bar.
 Arrays of tokens are time-major.
@@ -194,8 +193,7 @@ class Decoder(nn.Module):
 
 
 def to_carries(x: Float[Array, "... d"], widths: tuple[int, ...]) -> tuple[Carry, ...]:
-    """Returns LSTM states, float32, from the output of a dense layer, 2 sum(widths)
-    wide."""
+    """Returns LSTM states, float32, from a dense layer's 2 sum(widths) outputs."""
     ends = [sum(widths[:i]) for i in range(1, len(widths))]
     h, c = jnp.split(jnp.tanh(x.astype(jnp.float32)), 2, axis=-1)
     h, c = (jnp.split(state, ends, axis=-1) for state in (h, c))

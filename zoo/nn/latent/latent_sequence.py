@@ -82,8 +82,7 @@ def validate(model: LatentModel, *, width: int, heads: int, **sizes: int) -> Non
 
 
 def example(model: LatentModel, n: int) -> Batch:
-    """Returns a batch: latents of the autoencoder, the mask of positions, and
-    styles."""
+    """Returns a batch of latents, of the mask of positions, and of styles if any."""
     shape = (n, model.parts, model.vae.latent)
     latents = jnp.sin(1.0 + jnp.arange(np.prod(shape))).reshape(shape)
     batch = {"latents": latents, "mask": jnp.ones(shape[:2], bool)}

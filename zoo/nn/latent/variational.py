@@ -47,8 +47,7 @@ def kl_divergence(q: Gaussian) -> Array:
 
 
 class Elbo(NamedTuple):
-    """The loss and the terms of the negative evidence lower bound, [b] each, in
-    nats."""
+    """The loss and the terms of the negative ELBO, [b] each, in nats."""
 
     loss: Array
     reconstruction: Array  # -log p(x|z)
