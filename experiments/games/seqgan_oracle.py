@@ -27,7 +27,7 @@ from scipy.stats import spearmanr
 
 from zoo.core import Batch, Key, Params
 from zoo.errors import UsageError
-from zoo.evaluation.oracle_lstm import Oracle, variety
+from zoo.evaluation.oracle_lstm import Oracle, diversity
 from zoo.models import Markov, SeqGAN
 from zoo.nn.sequence.sampling import Draw
 from zoo.runner import launch
@@ -197,7 +197,9 @@ def critic_metrics(
     )
     generated = sequences(sampler(model, params), key, n)
     generated_verdicts = verdicts(generated)
-    likelihood = np.asarray(truth.score(jnp.asarray(generated[..., 0]))).mean(axis=1)
+    likelihood = np.asarray(truth.token_log_probs(jnp.asarray(generated[..., 0]))).mean(
+        axis=1
+    )
     correlation = spearmanr(generated_verdicts, likelihood).statistic
     return {
         "critic_right_taught": preferred(real[:n]),
@@ -232,8 +234,8 @@ def sequence_metrics(oracle: Oracle, rows: Rows, others: Rows) -> dict[str, floa
     copied = np.isin(four_grams(rows, oracle.vocab), four_grams(others, oracle.vocab))
     return {
         "nll_oracle": oracle.nll(jnp.asarray(rows)),
-        **variety(rows),
-        "distinct_4_of_2000": variety(rows[:VALIDATION])["distinct_4"],
+        **diversity(rows),
+        "distinct_4_of_2000": diversity(rows[:VALIDATION])["distinct_4"],
         "copied_4": float(copied.mean()),
     }
 

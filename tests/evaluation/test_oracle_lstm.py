@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.evaluation.oracle_lstm import Oracle, variety
+from zoo.evaluation.oracle_lstm import Oracle, diversity
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def likelihood(w, row):
 def test_likelihoods_are_those_of_the_protocol():
     w = weights()
     rows = np.array([[0, 3, 1, 4], [2, 2, 0, 0]])
-    found = Oracle(w).score(jnp.array(rows))
+    found = Oracle(w).token_log_probs(jnp.array(rows))
     np.testing.assert_allclose(found, [likelihood(w, row) for row in rows], atol=1e-5)
     np.testing.assert_allclose(
         Oracle(w).nll(jnp.array(rows)), -np.mean(found), rtol=1e-6
@@ -57,14 +57,14 @@ def test_it_draws_what_it_says_is_likely():
     oracle = Oracle(weights())
     rows = np.asarray(oracle.sample(jax.random.key(0), 20_000, 2))
     pairs = np.array([[a, b] for a in range(5) for b in range(5)])
-    p = np.exp(np.asarray(oracle.score(jnp.array(pairs))).sum(axis=1))
+    p = np.exp(np.asarray(oracle.token_log_probs(jnp.array(pairs))).sum(axis=1))
     counts = np.bincount(rows[:, 0] * 5 + rows[:, 1], minlength=25)
     np.testing.assert_allclose(p.sum(), 1, rtol=1e-5)
     assert np.abs(counts / len(rows) - p).max() < 0.015
 
 
 def test_variety_by_hand():
-    found = variety(np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 1]]))
+    found = diversity(np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 1]]))
     assert found["distinct_4"] == 3 / 4  # 1234 is there twice
     share = np.array([3, 2, 2, 2, 1]) / 10
     np.testing.assert_allclose(found["entropy"], -(share * np.log(share)).sum())
@@ -118,12 +118,14 @@ def test_a_critic_is_compared_with_the_oracle_s_likelihood(sign):
 
     oracle = Oracle(weights())
     rows = np.asarray(oracle.sample(jax.random.key(0), 500, 6))
-    order = np.argsort(np.asarray(oracle.score(jnp.asarray(rows))).sum(axis=1))
+    order = np.argsort(
+        np.asarray(oracle.token_log_probs(jnp.asarray(rows))).sum(axis=1)
+    )
     least, most = jnp.asarray(rows[order[:32]]), rows[order[-32:]]
     critic = types.SimpleNamespace(
         length=6,
         sample=lambda params, key, n: least[:n, :, None],
-        verdict=lambda params, x: sign * oracle.score(x[..., 0]).mean(axis=1),
+        verdict=lambda params, x: sign * oracle.token_log_probs(x[..., 0]).mean(axis=1),
     )
     metrics = critic_metrics(critic, {}, oracle, most, jax.random.key(1))
     assert metrics["critic_by_oracle"] == pytest.approx(sign)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.data.codecs import Phrase
-from zoo.data.pieces import Arrays
+from zoo.data.pieces import InMemoryPieces
 from zoo.errors import UsageError
 from zoo.tasks import LatentSequences, bound, latents
 from zoo.tasks.latents import Repeats, repeated
@@ -48,7 +48,7 @@ def test_evaluation_has_every_piece_once_from_its_beginning():
 
 
 def test_a_corpus_without_suitable_pieces_is_refused(monkeypatch):
-    class Reels(Arrays):
+    class Reels(InMemoryPieces):
         def labels(self, kind):
             return ["reel"] * len(self)
 
