@@ -113,7 +113,9 @@ def seqgan_oracle(
     model = dataclasses.replace(model, sizes=(truth.vocab,))
     n = task.sequences
     slots = 2 ** min(25, 4 + (n * model.length * truth.vocab).bit_length())
-    markov = Markov(truth.vocab + 1, order, slots, discounts, model.length)
+    markov = Markov(
+        truth.vocab + 1, order, slots, discounts=discounts, length=model.length
+    )
     train_key, test_key = jax.random.split(jax.random.key(1000 + options.seed), 2)
     real = sequences(lambda key, n: truth.sample(key, n, model.length), train_key, n)
 

@@ -231,7 +231,7 @@ def test_an_error_is_one_sentence(
         ("--batch 5000", "larger than the data"),
         ("--rate -1", "learning rate"),
         ("--codec chorale", "Chorale refuses all of these"),
-        ("--codec pianoroll", "one event at a time"),
+        ("--codec pianoroll", "choose the codec melody or performance"),
         ("--width 16", "another --workdir"),
         ("--restore-step 3", "there is no checkpoint 3"),
         ("--init-from nowhere --workdir run2", "no run at nowhere"),

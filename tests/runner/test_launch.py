@@ -64,7 +64,7 @@ def test_an_unknown_option_is_suggested(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"vocab": 7}, "vocab is 7 and the data have 130: leave vocab out"),
+        ({"vocab": 7}, "vocab is 7 and the data have 83: leave vocab out"),
         ({"length": 8}, "length is 8 and the data have 32: leave length out"),
     ],
 )

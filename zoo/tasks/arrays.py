@@ -14,6 +14,11 @@ from zoo.errors import UsageError
 from zoo.tasks.base import MusicTask, Process
 
 
+def unrecorded() -> Any:
+    """Returns an empty field that checkpoints do not record."""
+    return dataclasses.field(default=(), metadata={"recorded": False})
+
+
 @dataclasses.dataclass(frozen=True)
 class Arrays(MusicTask):
     """Arrays of one's own: int [t] or [t, ..] each, of any lengths.
@@ -24,9 +29,9 @@ class Arrays(MusicTask):
 
     SIZES: ClassVar[tuple[str, ...]] = ("length",)
 
-    train: Any = ()
-    validation: Any = ()
-    test: Any = ()
+    train: Any = unrecorded()
+    validation: Any = unrecorded()
+    test: Any = unrecorded()
     _: dataclasses.KW_ONLY
     coder: Codec | None = None
     """The codec that wrote them; without one a model draws arrays, and no music."""
