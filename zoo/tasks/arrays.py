@@ -9,7 +9,7 @@ import numpy as np
 from zoo.core import Batch
 from zoo.data import pieces
 from zoo.data.batching.batches import CropBatches, padded_eval_batches
-from zoo.data.codecs.base import Codec
+from zoo.data.codecs.base import BaseCodec, Codec
 from zoo.errors import UsageError
 from zoo.tasks.base import MusicTask, Process
 
@@ -62,7 +62,7 @@ class Arrays(MusicTask):
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
         return CropBatches(
             self.pieces("train"),
-            self.coder,  # type: ignore[arg-type]
+            self.coder or BaseCodec(),  # type: ignore[arg-type]
             batch=self.batch,
             length=self.length,
             seed=seed,
