@@ -32,7 +32,7 @@ SMALL = {  # replacements in the source of each notebook, every one of which mus
         "seconds=0.5",
         "length=4096, batch=32": "length=1024, batch=4",
         "factors=(4, 4), width=48, latent=192": "bands=4, factors=(2, 2), width=4, "
-        "latent=6, dilations=(1,), scales=1, sizes=(32,)",
+        "latent=6, dilations=(1,), critic_scales=1, fft_sizes=(32,)",
     },
 }
 NOTEBOOKS = sorted(COLAB.glob("*.ipynb"))

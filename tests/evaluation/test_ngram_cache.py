@@ -6,7 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.evaluation.ngram_cache import OWN, Chain, corpus, fit, lengths, recall, tally
+from zoo.evaluation.ngram_cache import (
+    OWN,
+    Chain,
+    concatenated,
+    fit,
+    interpolated,
+    lengths,
+    tally,
+)
 
 CHAINS = (
     Chain((1, 3), (0, OWN)),
@@ -64,15 +72,15 @@ def by_hand(slot, chain, length):
 @pytest.mark.parametrize("slot", [0, 1])
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
 def test_counts_are_those_by_hand(slot, chain):
-    found = tally(corpus(TRAIN), corpus(HELD), slot, [chain])
+    found = tally(concatenated(TRAIN), concatenated(HELD), slot, [chain])
     for length, counts in enumerate(found):
         assert counts.tolist() == [list(row) for row in by_hand(slot, chain, length)]
 
 
 def test_contexts_are_gone_through_from_the_shortest():
-    found = tally(corpus(TRAIN), corpus(HELD), 1, CHAINS)
+    found = tally(concatenated(TRAIN), concatenated(HELD), 1, CHAINS)
     apart = np.concatenate(
-        [tally(corpus(TRAIN), corpus(HELD), 1, [chain]) for chain in CHAINS]
+        [tally(concatenated(TRAIN), concatenated(HELD), 1, [chain]) for chain in CHAINS]
     )
     np.testing.assert_array_equal(
         found, apart[np.argsort(lengths(CHAINS), kind="stable")]
@@ -87,10 +95,12 @@ def test_probabilities_sum_to_one(slot):
     total = 0.0
     for note in range(5):
         last = np.array([note, 0] if slot == 0 else [1, note])
-        music = corpus([np.array([*past, last])])
-        counts = jnp.asarray(tally(corpus(TRAIN), music, slot, chains))
+        music = concatenated([np.array([*past, last])])
+        counts = jnp.asarray(tally(concatenated(TRAIN), music, slot, chains))
         weights = jnp.tile(jnp.array([[0.3, -0.5, 0.7]]), (len(counts), 1))
-        total += float(jnp.exp(recall(jnp.log(jnp.full(6, 0.2)), counts, weights))[-1])
+        total += float(
+            jnp.exp(interpolated(jnp.log(jnp.full(6, 0.2)), counts, weights))[-1]
+        )
     np.testing.assert_allclose(total, 1, atol=1e-5)
 
 
@@ -98,12 +108,12 @@ def test_what_was_never_seen_changes_nothing():
     log_p = jnp.log(jnp.array([0.5, 0.1]))
     weights = jnp.zeros((3, 3))
     np.testing.assert_allclose(
-        recall(log_p, jnp.zeros((3, 2, 3)), weights), log_p, rtol=1e-6
+        interpolated(log_p, jnp.zeros((3, 2, 3)), weights), log_p, rtol=1e-6
     )
 
 
 def test_one_context_is_its_formula():
-    found = recall(
+    found = interpolated(
         jnp.log(jnp.array([0.25])), jnp.array([[[3.0, 7.0, 2.0]]]), jnp.zeros((1, 3))
     )
     np.testing.assert_allclose(
@@ -112,7 +122,7 @@ def test_one_context_is_its_formula():
 
 
 def test_what_is_impossible_stays_so():
-    found = recall(
+    found = interpolated(
         jnp.array([-jnp.inf]), jnp.array([[[3.0, 7.0, 2.0]]]), jnp.zeros((1, 3))
     )
     assert found[0] == -jnp.inf
@@ -123,5 +133,5 @@ def test_weights_are_fitted_to_what_helps():
     counts = jnp.array([[[9.0, 9.0, 1.0]] * 200, [[0.0, 9.0, 1.0]] * 200])
     log_p = jnp.log(jnp.full(200, 0.1))
     weights = fit(log_p, counts)
-    assert recall(log_p, counts, weights).mean() > jnp.log(0.8)
+    assert interpolated(log_p, counts, weights).mean() > jnp.log(0.8)
     assert weights[1, 2] < weights[0, 2]

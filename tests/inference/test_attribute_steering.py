@@ -66,7 +66,7 @@ def test_an_attribute_that_is_none_is_named(steering):
 def test_what_was_saved_is_what_is_loaded(steering, tmp_path):
     steering.save(tmp_path)
     np.testing.assert_array_equal(Steering.load(Known(), tmp_path).std, steering.std)
-    with pytest.raises(UsageError, match="written where training of a MusicVAE ends"):
+    with pytest.raises(UsageError, match="training of a MusicVAE writes it"):
         Steering.load(Known(), tmp_path / "elsewhere")
 
 

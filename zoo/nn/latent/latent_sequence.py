@@ -220,7 +220,7 @@ def sample_pieces(
     draw: Draw,
     style: Array | None,
     primer: Int[Array, " steps *k"] | None = None,
-    free: Bool[Array, " steps"] | None = None,
+    free: Bool[Array, " length"] | None = None,
 ) -> Int[Array, "n t *k"]:
     """Draws pieces: latents from `model`, each decoded to a phrase.
 
@@ -278,7 +278,7 @@ def sample_pieces(
 
 def split_primer(
     primer: Int[Array, " t *k"],
-    free: Bool[Array, " steps"] | None,
+    free: Bool[Array, " length"] | None,
     *,
     parts: int,
     steps: int,
