@@ -29,7 +29,6 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from rich.console import Console
 from rich.table import Table
-from zoo.runner import launch
 
 import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
@@ -43,6 +42,7 @@ from zoo.models import (
     SeqGAN,
     Transformer,
 )
+from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train import distributed, precision, sharding
 from zoo.train.optim import optimizers

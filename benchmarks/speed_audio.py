@@ -28,7 +28,6 @@ import soundfile
 from rich.console import Console
 from rich.table import Table
 from speed import record, seconds
-from zoo.runner import launch
 
 from zoo.data.audio.batches import AudioBatches
 from zoo.data.audio.datasets import audio_dataset, open_split
@@ -36,6 +35,7 @@ from zoo.models import VariationalVocoder
 from zoo.nn.audio.ddsp import fft_convolve
 from zoo.nn.audio.resample import Resample
 from zoo.nn.audio.stft import magnitude
+from zoo.runner import launch
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
