@@ -298,10 +298,10 @@ def test_metrics_compare_reconstructions_with_originals(cents):
     rate, hz = 16_000, 440.0
     tone = (16_000 * np.sin(2 * np.pi * hz / rate * np.arange(8000))).astype(np.int16)
     note = types.SimpleNamespace(
-        audio=tone, label="pipe", rate=rate, about={"pitch": 69}
+        audio=tone, label="pipe", rate=rate, features={"pitch": 69}
     )
     noise = (np.random.default_rng(0).normal(size=8000) * 3000).astype(np.int16)
-    hiss = types.SimpleNamespace(audio=noise, label="hiss", rate=rate, about={})
+    hiss = types.SimpleNamespace(audio=noise, label="hiss", rate=rate, features={})
     model = AudioModel(Shifter(cents), {}, Waveform(rate))
     metrics = reconstruction_metrics(model, [note, hiss], 2)
     assert metrics["cents"] == metrics["cents_pipe"] == pytest.approx(cents, abs=3)

@@ -341,10 +341,10 @@ class VariationalVocoder:
           rng: key of the noise.
           n: signals.
         """
-        past = jnp.zeros((n, self.pqmf.extra_frames, self.bands))
-        start: Tree = {
-            "past_input": past,
-            "past_bands": past,
+        shape = n, self.pqmf.extra_frames, self.bands
+        start: Tree = {  # of separate buffers, which a compiled step may donate
+            "past_input": jnp.zeros(shape),
+            "past_bands": jnp.zeros(shape),
             "frame": jnp.zeros((), jnp.int32),
             "rng": rng,
         }
