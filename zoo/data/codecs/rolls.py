@@ -227,7 +227,7 @@ class Rolls(BaseCodec):
 
     @property
     def _choral(self) -> bool:
-        """Whether the tracks are the voices of a chorale."""
+        """True if the tracks are the voices of a chorale."""
         return self.tracks == VOICES
 
     @property
