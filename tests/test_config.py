@@ -6,7 +6,7 @@ import json
 import pytest
 
 from zoo.config import record, restore
-from zoo.data.codecs import CODECS, Melody
+from zoo.data.codecs import CODECS, Compound, Melody, Multitrack
 from zoo.errors import ZooError
 from zoo.models import (
     MelVocoder,
@@ -61,10 +61,14 @@ def test_what_is_not_configuration_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("family", "names"),
+    ("value", "names"),
     [
         (latent_diffusion.TINY, {"style_dropout": "drop", "solver_steps": "steps"}),
         (attention_rnn.TINY, {"bar_lengths": "bars", "bar_bits": "counted"}),
+        (Melody(), {"min_notes": "fewest"}),
+        (Compound(), {"max_bars": "most_bars", "max_duration": "longest"}),
+        (Multitrack(), {"required": "wanted"}),
+        (Multitrack().source, {"required": "wanted"}),
         (latent_mdn.TINY, {"style_dropout": "drop"}),
         (music_vae.TINY, {"kl_anneal": "anneal", "free_per_latent": "each"}),
         (music_vae.TINY, {"free_nats": "free", "sampling_schedule": "schedule"}),
@@ -75,9 +79,9 @@ def test_what_is_not_configuration_is_refused():
         (seqgan.TINY, {"temperature": "heat", "likelihood_every": "lessons"}),
     ],
 )
-def test_records_with_old_field_names_are_restored(family, names):
-    old = {names.get(name, name): value for name, value in record(family).items()}
-    assert restore(old) == family
+def test_records_with_old_field_names_are_restored(value, names):
+    old = {names.get(name, name): field for name, field in record(value).items()}
+    assert restore(old) == value
 
 
 def test_a_classifier_of_latents_had_a_vocabulary_of_0():

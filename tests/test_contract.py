@@ -27,22 +27,19 @@ from zoo.train.step import due, gradients, init, make_step
 FAMILIES = {name: module.TINY for name, module in zoo.models.families().items()}
 STEPS = 12  # enough for every objective of every small family to be due
 MICROBATCHES = 4
-# Files whose matmuls stay in float32 under bf16: transforms of signals, counts, and
-# matmuls outside Linen layers.
+SIGNALS = {"pqmf.py", "stft.py", "mel.py", "subband_autoencoder.py"}
+# Files in which a family's matmuls stay in float32 under bf16, because they transform
+# signals, count, look values up, or are outside Linen layers.
 FLOAT32_MATMULS = {
-    "markov.py": "counts of events",
-    "pianoroll_gan.py": "counts of intervals",
-    "latent_sequence.py": "standardisation of latents",
-    "conditioning.py": "the critic's projection onto the style",
-    "coconet.py": "lookups of known notes",
-    "encoder_block.py": "attention that copies known notes",
-    "compound_lstm.py": "rollouts, which compute in the dtype of their parameters",
-    "frame_attention.py": "relative positions",
-    "note_transformer.py": "sums over the notes of a frame",
-    "pqmf.py": "filter bank",
-    "stft.py": "Fourier transform",
-    "mel.py": "filter bank",
-    "subband_autoencoder.py": "transform of the subbands",
+    "coconet": {"coconet.py", "encoder_block.py"},
+    "latent_diffusion": {"latent_sequence.py"},
+    "latent_mdn": {"latent_sequence.py"},
+    "markov": {"markov.py"},
+    "mel_vocoder": SIGNALS,
+    "musegan": {"conditioning.py", "pianoroll_gan.py"},
+    "note_transformer": {"frame_attention.py", "note_transformer.py"},
+    "seqgan": {"compound_lstm.py", "conditioning.py", "lstm.py"},  # rollouts
+    "variational_vocoder": SIGNALS,
 }
 
 
@@ -275,8 +272,9 @@ def test_bf16_reaches_every_matmul_and_no_parameter(family):
     """A mixed pair of operands is the gradient of a bf16 matmul that sums in float32."""
     half = [*matmuls(family)]
     full = {file for file, dtypes in half if dtypes == {"float32"}}
-    assert full <= FLOAT32_MATMULS.keys()
-    assert any("bfloat16" in dtypes for _, dtypes in half) or full == {"markov.py"}
+    name = type(family).__module__.rpartition(".")[2]
+    assert full <= FLOAT32_MATMULS.get(name, set())
+    assert any("bfloat16" in dtypes for _, dtypes in half) or name == "markov"
     state, _ = shapes(family)
     assert all(traced(family, name)[1][0] == state for name in family.objectives())
 
@@ -326,4 +324,7 @@ def test_samples_depend_on_their_key_and_not_on_the_batch(family):
     )
     assert len(few) == 2
     assert np.array_equal(few, again)
-    assert np.array_equal(few, many[:2])
+    if jnp.issubdtype(few.dtype, jnp.integer):
+        assert np.array_equal(few, many[:2])
+    else:  # matrix products round differently in batches of another size
+        np.testing.assert_allclose(few, many[:2], atol=1e-3)

@@ -115,16 +115,22 @@ UPGRADES: dict[str, Callable[[Fields], Fields]] = {
         fields, "AttentionRNN", counted="bar_bits", bars="bar_lengths"
     ),
     "Bars": bars,
+    "Compound": lambda fields: renamed(
+        fields, "Compound", most_bars="max_bars", longest="max_duration"
+    ),
     "Frames": frames,
     "LatentClassifier": latent_classifier,
     "LatentDiffusion": latent_sequence_model,
     "LatentMDN": latent_sequence_model,
+    "Melody": lambda fields: renamed(fields, "Melody", fewest="min_notes"),
     "MuseGAN": musegan,
+    "Multitrack": lambda fields: renamed(fields, "Multitrack", wanted="required"),
     "Music": lambda fields: {**fields, "class": "Events"},
     "MusicVAE": music_vae,
     "NoteTransformer": lambda fields: renamed(
         fields, "NoteTransformer", reach="distances"
     ),
+    "Rolls": lambda fields: renamed(fields, "Rolls", wanted="required"),
     "Rounds": lambda fields: {**fields, "class": "LatentSequences"},
     "SeqGAN": seqgan,
     "VariationalVocoder": vocoder,

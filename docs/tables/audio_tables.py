@@ -1,4 +1,4 @@
-"""Tables of audio: reconstructions beside Griffin & Lim's."""
+"""Tables of audio: reconstructions compared with Griffin & Lim's."""
 
 from cells import markdown, means, result
 
@@ -10,8 +10,8 @@ VARIANTS = {  # experiment: what distinguishes it from vocoder_notes
 }
 
 
-def sounds() -> str:
-    """Returns the table of held-out notes by instrument family, and of music."""
+def reconstructions() -> str:
+    """Returns the table of test notes by instrument family, and of music."""
     metrics = means("vocoder_notes")
     families = sorted(
         key.removeprefix("log_mel_") for key in metrics if key.startswith("log_mel_")
@@ -41,7 +41,7 @@ def note_row(metrics: dict[str, float], label: str, suffix: str = "") -> list[st
 
 
 def music_row(metrics: dict[str, float], label: str) -> list[str]:
-    """Returns the row of music, which has neither one pitch nor one instrument."""
+    """Returns the row of music, for which pitch and instrument are undefined."""
     cells = [
         pair(metrics, f"music_{name}", f"music_griffin_lim_{name}")
         for name in DISTANCES[:2]
@@ -60,12 +60,12 @@ def vocoder_rate() -> str:
 
 
 def vocoder_time() -> str:
-    """Returns how long the vocoder was trained, and on what."""
+    """Returns the training time and the device of the vocoder."""
     published = result("vocoder_notes")
     return f"{max(published['seconds']) / 60:.0f} minutes on {published['device']}"
 
 
-def vocoder_named() -> str:
+def vocoder_classified() -> str:
     """Returns the classifier's accuracy on reconstructions relative to originals."""
     metrics = means("vocoder_notes")
     return f"{100 * metrics['named'] / metrics['original_named']:.0f} %"

@@ -1,4 +1,4 @@
-"""Parts that all tables are made of: result files, numbers over seeds, Markdown tables."""
+"""Common parts of all tables: result files, metrics over seeds, Markdown tables."""
 
 import json
 from pathlib import Path
@@ -16,32 +16,32 @@ def result(name: str) -> dict[str, Any]:
 
 
 def means(name: str) -> dict[str, float]:
-    """Returns the metrics of an experiment, each as its mean over seeds."""
+    """Returns the mean over seeds of each metric of an experiment."""
     return {key: metric["mean"] for key, metric in result(name)["metrics"].items()}
 
 
 def code(name: str) -> str:
     """Formats the name of an experiment.
 
-    It is no link: tables stand in pages of the site, which holds no source files.
+    It is not a link, because the site of the documentation has no source files.
     """
     return f"`{name}`"
 
 
 def markdown(head: list[str], rows: Rows) -> str:
-    """Formats a table whose first column is text and whose other columns are numbers."""
+    """Formats a Markdown table: the first column is text, the others are numbers."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def spread(metric: dict[str, Any]) -> str:
-    """Formats a mean over seeds, with the standard deviation where there are several."""
+    """Formats a mean over seeds, with the standard deviation if there are several."""
     text = "{mean:.3f} ± {std:.3f}" if len(metric["seeds"]) > 1 else "{mean:.3f}"
     return text.format(**metric)
 
 
 def run_cells(published: dict[str, Any], metric: str) -> list[str]:
-    """Returns the cells for the seeds, the longest run and the device of an experiment."""
+    """Returns the number of seeds, the longest run, and the device of an experiment."""
     seeds = len(published["metrics"][metric]["seeds"])
     return [str(seeds), f"{max(published['seconds']):.0f} s", published["device"]]
 

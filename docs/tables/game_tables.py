@@ -1,4 +1,4 @@
-"""Tables of adversarial models: generated music beside real music, and each game's course."""
+"""Tables of adversarial models: generated music compared with real music."""
 
 from cells import RESULTS, code, markdown, means, result, spread
 
@@ -23,26 +23,26 @@ PAIRING_METRICS = {  # key in the result: head of the column
 
 
 def oracle() -> str:
-    """Returns the table of the oracle test: likelihood, diversity and copying."""
+    """Returns the table of SeqGAN's oracle test: likelihood, diversity, copying."""
     metrics = result("seqgan_oracle")["metrics"]
-    kinds = ("nll_oracle", "entropy", "distinct_4_of_2000", "distinct_4", "copied_4")
-    writers = {
+    names = ("nll_oracle", "entropy", "distinct_4_of_2000", "distinct_4", "copied_4")
+    models = {
         "mle": "LSTM, maximum likelihood",
         "seqgan": "SeqGAN",
         "best": "Markov chain, order 2",
         "real": "the oracle itself",
     }
     rows = []
-    for tag, name in writers.items():
-        values = [metrics.get(f"{kind}_{tag}") for kind in kinds]
-        rows.append([name, *(spread(value) if value else "-" for value in values)])
+    for tag, model in models.items():
+        values = [metrics.get(f"{name}_{tag}") for name in names]
+        rows.append([model, *(spread(value) if value else "-" for value in values)])
     head = ["written by", "NLL_oracle, nats", "token entropy, nats"]
     head += ["distinct 4-grams of 2,000", "of 10,000", "copied 4-grams"]
     return markdown(head, rows)
 
 
-def rolls() -> str:
-    """Returns the table of MuseGAN's phrases beside as many real ones."""
+def piano_rolls() -> str:
+    """Returns the table of MuseGAN's phrases and of as many real ones."""
     rows = []
     for path in sorted(RESULTS.glob("musegan_*.json")):
         metrics = means(path.stem)
@@ -56,11 +56,11 @@ def rolls() -> str:
     return markdown(["generated / real", *heads], rows)
 
 
-def rows() -> str:
-    """Returns the table of SeqGAN's excerpts before and after the game."""
+def note_rows() -> str:
+    """Returns the table of SeqGAN's excerpts before and after adversarial training."""
     intervals = ("in_real_4", "scale_consistency", "used_pitch_classes", "self_bleu")
     pooled = ("pitch_classes", "intervals", "distinct_4")
-    writers = {
+    stages = {
         "likelihood_": "likelihood",
         "": "game",
         "judged_": "best of 16",
@@ -71,7 +71,7 @@ def rows() -> str:
         metrics = means(path.stem)
         if "in_real_4" not in metrics:
             continue
-        for tag, name in writers.items():
+        for tag, name in stages.items():
             cells = [with_interval(metrics, f"{tag}{kind}") for kind in intervals]
             for kind in pooled:
                 value = metrics.get(f"{tag}{kind}")
@@ -84,14 +84,14 @@ def rows() -> str:
 
 
 def with_interval(metrics: dict[str, float], name: str) -> str:
-    """Formats a metric, with its 95 % interval where there is one."""
+    """Formats a metric, with its 95 % interval if the result has one."""
     low, high = (metrics.get(f"{name}_{end}") for end in ("low", "high"))
     interval = f" ({low:.3f}-{high:.3f})" if low is not None else ""
     return f"{metrics[name]:.3f}{interval}"
 
 
-def pairings() -> str:
-    """Returns the table of game losses: signs of collapse, and the music in the end."""
+def game_losses() -> str:
+    """Returns the table of game losses: signs of collapse, and final metrics."""
     metrics = means("musegan_pairings")
     games = [key.removeprefix("signs_") for key in metrics if key.startswith("signs_")]
     lines = [
@@ -102,37 +102,37 @@ def pairings() -> str:
 
 
 def critic_trained() -> str:
-    """Returns how often SeqGAN's critic is right about sequences it was trained on."""
+    """Returns the accuracy of SeqGAN's critic on sequences of its training."""
     return f"{100 * means('seqgan_oracle')['critic_right_taught']:.0f} %"
 
 
 def critic_new() -> str:
-    """Returns how often it is right about sequences it was not trained on."""
+    """Returns the accuracy of SeqGAN's critic on new sequences."""
     return f"{100 * means('seqgan_oracle')['critic_right_new']:.0f} %"
 
 
 def critic_correlation() -> str:
-    """Returns the rank correlation of its verdicts with the oracle's likelihood."""
+    """Returns the rank correlation of the critic's verdicts with NLL_oracle."""
     return f"{means('seqgan_oracle')['critic_by_oracle']:.2f}"
 
 
 def mode_real() -> str:
-    """Returns how often key profiles name the mode of real phrases."""
+    """Returns the share of real phrases whose mode key profiles recognise."""
     return f"{means('musegan_chorales')['real_mode_named']:.2f}"
 
 
 def mode_generated() -> str:
-    """Returns how often they name the mode that a generated phrase was to be in."""
+    """Returns the share of generated phrases recognised as of their intended mode."""
     return f"{means('musegan_chorales')['mode_named']:.2f}"
 
 
 def mode_best() -> str:
-    """Returns the same for the best of 16 phrases by the critic."""
+    """Returns that share for the best of 16 phrases by the critic's verdict."""
     return f"{means('musegan_chorales')['mode_named_judged']:.2f}"
 
 
 def tonal_own() -> str:
-    """Returns the tonal distance between tracks of one accompanied phrase."""
+    """Returns the tonal distance between the tracks of an accompanied phrase."""
     return f"{means('musegan_accompaniment')['tonal_distance_own']:.3f}"
 
 

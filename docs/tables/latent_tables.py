@@ -1,4 +1,4 @@
-"""Tables of models with latent variables: autoencoders, pieces of latents, styles."""
+"""Tables of models with latent variables: autoencoders, latent sequences, styles."""
 
 from cells import RESULTS, RUN_HEAD, code, markdown, means, result, run_cells, spread
 
@@ -18,7 +18,7 @@ RECONSTRUCTION_HEAD = [
 ]
 
 
-def variational() -> str:
+def autoencoders() -> str:
     """Returns the table of autoencoders of phrases: accuracy and rate."""
     rows = []
     for path in sorted(RESULTS.glob("music_vae_*.json")):
@@ -28,8 +28,8 @@ def variational() -> str:
     return markdown(["experiment", *RECONSTRUCTION_HEAD, *RUN_HEAD], rows)
 
 
-def rate() -> str:
-    """Returns the table of accuracy and rate by the weight of the KL divergence."""
+def rate_by_beta() -> str:
+    """Returns the table of accuracy and rate by beta, the weight of the KL term."""
     metrics = result("rate_accuracy")["metrics"]
     betas = [key.removeprefix("kl_") for key in metrics if key.startswith("kl_")]
     rows = []
@@ -42,8 +42,8 @@ def rate() -> str:
     return markdown(head, rows)
 
 
-def pieces() -> str:
-    """Returns the table of pieces written as sequences of latents, beside real ones."""
+def latent_sequences() -> str:
+    """Returns the table of pieces generated as sequences of latents, and real ones."""
     kinds = [
         "pitch_consistency",
         "pitch_variance",
@@ -62,8 +62,8 @@ def pieces() -> str:
     return markdown([*head, *RUN_HEAD], rows)
 
 
-def attributes() -> str:
-    """Returns the table of what steering by an attribute changes."""
+def attribute_steering() -> str:
+    """Returns the table of the effects of attribute steering."""
     metrics = means("music_vae_2bar")
     names = [key.removeprefix("moved_") for key in metrics if key.startswith("moved_")]
     rows = []
@@ -74,8 +74,8 @@ def attributes() -> str:
     return markdown([*head, "largest change of another"], rows)
 
 
-def transfer() -> str:
-    """Returns the table of what two classifiers make of transferred phrases."""
+def style_transfer() -> str:
+    """Returns the table of style transfer, evaluated by two classifiers."""
     metrics = means("style_transfer")
     kinds = ("judge", "chain", "contour", "same")
     pairs = [key.removeprefix("judge_") for key in metrics if key.startswith("judge_")]
@@ -93,12 +93,12 @@ def transfer() -> str:
 
 
 def cost_deviation() -> str:
-    """Returns how far costs between phrases deviate in `music_vae_styles`."""
+    """Returns the deviation of costs of interpolated phrases in `music_vae_styles`."""
     return f"{100 * means('music_vae_styles')['between_cost']:.0f} %"
 
 
 def cost_deviation_best() -> str:
-    """Returns the same where the likeliest of 16 samples is kept at each point."""
+    """Returns that deviation with the likeliest of 16 samples at each point."""
     return f"{100 * means('music_vae_styles')['between_cost_best']:.0f} %"
 
 

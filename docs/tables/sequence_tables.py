@@ -1,8 +1,8 @@
-"""Tables of models of melodies and of polyphonic music, by likelihood."""
+"""Tables of the likelihoods of models of melodies and of polyphonic music."""
 
 from cells import RESULTS, RUN_HEAD, code, markdown, means, result, run_cells, spread
 
-# experiment: (metric, its unit, figures that papers report for the same files and splits)
+# experiment: (metric, its unit, published figures for the same files and splits)
 PROTOCOLS = {
     "polyphonic_jsb": (
         "test_nll",
@@ -31,14 +31,14 @@ PROTOCOLS = {
 def likelihood() -> str:
     """Returns the table of experiments on `tunes`, best first."""
     published = [result(path.stem) for path in RESULTS.glob("tunes_*.json")]
-    published.sort(key=lambda one: one["metrics"]["test_nll"]["mean"])
+    published.sort(key=lambda x: x["metrics"]["test_nll"]["mean"])
     rows = [
         [
-            code(one["experiment"]),
-            spread(one["metrics"]["test_nll"]),
-            *run_cells(one, "test_nll"),
+            code(x["experiment"]),
+            spread(x["metrics"]["test_nll"]),
+            *run_cells(x, "test_nll"),
         ]
-        for one in published
+        for x in published
     ]
     return markdown(["experiment", "nats per event", *RUN_HEAD], rows)
 

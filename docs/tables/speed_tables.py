@@ -1,4 +1,4 @@
-"""Tables of speed, as the benchmarks print them."""
+"""Tables of speed, in the format of the benchmarks."""
 
 from cells import markdown, result
 from speed import COLUMNS
@@ -28,13 +28,13 @@ def audio_speed() -> str:
     return markdown(["case", "time", "real time", "parameters", "peer/ours"], rows)
 
 
-def machine() -> str:
-    """Returns what the benchmark ran on."""
+def device() -> str:
+    """Returns the device and the versions of the benchmark."""
     published = result("benchmark")
     versions, peer = published["versions"], published["peer"]
     return f"{published['device']}; JAX {versions['jax']}, {peer} {versions[peer]}"
 
 
 def minutes_of_music() -> str:
-    """Returns how long `make music` takes."""
+    """Returns the time that `make music` takes."""
     return f"{result('music')['seconds'] / 60:.1f} minutes"

@@ -1,4 +1,4 @@
-"""The README's summary of results, and the figures on each model's page."""
+"""Tables of the README's summary, and of the figures on each model's page."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Row(NamedTuple):
 
 
 def summary() -> str:
-    """Returns the table of the best figures beside published ones."""
+    """Returns the table of the best figures and published ones."""
     rows = [
         Row(
             "JSB chorales, nats per step",
@@ -73,7 +73,8 @@ def summary() -> str:
         Row(
             "Held-out notes, log-mel error in nats",
             number("vocoder_notes", "log_mel", 3),
-            f"{means('vocoder_notes')['griffin_lim_log_mel']:.3f} (Griffin & Lim, run here)",
+            number("vocoder_notes", "griffin_lim_log_mel", 3)
+            + " (Griffin & Lim, run here)",
             "no published figure",
             "audio",
         ),

@@ -2,8 +2,8 @@
 
 python docs/tables/write.py
 
-A table stands between `<!-- name -->` and `<!-- end -->`, on lines of its own; a
-number likewise, within a line. All come from the files in experiments/results.
+A generated block stands between `<!-- name -->` and `<!-- end -->`: a table on lines of
+its own, a number within a line. All values are from the files in experiments/results.
 """
 
 import functools
@@ -24,16 +24,16 @@ TABLES: dict[str, Callable[[], str]] = {
     "summary": summary_tables.summary,
     "likelihood": sequence_tables.likelihood,
     "polyphonic": sequence_tables.polyphonic,
-    "variational": latent_tables.variational,
-    "rate": latent_tables.rate,
-    "pieces": latent_tables.pieces,
-    "attributes": latent_tables.attributes,
-    "transfer": latent_tables.transfer,
+    "variational": latent_tables.autoencoders,
+    "rate": latent_tables.rate_by_beta,
+    "pieces": latent_tables.latent_sequences,
+    "attributes": latent_tables.attribute_steering,
+    "transfer": latent_tables.style_transfer,
     "oracle": game_tables.oracle,
-    "rows": game_tables.rows,
-    "rolls": game_tables.rolls,
-    "pairings": game_tables.pairings,
-    "sounds": audio_tables.sounds,
+    "rows": game_tables.note_rows,
+    "rolls": game_tables.piano_rolls,
+    "pairings": game_tables.game_losses,
+    "sounds": audio_tables.reconstructions,
     "speed": speed_tables.speed,
     "audio speed": speed_tables.audio_speed,
     **{
@@ -43,7 +43,7 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 NUMBERS: dict[str, Callable[[], str]] = {
     "minutes of music": speed_tables.minutes_of_music,
-    "machine": speed_tables.machine,
+    "machine": speed_tables.device,
     "framewise": sequence_tables.framewise,
     "nottingham reconstruction": latent_tables.nottingham_reconstruction,
     "cost deviation": latent_tables.cost_deviation,
@@ -59,37 +59,37 @@ NUMBERS: dict[str, Callable[[], str]] = {
     "tonal distance, shuffled": game_tables.tonal_shuffled,
     "vocoder rate": audio_tables.vocoder_rate,
     "vocoder time": audio_tables.vocoder_time,
-    "vocoder named": audio_tables.vocoder_named,
+    "vocoder named": audio_tables.vocoder_classified,
 }
 BLOCK = re.compile(r"<!-- ([^>]*?) -->.*?<!-- end -->", re.DOTALL)
 
 
 def pages() -> list[Path]:
-    """Returns the files that may hold generated blocks."""
+    """Returns the files that may contain generated blocks."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def written(text: str) -> str:
-    """Returns `text` with every generated block as the results have it.
+def rewrite(text: str) -> str:
+    """Returns `text` with all generated blocks up to date.
 
     Raises:
-      KeyError: a block has a name that no function here makes.
+      KeyError: a block has an unknown name.
     """
     return BLOCK.sub(lambda match: block(match[1]), text)
 
 
 def block(name: str) -> str:
-    """Returns the block `name` between its two marks."""
+    """Returns the block `name`, with its two marks."""
     if name in TABLES:
         return f"<!-- {name} -->\n\n{TABLES[name]()}\n\n<!-- end -->"
     return f"<!-- {name} -->{NUMBERS[name]()}<!-- end -->"
 
 
 def main() -> None:
-    """Rewrites every page whose blocks are out of date, and names it."""
+    """Rewrites pages whose blocks are out of date, and prints their names."""
     for path in pages():
         before = path.read_text()
-        after = written(before)
+        after = rewrite(before)
         if after != before:
             path.write_text(after)
             print(f"rewrote {path.relative_to(ROOT)}", file=sys.stderr)

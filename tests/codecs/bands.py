@@ -1,4 +1,4 @@
-"""Small pieces for several players, written by hand."""
+"""Small pieces for several players."""
 
 import numpy as np
 
@@ -13,7 +13,11 @@ HITS = [(36, 8 * i, 8 * i + 5) for i in range(4)] + [(42, i, i + 1) for i in ran
 
 
 def score(parts, length=0, metre=(4, 4)):
-    """Parts as (program, None for drums; notes as (pitch, onset, offset) in 16ths[; name])."""
+    """Returns a piece of several parts.
+
+    A part is (program, notes) or (program, notes, name), the program None for drums; a
+    note is (pitch, onset, offset) in 16ths.
+    """
     piece = NoteSequence(total_time=length * STEP)
     piece.time_signatures.add(numerator=metre[0], denominator=metre[1])
     for i, (program, notes, *name) in enumerate(parts):
@@ -35,8 +39,8 @@ def score(parts, length=0, metre=(4, 4)):
 
 
 def lit(codec, rolls):
-    """By track, what is on: (pitch, step)."""
-    found = {name: [] for name in codec.tracks}
+    """Returns the sounding (pitch, step) of each track."""
+    cells = {name: [] for name in codec.tracks}
     for step, k, pitch in np.argwhere(rolls == 1).tolist():
-        found[codec.tracks[k]].append((codec.low + pitch, step))
-    return {name: sorted(cells) for name, cells in found.items() if cells}
+        cells[codec.tracks[k]].append((codec.low + pitch, step))
+    return {name: sorted(pairs) for name, pairs in cells.items() if pairs}

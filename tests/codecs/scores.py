@@ -1,4 +1,4 @@
-"""Small scores, drawn by hypothesis or written by hand."""
+"""Small scores, sampled by hypothesis or written by hand."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ METRES = [(2, 4), (3, 4), (4, 4), (2, 2), (3, 8), (6, 8), (9, 8)]
 
 
 class Tune(NamedTuple):
-    """A line on the 16th grid: notes as (pitch or None, length in 16ths)."""
+    """A line on a grid of 16ths; a note is (pitch or None for a rest, length)."""
 
     metre: tuple[int, int]
     pickup: int
@@ -57,7 +57,7 @@ def sequence(tune: Tune) -> NoteSequence:
 
 
 def played(score: NoteSequence) -> list[tuple[int, int, int]]:
-    """(pitch, onset, offset) in 16ths, sorted."""
+    """Returns all (pitch, onset, offset) in 16ths, sorted."""
     clock = quarters(score)
     times = clock(
         np.array([[x.start_time, x.end_time] for x in score.notes]).reshape(-1, 2)
@@ -67,7 +67,7 @@ def played(score: NoteSequence) -> list[tuple[int, int, int]]:
 
 
 def barred(score: NoteSequence) -> list[tuple[int, int, int]]:
-    """(start in 16ths, numerator, denominator) of every metre."""
+    """Returns (start in 16ths, numerator, denominator) of every metre."""
     return [(round(4 * m.start), m.numerator, m.denominator) for m in metres(score)]
 
 
@@ -85,7 +85,7 @@ def tunes(draw) -> Tune:
 
 @st.composite
 def textures(draw) -> NoteSequence:
-    """Chords and overlaps on the 10 ms grid, no two notes of one pitch at once."""
+    """Chords and overlaps on a grid of 10 ms, no two notes of one pitch at once."""
     score = NoteSequence()
     for pitch in draw(
         st.lists(st.integers(21, 108), min_size=1, max_size=6, unique=True)

@@ -19,7 +19,7 @@ LOW = (72, 64, 55, 45)  # a voice keeps within five semitones above
 
 
 def choir(columns, metre=(4, 4), pickup=0, order=(0, 1, 2, 3)):
-    """Lines of (semitones above the voice's lowest note or None, length in 16ths)."""
+    """Returns a piece; a note is (semitones above LOW or None, length in 16ths)."""
     score = NoteSequence()
     for instrument, voice in enumerate(order):
         notes = [(x if x is None else x + LOW[voice], n) for x, n in columns[voice]]
@@ -71,7 +71,7 @@ def test_rows_hold_one_16th_of_every_voice():
     ]
 
 
-def test_the_soprano_decides_what_a_row_is():
+def test_the_soprano_determines_the_kind_of_a_row():
     rows = np.array(
         [[60, 40, 4, 30], [1, 0, 1, 1], [5, 1, 60, 7], [60, 1, 0, 1], [0, 60, 60, 60]]
     )
@@ -100,7 +100,7 @@ def test_bach_fits(name):
     score = note_seq.musicxml_file_to_sequence_proto(str(path))
     fit = CHORALE.fit(score)
     back = CHORALE.decode(fit.array)
-    assert fit.notes == ()
+    assert fit.remarks == ()
     assert played(back) == played(score)
     np.testing.assert_array_equal(CHORALE.encode(back), fit.array)
     sounding = (fit.array >= 1) & (fit.array != 2)

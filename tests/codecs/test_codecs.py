@@ -1,4 +1,4 @@
-"""What holds of every codec: total decoding, ranges, names, refusals."""
+"""Properties of every codec: total decoding, ranges, names, refusals."""
 
 import json
 
@@ -30,7 +30,7 @@ from zoo.errors import UsageError
 
 KINDS = [
     Melody(),
-    Melody(low=60, high=72, metres=("4/4", "6/8"), steps_per_quarter=2, fewest=1),
+    Melody(low=60, high=72, metres=("4/4", "6/8"), steps_per_quarter=2, min_notes=1),
     Melody(bars=2),
     Phrase(),
     Phrase(bars=1, metres=("6/8", "3/4"), low=60, high=72),
@@ -73,10 +73,10 @@ def test_decode_is_total_and_sound(codec, data):
 
 
 @pytest.mark.parametrize(
-    "codec", [Melody(fewest=1), *KINDS[6:]], ids=lambda x: type(x).__name__
+    "codec", [Melody(min_notes=1), *KINDS[6:]], ids=lambda x: type(x).__name__
 )
 @given(st.data())
-def test_what_has_been_decoded_and_encoded_stays(codec, data):
+def test_encoding_a_decoded_piece_is_idempotent(codec, data):
     try:
         normal = codec.encode(codec.decode(data.draw(arrays(codec))))
     except Refused as refused:
@@ -123,15 +123,15 @@ def test_a_codec_is_a_value_that_survives_json(codec):
     ("name", "fields", "said"),
     [
         ("melodie", {}, "did you mean 'melody'"),
-        ("zzz", {}, "there are melody, phrase, chorale"),
+        ("zzz", {}, "choose from melody, phrase, chorale"),
         ("melody", {"hihg": 3}, "did you mean 'high'"),
-        ("melody", {"low": 90, "high": 80}, "no range"),
+        ("melody", {"low": 90, "high": 80}, "not a range"),
         ("melody", {"steps_per_quarter": 3}, "2, 4, 8 or 16"),
         ("melody", {"metres": ["waltz"]}, "such as '3/4'"),
         ("melody", {"metres": ["5/16"], "steps_per_quarter": 2}, "do not divide"),
         ("melody", {"bars": 0}, "at least 1"),
         ("pianoroll", {"steps_per_quarter": 0}, "at least 1"),
-        ("pianoroll", {"high": 200}, "no range"),
+        ("pianoroll", {"high": 200}, "not a range"),
         ("performance", {"velocity_bins": 0}, "velocity_bins"),
         ("drums", {"bars": 0}, "at least 1"),
         ("drums", {"metres": ["4/4", "3/4"]}, "do not make up bars of 4/4"),
@@ -156,11 +156,11 @@ def test_impossible_codecs_are_usage_errors(name, fields, said):
         ([{"pitch": 60, "start_time": 1e9, "end_time": 1e9 + 1}], "long"),
     ],
 )
-def test_what_is_no_music_is_refused(codec, notes, reason):
+def test_impossible_notes_are_refused(codec, notes, reason):
     score = NoteSequence()
     for note in notes:
         if isinstance(codec, Compound | Multitrack) and "other" in note:
-            continue  # they read all there is
+            continue  # these codecs read drums and pitched notes
         times = {key: value for key, value in note.items() if key != "other"}
         drum = isinstance(codec, Drums) != (
             "other" in note

@@ -1,4 +1,4 @@
-"""Rows of notes: against rows written by hand, there and back, and what is left out."""
+"""Compound rows: expected rows, round trips, remarks and refusals."""
 
 import dataclasses
 
@@ -15,12 +15,17 @@ from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 
 CODEC = Compound()
-SMALL = Compound(("3/4", "2/4", "6/8"), 2, most_bars=2, longest=5, velocity_bins=3)
+SMALL = Compound(("3/4", "2/4", "6/8"), 2, max_bars=2, max_duration=5, velocity_bins=3)
 codecs = pytest.mark.parametrize("codec", [CODEC, SMALL], ids=["default", "small"])
 
 
 def score(*notes, metres=((0, 4, 4),)):
-    """(pitch, onset, offset, program) in 16ths, program None for drums; metres (16th, n, d)."""
+    """Returns a piece.
+
+    Args:
+      notes: (pitch, onset, offset, program), times in 16ths, program None for drums.
+      metres: (start in 16ths, numerator, denominator).
+    """
     piece = NoteSequence()
     for at, numerator, denominator in metres:
         piece.time_signatures.add(
@@ -42,7 +47,7 @@ def score(*notes, metres=((0, 4, 4),)):
 
 
 def arrays(codec):
-    """Rows of any legal values, BOUNDARY seldom among them."""
+    """Rows of any legal values, few of them BOUNDARY."""
     columns = [st.integers(1, size - 1) for size in codec.sizes]
     row = st.one_of(*[st.tuples(*columns)] * 9, st.just((0,) * 7))
     return st.lists(row, max_size=12).map(
@@ -50,15 +55,15 @@ def arrays(codec):
     )
 
 
-def heard(piece):
-    """(onset in 16ths, program or None, pitch, length in 16ths), sorted."""
+def by_onset(piece):
+    """Returns (onset, program or None, pitch, length), times in 16ths, sorted."""
     by = lambda x: (round(8 * x.start_time), None if x.is_drum else x.program, x.pitch)
-    found = [(*by(x), round(8 * (x.end_time - x.start_time))) for x in piece.notes]
-    return sorted(found, key=lambda x: (x[0], x[1] is None, x[1] or 0, x[2]))
+    notes = [(*by(x), round(8 * (x.end_time - x.start_time))) for x in piece.notes]
+    return sorted(notes, key=lambda x: (x[0], x[1] is None, x[1] or 0, x[2]))
 
 
 def test_rows_as_written_by_hand():
-    """A waltz: piano and drums together, a flute in the second bar, then two bars of 4/4."""
+    """A waltz: piano and drums, a flute in the second bar, then two bars of 4/4."""
     notes = [(36, 0, 1, None), (48, 0, 12, 0), (72, 16, 20, 73), (74, 42, 44, 73)]
     fit = CODEC.fit(score(*notes, metres=[(0, 3, 4), (24, 4, 4)]))
     three, four, loud = 2, 3, 4  # of nineteen metres, and of eight bins
@@ -74,13 +79,13 @@ def test_rows_as_written_by_hand():
         CODEC.describe_row(fit.array[2])
         == "3/4, bar +1, step 4, Flute, C5, length 4, velocity 56"
     )
-    assert fit.notes == ("tracks: 4 joined by program into 3",)
+    assert fit.remarks == ("tracks: 4 joined by program into 3",)
 
 
 def test_the_music_comes_back():
     notes = [(36, 0, 1, None), (48, 0, 12, 0), (72, 16, 20, 73), (74, 38, 40, 73)]
     back = CODEC.decode(CODEC.encode(score(*notes)))
-    assert heard(back) == [
+    assert by_onset(back) == [
         (0, 0, 48, 12),
         (0, None, 36, 1),
         (16, 73, 72, 4),
@@ -98,7 +103,7 @@ def test_a_pickup_stands_at_the_end_of_its_bar():
     tune = Tune((3, 4), 4, [(60, 4), (62, 12), (64, 12)])
     fit = CODEC.fit(sequence(tune))
     assert fit.array[:3, 1:3].tolist() == [[1, 9], [2, 1], [2, 1]]
-    assert "pickup: rests fill the first bar" in fit.notes
+    assert "pickup: rests fill the first bar" in fit.remarks
     back = CODEC.decode(fit.array)
     assert barred(back) == [(0, 3, 4)]
     assert played(back) == [
@@ -118,13 +123,13 @@ def test_a_short_bar_has_a_metre_of_its_own_or_is_filled():
     assert names == ["4/4", "4/4", "2/4", "4/4", "4/4", "4/4", "4/4", "boundary"]
     assert (fit.array[1:-1, 1] == 2).all()
     assert (fit.array[:-1, 2] == 1).all()
-    assert "filled: 1 short bars filled with rests" in fit.notes
+    assert "filled: 1 short bars filled with rests" in fit.remarks
     back = CODEC.decode(fit.array)
     assert [onset for _, onset, _ in played(back)] == [0, 16, 32, 40, 56, 72, 88]
     np.testing.assert_array_equal(CODEC.encode(back), fit.array)
 
 
-def test_what_is_lost_is_said():
+def test_changes_are_remarked():
     notes = [
         (60, 0, 100, 0),
         (60, 0, 4, 0),
@@ -133,7 +138,7 @@ def test_what_is_lost_is_said():
     ]
     piece = score(*notes)
     piece.tempos.add(qpm=90, time=900)
-    said = {note.split(":")[0]: note for note in CODEC.fit(piece).notes}
+    said = {note.split(":")[0]: note for note in CODEC.fit(piece).remarks}
     assert {"tempo", "tracks", "quantised", "merged", "rests", "cut"} == said.keys()
     assert "1 of 4" in said["merged"]
     assert said["cut"] == "cut: 1 notes longer than 64 steps"
@@ -169,7 +174,7 @@ def test_decoding_is_total_and_sound(codec, data):
 
 @codecs
 @given(st.data())
-def test_what_has_been_decoded_and_encoded_stays(codec, data):
+def test_encoding_a_decoded_piece_is_idempotent(codec, data):
     piece = codec.decode(data.draw(arrays(codec).filter(lambda rows: rows[:1].any())))
     normal = codec.encode(piece)
     assert (normal < codec.sizes).all()
@@ -193,21 +198,21 @@ def test_tunes_come_back_bar_by_bar(tune):
 @pytest.mark.parametrize("metre", METRES)
 @pytest.mark.parametrize("later", METRES)
 def test_a_note_held_over_a_change_of_metre_ends_where_it_is_struck_again(metre, later):
-    """The bars it is held over have no onsets, so that their metre may be lost."""
-    for held in range(8, 64, 3):
+    """The bars that it lasts for have no onsets, so that their metre may be lost."""
+    for length in range(8, 64, 3):
         for rest in ([], [(None, 16 * metre[0] // metre[1])]):
-            notes = [*rest, (36, held), (36, 1), (60, 3), (62, 16)]
+            notes = [*rest, (36, length), (36, 1), (60, 3), (62, 16)]
             rows = CODEC.encode(sequence(Tune(metre, 0, notes, later)))
             np.testing.assert_array_equal(CODEC.encode(CODEC.decode(rows)), rows)
 
 
 @codecs
 @given(st.data())
-def test_transposing_moves_what_is_not_drums(codec, data):
+def test_transposing_moves_all_notes_but_drums(codec, data):
     rows = data.draw(arrays(codec))
     semitones = data.draw(st.sampled_from(codec.reach(rows)))
     before, after = (
-        heard(codec.decode(x)) for x in (rows, codec.transpose(rows, semitones))
+        by_onset(codec.decode(x)) for x in (rows, codec.transpose(rows, semitones))
     )
     moved = [
         (at, who, pitch + semitones * (who is not None), n)
@@ -246,7 +251,7 @@ def test_every_value_has_a_name_of_its_own_and_is_found_by_it(codec):
         ("velocity", 127, 8),
     ],
 )
-def test_what_a_user_says(column, name, value):
+def test_names_and_numbers_of_values(column, name, value):
     assert CODEC.value(column, name) == value
 
 
@@ -255,13 +260,13 @@ def test_what_a_user_says(column, name, value):
     [
         ("instrument", "flut", "did you mean 'flute'"),
         ("instrument", "piano", "did you mean 'acoustic grand piano' or"),
-        ("instrument", 200, "there are acoustic grand piano, .* 126, 127, 128"),
-        ("metre", "3/5", "no metre called '3/5'; did you mean '3/"),
-        ("metre", "3", "no metre called '3'; there are 2/4, 3/4"),
-        ("pich", 60, "no column called 'pich'; did you mean 'pitch'"),
+        ("instrument", 200, "choose from acoustic grand piano, .* 126, 127, 128"),
+        ("metre", "3/5", "no metre called '3/5': did you mean '3/"),
+        ("metre", "3", "no metre called '3': choose from 2/4, 3/4"),
+        ("pich", 60, "no column called 'pich': did you mean 'pitch'"),
     ],
 )
-def test_what_a_user_cannot_say(column, name, said):
+def test_unknown_names_are_usage_errors(column, name, said):
     with pytest.raises(UsageError, match=said):
         CODEC.value(column, name)
 
@@ -285,7 +290,7 @@ def test_what_a_user_cannot_say(column, name, said):
         ),
     ],
 )
-def test_what_does_not_fit_is_refused_and_told_why(piece, reason, says):
+def test_refusals_state_their_reason(piece, reason, says):
     with pytest.raises(Refused, match=says) as refused:
         CODEC.encode(piece)
     assert refused.value.reason == reason
@@ -294,10 +299,10 @@ def test_what_does_not_fit_is_refused_and_told_why(piece, reason, says):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"longest": 0}, "at least 1"),
+        ({"max_duration": 0}, "at least 1"),
         ({"velocity_bins": 33}, "within 1 to 32"),
         ({"metres": ("waltz",)}, "such as '3/4'"),
-        ({"most_bar": 3}, "did you mean 'most_bars'"),
+        ({"max_bar": 3}, "did you mean 'max_bars'"),
     ],
 )
 def test_impossible_codecs_are_usage_errors(fields, said):

@@ -1,4 +1,4 @@
-"""Drums: what is struck against what is read, bars, refusals, and a folder of MIDI files."""
+"""Drums: tokens, bars, remarks, refusals, and a folder of MIDI files."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ phrases = hnp.arrays(np.int32, DRUMS.length, elements=steps, fill=st.just(SILENT
 
 
 def score(hits, length, metre=(4, 4)):
-    """Hits (step, pitch), the steps not whole, in a piece of so many steps."""
+    """Returns a piece of `length` steps with hits (fractional step, pitch)."""
     piece = NoteSequence(total_time=length * STEP)
     piece.time_signatures.add(numerator=metre[0], denominator=metre[1])
     for at, pitch in hits:
@@ -41,11 +41,11 @@ def spelt(tokens):
 
 
 def bars(*numbers):
-    """Steps of bars that are each known by the number of a token."""
+    """Returns steps of bars, each of which repeats one token."""
     return [number for number in numbers for _ in range(DRUMS.bar)]
 
 
-def test_a_phrase_is_the_drums_of_each_step_and_no_more():
+def test_a_phrase_has_a_token_for_each_step():
     rock = [(0, 36), (0, 42), (4, 38), (4, 42), (8, 35), (12, 40), (14, 46), (31, 49)]
     tokens = DRUMS.encode(score(rock, 32))
     assert len(tokens) == DRUMS.length == 32
@@ -64,28 +64,28 @@ def test_a_phrase_is_the_drums_of_each_step_and_no_more():
 
 
 @given(phrases)
-def test_phrases_come_back_and_the_grammar_knows_those_that_strike(tokens):
+def test_phrases_with_hits_come_back_and_are_legal(tokens):
     if (tokens == SILENT).all():
-        assert GRAMMAR.wrong(tokens) == DRUMS.length - 1
+        assert GRAMMAR.first_illegal(tokens) == DRUMS.length - 1
         with pytest.raises(Refused, match="no drums"):
             DRUMS.encode(DRUMS.decode(tokens))
         return
-    assert GRAMMAR.wrong(np.append(tokens, BOUNDARY)) is None
+    assert GRAMMAR.first_illegal(np.append(tokens, BOUNDARY)) is None
     np.testing.assert_array_equal(DRUMS.encode(DRUMS.decode(tokens)), tokens)
 
 
 @given(phrases.filter(lambda tokens: (tokens != SILENT).any()), st.integers(0, 31))
-def test_what_is_no_phrase_the_grammar_stops(tokens, at):
-    assert GRAMMAR.wrong(np.append(tokens[:at], BOUNDARY)) == at  # too short
+def test_streams_of_another_length_are_illegal(tokens, at):
+    assert GRAMMAR.first_illegal(np.append(tokens[:at], BOUNDARY)) == at  # too short
     longer = np.append(tokens, [2, BOUNDARY])
-    assert GRAMMAR.wrong(longer) == DRUMS.length
+    assert GRAMMAR.first_illegal(longer) == DRUMS.length
     assert not GRAMMAR.stops[GRAMMAR.follow[0, 2]]
-    assert GRAMMAR.room(tokens[:at]) == DRUMS.length
+    assert GRAMMAR.min_length(tokens[:at]) == DRUMS.length
 
 
 @given(st.lists(st.sampled_from([BAR, SILENT, SILENT, 2, 7, 512]), max_size=90))
 def test_whole_parts_come_back_as_they_were_encoded(tokens):
-    """With pickups and bars cut short wherever a BAR stands."""
+    """With pickups and cut bars, which BAR tokens cause."""
     whole = DRUMS.source
     try:
         once = whole.encode(whole.decode(np.array([BAR, *tokens])))
@@ -107,7 +107,7 @@ def test_every_pitch_of_general_midi_is_a_drum():
     assert len(KIT) == 9
 
 
-def test_the_drums_of_the_groove_recordings_are_told_apart_as_their_paper_does():
+def test_pads_of_the_groove_recordings_are_read_as_in_their_paper():
     pads = {36: 0, 38: 1, 40: 1, 37: 1, 42: 2, 22: 2, 44: 2, 46: 3, 26: 3, 43: 4, 58: 4}
     pads |= {
         47: 5,
@@ -126,7 +126,7 @@ def test_the_drums_of_the_groove_recordings_are_told_apart_as_their_paper_does()
         assert DRUMS.encode(score([(5, pitch)], 32))[5] == SILENT + 2**drum
 
 
-def test_hits_of_a_hand_are_moved_to_the_nearest_step():
+def test_hits_are_moved_to_the_nearest_step():
     rng = np.random.default_rng(0)
     tokens = rng.choice([SILENT, 2, 6, 7], DRUMS.length).astype(np.int32)
     tokens[[0, -1]] = 2
@@ -137,17 +137,17 @@ def test_hits_of_a_hand_are_moved_to_the_nearest_step():
     fit = DRUMS.fit(piece)
     np.testing.assert_array_equal(fit.array, tokens)
     assert any(
-        note.startswith("quantised: hits moved by up to 0.1") for note in fit.notes
+        note.startswith("quantised: hits moved by up to 0.1") for note in fit.remarks
     )
 
 
-def test_what_is_left_out_is_said():
+def test_changes_are_remarked():
     piece = score([(0, 36), (0.2, 35), (1, 12), (4, 38)], 31)
     piece.notes.add(pitch=60, velocity=80, end_time=3)
     fit = DRUMS.fit(piece)
     assert spelt(fit.array[:5]) == "kick rest rest rest snare"
-    said = {note.split(":")[0]: note for note in fit.notes}
-    assert "1 hits" in said["strange"]
+    said = {note.split(":")[0]: note for note in fit.remarks}
+    assert "1 hits" in said["unknown"]
     assert "1 notes" in said["pitched"]
     assert "1 of 3" in said["merged"]
     assert "end of the last bar" in said["padded"]
@@ -169,18 +169,18 @@ def test_pitched_notes_are_no_drums():
         (
             score([(0, 36), (12, 38)], 48, (3, 4)),
             "metre",
-            "is in 3/4. Drums are read in 4/4 or 2",
+            "is in 3/4. The codec reads 4/4 or 2",
         ),
         (
             score([(0, 36), (1, 36), (2, 36)], 48, (7, 32)),
             "metre",
-            "steps, 4 to a quarter. Drums",
+            "steps, 4 to a quarter. The codec",
         ),
         (score([(i * 4 / 3, 36) for i in range(24)], 32), "off-grid", "16 of 24 hits"),
         (score([(1e9, 36)], 32), "long", "cut it first"),
     ],
 )
-def test_what_is_no_phrase_is_refused_and_told_why(piece, reason, says):
+def test_refusals_state_their_reason(piece, reason, says):
     with pytest.raises(Refused, match=says) as refused:
         DRUMS.encode(piece)
     assert refused.value.reason == reason
@@ -197,7 +197,7 @@ def test_a_tolerant_codec_takes_triplets_and_a_short_piece_can_be_filled():
     fit = DRUMS.adapted(short)
     assert spelt(fit.array[:5]) == "kick rest rest rest snare"
     assert len(fit.array) == 32
-    assert fit.notes[0] == "padded: rests up to 2 bars"
+    assert fit.remarks[0] == "padded: rests up to 2 bars"
 
 
 def test_crops_begin_on_bars_and_are_never_silent():
@@ -260,6 +260,7 @@ def test_a_folder_of_midi_files_becomes_phrases(tmp_path):
         for _ in range(3)
     ]
     assert all(
-        GRAMMAR.wrong(row) is None and len(row) == DRUMS.length for row in rows[:]
+        GRAMMAR.first_illegal(row) is None and len(row) == DRUMS.length
+        for row in rows[:]
     )
     assert pieces.refused == {}

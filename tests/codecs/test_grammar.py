@@ -1,4 +1,4 @@
-"""Grammars against the codecs that state them: what is written is legal, what is legal is music."""
+"""Grammars: encoded streams are legal, and legal streams decode to music."""
 
 import itertools
 
@@ -10,39 +10,39 @@ from hypothesis.extra import numpy as hnp
 from scores import sequence, textures, tunes
 
 from zoo.data.codecs import Chorale, Melody, Performance, Pianoroll, Voices
-from zoo.data.codecs.grammar import BOUNDARY, both, explore
+from zoo.data.codecs.grammar import BOUNDARY, explore, intersection
 from zoo.data.refusal import Refused
 
 MELODY, PERFORMANCE = Melody(), Performance(velocity_bins=8, max_shift=20)
-TWO = Melody(low=60, high=60, metres=("1/4", "3/8"), steps_per_quarter=2, fewest=1)
+TWO = Melody(low=60, high=60, metres=("1/4", "3/8"), steps_per_quarter=2, min_notes=1)
 MANY = Melody(
-    low=60, high=62, metres=("3/8", "7/8", "2/4", "4/4", "1/8", "9/16"), fewest=3
+    low=60, high=62, metres=("3/8", "7/8", "2/4", "4/4", "1/8", "9/16"), min_notes=3
 )
-CODECS = (MELODY, PERFORMANCE, Melody(bars=2), Melody(fewest=0), TWO, MANY)
+CODECS = (MELODY, PERFORMANCE, Melody(bars=2), Melody(min_notes=0), TWO, MANY)
 GRAMMARS = {codec: codec.grammar() for codec in CODECS}
 
 
 def spell(codec, words):
-    """Tokens by name: a name stands for itself, `C4*3` for three of them."""
+    """Returns tokens by name; `C4*3` is three of them."""
     names = {codec.describe(token): token for token in range(codec.vocab)}
-    each = (word.partition("*") for word in words.split(", "))
-    return np.array([names[name] for name, _, n in each for _ in range(int(n or 1))])
+    parts = (word.partition("*") for word in words.split(", "))
+    return np.array([names[name] for name, _, n in parts for _ in range(int(n or 1))])
 
 
 @given(tunes())
-def test_every_tune_that_is_written_is_legal(tune):
+def test_every_encoded_tune_is_legal(tune):
     try:
         array = MELODY.encode(sequence(tune))
     except Refused:
         return
-    assert GRAMMARS[MELODY].wrong(array) is None
+    assert GRAMMARS[MELODY].first_illegal(array) is None
     for window in Melody(bars=2).crops(array):
-        assert GRAMMARS[Melody(bars=2)].wrong(window) is None
+        assert GRAMMARS[Melody(bars=2)].first_illegal(window) is None
 
 
 @given(textures())
-def test_every_texture_that_is_written_is_legal(score):
-    assert GRAMMARS[PERFORMANCE].wrong(PERFORMANCE.encode(score)) is None
+def test_every_encoded_texture_is_legal(score):
+    assert GRAMMARS[PERFORMANCE].first_illegal(PERFORMANCE.encode(score)) is None
 
 
 @given(
@@ -50,22 +50,22 @@ def test_every_texture_that_is_written_is_legal(score):
         np.int32, st.integers(0, 80), elements=st.integers(1, PERFORMANCE.vocab - 1)
     )
 )
-def test_whatever_a_performance_codec_makes_of_noise_is_legal(array):
+def test_decoded_noise_encodes_to_a_legal_performance(array):
     try:
         array = PERFORMANCE.encode(PERFORMANCE.decode(array))
     except Refused:
         return
-    assert GRAMMARS[PERFORMANCE].wrong(array) is None
+    assert GRAMMARS[PERFORMANCE].first_illegal(array) is None
 
 
-def test_metres_are_legal_wherever_they_are_written_and_nowhere_that_is_refused():
-    """Every way to lay three metres out, of one step to more than two bars each."""
+def test_metres_are_legal_if_and_only_if_they_can_be_encoded():
+    """All layouts of three metres, from one step to more than two bars each."""
     grammar, kept, refused = GRAMMARS[TWO], 0, 0
     strike, *metres = spell(TWO, "C4, 1/4, 3/8")
     spans = [[metre, *[strike] * n] for metre in metres for n in range(1, 9)]
     for layout in itertools.product(spans, [[], *spans], [[], *spans]):
         stream = np.array([*itertools.chain(*layout), BOUNDARY])
-        legal = grammar.wrong(stream) is None
+        legal = grammar.first_illegal(stream) is None
         try:
             again = TWO.encode(TWO.decode(stream))
         except Refused:
@@ -80,8 +80,8 @@ def test_metres_are_legal_wherever_they_are_written_and_nowhere_that_is_refused(
 
 @st.composite
 def walks(draw, codec, grammar):
-    """A legal stream of a melody codec, rich in metres, ended or cut."""
-    room, node, stream = draw(st.integers(grammar.room(np.array([])), 90)), 0, []
+    """A legal stream of a melody codec with many metres, ended or cut."""
+    room, node, stream = draw(st.integers(grammar.min_length(np.array([])), 90)), 0, []
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     while len(stream) < room and BOUNDARY not in stream:
         legal = np.flatnonzero(grammar.needs[node] < room - len(stream))
@@ -98,9 +98,9 @@ def walks(draw, codec, grammar):
 def test_legal_melodies_are_music_that_can_be_written_again(codec, data):
     grammar = GRAMMARS[codec]
     score = codec.decode(data.draw(walks(codec, grammar)))
-    assert len(score.notes) >= codec.fewest
+    assert len(score.notes) >= codec.min_notes
     again = codec.encode(score)
-    assert grammar.wrong(again) is None
+    assert grammar.first_illegal(again) is None
     pitches = [[x.pitch for x in y.notes] for y in (score, codec.decode(again))]
     assert pitches[0] == pitches[1]
 
@@ -126,19 +126,19 @@ def test_legal_windows_have_full_bars(data):
         ("4/4, C4*20, 3/4, C4*12, boundary", None),  # a bar cut short
         ("C4, C4, boundary", 0),  # no metre
         ("4/4, 3/4", 1),
-        ("4/4, hold", 1),  # of nothing
+        ("4/4, hold", 1),  # without a note before it
         ("4/4, C4, rest, hold", 3),
         ("4/4, C4, boundary", 2),  # a note too few
         ("4/4, boundary", 1),
-        ("4/4, C4*16, 4/4", 17),  # said twice
+        ("4/4, C4*16, 4/4", 17),  # stated twice
         ("4/4, C4*3, 3/4", 4),  # no bar of 4/4 yet
         ("4/4, C4*3, 4/4, C4*3, 4/4", 8),
         ("4/4, C4*24, 4/4, C4*8, 4/4", 34),  # would be two bars of 2/4
         ("4/4, C4*2, boundary, C4", 4),
     ],
 )
-def test_what_a_melody_may_hold(words, wrong):
-    assert GRAMMARS[MELODY].wrong(spell(MELODY, words)) == wrong
+def test_legal_and_illegal_melodies(words, wrong):
+    assert GRAMMARS[MELODY].first_illegal(spell(MELODY, words)) == wrong
 
 
 SHIFT, LONG = "shift 0.05 s", "shift 0.2 s"
@@ -149,7 +149,8 @@ SHIFT, LONG = "shift 0.05 s", "shift 0.2 s"
     [
         (f"velocity 49, on 60, {SHIFT}, off 60, boundary", None),
         (
-            f"{LONG}*3, {SHIFT}, velocity 49, on 60, on 64, {LONG}*2, off 60, off 64, boundary",
+            f"{LONG}*3, {SHIFT}, velocity 49, on 60, on 64, "
+            f"{LONG}*2, off 60, off 64, boundary",
             None,
         ),
         (f"velocity 49, on 60, velocity 33, on 64, {SHIFT}, off 60, on 60", None),
@@ -173,8 +174,8 @@ SHIFT, LONG = "shift 0.05 s", "shift 0.2 s"
         (f"off 60, {LONG}", 0),
     ],
 )
-def test_what_a_performance_may_hold(words, wrong):
-    assert GRAMMARS[PERFORMANCE].wrong(spell(PERFORMANCE, words)) == wrong
+def test_legal_and_illegal_performances(words, wrong):
+    assert GRAMMARS[PERFORMANCE].first_illegal(spell(PERFORMANCE, words)) == wrong
 
 
 @pytest.mark.parametrize(
@@ -185,14 +186,14 @@ def test_what_a_performance_may_hold(words, wrong):
         (MELODY, "4/4, rest*7", 10),
         (MELODY, "4/4, C4, hold, C4", 4),
         (Melody(bars=2), "4/4, C4*20", 33),
-        (Melody(fewest=0), "4/4", 2),  # never silence
+        (Melody(min_notes=0), "4/4", 2),  # never silence
         (PERFORMANCE, "", 3),
         (PERFORMANCE, "velocity 49, on 60", 3),
     ],
 )
-def test_the_room_that_a_beginning_needs(codec, words, room):
+def test_minimum_length_of_a_piece_by_its_beginning(codec, words, room):
     begun = spell(codec, words) if words else np.array([], int)
-    assert GRAMMARS[codec].room(begun) == room
+    assert GRAMMARS[codec].min_length(begun) == room
 
 
 @pytest.mark.parametrize("codec", [Pianoroll(), Chorale(), Voices()])
@@ -200,18 +201,22 @@ def test_frames_have_no_grammar(codec):
     assert codec.grammar() is None
 
 
-def test_both_is_where_the_two_agree():
+def test_the_intersection_has_the_streams_legal_in_both():
     """Multiples of two and of three in unary, over every stream of up to 12 events."""
 
     def count(n):
-        rules = lambda at: (
-            {} if at is None else {1: (at + 1) % n, **({} if at else {0: None})}
-        )
-        return explore(0, rules, lambda at: not at, np.arange(2))
+        def transitions(state):
+            if state is None:
+                return {}
+            if state == 0:
+                return {0: None, 1: 1 % n}
+            return {1: (state + 1) % n}
+
+        return explore(0, transitions, lambda state: not state, np.arange(2))
 
     two, three = count(2), count(3)
-    six = both(two, three)
+    six = intersection(two, three)
     for size in range(13):
         stream = np.array([1] * size + [BOUNDARY])
-        assert (six.wrong(stream) is None) == (size % 6 == 0)
+        assert (six.first_illegal(stream) is None) == (size % 6 == 0)
     assert six.needs[0].tolist() == [0, 5]

@@ -15,7 +15,7 @@ MELODY = Melody()
 
 
 def words(array, codec=MELODY):
-    """A stream as people read it: `|` for HOLD, `-` for REST, `.` for BOUNDARY."""
+    """Returns the names of tokens, with | for HOLD, - for REST and . for BOUNDARY."""
     signs = {"hold": "|", "rest": "-", "boundary": "."}
     return " ".join(signs.get(x, x) for x in map(codec.describe, array))
 
@@ -83,7 +83,7 @@ def test_any_stream_decodes(tokens, expected):
     assert played(MELODY.decode(np.array(tokens, np.int32))) == expected
 
 
-def test_tempo_and_program_are_given_to_decode():
+def test_tempo_and_program_are_arguments_of_decode():
     score = MELODY.decode(np.array([58, 1, 1, 1, 2, 0]), qpm=60, program=73)
     assert (score.notes[0].end_time, score.total_time) == (1, 1.25)
     assert (score.notes[0].program, score.tempos[0].qpm) == (73, 60)
@@ -118,7 +118,7 @@ def test_the_melody_is_the_highest_busy_line(parts):
     fit = MELODY.fit(tracks(*parts))
     assert played(MELODY.decode(fit.array)) == sorted(LINE)
     at = parts.index(LINE) + 1
-    assert fit.notes == (f"track: {at} of {len(parts)} taken, 20 notes",)
+    assert fit.remarks == (f"track: {at} of {len(parts)} taken, 20 notes",)
 
 
 def test_few_chords_give_their_upper_note():
@@ -126,10 +126,10 @@ def test_few_chords_give_their_upper_note():
     fit = MELODY.fit(tracks(LINE + extra))
     expected = [note for i, note in enumerate(LINE) if i != 9] + extra[1:]
     assert played(MELODY.decode(fit.array)) == sorted(expected)
-    assert fit.notes == ("chords: 2 lower notes dropped",)
+    assert fit.remarks == ("chords: 2 lower notes dropped",)
 
 
-def test_chords_are_refused_unless_the_skyline_is_asked_for():
+def test_chords_are_refused_unless_chords_is_one():
     with pytest.raises(Refused, match="Performance") as refused:
         MELODY.encode(tracks(CHORDS))
     assert refused.value.reason == "polyphonic"
@@ -145,7 +145,7 @@ def test_an_inner_note_under_a_longer_one_is_no_melody():
     ]
 
 
-def test_triplets_are_quantised_and_said():
+def test_triplets_are_quantised_with_a_remark():
     thirds = [(72, 40, 41.33), (74, 41.33, 42.67), (76, 42.67, 44)]
     fit = MELODY.fit(tracks(LINE + thirds))
     assert played(MELODY.decode(fit.array))[-3:] == [
@@ -153,7 +153,7 @@ def test_triplets_are_quantised_and_said():
         (74, 41, 43),
         (76, 43, 44),
     ]
-    assert fit.notes == ("quantised: times moved by up to 0.08 quarters",)
+    assert fit.remarks == ("quantised: times moved by up to 0.08 quarters",)
 
 
 @pytest.mark.parametrize(
@@ -171,23 +171,23 @@ def test_triplets_are_quantised_and_said():
         ([CHORDS, CHORDS], "polyphonic", "None of its 2 tracks"),
     ],
 )
-def test_refusals_say_what_would_help(parts, reason, said):
+def test_refusals_advise(parts, reason, said):
     with pytest.raises(Refused, match=said) as refused:
         MELODY.encode(tracks(*parts))
     assert refused.value.reason == reason
 
 
-def test_what_is_left_behind_is_said():
+def test_discarded_properties_are_remarked():
     score = tracks(LINE)
     score.tempos.add(qpm=90)
     score.notes[0].velocity = 20
     score.notes.add(pitch=40, end_time=1, is_drum=True)
     score.section_groups.add()
-    codes = [note.split(":")[0] for note in Melody(off_grid=1).fit(score).notes]
+    codes = [note.split(":")[0] for note in Melody(off_grid=1).fit(score).remarks]
     assert codes[:4] == ["drums", "tempo", "velocities", "repeats"]
 
 
-def test_windows_are_full_bars_and_strike_what_was_held():
+def test_windows_are_full_bars_and_strike_sounding_notes():
     tune = Tune((3, 8), 2, [(60, 2), (62, 6), (64, 8), (65, 4), (None, 30)])
     codec = Melody(bars=1)
     windows = [words(x) for x in codec.windows(sequence(tune))]

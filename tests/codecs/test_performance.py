@@ -16,7 +16,7 @@ PERFORMANCE = Performance()
 
 
 def theirs(score, bins, shift):
-    """note_seq's events as our tokens."""
+    """Returns note_seq's events as tokens of this codec."""
     quantised = sequences_lib.quantize_note_sequence_absolute(
         score, steps_per_second=100
     )
@@ -78,8 +78,8 @@ def test_the_pedal_lengthens_notes():
     score.control_changes.add(time=3, control_number=64, control_value=0)
     fit = PERFORMANCE.fit(score)
     assert PERFORMANCE.decode(fit.array).notes[0].end_time == 3
-    assert any(note.startswith("pedal:") for note in fit.notes)
-    assert score.notes[0].end_time == 0.5  # the caller's is as it was
+    assert any(note.startswith("pedal:") for note in fit.remarks)
+    assert score.notes[0].end_time == 0.5  # the argument is not changed
     quantised = note_seq.quantize_note_sequence(score, steps_per_quarter=4)
     np.testing.assert_array_equal(PERFORMANCE.encode(quantised), fit.array)
 
@@ -88,7 +88,7 @@ def test_drums_are_left_out_or_refused():
     score = NoteSequence()
     score.notes.add(pitch=60, end_time=1, velocity=80)
     score.notes.add(pitch=38, end_time=1, velocity=80, is_drum=True)
-    assert PERFORMANCE.fit(score).notes == ("drums: 1 notes left out",)
+    assert PERFORMANCE.fit(score).remarks == ("drums: 1 notes left out",)
     with pytest.raises(Refused) as refused:
         Performance(drums=True).encode(score)
     assert refused.value.reason == "drums"
@@ -101,4 +101,4 @@ def test_notes_of_one_pitch_that_overlap_are_cut_and_merged():
     fit = PERFORMANCE.fit(score)
     notes = PERFORMANCE.decode(fit.array).notes
     assert [(x.start_time, x.end_time) for x in notes] == [(0, 1), (1, 3)]
-    assert {note.split(":")[0] for note in fit.notes} == {"merged", "trimmed"}
+    assert {note.split(":")[0] for note in fit.remarks} == {"merged", "trimmed"}

@@ -1,4 +1,4 @@
-"""Phrases against the windows of the melody codec, and their grammar against the phrases."""
+"""Phrases agree with the windows of the melody codec, and with their grammar."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ GRAMMAR = PHRASE.grammar()
 REEL = Tune((4, 4), 2, [(60, 2), (62, 12), (None, 4), (64, 20), (65, 10), (67, 4)])
 
 
-def test_a_phrase_is_its_steps_and_no_more():
+def test_a_phrase_has_a_token_for_each_step():
     first = PHRASE.encode(sequence(REEL))
     named = [PHRASE.describe(token) for token in first]
     assert named[:13] == ["D4"] + ["hold"] * 11 + ["rest"]
@@ -26,7 +26,7 @@ def test_a_phrase_is_its_steps_and_no_more():
     assert again == [(62, 0, 12), (64, 16, 32)]
 
 
-def test_phrases_begin_at_every_bar_and_strike_what_was_held():
+def test_phrases_begin_at_every_bar_and_strike_sounding_notes():
     phrases = PHRASE.crops(PHRASE.source.encode(sequence(REEL)))
     assert len(phrases) == 2
     assert PHRASE.describe(phrases[1][0]) == "E4"
@@ -36,7 +36,7 @@ def test_phrases_begin_at_every_bar_and_strike_what_was_held():
 @given(tunes())
 def test_phrases_are_windows_without_metres(tune):
     codec = Phrase(bars=2, metres=("6/8", "3/4"))
-    melody = Melody(bars=2, metres=("6/8", "3/4"), fewest=1)
+    melody = Melody(bars=2, metres=("6/8", "3/4"), min_notes=1)
     try:
         windows = melody.windows(sequence(tune))
     except Refused as refused:
@@ -45,12 +45,12 @@ def test_phrases_are_windows_without_metres(tune):
         return
     phrases = codec.crops(codec.source.encode(sequence(tune)))
     for window, phrase in zip(windows, phrases, strict=True):
-        assert codec.grammar().wrong(phrase) is None
+        assert codec.grammar().first_illegal(phrase) is None
         assert played(codec.decode(phrase)) == played(melody.decode(window))
 
 
 @given(st.integers(0, 2**32))
-def test_whatever_the_grammar_lets_through_is_a_phrase(seed):
+def test_legal_streams_are_phrases(seed):
     rng, node, tokens = np.random.default_rng(seed), 0, []
     while len(tokens) < PHRASE.length:
         left = PHRASE.length - len(tokens)
@@ -71,13 +71,13 @@ def test_whatever_the_grammar_lets_through_is_a_phrase(seed):
     [
         (
             Tune((6, 8), 0, [(60, 48)]),
-            "A bar is in 6/8.* Phrases are of 4/4 or 2/2 or 2/4",
+            "A bar is in 6/8.* The codec reads 4/4 or 2/2 or 2/4",
         ),
         (Tune((4, 4), 0, [(60, 20)]), "no 2 full bars of 4/4 in a row"),
         (Tune((4, 4), 0, [(30, 32)]), r"transposed by \+6 it would fit"),
     ],
 )
-def test_what_is_no_phrase_is_refused_and_told_why(tune, says):
+def test_refusals_state_their_reason(tune, says):
     with pytest.raises(Refused, match=says):
         PHRASE.encode(sequence(tune))
 
@@ -97,13 +97,13 @@ def test_two_short_bars_are_one():
         (64, 0, 4),
     ]
     assert (
-        PHRASE.fit(sequence(polka)).notes[-1]
+        PHRASE.fit(sequence(polka)).remarks[-1]
         == "cropped: the first of 2 windows of 2 bars"
     )
 
 
 def test_a_piece_is_cut_where_its_bars_are_whatever_is_silent():
-    """Seven bars, the third and fourth silent: two phrases, the second from the fifth bar on."""
+    """Seven bars, the third and fourth silent: phrases at the first and fifth bar."""
     tune = Tune(
         (4, 4), 0, [(60, 16), (62, 16), (None, 32), (64, 16), (65, 16), (67, 16)]
     )

@@ -1,4 +1,4 @@
-"""A roll shows what sounds, key by key, and plays back as it shows."""
+"""Piano rolls: encoding, decoding against a walk along each key, refusals."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SMALL = Pianoroll(low=60, high=63)
 
 
 def score(*notes):
-    """(pitch, onset, offset) in 16ths."""
+    """Returns a piece of notes (pitch, onset, offset) in 16ths."""
     sequence = NoteSequence()
     for pitch, onset, offset in notes:
         sequence.notes.add(
@@ -32,15 +32,15 @@ def test_a_roll_as_drawn():
     fit = SMALL.fit(score((60, 0, 6), (62, 1, 3), (62, 3, 5), (63, 4, 6)))
     assert fit.array.dtype == np.uint8
     assert picture(fit.array) == ["....o-", ".o-o-.", "......", "o-----"]
-    assert fit.notes == ()
+    assert fit.remarks == ()
 
 
-def test_without_onsets_repeated_notes_run_together_and_that_is_said():
+def test_without_onsets_repeated_notes_are_joined_with_a_remark():
     fit = Pianoroll(low=60, high=63, onsets=False).fit(
         score((62, 1, 3), (62, 3, 5), (60, 0, 6))
     )
     assert picture(fit.array) == ["......", ".----.", "......", "------"]
-    assert fit.notes == ("repeated: 1 notes run on from the one before them",)
+    assert fit.remarks == ("repeated: 1 notes joined to the one before them",)
 
 
 @given(
@@ -68,7 +68,7 @@ def test_decoding_agrees_with_a_walk_along_each_key(roll):
 def test_overlapping_notes_of_one_key_are_cut_where_it_is_struck_again():
     fit = SMALL.fit(score((60, 0, 6), (60, 2, 4)))
     assert picture(fit.array)[-1] == "o-o-.."
-    assert fit.notes == ("trimmed: 1 notes cut short where the next begins",)
+    assert fit.remarks == ("trimmed: 1 notes cut short where the next begins",)
 
 
 def test_trailing_silence_is_kept():

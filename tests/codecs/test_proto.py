@@ -1,4 +1,4 @@
-"""Seconds and quarters are inverse; metres are what the proto states, 4/4 where it states none."""
+"""Seconds and quarters are inverse; metres are the stated ones, by default 4/4."""
 
 import numpy as np
 import pytest

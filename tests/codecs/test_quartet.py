@@ -1,4 +1,4 @@
-"""Phrases of four voices against those of each voice alone."""
+"""Phrases of four voices agree with those of each voice alone."""
 
 import jax
 import numpy as np
@@ -52,7 +52,7 @@ def test_each_column_is_the_phrase_of_its_voice():
 
 
 def test_the_music_comes_back():
-    """A tenor held from before is struck anew; all else is as it was, two bars from the pickup."""
+    """A tenor that sounds at the start is struck; the rest is two bars of it."""
     back = QUARTET.decode(QUARTET.encode(score()))
     cut_off = [
         (p, max(a, 4) - 4, min(b, 36) - 4)
@@ -73,14 +73,14 @@ def test_the_music_comes_back():
         (score(metre=(3, 4)), "metre"),
     ],
 )
-def test_what_is_no_phrase_is_refused(piece, reason):
+def test_refusals_state_their_reason(piece, reason):
     with pytest.raises(Refused) as refused:
         QUARTET.encode(piece)
     assert refused.value.reason == reason
 
 
-def test_a_space_of_quartets_is_moved_in(tmp_path):
-    """Cut, encoded, decoded, gone between and drawn the best of, by a model that is not trained."""
+def test_a_latent_space_of_quartets(tmp_path):
+    """An untrained model encodes, interpolates, decodes, selects the best sample."""
     rows = extract_phrases([QUARTET.source.encode(score())], QUARTET)[:]
     assert len(rows) == 3
     family = MusicVAE(
@@ -98,5 +98,5 @@ def test_a_space_of_quartets_is_moved_in(tmp_path):
     music = space.decode(z, best_of=2)
     assert z.shape == (3, 4)
     assert all(len({note.instrument for note in piece.notes}) > 1 for piece in music)
-    with pytest.raises(UsageError, match="this asks for melodies"):
+    with pytest.raises(UsageError, match="this needs melodies"):
         Steering.load(space, tmp_path)

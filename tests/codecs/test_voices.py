@@ -1,4 +1,4 @@
-"""Four voices as pitches: drawn by hand, of Bach's, and to and from raw arrays."""
+"""Four voices as pitches: expected rows, Bach's chorales, and raw arrays."""
 
 import importlib.util
 import pathlib
@@ -19,7 +19,7 @@ VOICES = Voices()
 
 
 def score(*notes, length=0):
-    """(voice, pitch, onset, offset) in 16ths."""
+    """Returns a piece of notes (voice, pitch, onset, offset) in 16ths."""
     sequence = NoteSequence(total_time=length / 8)
     for voice, pitch, onset, offset in notes:
         sequence.notes.add(
@@ -33,7 +33,7 @@ def score(*notes, length=0):
     return sequence
 
 
-def test_rows_hold_what_sounds():
+def test_rows_are_the_sounding_pitches():
     fit = VOICES.fit(
         score((0, 72, 0, 2), (0, 74, 2, 3), (3, 40, 0, 4), (2, 55, 1, 3), (1, 60, 0, 1))
     )
@@ -44,13 +44,13 @@ def test_rows_hold_what_sounds():
         "D5 rest G3 E2",
         "rest rest rest E2",
     ]
-    assert fit.notes == ()
+    assert fit.remarks == ()
 
 
-def test_a_repeated_note_is_held_and_that_is_said():
+def test_a_repeated_note_is_joined_with_a_remark():
     choir = [(i, 72 - 5 * i, 0, 4) for i in range(1, 4)]
     fit = VOICES.fit(score((0, 72, 0, 2), (0, 72, 2, 4), *choir))
-    assert fit.notes == ("repeated: 1 notes run on from the one before them",)
+    assert fit.remarks == ("repeated: 1 notes joined to the one before them",)
     assert played(VOICES.decode(fit.array))[-1] == (72, 0, 4)
 
 

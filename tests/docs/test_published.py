@@ -21,7 +21,7 @@ TABLES = runpy.run_path(str(ROOT / "docs" / "tables" / "write.py"))
 )
 def test_generated_blocks_agree_with_the_results(path):
     text = path.read_text()
-    assert TABLES["written"](text) == text, "run `make tables`"
+    assert TABLES["rewrite"](text) == text, "run `make tables`"
 
 
 def test_every_table_and_number_is_on_a_page():
@@ -32,9 +32,9 @@ def test_every_table_and_number_is_on_a_page():
 
 def test_an_outdated_number_is_replaced():
     outdated = "it takes <!-- minutes of music -->99 minutes<!-- end --> here"
-    assert "99" not in TABLES["written"](outdated)
+    assert "99" not in TABLES["rewrite"](outdated)
     with pytest.raises(KeyError, match="no such block"):
-        TABLES["written"]("<!-- no such block -->1<!-- end -->")
+        TABLES["rewrite"]("<!-- no such block -->1<!-- end -->")
 
 
 def test_the_readme_can_be_read_in_two_minutes():

@@ -108,7 +108,7 @@ def test_styles_are_shares_of_those_that_are_known(styled, space):
         styled.shares("polish", 1)
     with pytest.raises(UsageError, match="none may be negative"):
         styled.shares({"irish": -1.0}, 1)
-    with pytest.raises(UsageError, match="knows no styles"):
+    with pytest.raises(UsageError, match="has no styles"):
         space.shares("irish", 1)
     assert space.shares(None, 1) is None
 
@@ -162,8 +162,8 @@ def test_a_piece_that_does_not_fit_is_told_what_would(space):
         space.encode([short])
     with pytest.raises(UsageError, match=r"transposed by \+6 it would fit"):
         space.encode([low])
-    assert space.fit(short, adapt=True).notes[0] == "padded: rests up to 1 bars"
-    assert space.fit(low, adapt=True).notes[0] == "transposed: by +6 semitones"
+    assert space.fit(short, adapt=True).remarks[0] == "padded: rests up to 1 bars"
+    assert space.fit(low, adapt=True).remarks[0] == "transposed: by +6 semitones"
     assert space.encode([short, low], adapt=True).shape == (2, 4)
     waltz = tune([60, 62, 64])
     waltz.time_signatures[0].numerator = 3

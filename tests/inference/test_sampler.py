@@ -82,7 +82,7 @@ def test_a_family_searches_with_beams_or_says_that_it_does_not(model):
     rows = model.sampler.search(4, Request(length=20))
     rules = model.codec.grammar()
     assert len(rows) == 4
-    assert all(rules.wrong(np.trim_zeros(row)) is None for row in rows)
+    assert all(rules.first_illegal(np.trim_zeros(row)) is None for row in rows)
 
 
 def test_no_repeat_is_for_events(model):
@@ -210,7 +210,7 @@ def test_a_span_of_latents_is_written_anew_by_the_phrase():
         model.sample(1, primer=piece)
     with pytest.raises(UsageError, match="has no separate voices"):
         model.sample(1, primer=piece, rewrite=("alto",))
-    with pytest.raises(UsageError, match="goes on from what comes first"):
+    with pytest.raises(UsageError, match="LatentMDN continues primers"):
         trained("latent_mdn").sample(1, primer=piece, span=(6, 9))
 
 

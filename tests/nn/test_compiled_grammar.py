@@ -58,7 +58,7 @@ def test_samples_of_any_length_decode(codec, limit):
     assert max(len(piece(row)) for row in rows) <= limit
     for row in rows:
         assert codec.decode(row[:limit]).notes
-        assert TABLES[codec].wrong(row[:limit][: len(piece(row)) + 1]) is None
+        assert TABLES[codec].first_illegal(row[:limit][: len(piece(row)) + 1]) is None
 
 
 def test_a_finished_performance_is_encoded_as_its_events():
@@ -115,11 +115,13 @@ def test_allowed_tokens_equal_those_of_the_tables():
             for token in range(vocab):
                 longer = np.array([*stream, token])
                 possible = (
-                    tables.wrong(longer) is None and tables.room(longer) <= length
+                    tables.first_illegal(longer) is None
+                    and tables.min_length(longer) <= length
                 )
                 if token == 8 and possible:  # a key must be free to strike
                     possible = any(
-                        tables.wrong(np.append(longer, x)) is None for x in (1, 2, 3)
+                        tables.first_illegal(np.append(longer, x)) is None
+                        for x in (1, 2, 3)
                     )
                 assert legal[token] == possible, (stream, token)
             count += 1
@@ -138,7 +140,8 @@ def test_rows_with_an_illegal_primer_are_unconstrained():
     rows = samples(codec, 64, 32, primer=primer)
     assert (rows[:, :3] == 1).all()
     assert any(
-        TABLES[codec].wrong(np.append([3], row)) is not None for row in rows[:, 3:]
+        TABLES[codec].first_illegal(np.append([3], row)) is not None
+        for row in rows[:, 3:]
     )
 
 
@@ -147,7 +150,7 @@ def test_a_primer_is_continued_by_the_grammar():
     primer = np.array([5, 40, 1, 1])  # 4/4
     for row in samples(codec, 64, 32, primer=primer):
         assert row[:4].tolist() == [5, 40, 1, 1]
-        assert TABLES[codec].wrong(row[: len(piece(row)) + 1]) is None
+        assert TABLES[codec].first_illegal(row[: len(piece(row)) + 1]) is None
 
 
 def test_a_lower_limit_changes_only_the_end():

@@ -249,7 +249,7 @@ def read(
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):
             fits.append(space.fit(piece, adapt))
-        for remark in fits[-1].notes:
+        for remark in fits[-1].remarks:
             print(f"{path.name}: {remark}")
     if not fits:
         return space, pieces, None

@@ -282,13 +282,13 @@ class Sampler:
     def check_grammar(self, events: np.ndarray, size: int) -> None:
         """Raises UsageError if no legal piece of `size` begins with the events."""
         assert self.codec_grammar is not None
-        if (wrong := self.codec_grammar.wrong(events)) is not None:
+        if (wrong := self.codec_grammar.first_illegal(events)) is not None:
             token = self.codec.describe(events[wrong])
             raise UsageError(
                 f"event {wrong + 1} of the primer, {token}, may not stand there in a "
                 "piece: end the primer before it, or turn the grammar off."
             )
-        needed = self.codec_grammar.room(events)
+        needed = self.codec_grammar.min_length(events)
         require(
             needed <= size,
             f"a piece that begins so has {needed} events or more, and {size} were "

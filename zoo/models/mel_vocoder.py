@@ -354,7 +354,7 @@ class MelVocoder:
         return jnp.exp(z).mean(axis=-1, keepdims=True)
 
     def amplified(
-        self, z: Float[Array, "b f m"], gain: Float[Array, "b f 1"]
+        self, z: Float[Array, "b f m"], gain: Float[Array, "#b f 1"]
     ) -> Float[Array, "b f m"]:
         """Returns the log-mel spectra of the same audio, times a gain per frame."""
         return z + jnp.log(gain)

@@ -320,7 +320,7 @@ class VariationalVocoder:
         return latent_loudness(z, self.bands)
 
     def amplified(
-        self, z: Float[Array, "b f z"], gain: Float[Array, "b f 1"]
+        self, z: Float[Array, "b f z"], gain: Float[Array, "#b f 1"]
     ) -> Float[Array, "b f z"]:
         """Returns the latents of the same audio, multiplied by a gain per frame."""
         return amplify_latents(z, self.bands, gain)

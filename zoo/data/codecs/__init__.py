@@ -1,8 +1,7 @@
-"""Codecs between NoteSequences and arrays, by name, so that a checkpoint can restore its own."""
+"""Codecs between NoteSequences and arrays, by name."""
 
 import dataclasses
-import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from zoo.data.codecs.base import Codec, Fit, PhraseCodec
@@ -11,13 +10,13 @@ from zoo.data.codecs.compound import Compound
 from zoo.data.codecs.drums import DrumPart, Drums
 from zoo.data.codecs.melody import Melody
 from zoo.data.codecs.multitrack import Multitrack
+from zoo.data.codecs.names import require_one_of
 from zoo.data.codecs.performance import Performance
 from zoo.data.codecs.phrase import Excerpt, Phrase, Quartet
 from zoo.data.codecs.pianoroll import Pianoroll
 from zoo.data.codecs.rolls import Rolls
 from zoo.data.codecs.voices import Voices
 from zoo.data.codecs.waveform import Waveform
-from zoo.errors import UsageError
 
 __all__ = [
     "CODECS",
@@ -56,17 +55,14 @@ CODECS: Mapping[str, type] = {
 
 
 def make(name: str, **fields: Any) -> Codec:
-    """The codec of that name, with those fields; raises `UsageError` for a name unknown."""
-    codec = CODECS[_known(name, CODECS, "codec")]
+    """Returns the codec called `name`, with these fields.
+
+    Raises:
+      UsageError: an unknown codec or field, or an invalid value of a field.
+    """
+    require_one_of(name, CODECS, "codec")
+    codec = CODECS[name]
     names = [field.name for field in dataclasses.fields(codec)]
     for field in fields:
-        _known(field, names, f"field of the {name} codec")
+        require_one_of(field, names, f"field of the {name} codec")
     return codec(**fields)
-
-
-def _known(name: str, names: Collection[str], what: str) -> str:
-    if name in names:
-        return name
-    close = difflib.get_close_matches(name, list(names), 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
-    raise UsageError(f"there is no {what} called {name!r}; {hint}")

@@ -1,4 +1,4 @@
-"""What every codec is, and the reading and writing of protos that they share."""
+"""The interface of codecs, and the reading and writing of protos that they share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -11,14 +11,19 @@ from zoo.data.proto import QPM, TICKS, NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 
-VELOCITY = 90
+VELOCITY = 90  # of decoded notes, in codecs that do not keep velocities
 
 
 class Fit(NamedTuple):
-    """A piece as an array, and what was done to make it one: `code: sentence`, one per remark."""
+    """An encoded piece, and remarks on what encoding changed or left out.
+
+    Attributes:
+      array: the encoded piece.
+      remarks: one `code: sentence` for each change.
+    """
 
     array: np.ndarray
-    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 @runtime_checkable
@@ -30,30 +35,38 @@ class Codec(Protocol):
 
     @property
     def vocab(self) -> int:
-        """How many values an element of the array may take, 0 included."""
+        """Number of values that an element of the array may have, 0 included."""
 
     def fit(self, sequence: NoteSequence) -> Fit:
-        """Encode and say what was done. Raises `Refused` where the piece does not fit."""
+        """Encodes a piece, with remarks on what was changed or left out.
+
+        Raises:
+          Refused: the piece cannot be encoded.
+        """
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
-        """The array alone. Raises `Refused`."""
+        """Returns the array of `fit` alone; raises Refused as `fit` does."""
 
     def decode(self, array: np.ndarray) -> NoteSequence:
-        """Music for any array of legal values; never raises on one."""
+        """Decodes any array of legal values, without raising."""
 
     def reach(self, array: np.ndarray) -> range:
-        """The transpositions, in semitones, that keep every pitch in range."""
+        """Returns the transpositions, in semitones, that keep all pitches in range."""
 
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
-        """The same music higher or lower. Raises `Refused` out of `reach`."""
+        """Transposes an encoded piece.
+
+        Raises:
+          Refused: `range`: `semitones` is not in `reach(array)`.
+        """
 
     def describe(self, token: int) -> str:
-        """One value in words."""
+        """Returns the name of a value."""
 
     def grammar(self) -> Grammar | None:
-        """Which streams of events are music; None where the arrays are frames."""
+        """Returns the grammar of legal streams of events, or None for frames."""
 
-    # `BaseCodec` documents what follows, and has defaults
+    # `BaseCodec` documents the following members, and defines their defaults.
 
     @property
     def frame_shape(self) -> tuple[int, ...]: ...
@@ -90,34 +103,36 @@ class Codec(Protocol):
 
 
 class BaseCodec:
-    """Defaults of what codecs offer to samplers, tasks and evaluations.
+    """Default implementations of the members that samplers, tasks and evaluations use.
 
-    They are right for a codec of whole pieces: streams of events that BOUNDARY ends,
-    or, with a `frame_shape`, rows of values at each step. Others override them.
+    They suit codecs of whole pieces: streams of events that end with BOUNDARY, or, with
+    a `frame_shape`, a frame of values at each step. Other codecs override them.
+
+    Attributes:
+      frame_shape: shape of one step of an array; () for tokens.
+      monophonic: whether the arrays are phrases of a single melodic line.
     """
 
-    frame_shape: ClassVar[
-        tuple[int, ...]
-    ] = ()  # of one step of an array; () for tokens
-    monophonic: ClassVar[bool] = False  # phrases of a single melodic line
+    frame_shape: ClassVar[tuple[int, ...]] = ()
+    monophonic: ClassVar[bool] = False
 
     @property
     def beat(self) -> int:
-        """Steps of a quarter note, which crops are aligned to; 1 without a grid."""
+        """Steps of a quarter note, to which crops are aligned; 1 without a grid."""
         return 1
 
     @property
     def source(self: Any) -> Any:
-        """The codec of the pieces that arrays are cut from; itself for whole pieces."""
+        """The codec of whole pieces; the codec itself unless it encodes phrases."""
         return self
 
     @property
     def dimensions(self: Any) -> Mapping[str, Any]:
-        """The fields of a model family that the codec decides, by name."""
+        """The fields of a model family that the codec determines, by name."""
         return {"vocab": self.vocab}
 
     def prefix(self, array: np.ndarray) -> np.ndarray:
-        """Returns an encoded piece without its end, so that it can be continued."""
+        """Returns an encoded piece without its last BOUNDARY, to be continued."""
         return array if self.frame_shape else array[array != BOUNDARY]
 
     def encode_primer(
@@ -126,29 +141,29 @@ class BaseCodec:
         """Encodes a piece that is to be continued, or that lacks the voices `missing`.
 
         Raises:
-          Refused: the piece does not fit.
+          Refused: the piece cannot be encoded.
         """
         return self.prefix(self.encode(sequence))
 
     def constraint(self, **values: str | int) -> np.ndarray:
-        """Returns a row [k] with those values, and BOUNDARY where a value is free.
+        """Returns a row [k] with the values to fix, and BOUNDARY in free columns.
 
         Raises:
           UsageError: the codec has no such values.
         """
         raise UsageError(
-            f"{type(self).__name__} has no {' or '.join(values)} to fix: leave it out, or "
-            "load a model of the Compound codec, such as a SeqGAN."
+            f"{type(self).__name__} has no {' or '.join(values)} to fix: leave it out, "
+            "or load a model of the Compound codec, such as a SeqGAN."
         )
 
     def region(
         self, array: np.ndarray, voices: Sequence[str], span: tuple[int, int]
     ) -> np.ndarray:
-        """Returns bool [t, ..], True for what a model rewrites of an encoded piece.
+        """Returns bool [t, ..], True for the elements of a piece that are rewritten.
 
         Args:
-          array: the piece.
-          voices: names of the voices to rewrite; all by default.
+          array: the encoded piece.
+          voices: names of the voices to rewrite; if empty, all.
           span: the first step to rewrite, and the step after the last.
 
         Raises:
@@ -161,26 +176,26 @@ class BaseCodec:
         return within(span, len(array))
 
     def event_mask(self, rows: np.ndarray) -> np.ndarray:
-        """Returns bool [n, t], True for what is part of a piece in rows [n, t, ..].
+        """Returns bool [n, t], True for the steps of rows [n, t, ..] within a piece.
 
-        A stream of events is one up to and including its end; frames have no end.
+        A stream of events ends with its first BOUNDARY. Frames have no end.
         """
         return np.ones(rows.shape[:2], bool) if self.frame_shape else up_to_end(rows)
 
     def corruptions(
         self, rows: np.ndarray, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """Returns copies of rows [n, t, ..] with their order destroyed, by name.
+        """Returns copies of rows [n, t, ..] in a random order, by name of the shuffle.
 
-        They hold the same values, so that a critic can tell them from real ones by
-        nothing but the order.
+        They contain the same values as the rows, so that a critic can distinguish them
+        from real ones only by their order.
         """
         return {"mixed_notes": shuffled_steps(rows, rng)}
 
 
 @runtime_checkable
 class PhraseCodec(Protocol):
-    """A codec of phrases of equal length, cut from the pieces of `source`."""
+    """A codec of phrases of equal length, cropped from the pieces of `source`."""
 
     bars: int
     metres: tuple[str, ...]
@@ -191,16 +206,16 @@ class PhraseCodec(Protocol):
 
     @property
     def length(self) -> int:
-        """Steps of a phrase."""
+        """Number of steps in a phrase."""
 
     @property
     def dimensions(self) -> Mapping[str, Any]: ...
 
     def crops(self, stream: np.ndarray, stride: int = 1) -> list[np.ndarray]:
-        """Returns the phrases of a piece that begin at every `stride`-th bar."""
+        """Returns the phrases of a piece, one from every `stride`-th bar on."""
 
     def adapted(self, sequence: NoteSequence) -> Fit:
-        """Encodes the first phrase; pads or transposes a piece that does not fit."""
+        """Encodes the first phrase; first pads or transposes a piece if necessary."""
 
 
 def within(span: tuple[int, int], length: int) -> np.ndarray:
@@ -209,7 +224,7 @@ def within(span: tuple[int, int], length: int) -> np.ndarray:
 
 
 def up_to_end(rows: np.ndarray) -> np.ndarray:
-    """Returns bool [n, t], True up to and including the first step of BOUNDARY alone."""
+    """Returns bool [n, t], True up to and including the first step of all BOUNDARY."""
     ends = (rows == BOUNDARY).reshape(*rows.shape[:2], -1).all(axis=2)
     return np.cumsum(ends, axis=1) - ends == 0
 
@@ -222,23 +237,33 @@ def shuffled_steps(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 class Notes(NamedTuple):
-    """The pitched notes of a piece as columns [n], by onset and, within one, from the top down."""
+    """Pitched notes as columns [n], in order of onset, and from high to low in pitch.
 
-    onset: np.ndarray  # float64, in the unit the reader chose
+    Attributes:
+      onset: float64, in the unit of the function that returns them.
+      offset: the same.
+      pitch: int64, MIDI number.
+      velocity: int64.
+      track: one number for each combination of instrument, part and voice.
+    """
+
+    onset: np.ndarray
     offset: np.ndarray
-    pitch: np.ndarray  # int64, MIDI number
+    pitch: np.ndarray
     velocity: np.ndarray
-    track: np.ndarray  # one number per instrument, part and voice
+    track: np.ndarray
 
     def take(self, index: np.ndarray) -> "Notes":
+        """Returns the notes at `index`, which is of integers or of booleans."""
         return Notes(*(column[index] for column in self))
 
 
 def read_notes(sequence: NoteSequence) -> tuple[Notes, list[str]]:
-    """The pitched notes, times in seconds, and what was left out.
+    """Reads the pitched notes of a piece, times in seconds; returns them with remarks.
 
-    Raises `Refused`: `empty` where no pitched note is left, `malformed` where a time or a pitch is
-    none that music can have.
+    Raises:
+      Refused: `empty`: it has no pitched notes; `malformed`: a note has an impossible
+        time or pitch.
     """
     pitched = [x for x in sequence.notes if not x.is_drum]
     drums = len(sequence.notes) - len(pitched)
@@ -263,43 +288,71 @@ def read_notes(sequence: NoteSequence) -> tuple[Notes, list[str]]:
     return notes, [f"drums: {drums} notes left out"] if drums else []
 
 
-def losses(
+def discard_remarks(
     sequence: NoteSequence, notes: Notes, seconds: bool = False, bars: bool = True
 ) -> list[str]:
-    """What of the piece a codec leaves behind: where not `seconds`, tempo and velocities; where
-    not `bars`, the metre; repeats in any case."""
-    said = []
+    """Returns remarks on properties of a piece that a codec discards.
+
+    Repeats are never kept.
+
+    Args:
+      sequence: the piece.
+      notes: its notes.
+      seconds: whether the codec keeps time in seconds; then tempo and velocities are
+        kept.
+      bars: whether the codec keeps metres.
+    """
+    remarks = []
     rates = sorted({round(x.qpm, 1) for x in sequence.tempos})
     if not seconds and rates not in ([], [QPM]):
         span = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
-        said.append(f"tempo: {span} quarters per minute left out")
+        remarks.append(f"tempo: {span} quarters per minute left out")
     if not seconds and notes.velocity.min() != notes.velocity.max():
-        said.append(
+        remarks.append(
             f"velocities: {notes.velocity.min()} to {notes.velocity.max()} left out"
         )
     if not bars and sequence.time_signatures:
-        said.append("metre: time signatures left out")
+        remarks.append("metre: time signatures left out")
     if sequence.section_groups:
-        said.append("repeats: taken as written, each section once")
-    return said
+        remarks.append("repeats: not expanded, each section is encoded once")
+    return remarks
 
 
-def outside(pitch: np.ndarray, low: int, high: int) -> None:
-    """Raise `Refused` where a pitch is not within low..high, naming what would fit."""
-    least, most = int(pitch.min()), int(pitch.max())
-    if low <= least and most <= high:
+def require_in_range(pitch: np.ndarray, low: int, high: int) -> None:
+    """Raises Refused (`range`) unless all pitches are within low..high."""
+    lowest, highest = int(pitch.min()), int(pitch.max())
+    if low <= lowest and highest <= high:
         return
-    if most - least > high - low:
-        cure = f"it spans {most - least} semitones, and no transposition would fit."
+    if highest - lowest > high - low:
+        advice = (
+            f"it spans {highest - lowest} semitones, and no transposition would fit."
+        )
     else:
-        cure = f"transposed by {low - least if least < low else high - most:+d} it would fit."
+        semitones = low - lowest if lowest < low else high - highest
+        advice = f"transposed by {semitones:+d} it would fit."
     raise Refused(
-        "range", f"Pitches {least} to {most} leave the range {low} to {high}; {cure}"
+        "range",
+        f"Pitches {lowest} to {highest} leave the range {low} to {high}; {advice}",
     )
 
 
-def blank(qpm: float = QPM) -> NoteSequence:
-    """An empty sequence at one tempo."""
+def require_pitch_range(low: int, high: int) -> None:
+    """Raises UsageError unless low..high is a range of MIDI pitches."""
+    if not 0 <= low <= high <= 127:
+        raise UsageError(
+            f"pitches {low} to {high} are not a range: choose 0 <= low <= high <= 127."
+        )
+
+
+def require_positive(**fields: int) -> None:
+    """Raises UsageError if a field is less than 1."""
+    for name, value in fields.items():
+        if value < 1:
+            raise UsageError(f"{name} is {value}: choose at least 1.")
+
+
+def empty_sequence(qpm: float = QPM) -> NoteSequence:
+    """Returns a sequence with one tempo and no notes."""
     sequence = NoteSequence(ticks_per_quarter=TICKS)
     sequence.tempos.add(qpm=qpm)
     return sequence
@@ -311,7 +364,14 @@ def write_notes(
     instrument: int = 0,
     program: int = 0,
 ) -> None:
-    """Add notes given as (onset, offset, pitch, velocity), times in seconds."""
+    """Adds notes to a sequence.
+
+    Args:
+      sequence: the sequence.
+      columns: (onset, offset, pitch, velocity) of each note, times in seconds.
+      instrument: number of the instrument.
+      program: General MIDI program, counted from 0.
+    """
     for onset, offset, pitch, velocity in columns:
         sequence.notes.add(
             start_time=onset,

@@ -1,8 +1,9 @@
-"""What the streams of a codec look like: an automaton, and a memory of the keys that are down.
+"""Grammars of event streams: an automaton, and a memory of which keys are down.
 
-A codec states its rules as a function from where a stream stands to what may come next; `explore`
-makes tables of them. A sampler that draws by the tables (`zoo.nn.sequence.grammar`) writes nothing but
-music. Axes: s node, v vocabulary, t step.
+A codec states its grammar as a function from the state of a stream to the tokens that
+may follow. `explore` turns this function into tables. A sampler that masks its logits
+by these tables (`zoo.nn.sequence.grammar`) writes only streams that decode to music.
+Axes: s node of the automaton, v vocabulary, t event.
 """
 
 import functools
@@ -20,59 +21,69 @@ NEVER = np.iinfo(np.int16).max
 State = TypeVar("State", bound=Hashable)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Grammar:
-    """Node 0 is where a stream begins.
+    """The legal streams of a codec, as tables. A stream begins in node 0.
 
-    What an automaton cannot count is which keys are down. A token that strikes a key needs it up,
-    one that lifts it needs it down, BOUNDARY needs them all up. While no time passes, keys are
-    lifted in the order in which they were struck, and struck in the order of their tokens.
+    An automaton cannot count which keys are down, so these are remembered beside it. A
+    token that strikes a key is legal only if the key is up, a token that lifts a key
+    only if it is down, and BOUNDARY only if all keys are up. While no time passes, keys
+    are lifted in the order in which they were struck, and struck in the order of their
+    tokens.
+
+    Attributes:
+      follow: int32 [s, v], the node after a token, or NONE if the token is illegal.
+      stops: bool [s], whether a stream that ends, or is cut, in a node is a piece.
+      strikes: int32 [v], the key that a token strikes, or NONE.
+      lifts: int32 [v], the key that a token lifts, or NONE.
+      passes: bool [v], the tokens in which time passes.
     """
 
-    follow: (
-        np.ndarray
-    )  # int32 [s, v]: the node after a token, NONE where it is forbidden
-    stops: np.ndarray  # bool [s]: whether what ends, or is cut, at a node is music
-    strikes: np.ndarray  # int32 [v]: the key that a token strikes, or NONE
-    lifts: np.ndarray  # int32 [v]: the key that a token lifts, or NONE
-    passes: np.ndarray  # bool [v]: the tokens in which time passes
+    follow: np.ndarray
+    stops: np.ndarray
+    strikes: np.ndarray
+    lifts: np.ndarray
+    passes: np.ndarray
 
     @functools.cached_property
     def needs(self) -> np.ndarray:
-        """int16 [s, v]: the fewest events after a token until the piece may stop, or NEVER."""
+        """int16 [s, v], the fewest events after a token until the piece may end.
+
+        NEVER if the token is illegal or no such end can be reached.
+        """
         node, token = np.nonzero(self.follow != NONE)
         stops = np.flatnonzero(self.stops)
-        exit_ = len(self.stops)  # a node beyond the last, to which every stop leads
+        exit_ = len(self.stops)  # an additional node, to which every stop leads
         into = np.append(self.follow[node, token], np.full(len(stops), exit_))
         edges = np.ones(len(into), bool), (into, np.append(node, stops))
-        back = sparse.csr_matrix(edges, (exit_ + 1, exit_ + 1))
-        away = sparse.csgraph.dijkstra(back, indices=exit_, unweighted=True) - 1
-        least = np.minimum(away, NEVER).astype(np.int16)
-        return np.where(self.follow == NONE, NEVER, least[self.follow])
+        reversed_edges = sparse.csr_matrix(edges, (exit_ + 1, exit_ + 1))
+        distance = sparse.csgraph.dijkstra(
+            reversed_edges, indices=exit_, unweighted=True
+        )
+        fewest = np.minimum(distance - 1, NEVER).astype(np.int16)
+        return np.where(self.follow == NONE, NEVER, fewest[self.follow])
 
     @functools.cached_property
     def heralds(self) -> np.ndarray:
-        """bool [v]: the tokens after which nothing but a strike may come."""
+        """bool [v], the tokens after which only a key may be struck."""
         legal = self.follow != NONE
-        eager = legal.any(axis=1) & ~legal[:, self.strikes == NONE].any(axis=1)
-        return (legal & eager[self.follow]).any(axis=0)
+        must_strike = legal.any(axis=1) & ~legal[:, self.strikes == NONE].any(axis=1)
+        return (legal & must_strike[self.follow]).any(axis=0)
 
-    def wrong(self, tokens: np.ndarray) -> int | None:
-        """The place of the first event of `tokens` [t] that may not stand there, or None."""
-        node, order = 0, _Order(self)
+    def first_illegal(self, tokens: np.ndarray) -> int | None:
+        """Returns the index of the first illegal event of `tokens` [t], or None."""
+        node, keys = 0, _Keys(self)
+        vocab = self.follow.shape[1]
         for t, token in enumerate(np.asarray(tokens).tolist()):
-            known = 0 <= token < self.follow.shape[1]
-            if (
-                not known
-                or self.follow[node, token] == NONE
-                or not order.take(token, t)
-            ):
+            if not 0 <= token < vocab or self.follow[node, token] == NONE:
+                return t
+            if not keys.accept(token, t):
                 return t
             node = self.follow[node, token]
         return None
 
-    def room(self, tokens: np.ndarray) -> int:
-        """The fewest events that a piece beginning with legal `tokens` [t] has."""
+    def min_length(self, tokens: np.ndarray) -> int:
+        """Returns the fewest events of a piece that begins with legal `tokens` [t]."""
         node, more = 0, 1 + int(self.needs[0].min())
         for token in np.asarray(tokens).tolist():
             more = int(self.needs[node, token])
@@ -80,18 +91,18 @@ class Grammar:
         return len(tokens) + more
 
 
-class _Order:
+class _Keys:
     """The keys that are down, and the order in which they are struck and lifted."""
 
     def __init__(self, grammar: Grammar):
         self.grammar = grammar
-        self.down: dict[int, int] = {}  # when each key was struck
-        self.struck = self.lifted = (
-            NONE  # since time last passed: the latest token, and `down`
-        )
+        self.down: dict[int, int] = {}  # the event at which each key was struck
+        # Since time last passed: the last striking token, and the onset of the last key
+        # lifted.
+        self.struck = self.lifted = NONE
 
-    def take(self, token: int, t: int) -> bool:
-        """Note event `t`, or say that it may not be."""
+    def accept(self, token: int, t: int) -> bool:
+        """Updates the keys by event `t`; returns False if the event is illegal."""
         strike, lift = int(self.grammar.strikes[token]), int(self.grammar.lifts[token])
         if token == BOUNDARY:
             return not self.down
@@ -110,7 +121,7 @@ class _Order:
 
 def explore(
     start: State,
-    rules: Callable[[State], Mapping[int, State]],
+    transitions: Callable[[State], Mapping[int, State]],
     stops: Callable[[State], bool],
     kinds: np.ndarray,
     *,
@@ -118,44 +129,54 @@ def explore(
     lifts: Iterable[int] = (),
     passes: Iterable[int] = (),
 ) -> Grammar:
-    """The grammar of every state that can be reached from `start`.
+    """Builds the grammar of all states that can be reached from `start`.
 
     Args:
-      rules: what may come next, by kind of token, and the state after it.
-      stops: whether a stream that ends, or is cut, in a state is a piece with notes.
+      start: the state at the beginning of a stream.
+      transitions: returns the legal kinds of token in a state, with the next states.
+      stops: returns whether a stream that ends, or is cut, in a state is a piece.
       kinds: int [v], the kind of each token.
-      strikes, lifts: the tokens that strike, and lift, the keys 0, 1 ...
+      strikes: the tokens that strike the keys 0, 1, ..
+      lifts: the tokens that lift the keys 0, 1, ..
       passes: the tokens in which time passes.
     """
     numbers, states, rows = {start: 0}, [start], []
-    for state in states:  # which grows meanwhile
+    for state in states:  # the list grows meanwhile
         row = np.full(int(kinds.max()) + 1, NONE, np.int32)
-        for kind, after in rules(state).items():
+        for kind, after in transitions(state).items():
             if after not in numbers:
                 numbers[after] = len(states)
                 states.append(after)
             row[kind] = numbers[after]
         rows.append(row)
-    striking, lifting = np.full((2, len(kinds)), NONE, np.int32)
-    for table, tokens in ((striking, strikes), (lifting, lifts)):
-        for key, token in enumerate(tokens):
-            table[token] = key
-    follow, stopping = (
-        np.stack(rows)[:, kinds],
-        np.array([stops(state) for state in states]),
+    return Grammar(
+        follow=np.stack(rows)[:, kinds],
+        stops=np.array([stops(state) for state in states]),
+        strikes=_key_table(len(kinds), strikes),
+        lifts=_key_table(len(kinds), lifts),
+        passes=np.isin(np.arange(len(kinds)), list(passes)),
     )
-    passing = np.isin(np.arange(len(kinds)), list(passes))
-    return Grammar(follow, stopping, striking, lifting, passing)
 
 
-def both(one: Grammar, other: Grammar) -> Grammar:
-    """The streams that are in the two grammars, of which one at most has keys."""
+def _key_table(vocab: int, tokens: Iterable[int]) -> np.ndarray:
+    """Returns int32 [v], the index of each token in `tokens`, or NONE."""
+    table = np.full(vocab, NONE, np.int32)
+    for key, token in enumerate(tokens):
+        table[token] = key
+    return table
+
+
+def intersection(one: Grammar, other: Grammar) -> Grammar:
+    """Returns the grammar of the streams that are legal in two grammars.
+
+    At most one of the two has keys.
+    """
     a, b = one.follow[:, None], other.follow[None]
     pair = np.where((a == NONE) | (b == NONE), NONE, a * len(other.stops) + b)
-    follow = pair.reshape(-1, a.shape[-1])
-    stops = (one.stops[:, None] & other.stops[None]).reshape(-1)
-    strikes, lifts = (
-        np.maximum(one.strikes, other.strikes),
-        np.maximum(one.lifts, other.lifts),
+    return Grammar(
+        follow=pair.reshape(-1, a.shape[-1]),
+        stops=(one.stops[:, None] & other.stops[None]).reshape(-1),
+        strikes=np.maximum(one.strikes, other.strikes),
+        lifts=np.maximum(one.lifts, other.lifts),
+        passes=one.passes | other.passes,
     )
-    return Grammar(follow, stops, strikes, lifts, one.passes | other.passes)

@@ -1,4 +1,4 @@
-"""Notes on a grid of equal steps, and lines out of chords."""
+"""Quantisation of notes to a grid of equal steps, and reduction of chords to a line."""
 
 from typing import NamedTuple
 
@@ -8,28 +8,41 @@ from zoo.data.codecs.base import Notes, read_notes
 from zoo.data.proto import NoteSequence, quarters
 from zoo.data.refusal import Refused
 
-LONGEST = 1 << 16  # steps: over an hour of music at 16ths
-NEAR = 0.25  # of a step: what lies closer is on the grid
-SILENT = 0.05  # of a step: a shift not worth a remark, such as a MIDI file's ticks make
+MAX_STEPS = 1 << 16  # over an hour of music at 16ths
+ON_GRID = 0.25  # steps; an onset that is closer to its step is on the grid
+MIN_REPORTED_SHIFT = 0.05  # steps; the ticks of a MIDI file cause smaller ones
 
 
-class Grid(NamedTuple):
-    """Notes whose onsets and offsets are whole steps, and what it took to make them so."""
+class Quantised(NamedTuple):
+    """Notes whose onsets and offsets are whole steps, and the changes that this took.
+
+    Attributes:
+      notes: the notes.
+      merged: number of notes dropped because a longer one begins on their step.
+      strays: number of notes whose onset was further than ON_GRID from its step.
+      cut: number of notes that end earlier because the next one begins.
+      shift: the largest rounding of an onset or offset, in steps.
+    """
 
     notes: Notes
-    merged: int  # notes lost because a longer one took their step
-    strays: int  # notes kept whose onset lay further than `NEAR` from its step
-    cut: int  # notes that lasted into the next
-    shift: float  # the largest rounding of an onset or offset, in steps
+    merged: int
+    strays: int
+    cut: int
+    shift: float
 
 
 def read_steps(
     sequence: NoteSequence, steps_per_quarter: int
 ) -> tuple[Notes, int, list[str]]:
-    """The notes with times in (fractional) steps, the length in whole steps, and remarks.
+    """Reads the pitched notes of a piece, with times in fractional steps.
 
-    Time is counted in quarters, so that a change of tempo does not disturb rhythm. Raises
-    `Refused`: what `read_notes` raises, and `long` past `LONGEST` steps.
+    Time is counted in quarters, so that changes of tempo do not affect rhythm.
+
+    Returns:
+      The notes, the length in whole steps, and remarks.
+
+    Raises:
+      Refused: as `read_notes`, or `long`: more than MAX_STEPS steps.
     """
     notes, remarks = read_notes(sequence)
     clock = quarters(sequence)
@@ -39,18 +52,21 @@ def read_steps(
     )
     end = clock(np.array(sequence.total_time)) * steps_per_quarter
     length = max(float(end), float(notes.offset.max()))
-    if not length <= LONGEST:
+    if not length <= MAX_STEPS:  # true of NaN, too
         raise Refused(
-            "long", f"It lasts {length:g} steps, over {LONGEST}; cut it first."
+            "long", f"It lasts {length:g} steps, over {MAX_STEPS}; cut it first."
         )
     return notes, int(np.floor(end + 0.5)), remarks
 
 
-def quantise(notes: Notes, lines: bool = True) -> Grid:
-    """Round times to whole steps; every note lasts one at least.
+def quantise(notes: Notes, lines: bool = True) -> Quantised:
+    """Rounds times to whole steps; every note lasts at least one step.
 
-    Where `lines`, the notes are one line: of those that fall on one step the longest is kept, and
-    none outlasts the next onset. Otherwise that holds of each pitch by itself.
+    Args:
+      notes: notes with times in steps.
+      lines: whether the notes are one line. Then, of the notes that begin on one step,
+        the longest is kept, and no note lasts into the next. Otherwise this applies to
+        each pitch separately.
     """
     onset = np.floor(notes.onset + 0.5).astype(np.int64)
     offset = np.maximum(np.floor(notes.offset + 0.5).astype(np.int64), onset + 1)
@@ -59,24 +75,20 @@ def quantise(notes: Notes, lines: bool = True) -> Grid:
     first = np.ones(len(order), bool)
     first[1:] = (np.diff(lane[order]) != 0) | (np.diff(onset[order]) != 0)
     order = order[first]
-    kept, lane, onset, offset = (
-        notes.take(order),
-        lane[order],
-        onset[order],
-        offset[order],
-    )
-    away = np.abs(kept.onset - onset)
-    shift = max(away.max(), np.abs(kept.offset - offset).max())
-    late = np.zeros(len(order), np.int64)
-    late[:-1] = np.where(
+    kept = notes.take(order)
+    lane, onset, offset = lane[order], onset[order], offset[order]
+    distance = np.abs(kept.onset - onset)
+    shift = max(distance.max(), np.abs(kept.offset - offset).max())
+    overlap = np.zeros(len(order), np.int64)
+    overlap[:-1] = np.where(
         lane[1:] == lane[:-1], np.maximum(offset[:-1] - onset[1:], 0), 0
     )
-    up = np.lexsort((-kept.pitch, onset))
-    return Grid(
-        notes=kept._replace(onset=onset, offset=offset - late).take(up),
+    by_onset = np.lexsort((-kept.pitch, onset))
+    return Quantised(
+        notes=kept._replace(onset=onset, offset=offset - overlap).take(by_onset),
         merged=len(notes.onset) - len(order),
-        strays=int(np.sum(away > NEAR)),
-        cut=int(np.sum(late > 0)),
+        strays=int(np.sum(distance > ON_GRID)),
+        cut=int(np.sum(overlap > 0)),
         shift=float(shift),
     )
 
@@ -84,44 +96,52 @@ def quantise(notes: Notes, lines: bool = True) -> Grid:
 def snap(
     notes: Notes, tolerance: float, steps_per_quarter: int, lines: bool = True
 ) -> tuple[Notes, list[str]]:
-    """`quantise`, and say so.
+    """Quantises notes as `quantise` does; returns them with remarks.
 
-    Raises `Refused` (`off-grid`) where more than `tolerance` of the notes is lost, or lay further
-    than `NEAR` from its step.
+    Raises:
+      Refused: `off-grid`: more than a share `tolerance` of the notes is dropped, or was
+        further than ON_GRID from its step.
     """
-    grid, total = quantise(notes, lines), len(notes.onset)
-    if grid.strays + grid.merged > tolerance * total:
+    quantised, total = quantise(notes, lines), len(notes.onset)
+    off_grid = quantised.strays + quantised.merged
+    if off_grid > tolerance * total:
         raise Refused(
             "off-grid",
-            f"{grid.strays + grid.merged} of {total} notes lie off the grid of {steps_per_quarter} "
+            f"{off_grid} of {total} notes lie off the grid of {steps_per_quarter} "
             "steps per quarter; the Performance codec keeps free time.",
         )
     remarks = []
-    if grid.shift > SILENT:
-        shift = grid.shift / steps_per_quarter
+    if quantised.shift > MIN_REPORTED_SHIFT:
+        shift = quantised.shift / steps_per_quarter
         remarks.append(f"quantised: times moved by up to {shift:.2f} quarters")
-    if grid.merged:
-        remarks.append(
-            f"merged: {grid.merged} of {total} notes lost to a longer one on their step"
-        )
-    if grid.cut:
-        remarks.append(f"trimmed: {grid.cut} notes cut short where the next begins")
-    return grid.notes, remarks
+    if quantised.merged:
+        remarks.append(merge_remark(quantised.merged, total))
+    if quantised.cut:
+        remarks.append(trim_remark(quantised.cut))
+    return quantised.notes, remarks
 
 
-def overlap(notes: Notes) -> float:
-    """The share of notes that begin with another, or a step or more before all earlier ones end."""
-    late = np.maximum.accumulate(notes.offset)[:-1] - notes.onset[1:]
-    together = (np.diff(notes.onset) < NEAR) & (late > 0)
-    return float(np.sum((late >= 1) | together)) / len(notes.onset)
+def overlap_share(notes: Notes) -> float:
+    """Returns the share of notes that sound together with an earlier one.
+
+    Counted are notes that begin with another, or at least a step before all earlier
+    ones have ended. Times are in steps, in ascending order of onset.
+    """
+    overlap = np.maximum.accumulate(notes.offset)[:-1] - notes.onset[1:]
+    simultaneous = (np.diff(notes.onset) < ON_GRID) & (overlap > 0)
+    return float(np.sum((overlap >= 1) | simultaneous)) / len(notes.onset)
 
 
-def line(notes: Notes, tolerance: float) -> tuple[Notes, list[str]]:
-    """The upper line: of a chord its highest note, never one that sounds within a higher one.
+def upper_line(notes: Notes, tolerance: float) -> tuple[Notes, list[str]]:
+    """Reduces notes to their upper line; returns it with remarks.
 
-    Times are in steps, sorted by onset. A note that still sounds when the next begins is cut.
-    Raises `Refused` (`polyphonic`) where more than `tolerance` of the notes is dropped, or cut by
-    a step or more (legato playing overlaps by less).
+    Of a chord the highest note is kept. A lower note within a higher one is dropped,
+    and a note that still sounds when the next begins is cut there. Times are in steps,
+    in ascending order of onset.
+
+    Raises:
+      Refused: `polyphonic`: more than a share `tolerance` of the notes is dropped, or
+        cut by a step or more. Legato playing overlaps by less.
     """
     if not (notes.offset[:-1] > notes.onset[1:]).any():
         return notes, []
@@ -132,7 +152,7 @@ def line(notes: Notes, tolerance: float) -> tuple[Notes, list[str]]:
         last = kept[-1]
         if i and onset < stops[last]:
             higher = pitch > pitches[last]
-            if onset - notes.onset[last] < NEAR:
+            if onset - notes.onset[last] < ON_GRID:
                 kept[-1] = i if higher else last
                 continue
             if not higher and offset <= stops[last]:
@@ -145,9 +165,22 @@ def line(notes: Notes, tolerance: float) -> tuple[Notes, list[str]]:
     if dropped + cut > tolerance * total:
         raise Refused(
             "polyphonic",
-            f"{dropped + cut} of {total} notes of a line sound together with others; the "
-            "Performance and Pianoroll codecs keep chords.",
+            f"{dropped + cut} of {total} notes of a line sound together with others; "
+            "the Performance and Pianoroll codecs keep chords.",
         )
-    remarks = [f"chords: {dropped} lower notes dropped"] if dropped else []
-    remarks += [f"trimmed: {cut} notes cut short where the next begins"] if cut else []
+    remarks = []
+    if dropped:
+        remarks.append(f"chords: {dropped} lower notes dropped")
+    if cut:
+        remarks.append(trim_remark(cut))
     return notes._replace(offset=stops).take(np.array(kept)), remarks
+
+
+def merge_remark(merged: int, total: int) -> str:
+    """Returns the remark on notes dropped for a longer one on their step."""
+    return f"merged: {merged} of {total} notes dropped for a longer one on their step"
+
+
+def trim_remark(cut: int) -> str:
+    """Returns the remark on notes that end earlier because the next one begins."""
+    return f"trimmed: {cut} notes cut short where the next begins"

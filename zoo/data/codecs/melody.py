@@ -1,4 +1,4 @@
-"""One line on a grid of 16ths, bar by bar."""
+"""One line on a grid of 16ths, with its bars."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -6,208 +6,248 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.data.codecs import grid
-from zoo.data.codecs.base import BOUNDARY, Fit, Notes, losses
-from zoo.data.codecs.grammar import Grammar, both, explore
-from zoo.data.codecs.metre import bar_steps, plain_name, spans
+from zoo.data.codecs.base import BOUNDARY, Fit, Notes, discard_remarks
+from zoo.data.codecs.grammar import Grammar, explore, intersection
+from zoo.data.codecs.metre import (
+    bar_steps,
+    barred_sequence,
+    metre_spans,
+    plain_name,
+)
 from zoo.data.codecs.steps import HOLD, METRE, REST, Steps
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 
-NEW, OWING, SETTLED, AGAIN = range(4)  # what a metre is: see `Melody.grammar`
+# Phases of a metre; see `Melody.grammar`.
+FIRST_BAR, REPEATED, CONFIRMED, RESTATED = range(4)
 
 
-class At(NamedTuple):
-    """Where a stream stands in its bar."""
+class BarState(NamedTuple):
+    """The state of a stream with respect to bars.
 
-    metre: int = BOUNDARY  # its token; BOUNDARY before the first
-    phase: int = NEW
+    Attributes:
+      metre: the token of the metre, BOUNDARY before the first.
+      phase: FIRST_BAR, REPEATED, CONFIRMED or RESTATED.
+      step: steps since the barline.
+      bars: number of full bars, if they are counted.
+      cut: number of steps after which this bar may not be cut.
+      ended: whether the piece has ended.
+    """
+
+    metre: int = BOUNDARY
+    phase: int = FIRST_BAR
     step: int = 0
-    bars: int = 0  # full ones so far, where they are counted
-    cut: int = 0  # the steps after which this bar may not be cut
+    bars: int = 0
+    cut: int = 0
     ended: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Melody(Steps):
-    """A monophonic piece as int32 [t], one token per 16th.
+    """A monophonic piece as int32 [t], one token for each 16th.
 
-    The stream begins with the token of its metre and ends with BOUNDARY. A metre token begins the
-    count of bars anew: a pickup is [metre] pickup [metre] full bars, a change of metre is the new
-    token at its barline. Of several tracks the melody is the highest of those that are one line
-    and have at least half as many notes as the busiest of them.
+    The stream begins with the token of its metre and ends with BOUNDARY. A metre token
+    begins a count of bars: a piece with a pickup is [metre] pickup [metre] full bars,
+    and a change of metre is the new token at its barline. Of several tracks, the melody
+    is the highest one in mean pitch among those that are monophonic and have at least
+    half as many notes as the busiest of these.
 
-    Kept: pitch, rhythm in 16ths, metre, pickup, ties, length. Not kept: tempo, velocity, program.
+    Kept: pitch, rhythm in 16ths, metre, pickup, ties, length. Not kept: tempo,
+    velocity, program.
+
+    Attributes:
+      min_notes: minimum number of notes of a piece.
+      bars: if not None, streams are windows of this number of full bars: the first one
+        in `encode`, all in `windows`.
+
+    Raises:
+      UsageError: `bars` is less than 1, or as `Steps`.
     """
 
-    fewest: int = 2  # notes
-    bars: int | None = (
-        None  # only so many full bars: the first in `encode`, all in `windows`
-    )
+    min_notes: int = 2
+    bars: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
         if self.bars is not None and self.bars < 1:
-            raise UsageError(f"bars is None or at least 1, not {self.bars}")
+            raise UsageError(f"bars is {self.bars}: choose None or at least 1.")
 
     def fit(self, sequence: NoteSequence) -> Fit:
-        """The stream int32 [t], and what was done.
+        """Encodes a piece as int32 [t], with remarks.
 
-        Raises `Refused`: `empty`, `malformed`, `long`, `short`, `polyphonic`, `off-grid`, `range`,
-        `metre`.
+        Raises:
+          Refused: `empty`, `malformed`, `long`, `short`, `polyphonic`, `off-grid`,
+            `range` or `metre`.
         """
         notes, end, remarks = grid.read_steps(sequence, self.steps_per_quarter)
-        remarks += losses(sequence, notes)
-        notes, track = self._pick(notes)
-        line, chords = grid.line(notes, self.chords)
-        laid, bent = grid.snap(line, self.off_grid, self.steps_per_quarter)
-        if len(laid.onset) < self.fewest:
-            raise Refused("short", f"It has fewer than {self.fewest} notes.")
-        end = max(end, int(laid.offset[-1]))
-        found = spans(metres(sequence), end, self.known, self.steps_per_quarter)
-        stream = np.insert(self._events(laid, end), *self._metre_tokens(found))
+        remarks += discard_remarks(sequence, notes)
+        notes, track_remarks = self._melody_track(notes)
+        line, line_remarks = grid.upper_line(notes, self.chords)
+        line, grid_remarks = grid.snap(line, self.off_grid, self.steps_per_quarter)
+        if len(line.onset) < self.min_notes:
+            raise Refused("short", f"It has fewer than {self.min_notes} notes.")
+        end = max(end, int(line.offset[-1]))
+        spans = metre_spans(
+            metres(sequence), end, self.fractions, self.steps_per_quarter
+        )
+        stream = np.insert(self._events(line, end), *self._metre_tokens(spans))
         stream = np.append(stream, np.int32(BOUNDARY))
-        remarks += track + chords + bent
+        remarks += track_remarks + line_remarks + grid_remarks
         if self.bars is not None:
-            crops = self.crops(stream)
-            if not crops:
+            windows = self.crops(stream)
+            if not windows:
                 raise Refused(
                     "short", f"It has no {self.bars} full bars in a row with a note."
                 )
             remarks.append(
-                f"cropped: the first of {len(crops)} windows of {self.bars} bars"
+                f"cropped: the first of {len(windows)} windows of {self.bars} bars"
             )
-            stream = crops[0]
+            stream = windows[0]
         return Fit(stream, tuple(remarks))
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
-        """int32 [t]. Raises `Refused` as `fit` does."""
+        """Encodes a piece as int32 [t]; raises Refused as `fit` does."""
         return self.fit(sequence).array
 
     def decode(
         self, array: np.ndarray, qpm: float = QPM, program: int = 0
     ) -> NoteSequence:
-        """The music up to the first BOUNDARY, whatever the tokens.
+        """Decodes any tokens, up to the first BOUNDARY.
 
-        A HOLD of nothing is a rest; bars are of 4/4 until a metre is given.
+        HOLD without a note before it is a rest. Bars before the first metre token are
+        of 4/4.
         """
         array = np.asarray(array).reshape(-1)
-        timed, found = self._parse(array)
-        sequence = self._blank(found, len(timed), qpm)
+        timed, spans = self._parse(array)
+        sequence = barred_sequence(spans, len(timed), self.steps_per_quarter, qpm)
         self._write(sequence, array[timed], program=program)
         return sequence
 
     def windows(self, sequence: NoteSequence) -> list[np.ndarray]:
-        """Every `bars` full bars in a row, each a stream of its own. Raises `Refused` as `fit`."""
+        """Returns all windows of `bars` consecutive full bars of a piece, as streams.
+
+        Raises:
+          Refused: as `fit`.
+        """
         return self.crops(replace(self, bars=None).encode(sequence))
 
     def crops(self, array: np.ndarray, stride: int = 1) -> list[np.ndarray]:
-        """As `windows`, of a whole stream, from every `stride`-th bar on; silent ones are left out.
-
-        Bars are counted anew after one that is not full: a strain of a tune begins there.
-        A note held from before is struck anew where the window begins.
-        """
+        """Returns the windows of an encoded piece, as `Steps.excerpts` does."""
         return self.excerpts(np.asarray(array).reshape(-1), self.bars or 1, stride)
 
     def grammar(self) -> Grammar:
-        """Every stream that `fit` writes, and none that it would refuse once decoded.
+        """Returns the grammar of all streams that `fit` writes.
 
-        A metre comes first, and at barlines others may. Within a bar a metre token cuts the bar
-        short; in a score such a bar has a signature of its own, and is known for what it is by its
-        neighbours. So a metre that is NEW is cut only by its own token, and is then OWING a full
-        bar. Once SETTLED by one it is cut by any, and goes on (AGAIN) where that is its own; but
-        two cut bars in a row are not of one length, where that is the length of a known metre.
-        If `bars` is given there are so many, all full, and one note is enough.
+        No legal stream decodes to a piece that `fit` refuses. A stream begins with a
+        metre, and other metres may follow at barlines. Within a bar, a metre token cuts
+        the bar short. In a score, such a bar has a signature of its own and is
+        recognised by its neighbours. Therefore
+
+        - a metre in its FIRST_BAR can be cut only by its own token, and is then
+          REPEATED: a full bar must follow;
+        - a metre that is CONFIRMED by a full bar can be cut by any metre token; if by
+          its own, it is RESTATED;
+        - two cut bars in a row cannot have one length if that is the length of one of
+          `metres`.
+
+        If `bars` is not None, there are as many bars, all full, with at least one note.
         """
-        timed = (HOLD, REST, self._struck)
+        timed = (HOLD, REST, self._onset)
 
-        def rules(at: At) -> dict[int, At]:
-            if at.ended:
+        def transitions(state: BarState) -> dict[int, BarState]:
+            if state.ended:
                 return {}
-            begun, over = at.metre != BOUNDARY, at.bars == self.bars
-            after = dict.fromkeys(timed, self._tick(at)) if begun and not over else {}
-            if over or (begun and not self.bars and (at.step or at.phase == SETTLED)):
-                after[BOUNDARY] = At(ended=True)
-            return after | self._turns(at)
+            after: dict[int, BarState] = {}
+            begun, complete = state.metre != BOUNDARY, state.bars == self.bars
+            if begun and not complete:
+                after = dict.fromkeys(timed, self._next_step(state))
+            may_end = begun and not self.bars
+            may_end = may_end and (state.step > 0 or state.phase == CONFIRMED)
+            if complete or may_end:
+                after[BOUNDARY] = BarState(ended=True)
+            return {**after, **self._metre_changes(state)}
 
-        def stops(at: At) -> bool:
-            return at.ended or at.bars == (self.bars or 0)
+        def stops(state: BarState) -> bool:
+            return state.ended or state.bars == (self.bars or 0)
 
-        return both(explore(At(), rules, stops, self._kinds), self._lines())
+        bars = explore(BarState(), transitions, stops, self._kinds)
+        return intersection(bars, self._line_grammar())
 
-    def _lines(self) -> Grammar:
-        """No HOLD of nothing, and no end before there are notes enough."""
-        fewest = 1 if self.bars else max(self.fewest, 1)
+    def _line_grammar(self) -> Grammar:
+        """Returns the grammar of lines with enough notes, and no HOLD after a rest."""
+        min_notes = 1 if self.bars else max(self.min_notes, 1)
 
-        def rules(at: tuple[bool, int]) -> dict[int, tuple[bool, int]]:
-            sounding, notes = at
-            after = dict.fromkeys(range(METRE, self._struck), at)
-            after |= {
-                REST: (False, notes),
-                self._struck: (True, min(notes + 1, fewest)),
-            }
-            return (
-                after
-                | ({HOLD: at} if sounding else {})
-                | ({BOUNDARY: at} if stops(at) else {})
-            )
+        def transitions(state: tuple[bool, int]) -> dict[int, tuple[bool, int]]:
+            sounding, notes = state
+            after = dict.fromkeys(range(METRE, self._onset), state)
+            after[REST] = False, notes
+            after[self._onset] = True, min(notes + 1, min_notes)
+            if sounding:
+                after[HOLD] = state
+            if stops(state):
+                after[BOUNDARY] = state
+            return after
 
-        def stops(at: tuple[bool, int]) -> bool:
-            return at[1] == fewest
+        def stops(state: tuple[bool, int]) -> bool:
+            return state[1] == min_notes
 
-        return explore((False, 0), rules, stops, self._kinds)
+        return explore((False, 0), transitions, stops, self._kinds)
 
     @property
     def _kinds(self) -> np.ndarray:
-        """Tokens by what they do, [v]: every pitch is struck alike."""
-        return np.minimum(np.arange(self.vocab), self._struck)
+        """The kind of each token, [v]; all note onsets are of one kind."""
+        return np.minimum(np.arange(self.vocab), self._onset)
 
-    def _turns(self, at: At) -> dict[int, At]:
-        """The metre tokens that may come next, and where they lead."""
-
-        def others() -> dict[int, At]:
-            tokens = range(METRE, self._struck)
-            return {
-                token: At(token, bars=at.bars) for token in tokens if token != at.metre
-            }
-
-        barline = at.phase == SETTLED and not at.step
-        if at.metre == BOUNDARY or barline:
-            return others() if at.bars != self.bars else {}
-        if self.bars or not at.step or at.phase == OWING or at.step == at.cut:
+    def _metre_changes(self, state: BarState) -> dict[int, BarState]:
+        """Returns the metre tokens that may follow, and the state after each."""
+        others = {
+            token: BarState(token, bars=state.bars)
+            for token in range(METRE, self._onset)
+            if token != state.metre
+        }
+        barline = state.phase == CONFIRMED and not state.step
+        if state.metre == BOUNDARY or barline:
+            return others if state.bars != self.bars else {}
+        if self.bars or state.phase == REPEATED or state.step in (0, state.cut):
             return {}
-        if at.phase == NEW:
-            return {at.metre: At(at.metre, OWING)}
-        named = plain_name(at.step, self.steps_per_quarter) in self.known
-        return others() | {at.metre: At(at.metre, AGAIN, cut=at.step if named else 0)}
+        if state.phase == FIRST_BAR:
+            return {state.metre: BarState(state.metre, REPEATED)}
+        is_metre = plain_name(state.step, self.steps_per_quarter) in self.fractions
+        cut = state.step if is_metre else 0
+        return {**others, state.metre: BarState(state.metre, RESTATED, cut=cut)}
 
-    def _tick(self, at: At) -> At:
-        """One step on."""
-        step = at.step + 1
-        if step == bar_steps(self.known[at.metre - METRE], self.steps_per_quarter):
-            return at._replace(
-                step=0, phase=SETTLED, bars=at.bars + bool(self.bars), cut=0
-            )
-        phase = SETTLED if at.phase == AGAIN else at.phase
-        return at._replace(step=step, phase=phase, cut=at.cut if step <= at.cut else 0)
+    def _next_step(self, state: BarState) -> BarState:
+        """Returns the state one step later."""
+        step = state.step + 1
+        metre = self.fractions[state.metre - METRE]
+        if step == bar_steps(metre, self.steps_per_quarter):
+            bars = state.bars + bool(self.bars)
+            return state._replace(step=0, phase=CONFIRMED, bars=bars, cut=0)
+        phase = CONFIRMED if state.phase == RESTATED else state.phase
+        cut = state.cut if step <= state.cut else 0
+        return state._replace(step=step, phase=phase, cut=cut)
 
-    def _pick(self, notes: Notes) -> tuple[Notes, list[str]]:
-        """The notes of the track most like a melody."""
+    def _melody_track(self, notes: Notes) -> tuple[Notes, list[str]]:
+        """Returns the notes of the track that has the melody, and remarks.
+
+        Raises:
+          Refused: `polyphonic`: no track is monophonic.
+        """
         names = np.unique(notes.track)
         if len(names) == 1:
             return notes, []
         tracks = [notes.take(notes.track == name) for name in names]
-        lines = [track for track in tracks if grid.overlap(track) <= self.chords]
+        lines = [x for x in tracks if grid.overlap_share(x) <= self.chords]
         if not lines:
             raise Refused(
                 "polyphonic",
-                f"None of its {len(tracks)} tracks is a single line; the Performance and Pianoroll "
-                "codecs keep chords, and chords=1 takes an upper line.",
+                f"None of its {len(tracks)} tracks is a single line; the Performance "
+                "and Pianoroll codecs keep chords, and chords=1 takes an upper line.",
             )
-        busiest = max(len(track.onset) for track in lines)
-        busy = [track for track in lines if 2 * len(track.onset) >= busiest]
+        most_notes = max(len(track.onset) for track in lines)
+        busy = [track for track in lines if 2 * len(track.onset) >= most_notes]
         best = max(busy, key=lambda track: track.pitch.mean())
-        at = next(i for i, track in enumerate(tracks) if track is best)
-        return best, [
-            f"track: {at + 1} of {len(tracks)} taken, {len(best.onset)} notes"
-        ]
+        index = next(i for i, track in enumerate(tracks) if track is best)
+        count = len(best.onset)
+        return best, [f"track: {index + 1} of {len(tracks)} taken, {count} notes"]

@@ -1,12 +1,12 @@
-"""Played music as a stream of events in seconds.
+"""Performed music as a stream of events in seconds.
 
-Oore, Simon, Dieleman, Eck & Simonyan 2018, This time with feeling: learning expressive musical
-performance (section 3.1). Two deviations: token 0 is BOUNDARY, so that their events begin at 1, and
-the notes of one step are in order of pitch whatever their order within it, so that a decoded
-stream encodes to itself.
+Oore, Simon, Dieleman, Eck & Simonyan 2018, This time with feeling: learning expressive
+musical performance (section 3.1). Two deviations: token 0 is BOUNDARY, so that their
+events begin at 1, and the notes of one step are in order of pitch, so that a decoded
+stream is encoded as itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +17,11 @@ from zoo.data.codecs.base import (
     BaseCodec,
     Fit,
     Notes,
-    blank,
-    losses,
-    outside,
+    discard_remarks,
+    empty_sequence,
     read_notes,
+    require_in_range,
+    require_positive,
     write_notes,
 )
 from zoo.data.codecs.grammar import Grammar, explore
@@ -30,99 +31,121 @@ from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 
 PITCHES = 128
-_ON, _OFF, _SHIFT = 1, 1 + PITCHES, 1 + 2 * PITCHES  # first tokens of their kinds
-LOUDEST = 127
-SUSTAIN = 64  # MIDI controller
-UNSTATED = 64  # the velocity of notes struck before a stream states one
-LONGEST = 6 * 3600  # seconds
-# what a stream's latest event was: none, or the longest shift; a shorter one; a note-off; a
-# velocity; a note-on
-WAITED, ARRIVED, LIFTED, STATED, STRUCK = range(5)
+NOTE_ON, NOTE_OFF, SHIFT = 1, 1 + PITCHES, 1 + 2 * PITCHES  # the first token of each
+MAX_VELOCITY = 127
+SUSTAIN = 64  # number of the MIDI controller
+DEFAULT_VELOCITY = 64  # of notes before the first velocity token
+MAX_SECONDS = 6 * 3600
+# Kinds of the latest event of a stream: the longest shift, or none; a shorter shift; a
+# note-off; a velocity; a note-on.
+LONGEST_SHIFT, SHORTER_SHIFT, OFF, VELOCITY, ON = range(5)
+NO_NOTE, NOTE_STRUCK, NOTE_SOUNDED = range(3)
 
 
-class At(NamedTuple):
-    """Where a stream stands."""
+class StreamState(NamedTuple):
+    """The state of a stream.
 
-    latest: int = WAITED
-    velocity: int = BOUNDARY  # its token; BOUNDARY before the first
-    notes: int = 0  # 1 where one has been struck, 2 where one has sounded
+    Attributes:
+      latest: kind of the latest event.
+      velocity: the latest velocity token, BOUNDARY before the first.
+      notes: NO_NOTE, NOTE_STRUCK if a note has begun, NOTE_SOUNDED if it has lasted.
+      ended: whether the piece has ended.
+    """
+
+    latest: int = LONGEST_SHIFT
+    velocity: int = BOUNDARY
+    notes: int = NO_NOTE
     ended: bool = False
 
 
 @dataclass(frozen=True)
 class Performance(BaseCodec):
-    """A piece as int32 [t], ended by BOUNDARY; tempo lives on as seconds.
+    """A piece as int32 [t], ended by BOUNDARY, with times in seconds.
 
-    Tokens: 0 BOUNDARY, 128 note-on, 128 note-off, `max_shift` time shifts of 1.. steps,
-    `velocity_bins` velocities. A velocity holds until the next one.
+    Tokens: 0 BOUNDARY, 128 note-ons, 128 note-offs, `max_shift` time shifts of 1, 2, ..
+    steps, `velocity_bins` velocities. A velocity is that of all notes up to the next.
 
-    Kept: pitch, times to 1 / steps_per_second, velocity by bins. Not kept: metre, programs,
-    tracks; notes of one pitch that overlap are cut where the next begins.
+    Kept: pitch, times to 1 / steps_per_second, binned velocity. Not kept: metre,
+    programs, tracks. A note ends where its pitch is struck again.
+
+    Attributes:
+      steps_per_second: steps in a second.
+      max_shift: steps in the longest time shift.
+      velocity_bins: number of bins of velocity.
+      drums: whether a piece with drums is refused; otherwise they are left out.
+
+    Raises:
+      UsageError: a size that is too small or too large.
     """
 
     steps_per_second: int = 100
-    max_shift: int = 100  # steps
+    max_shift: int = 100
     velocity_bins: int = 32
-    drums: bool = (
-        False  # false: drums are left out; true: a piece that has any is refused
-    )
+    _: KW_ONLY
+    drums: bool = False
 
     def __post_init__(self):
-        if (
-            min(self.steps_per_second, self.max_shift) < 1
-            or not 1 <= self.velocity_bins <= LOUDEST
-        ):
+        require_positive(
+            steps_per_second=self.steps_per_second, max_shift=self.max_shift
+        )
+        if not 1 <= self.velocity_bins <= MAX_VELOCITY:
             raise UsageError(
-                "steps_per_second and max_shift are at least 1, velocity_bins within 1 to 127"
+                f"velocity_bins is {self.velocity_bins}: choose within 1 to "
+                f"{MAX_VELOCITY}."
             )
 
     @property
     def vocab(self) -> int:
-        return self._velocity + self.velocity_bins
+        return self._first_velocity + self.velocity_bins
 
     def fit(self, sequence: NoteSequence) -> Fit:
-        """The stream int32 [t], and what was done.
+        """Encodes a piece as int32 [t], with remarks.
 
-        Raises `Refused`: `empty`, `malformed`, `long`, `drums`.
+        Raises:
+          Refused: `empty`, `malformed`, `long` or `drums`.
         """
-        sequence, pedal = _without_pedal(sequence)
+        sequence, pedal_remarks = _without_pedal(sequence)
         notes, remarks = read_notes(sequence)
         if self.drums and remarks:
             raise Refused("drums", "It has drum notes; drums=False leaves them out.")
-        if notes.offset.max() > LONGEST:
+        end = notes.offset.max()
+        if end > MAX_SECONDS:
             raise Refused(
-                "long",
-                f"It lasts {notes.offset.max():.0f} seconds, over {LONGEST}; cut it first.",
+                "long", f"It lasts {end:.0f} seconds, over {MAX_SECONDS}; cut it first."
             )
-        remarks += pedal + losses(sequence, notes, seconds=True, bars=False)
+        remarks += pedal_remarks
+        remarks += discard_remarks(sequence, notes, seconds=True, bars=False)
         rate = self.steps_per_second
-        grid = quantise(
+        quantised = quantise(
             notes._replace(onset=notes.onset * rate, offset=notes.offset * rate),
             lines=False,
         )
-        if grid.merged:
+        if quantised.merged:
             remarks.append(
-                f"merged: {grid.merged} notes struck together with one of their pitch"
+                f"merged: {quantised.merged} notes dropped for a longer one of their "
+                "pitch on their step"
             )
-        if grid.cut:
+        if quantised.cut:
             remarks.append(
-                f"trimmed: {grid.cut} notes cut short where their pitch is struck anew"
+                f"trimmed: {quantised.cut} notes cut short where their pitch is struck "
+                "again"
             )
-        if len(np.unique(notes.track)) > 1:
-            remarks.append(f"tracks: {len(np.unique(notes.track))} played as one")
-        return Fit(self._stream(grid.notes), tuple(remarks))
+        tracks = len(np.unique(notes.track))
+        if tracks > 1:
+            remarks.append(f"tracks: {tracks} joined into one")
+        return Fit(self._events(quantised.notes), tuple(remarks))
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
-        """int32 [t]. Raises `Refused` as `fit` does."""
+        """Encodes a piece as int32 [t]; raises Refused as `fit` does."""
         return self.fit(sequence).array
 
     def decode(self, array: np.ndarray, program: int = 0) -> NoteSequence:
-        """The music up to the first BOUNDARY, whatever the tokens.
+        """Decodes any tokens, up to the first BOUNDARY.
 
-        A note-on of a sounding pitch strikes it anew, a note-off of a silent one does nothing, and
-        what sounds at the end stops there.
+        A note-on of a pitch that sounds strikes it again. A note-off of a pitch that is
+        silent has no effect. All notes end where the stream ends.
         """
-        step, velocity = 0, UNSTATED
+        step, velocity = 0, DEFAULT_VELOCITY
         sounding: dict[int, tuple[int, int]] = {}
         notes: list[tuple[int, int, int, int]] = []
 
@@ -134,143 +157,157 @@ class Performance(BaseCodec):
         for token in np.asarray(array).reshape(-1).tolist():
             if token == BOUNDARY:
                 break
-            if token >= self._velocity:
-                velocity = min(1 + (token - self._velocity) * self._bin, LOUDEST)
-            elif token >= _SHIFT:
-                step += token - _SHIFT + 1
+            if token >= self._first_velocity:
+                bin_index = token - self._first_velocity
+                velocity = min(1 + bin_index * self._bin_size, MAX_VELOCITY)
+            elif token >= SHIFT:
+                step += token - SHIFT + 1
             else:
-                stop((token - _ON) % PITCHES)
-                if token < _OFF:
-                    sounding[token - _ON] = step, velocity
+                stop((token - NOTE_ON) % PITCHES)
+                if token < NOTE_OFF:
+                    sounding[token - NOTE_ON] = step, velocity
         for pitch in sorted(sounding):
             stop(pitch)
-        sequence = blank()
+        sequence = empty_sequence()
         rate = self.steps_per_second
         columns = (
-            (on / rate, off / rate, key, loud) for on, off, key, loud in sorted(notes)
+            (onset / rate, offset / rate, pitch, loudness)
+            for onset, offset, pitch, loudness in sorted(notes)
         )
         write_notes(sequence, columns, program=program)
         sequence.total_time = step / rate
         return sequence
 
     def reach(self, array: np.ndarray) -> range:
-        """The transpositions, in semitones, that keep every pitch within 0 to 127."""
+        """Returns the transpositions that keep all pitches within 0 to 127."""
         pitch = self._pitches(array)
-        return (
-            range(-int(pitch.min()), PITCHES - int(pitch.max()))
-            if pitch.size
-            else range(1)
-        )
+        if not pitch.size:
+            return range(1)
+        return range(-int(pitch.min()), PITCHES - int(pitch.max()))
 
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
-        """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
+        """Transposes a stream.
+
+        Raises:
+          Refused: `range`: `semitones` is not in `reach(array)`.
+        """
         if semitones not in self.reach(array):
-            outside(self._pitches(array) + semitones, 0, PITCHES - 1)
-        keyed = (array >= _ON) & (array < _SHIFT)
-        return np.where(keyed, array + semitones, array).astype(np.int32)
+            require_in_range(self._pitches(array) + semitones, 0, PITCHES - 1)
+        has_pitch = (array >= NOTE_ON) & (array < SHIFT)
+        return np.where(has_pitch, array + semitones, array).astype(np.int32)
 
     def describe(self, token: int) -> str:
-        """`boundary`, `on 60`, `off 60`, `shift 0.25 s` or `velocity 80`."""
+        """Returns `boundary`, `on 60`, `off 60`, `shift 0.25 s` or `velocity 80`."""
         token = int(token)
         if token == BOUNDARY:
             return "boundary"
-        if token < _SHIFT:
-            return f"{'on' if token < _OFF else 'off'} {(token - _ON) % PITCHES}"
-        if token < self._velocity:
-            return f"shift {(token - _SHIFT + 1) / self.steps_per_second:g} s"
-        return f"velocity {1 + (token - self._velocity) * self._bin}"
+        if token < SHIFT:
+            kind = "on" if token < NOTE_OFF else "off"
+            return f"{kind} {(token - NOTE_ON) % PITCHES}"
+        if token < self._first_velocity:
+            return f"shift {(token - SHIFT + 1) / self.steps_per_second:g} s"
+        return f"velocity {1 + (token - self._first_velocity) * self._bin_size}"
 
     def grammar(self) -> Grammar:
-        """The streams that `fit` writes, and such as are cut before their last notes end.
+        """Returns the grammar of all streams that `fit` writes.
 
-        On one step note-offs come first; a velocity is stated where it changes, right before its
-        note-on; a shift is the longest there is, or the last of its kind before something happens.
+        Legal, too, are streams that are cut before their last notes end. On one step,
+        note-offs come first. A velocity stands directly before a note-on, and only if
+        it changes. A shift is the longest, or the last one before another event.
         """
         bins = np.arange(self.velocity_bins)
-        audible = self._velocity + bins[1 + bins * self._bin <= LOUDEST]
-        longest = self._velocity - 1
+        velocities = 1 + bins * self._bin_size
+        velocity_tokens = self._first_velocity + bins[velocities <= MAX_VELOCITY]
+        longest = self._first_velocity - 1
 
-        def stops(at: At) -> bool:
-            return at.ended or at.notes == 2
+        def stops(state: StreamState) -> bool:
+            return state.ended or state.notes == NOTE_SOUNDED
 
-        def rules(at: At) -> dict[int, At]:
-            if at.ended:
-                return {}
-            after, moved = {}, at._replace(notes=2 if at.notes else 0)
-            if at.velocity != BOUNDARY:
-                after[_ON] = at._replace(latest=STRUCK, notes=max(at.notes, 1))
-            if at.latest in (WAITED, ARRIVED, LIFTED):
-                after[_OFF] = at._replace(latest=LIFTED)
-            if at.latest in (WAITED, LIFTED, STRUCK):
-                after |= {_SHIFT: moved._replace(latest=ARRIVED)}
-                after |= {longest: moved._replace(latest=WAITED)}
-            if at.latest != STATED:
-                stated = audible[audible != at.velocity].tolist()
-                after |= {
-                    token: at._replace(latest=STATED, velocity=token)
-                    for token in stated
-                }
-            if at.latest == LIFTED and stops(at):
-                after[BOUNDARY] = At(ended=True)
+        def transitions(state: StreamState) -> dict[int, StreamState]:
+            after: dict[int, StreamState] = {}
+            if state.ended:
+                return after
+            if state.velocity != BOUNDARY:
+                notes = max(state.notes, NOTE_STRUCK)
+                after[NOTE_ON] = state._replace(latest=ON, notes=notes)
+            if state.latest in (LONGEST_SHIFT, SHORTER_SHIFT, OFF):
+                after[NOTE_OFF] = state._replace(latest=OFF)
+            if state.latest in (LONGEST_SHIFT, OFF, ON):
+                notes = NOTE_SOUNDED if state.notes else NO_NOTE
+                after[SHIFT] = state._replace(latest=SHORTER_SHIFT, notes=notes)
+                after[longest] = state._replace(latest=LONGEST_SHIFT, notes=notes)
+            if state.latest != VELOCITY:
+                for token in velocity_tokens.tolist():
+                    if token != state.velocity:
+                        after[token] = state._replace(latest=VELOCITY, velocity=token)
+            if state.latest == OFF and stops(state):
+                after[BOUNDARY] = StreamState(ended=True)
             return after
 
         kinds = np.arange(self.vocab)
-        kinds[_ON:_OFF], kinds[_OFF:_SHIFT], kinds[_SHIFT:longest] = _ON, _OFF, _SHIFT
-        shifts = range(_SHIFT, self._velocity)
-        keys = {
-            "strikes": range(_ON, _OFF),
-            "lifts": range(_OFF, _SHIFT),
-            "passes": shifts,
-        }
-        return explore(At(), rules, stops, kinds, **keys)
+        kinds[NOTE_ON:NOTE_OFF] = NOTE_ON
+        kinds[NOTE_OFF:SHIFT] = NOTE_OFF
+        kinds[SHIFT:longest] = SHIFT
+        return explore(
+            StreamState(),
+            transitions,
+            stops,
+            kinds,
+            strikes=range(NOTE_ON, NOTE_OFF),
+            lifts=range(NOTE_OFF, SHIFT),
+            passes=range(SHIFT, self._first_velocity),
+        )
 
     @property
-    def _velocity(self) -> int:
-        """The token of the softest velocity."""
-        return _SHIFT + self.max_shift
+    def _first_velocity(self) -> int:
+        """The token of the lowest velocity."""
+        return SHIFT + self.max_shift
 
     @property
-    def _bin(self) -> int:
-        """Velocities to a bin."""
-        return -(-LOUDEST // self.velocity_bins)
+    def _bin_size(self) -> int:
+        """Number of velocities in a bin."""
+        return -(-MAX_VELOCITY // self.velocity_bins)
 
     def _pitches(self, array: np.ndarray) -> np.ndarray:
-        return (array[(array >= _ON) & (array < _SHIFT)] - _ON) % PITCHES
+        """Returns the pitches of all note-ons and note-offs."""
+        return (array[(array >= NOTE_ON) & (array < SHIFT)] - NOTE_ON) % PITCHES
 
-    def _stream(self, notes: Notes) -> np.ndarray:
-        """Events by step; on one step note-offs first, and each kind by onset, then pitch."""
+    def _events(self, notes: Notes) -> np.ndarray:
+        """Returns the tokens of quantised notes.
+
+        On one step, note-offs come first; both kinds are in order of onset and pitch.
+        """
         rank = np.lexsort((notes.pitch, notes.onset))
         onset, offset, pitch = notes.onset[rank], notes.offset[rank], notes.pitch[rank]
-        bins = (np.clip(notes.velocity[rank], 1, LOUDEST) - 1) // self._bin
-        struck = np.repeat([False, True], len(rank))
+        velocity = np.clip(notes.velocity[rank], 1, MAX_VELOCITY)
+        bins = (velocity - 1) // self._bin_size
+        is_on = np.repeat([False, True], len(rank))
         steps = np.concatenate([offset, onset])
-        keys = np.concatenate([pitch + _OFF, pitch + _ON])
-        loud = np.concatenate([bins, bins]) + self._velocity
-        order = np.lexsort((struck, steps))
-        columns = zip(
-            *(x[order].tolist() for x in (steps, keys, loud, struck)), strict=True
-        )
+        keys = np.concatenate([pitch + NOTE_OFF, pitch + NOTE_ON])
+        velocities = np.concatenate([bins, bins]) + self._first_velocity
+        order = np.lexsort((is_on, steps))
+        columns = steps, keys, velocities, is_on
+        rows = zip(*(column[order].tolist() for column in columns), strict=True)
         stream: list[int] = []
-        now, velocity = 0, 0
-        for step, key, loudness, on in columns:
-            while step > now:
-                shift = min(step - now, self.max_shift)
-                stream.append(_SHIFT + shift - 1)
-                now += shift
-            if on and loudness != velocity:
-                stream.append(loudness)
-                velocity = loudness
+        time, stated = 0, BOUNDARY
+        for step, key, velocity_token, on in rows:
+            while step > time:
+                shift = min(step - time, self.max_shift)
+                stream.append(SHIFT + shift - 1)
+                time += shift
+            if on and velocity_token != stated:
+                stream.append(velocity_token)
+                stated = velocity_token
             stream.append(key)
         return np.array([*stream, BOUNDARY], np.int32)
 
 
 def _without_pedal(sequence: NoteSequence) -> tuple[NoteSequence, list[str]]:
-    """Notes last as long as the sustain pedal lets them sound."""
+    """Returns a piece whose notes last while the sustain pedal is down, and remarks."""
     if not any(x.control_number == SUSTAIN for x in sequence.control_changes):
         return sequence, []
-    free = NoteSequence()
-    free.CopyFrom(sequence)
-    free.ClearField("quantization_info")
-    return sequences_lib.apply_sustain_control_changes(free), [
-        "pedal: sustain lengthens the notes"
-    ]
+    copy = NoteSequence()
+    copy.CopyFrom(sequence)
+    copy.ClearField("quantization_info")
+    sustained = sequences_lib.apply_sustain_control_changes(copy)
+    return sustained, ["pedal: notes last while the sustain pedal is down"]

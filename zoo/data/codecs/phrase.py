@@ -1,9 +1,9 @@
-"""So many full bars, always of one length: what a model reads as a whole."""
+"""Phrases of one line or of four voices: full bars, always of one length."""
 
 import functools
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,32 +12,43 @@ from zoo.data.codecs.base import BOUNDARY, BaseCodec, Fit
 from zoo.data.codecs.chorale import CHOIR, VOICES, Chorale
 from zoo.data.codecs.grammar import Grammar, explore
 from zoo.data.codecs.melody import Melody
+from zoo.data.codecs.metre import fixed_metres, require_one_length
+from zoo.data.codecs.phrase_cropping import CroppedPhrases
 from zoo.data.codecs.steps import HOLD, METRE, REST
-from zoo.data.proto import QPM, NoteSequence, seconds
+from zoo.data.proto import QPM, NoteSequence
 from zoo.data.refusal import Refused
-from zoo.errors import UsageError
 
-PITCH = METRE  # the token of the lowest pitch: where a Melody has its metres
+PITCH = METRE  # the token of the lowest pitch; in a Melody, the first metre
 
 
-class At(NamedTuple):
-    """Where a phrase stands: how many steps are written, and of what."""
+class PhraseState(NamedTuple):
+    """The state of a phrase: its steps, and whether a note sounds or has begun."""
 
     step: int = 0
     sounding: bool = False
-    noted: bool = False
+    has_note: bool = False
 
 
 @dataclass(frozen=True)
-class Excerpt(BaseCodec, ABC):
-    """What `Phrase` and `Quartet` share: phrases as tokens, one per step and voice and no other.
+class Excerpt(CroppedPhrases, BaseCodec):
+    """The common part of `Phrase` and `Quartet`: one token for each step and voice.
 
-    Tokens: 0 BOUNDARY, which no phrase has, 1 HOLD, 2 REST, then one to strike each pitch
-    low..high. A note held from before is struck anew where a phrase begins. Bars are those of the
-    first metre, which all are decoded in: in 2/4, two of its bars are one of 4/4.
+    Tokens: 0 BOUNDARY, which no phrase contains, 1 HOLD, 2 REST, then one note onset
+    for each pitch low..high. A note that sounds where a phrase begins is struck there.
+    All phrases are decoded in the first metre: if it is 4/4, two bars of 2/4 are one of
+    its bars.
+
+    Attributes:
+      bars: number of bars in a phrase.
+      metres: metres of the pieces.
+      low: lowest MIDI pitch.
+      high: highest MIDI pitch.
+      steps_per_quarter: steps in a quarter note.
+      off_grid: as in `Steps`.
+      chords: as in `Steps`.
 
     Raises:
-      UsageError: `metres` whose bars do not make up one of the first, and what `source` raises.
+      UsageError: bars of a metre do not make up bars of the first; or as `source`.
     """
 
     voices: ClassVar[int] = 1
@@ -45,44 +56,42 @@ class Excerpt(BaseCodec, ABC):
     bars: int = 2
     metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
     low: int = 36
+    _: KW_ONLY
     high: int = 96
     steps_per_quarter: int = 4
     off_grid: float = 0.25
     chords: float = 0.1
 
     def __post_init__(self):
-        if any(self.bar % length for length in self._lengths):
-            raise UsageError(
-                f"bars of {', '.join(self.metres)} do not make up bars of {self.metres[0]}, as in "
-                "phrases they must: choose metres that do, and train another model for the others."
-            )
+        fractions = self.source.fractions
+        require_one_length(self.metres, fractions, self.steps_per_quarter)
 
     @property
     @abstractmethod
     def source(self) -> Melody | Chorale:  # type: ignore[override]
-        """The codec of the pieces that phrases are cut from."""
+        """The codec of the pieces that phrases are cropped from."""
 
     @property
-    def _range(self) -> tuple[int, int, int, tuple[str, ...], float, float]:
-        """The fields that `source` has too."""
-        grain = self.steps_per_quarter, self.metres, self.off_grid, self.chords
-        return (self.low, self.high, *grain)
+    def _source_fields(self) -> dict[str, Any]:
+        """The fields that `source` has, too."""
+        return {
+            "low": self.low,
+            "high": self.high,
+            "steps_per_quarter": self.steps_per_quarter,
+            "metres": self.metres,
+            "off_grid": self.off_grid,
+            "chords": self.chords,
+        }
 
     @functools.cached_property
-    def _lengths(self) -> list[int]:
-        """Steps of a bar of each metre."""
-        lengths = self.source.bar_lengths()
-        return [int(lengths[METRE + i]) for i in range(len(self.metres))]
+    def _bar_lengths(self) -> list[int]:
+        """Steps in a bar of each metre."""
+        return list(self.source.bar_lengths()[METRE : METRE + len(self.metres)])
 
     @property
     def bar(self) -> int:
-        """Steps of a bar."""
-        return self._lengths[0]
-
-    @property
-    def length(self) -> int:
-        """Steps of a phrase."""
-        return self.bars * self.bar
+        """Number of steps in a bar."""
+        return self._bar_lengths[0]
 
     @property
     def beat(self) -> int:
@@ -97,168 +106,155 @@ class Excerpt(BaseCodec, ABC):
     def vocab(self) -> int:
         return PITCH + self.high - self.low + 1
 
-    def fit(self, sequence: NoteSequence) -> Fit:
-        """The first phrase, and what was done. Raises `Refused` as `source` does, and `short`."""
-        phrases, notes = self._windows(sequence)
-        found = f"cropped: the first of {len(phrases)} windows of {self.bars} bars"
-        return Fit(phrases[0], (*notes, found))
-
-    def phrases(self, sequence: NoteSequence) -> np.ndarray:
-        """A piece phrase after phrase, int32 [n, length, ..]. Raises `Refused` as `fit` does."""
-        return np.stack(self._windows(sequence, self.bars)[0])
-
-    def _windows(
-        self, sequence: NoteSequence, stride: int = 1
-    ) -> tuple[list[np.ndarray], tuple[str, ...]]:
-        """The `crops` of a piece, one at least, and what was done to it."""
-        try:
-            stream, notes = self.source.fit(sequence)
-        except Refused as refused:
-            if refused.reason != "metre":
-                raise
-            # to add a metre is no cure here: its bars are of another length
-            bar, kinds = refused.detail.partition(";")[0], " or ".join(self.metres)
-            raise Refused(
-                "metre",
-                f"{bar}. Phrases are of {kinds}: other metres need a model of their own.",
-            ) from refused
-        phrases = self.crops(stream, stride)
-        if not phrases:
-            bars = f"{self.bars} full bars of {self.metres[0]} in a row with a note"
-            raise Refused("short", f"It has no {bars}.")
-        return phrases, notes
-
-    def encode(self, sequence: NoteSequence) -> np.ndarray:
-        """The first phrase. Raises `Refused` as `fit` does."""
-        return self.fit(sequence).array
-
     def adapted(self, sequence: NoteSequence) -> Fit:
-        """As `fit`; a piece too short is filled with rests, and one out of range moved into it."""
-        piece = NoteSequence()
-        piece.CopyFrom(sequence)
-        wanted = self.length / self.steps_per_quarter
-        step = float(seconds(piece)(np.array(wanted)))
-        done = []
-        if piece.total_time < step:
-            piece.total_time = step
-            done.append(f"padded: rests up to {self.bars} bars")
+        """Encodes the first phrase as `fit` does.
+
+        A short piece is padded with rests, and one out of range is transposed.
+        """
+        piece, remarks = self._padded(sequence)
         try:
             fit = self.fit(piece)
         except Refused as refused:
-            pitches = [x.pitch for x in piece.notes if not x.is_drum]
-            least, most = min(pitches, default=0), max(pitches, default=0)
-            if refused.reason != "range" or most - least > self.high - self.low:
+            if refused.reason != "range":
                 raise
-            by = self.low - least if least < self.low else self.high - most
+            semitones = self._transposition(piece)
+            if semitones is None:
+                raise
             for note in piece.notes:
-                note.pitch += 0 if note.is_drum else by
-            done.append(f"transposed: by {by:+d} semitones")
+                if not note.is_drum:
+                    note.pitch += semitones
+            remarks.append(f"transposed: by {semitones:+d} semitones")
             fit = self.fit(piece)
-        return Fit(fit.array, (*done, *fit.notes))
+        return Fit(fit.array, (*remarks, *fit.remarks))
 
     def crops(self, stream: np.ndarray, stride: int = 1) -> list[np.ndarray]:
-        """The phrases of a piece, a stream of `source`, from every `stride`-th bar on.
+        """Returns the phrases of a piece, one from every `stride`-th bar on.
 
-        Silent ones are left out, and those after them begin where they would have begun.
+        Silent phrases are left out; the beginnings of the others do not change.
         """
         phrases = []
-        for length in sorted(set(self._lengths), reverse=True):
-            parts = self.bar // length
-            windows = self.source.excerpts(stream, self.bars * parts, stride * parts)
-            phrases += [
-                phrase for x in windows if len(phrase := self._strip(x)) == self.length
-            ]
+        for length in sorted(set(self._bar_lengths), reverse=True):
+            ratio = self.bar // length  # bars of this length in one of the first metre
+            windows = self.source.excerpts(stream, self.bars * ratio, stride * ratio)
+            steps = [self._without_metres(window) for window in windows]
+            phrases += [x for x in steps if len(x) == self.length]
         return phrases
 
     def decode(
         self, array: np.ndarray, qpm: float = QPM, program: int = 0
     ) -> NoteSequence:
-        """The music of a phrase, or of any number of steps up to the first BOUNDARY."""
+        """Decodes a phrase, or any number of steps up to the first BOUNDARY."""
         rows = np.asarray(array).reshape(-1, self.voices)
-        rows = np.where(rows >= PITCH, rows + len(self.metres), rows)
+        rows = self._source_tokens(rows)
         return self.source.decode(np.insert(rows, 0, METRE, axis=0), qpm, program)
 
     def reach(self, array: np.ndarray) -> range:
-        """The transpositions, in semitones, that keep every pitch within low..high."""
-        struck = array[array >= PITCH]
-        if not struck.size:
+        """Returns the transpositions that keep all pitches within low..high."""
+        onsets = array[array >= PITCH]
+        if not onsets.size:
             return range(1)
-        return range(PITCH - int(struck.min()), self.vocab - int(struck.max()))
+        return range(PITCH - int(onsets.min()), self.vocab - int(onsets.max()))
 
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
-        """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
-        more = len(self.metres)
-        moved = self.source.transpose(
-            np.where(array >= PITCH, array + more, array), semitones
-        )
-        return np.where(moved >= PITCH, moved - more, moved).astype(np.int32)
+        """Transposes a phrase.
+
+        Raises:
+          Refused: `range`: `semitones` is not in `reach(array)`.
+        """
+        moved = self.source.transpose(self._source_tokens(array), semitones)
+        return self._phrase_tokens(moved)
 
     def describe(self, token: int) -> str:
-        """`boundary`, `hold`, `rest`, or a pitch such as `C4`."""
-        token = int(token)
-        return self.source.describe(
-            token + len(self.metres) if token >= PITCH else token
-        )
+        """Returns `boundary`, `hold`, `rest`, or a pitch as `C4`."""
+        return self.source.describe(int(self._source_tokens(np.array(token))))
 
-    def _strip(self, stream: np.ndarray) -> np.ndarray:
-        """The tokens of steps alone, in the alphabet of phrases."""
-        lead, more = stream.reshape(len(stream), -1)[:, 0], len(self.metres)
-        stream = stream[(lead == HOLD) | (lead == REST) | (lead >= PITCH + more)]
-        return np.where(stream >= PITCH, stream - more, stream).astype(np.int32)
+    def _fit_phrases(
+        self, sequence: NoteSequence, stride: int = 1
+    ) -> tuple[list[np.ndarray], tuple[str, ...]]:
+        with fixed_metres(self.metres):
+            return super()._fit_phrases(sequence, stride)
+
+    def _transposition(self, piece: NoteSequence) -> int | None:
+        """Returns the smallest transposition into low..high, None if none fits."""
+        pitches = [x.pitch for x in piece.notes if not x.is_drum]
+        lowest, highest = min(pitches, default=0), max(pitches, default=0)
+        if highest - lowest > self.high - self.low:
+            return None
+        return self.low - lowest if lowest < self.low else self.high - highest
+
+    def _source_tokens(self, array: np.ndarray) -> np.ndarray:
+        """Returns tokens of phrases as tokens of `source`, which has metres."""
+        return np.where(array >= PITCH, array + len(self.metres), array)
+
+    def _phrase_tokens(self, array: np.ndarray) -> np.ndarray:
+        """Returns tokens of `source`, without metres, as tokens of phrases."""
+        tokens = np.where(array >= PITCH, array - len(self.metres), array)
+        return tokens.astype(np.int32)
+
+    def _without_metres(self, stream: np.ndarray) -> np.ndarray:
+        """Returns the steps of a stream of `source` as tokens of phrases."""
+        lead = stream.reshape(len(stream), -1)[:, 0]
+        timed = (lead == HOLD) | (lead == REST) | (lead >= PITCH + len(self.metres))
+        return self._phrase_tokens(stream[timed])
 
 
 @dataclass(frozen=True)
 class Phrase(Excerpt):
-    """`bars` full bars of a melody as int32 [length], the tokens of `Excerpt`."""
+    """`bars` full bars of a melody as int32 [length], in the tokens of `Excerpt`."""
 
     monophonic = True
 
     @functools.cached_property
     def source(self) -> Melody:  # type: ignore[override]
-        return Melody(*self._range, fewest=1)
+        return Melody(**self._source_fields, min_notes=1)
 
     def grammar(self) -> Grammar:
-        """Phrases that have a note, and no HOLD of nothing."""
+        """Returns the grammar of phrases with a note, and no HOLD after a rest."""
 
-        def rules(at: At) -> dict[int, At]:
-            if at.step == self.length:
-                return {BOUNDARY: at._replace(step=at.step + 1)} if at.noted else {}
-            if at.step > self.length:
+        def transitions(state: PhraseState) -> dict[int, PhraseState]:
+            step = state.step + 1
+            if state.step > self.length:
                 return {}
-            on = at._replace(step=at.step + 1)
+            if state.step == self.length:
+                return {BOUNDARY: state._replace(step=step)} if state.has_note else {}
             after = {
-                REST: on._replace(sounding=False),
-                PITCH: on._replace(sounding=True, noted=True),
+                REST: state._replace(step=step, sounding=False),
+                PITCH: PhraseState(step, sounding=True, has_note=True),
             }
-            return after | ({HOLD: on} if at.sounding else {})
+            if state.sounding:
+                after[HOLD] = state._replace(step=step)
+            return after
+
+        def stops(state: PhraseState) -> bool:
+            return state.has_note and state.step >= self.length
 
         kinds = np.minimum(np.arange(self.vocab), PITCH)
-        return explore(
-            At(), rules, lambda at: at.noted and at.step >= self.length, kinds
-        )
+        return explore(PhraseState(), transitions, stops, kinds)
 
 
 @dataclass(frozen=True)
 class Quartet(Excerpt):
-    """`bars` full bars of four voices as int32 [length, 4], the tokens of `Excerpt`.
+    """`bars` full bars of four voices as int32 [length, 4], in the tokens of `Excerpt`.
 
-    From soprano to bass: the tracks in order of mean pitch, as `Chorale` has them.
+    The columns are the voices from soprano to bass, in order of mean pitch as in
+    `Chorale`.
     """
 
     voices: ClassVar[int] = len(VOICES)
     frame_shape = (len(VOICES),)
 
+    _: KW_ONLY
     high: int = 84
 
     @functools.cached_property
     def source(self) -> Chorale:
-        return Chorale(*self._range)
+        return Chorale(**self._source_fields)
 
     def decode(
         self, array: np.ndarray, qpm: float = QPM, program: int = CHOIR
     ) -> NoteSequence:
-        """As of one line, for a choir."""
+        """Decodes a phrase as `Excerpt.decode` does, for a choir."""
         return super().decode(array, qpm, program)
 
     def grammar(self) -> None:
-        """None: every array of rows is music, but for silence."""
+        """Returns None: any array of rows is legal."""

@@ -1,7 +1,7 @@
-"""Piano keys by time steps."""
+"""Piano rolls: keys on a grid of 16ths."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,42 +11,50 @@ from zoo.data.codecs.base import (
     VELOCITY,
     BaseCodec,
     Fit,
-    blank,
-    losses,
-    outside,
+    discard_remarks,
+    empty_sequence,
+    require_in_range,
+    require_pitch_range,
+    require_positive,
     write_notes,
 )
 from zoo.data.proto import QPM, NoteSequence
-from zoo.errors import UsageError
 
 OFF, ON, ONSET = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Pianoroll(BaseCodec):
-    """A piece as uint8 [t, 88]: a row per 16th, a column per key low..high.
+    """A piece as uint8 [t, keys], one row for each 16th, one column for each key.
 
-    0 off, 1 sustained, 2 onset; where `onsets` is false, 0 off and 1 on, and a note repeated
-    without a gap is one longer note. A sustained key that was off before begins there.
+    Values: 0 off, 1 sustained, 2 onset. A key that is sustained but was off before is
+    an onset, too. Without `onsets`, values are 0 off and 1 on, and a note that is
+    repeated without a gap is one longer note.
 
-    Kept: pitch, rhythm in 16ths, length. Not kept: metre, tempo, velocity, program, voices.
+    Kept: pitch, rhythm in 16ths, length. Not kept: metre, tempo, velocity, program,
+    voices.
+
+    Attributes:
+      low: lowest MIDI pitch. By default the range is the piano's, A0 to C8.
+      high: highest MIDI pitch.
+      steps_per_quarter: steps in a quarter note.
+      onsets: whether onsets have a value of their own.
+      off_grid: maximum share of notes that quantisation may move far or drop.
+
+    Raises:
+      UsageError: an invalid range of pitches or number of steps.
     """
 
-    low: int = 21  # MIDI numbers: A0 to C8
+    low: int = 21
     high: int = 108
     steps_per_quarter: int = 4
+    _: KW_ONLY
     onsets: bool = True
-    off_grid: float = 0.25  # share of notes that may be bent to the grid or lost to it
+    off_grid: float = 0.25
 
     def __post_init__(self):
-        if not 0 <= self.low <= self.high <= 127:
-            raise UsageError(
-                f"pitches {self.low} to {self.high} are no range within 0 to 127"
-            )
-        if self.steps_per_quarter < 1:
-            raise UsageError(
-                f"steps_per_quarter is at least 1, not {self.steps_per_quarter}"
-            )
+        require_pitch_range(self.low, self.high)
+        require_positive(steps_per_quarter=self.steps_per_quarter)
 
     @property
     def vocab(self) -> int:
@@ -66,19 +74,22 @@ class Pianoroll(BaseCodec):
 
     @property
     def keys(self) -> int:
+        """Number of keys."""
         return self.high - self.low + 1
 
     def fit(self, sequence: NoteSequence) -> Fit:
-        """The roll uint8 [t, keys], and what was done.
+        """Encodes a piece as uint8 [t, keys], with remarks.
 
-        Raises `Refused`: `empty`, `malformed`, `long`, `off-grid`, `range`.
+        Raises:
+          Refused: `empty`, `malformed`, `long`, `off-grid` or `range`.
         """
         notes, end, remarks = grid.read_steps(sequence, self.steps_per_quarter)
-        remarks += losses(sequence, notes, bars=False)
-        notes, bent = grid.snap(
+        remarks += discard_remarks(sequence, notes, bars=False)
+        notes, grid_remarks = grid.snap(
             notes, self.off_grid, self.steps_per_quarter, lines=False
         )
-        outside(notes.pitch, self.low, self.high)
+        remarks += grid_remarks
+        require_in_range(notes.pitch, self.low, self.high)
         roll = np.zeros((max(end, int(notes.offset.max())), self.keys), np.uint8)
         key = notes.pitch - self.low
         columns = zip(
@@ -91,56 +102,59 @@ class Pianoroll(BaseCodec):
         if self.onsets:
             roll[notes.onset, key] = ONSET
         elif repeated:
-            bent.append(f"repeated: {repeated} notes run on from the one before them")
-        return Fit(roll, tuple(remarks + bent))
+            remarks.append(f"repeated: {repeated} notes joined to the one before them")
+        return Fit(roll, tuple(remarks))
 
     def encode(self, sequence: NoteSequence) -> np.ndarray:
-        """uint8 [t, keys]. Raises `Refused` as `fit` does."""
+        """Encodes a piece as uint8 [t, keys]; raises Refused as `fit` does."""
         return self.fit(sequence).array
 
     def decode(
         self, array: np.ndarray, qpm: float = QPM, program: int = 0
     ) -> NoteSequence:
-        """The music of any roll [t, keys]; without `onsets` every value above 0 is on."""
+        """Decodes any roll [t, keys]; without `onsets` any value above 0 is on."""
         roll = np.asarray(array).reshape(-1, self.keys)
         on = np.pad(roll > OFF, ((1, 1), (0, 0)))
         begins = on[1:] & ~on[:-1]
         if self.onsets:
             begins[:-1] |= roll >= ONSET
-        changes = np.flatnonzero(
-            (begins | ~on[1:]).T
-        )  # key by key, the last row of each among them
+        # steps at which a key changes, key by key; the last row of each is one
+        changes = np.flatnonzero((begins | ~on[1:]).T)
         struck = np.flatnonzero(begins.T)
         key, onset = np.divmod(struck, len(begins))
         offset = changes[np.searchsorted(changes, struck, side="right")] % len(begins)
-        sequence = blank(qpm)
+        sequence = empty_sequence(qpm)
         step = 60 / qpm / self.steps_per_quarter
         sequence.total_time = len(roll) * step
         order = np.lexsort((key, onset))
-        columns = (
-            (x[order].tolist()) for x in (onset * step, offset * step, key + self.low)
-        )
-        notes = ((*note, VELOCITY) for note in zip(*columns, strict=True))
+        columns = onset * step, offset * step, key + self.low
+        rows = zip(*(column[order].tolist() for column in columns), strict=True)
+        notes = ((*row, VELOCITY) for row in rows)
         write_notes(sequence, notes, program=program)
         return sequence
 
     def reach(self, array: np.ndarray) -> range:
-        """The transpositions, in semitones, that keep every pitch within low..high."""
+        """Returns the transpositions that keep all pitches within low..high."""
         sounding = np.flatnonzero(np.asarray(array).any(axis=0))
         if not sounding.size:
             return range(1)
         return range(-int(sounding[0]), self.keys - int(sounding[-1]))
 
     def transpose(self, array: np.ndarray, semitones: int) -> np.ndarray:
-        """The same music, `semitones` higher. Raises `Refused` (`range`) out of `reach`."""
+        """Transposes a roll.
+
+        Raises:
+          Refused: `range`: `semitones` is not in `reach(array)`.
+        """
         if semitones not in self.reach(array):
             sounding = np.flatnonzero(array.any(axis=0))
-            outside(sounding + self.low + semitones, self.low, self.high)
+            pitches = sounding + self.low + semitones
+            require_in_range(pitches, self.low, self.high)
         return np.roll(array, semitones, axis=1)
 
     def grammar(self) -> None:
-        """None: every roll is music, but for silence."""
+        """Returns None: any roll is legal."""
 
     def describe(self, token: int) -> str:
-        """`off`, `on` or `onset`."""
+        """Returns `off`, `on` or `onset`."""
         return ("off", "on", "onset")[int(token)]

@@ -1,4 +1,4 @@
-"""Notes of many players, drums and all, on a grid of equal steps; and the tracks of a band."""
+"""Notes of several players, drums included, and the tracks of a band."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -12,16 +12,16 @@ from zoo.data.refusal import Refused
 
 PITCHES = 128
 DRUMS = 128  # the program of drums, after those of General MIDI
-# The tracks of a band and their programs of General MIDI, from 0: the one that is written, and
-# those that are read as theirs; all others are the strings', as Dong et al. 2018 have it
-# (arXiv:1709.06298, Data Preprocessing)
+# Tracks of a band, and the General MIDI program, from 0, with which each is written.
 BAND = {"melody": 73, "drums": 0, "bass": 33, "guitar": 25, "piano": 0, "strings": 48}
+# Programs that are read as a track. All others are read as strings, as in Dong et al.
+# 2018 (arXiv:1709.06298, Data Preprocessing).
 FAMILIES = {"bass": range(32, 40), "guitar": range(24, 32), "piano": range(8)}
 NONE = -1
 
 
 class Player(NamedTuple):
-    """Whose notes they are: `program` is `DRUMS` where they are drums."""
+    """The player of a note; the program is DRUMS for drums."""
 
     program: int
     instrument: int
@@ -29,12 +29,27 @@ class Player(NamedTuple):
     voice: int
 
 
-def read_players(
-    sequence: NoteSequence, steps_per_quarter: int
-) -> tuple[Notes, list[Player], int, list[str]]:
-    """As `grid.read_steps`, drums and all: `track` is the number of the player among those given.
+class Players(NamedTuple):
+    """A piece by players.
 
-    Raises `Refused`: what `grid.read_steps` raises, and `malformed` for an impossible program.
+    Attributes:
+      notes: notes with times in steps; `track` is an index into `players`.
+      players: the players.
+      end: the length in steps.
+      remarks: remarks on notes that were left out.
+    """
+
+    notes: Notes
+    players: list[Player]
+    end: int
+    remarks: list[str]
+
+
+def read_players(sequence: NoteSequence, steps_per_quarter: int) -> Players:
+    """Reads the notes of a piece as `grid.read_steps` does, with drums.
+
+    Raises:
+      Refused: as `grid.read_steps`, or `malformed`: an impossible program.
     """
     piece, numbers = NoteSequence(), dict[Player, int]()
     piece.CopyFrom(sequence)
@@ -42,60 +57,84 @@ def read_players(
         if not note.is_drum and not 0 <= note.program < DRUMS:
             raise Refused(
                 "malformed",
-                f"Program {note.program} is none of General MIDI's 0 to 127.",
+                f"Program {note.program} is not one of General MIDI's 0 to 127.",
             )
         program = DRUMS if note.is_drum else note.program
         player = Player(program, note.instrument, note.part, note.voice)
         note.instrument = numbers.setdefault(player, len(numbers))
         note.part = note.voice = 0
-        note.is_drum = False  # what is read onto a grid is pitched
+        note.is_drum = False  # `read_steps` drops drums
     notes, end, remarks = grid.read_steps(piece, steps_per_quarter)
-    return notes._replace(track=notes.track >> 20), list(numbers), end, remarks
+    notes = notes._replace(track=notes.track >> 20)
+    return Players(notes, list(numbers), end, remarks)
 
 
-def together(
+def snap_tracks(
     notes: Notes, tolerance: float, steps_per_quarter: int
 ) -> tuple[Notes, list[str]]:
-    """`grid.snap` of each pitch of each track by itself; of doubles the longest is kept."""
+    """Quantises each pitch of each track separately; returns notes and remarks.
+
+    Of notes of one pitch that begin on one step of a track, the longest is kept.
+
+    Raises:
+      Refused: `off-grid`, as `grid.snap`.
+    """
     step, lane = np.floor(notes.onset + 0.5), notes.track * PITCHES + notes.pitch
     longest = np.argsort(notes.onset - notes.offset, kind="stable")
     _, first = np.unique(np.stack([lane, step])[:, longest], axis=1, return_index=True)
     single = notes._replace(pitch=lane).take(longest[first])
-    laid, remarks = grid.snap(single, tolerance, steps_per_quarter, lines=False)
+    snapped, remarks = grid.snap(single, tolerance, steps_per_quarter, lines=False)
     if merged := len(lane) - len(first):
-        remarks.append(
-            f"merged: {merged} of {len(lane)} notes lost to a longer one on their step"
-        )
-    return laid._replace(pitch=laid.pitch % PITCHES), remarks
+        remarks.append(grid.merge_remark(merged, len(lane)))
+    return snapped._replace(pitch=snapped.pitch % PITCHES), remarks
 
 
-def seats(
-    sequence: NoteSequence,
-    notes: Notes,
-    players: list[Player],
-    tracks: Collection[str],
-    chords: float,
+def assign_tracks(
+    sequence: NoteSequence, read: Players, tracks: Collection[str], chords: float
 ) -> list[str]:
-    """The track of `BAND` that each player is of, by kind, name and program; see `Rolls`."""
+    """Returns the track of `BAND` of each player, by kind, name and program.
+
+    Args:
+      sequence: the piece, whose `instrument_infos` name its parts.
+      read: the piece by players.
+      tracks: the tracks of the codec.
+      chords: maximum share of notes of a line that sound together with others.
+    """
     titles = {x.instrument: x.name.strip().lower() for x in sequence.instrument_infos}
-    names, free = [], []
-    for i, player in enumerate(players):
+    names, candidates = [], []
+    for i, player in enumerate(read.players):
         title = titles.get(player.instrument, "")
-        family = (
-            name for name, programs in FAMILIES.items() if player.program in programs
-        )
         if player.program == DRUMS:
             names.append("drums")
         elif title in tracks and title != "drums":
             names.append(title)
         else:
-            names.append(next(family, "strings"))
-            free += [i] if names[i] != "bass" else []
+            names.append(_family(player.program))
+            if names[i] != "bass":
+                candidates.append(i)
     if "melody" in tracks and "melody" not in titles.values():
-        parts = {i: notes.take(notes.track == i) for i in free}
-        lines = {i: part for i, part in parts.items() if grid.overlap(part) <= chords}
-        busiest = max((len(line.onset) for line in lines.values()), default=0)
-        busy = [i for i, line in lines.items() if 2 * len(line.onset) >= busiest]
-        for i in sorted(busy, key=lambda i: lines[i].pitch.mean())[-1:]:
-            names[i] = "melody"
+        melody = _melody_part(read.notes, candidates, chords)
+        if melody is not None:
+            names[melody] = "melody"
     return names
+
+
+def _family(program: int) -> str:
+    """Returns the track that a program is read as."""
+    for name, programs in FAMILIES.items():
+        if program in programs:
+            return name
+    return "strings"
+
+
+def _melody_part(notes: Notes, candidates: list[int], chords: float) -> int | None:
+    """Returns the highest in mean pitch of the busy lines, or None if there is none.
+
+    A line is busy if it has at least half as many notes as the busiest of the lines.
+    """
+    parts = {i: notes.take(notes.track == i) for i in candidates}
+    lines = {i: x for i, x in parts.items() if grid.overlap_share(x) <= chords}
+    most_notes = max((len(line.onset) for line in lines.values()), default=0)
+    busy = [i for i, line in lines.items() if 2 * len(line.onset) >= most_notes]
+    ordered = sorted(busy, key=lambda i: lines[i].pitch.mean())
+    return ordered[-1] if ordered else None

@@ -1,4 +1,4 @@
-"""Sound as what it is: samples of one channel, which a model reads and writes as they are."""
+"""Mono audio as samples."""
 
 import dataclasses
 
@@ -7,11 +7,11 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Waveform:
-    """Samples in [-1, 1], at `rate` a second: no NoteSequence, and nothing to be transposed."""
+    """Mono samples in [-1, 1], `rate` per second. It has no NoteSequences."""
 
     rate: int = 16_000
 
     def decode(self, array: np.ndarray) -> np.ndarray:
-        """Float32 [s] of integers of 16 bits, or of floats, what is beyond full scale at it."""
-        whole = np.issubdtype(array.dtype, np.integer)
-        return np.clip(array / 32767 if whole else array, -1, 1).astype(np.float32)
+        """Returns float32 [s] of 16-bit integers or of floats, clipped to [-1, 1]."""
+        is_integer = np.issubdtype(array.dtype, np.integer)
+        return np.clip(array / 32767 if is_integer else array, -1, 1).astype(np.float32)

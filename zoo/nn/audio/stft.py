@@ -199,7 +199,7 @@ class STFT:
         return np.arange(1 + self.size // 2) * rate / self.size
 
 
-def magnitude(y: Complex[Array, "*b f bins"]) -> Float[Array, "*b f bins"]:
+def magnitude(y: Complex[Array, "*b"]) -> Float[Array, "*b"]:
     """Returns |y|, at least 1e-10, so that its gradient is finite at 0.
 
     `jnp.abs` guards against overflow, which costs a CPU half the time of the transform.

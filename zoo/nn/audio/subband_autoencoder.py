@@ -187,7 +187,7 @@ def latent_loudness(z: Float[Array, "b f z"], bands: int) -> Float[Array, "b f k
 
 
 def amplify_latents(
-    z: Float[Array, "b f z"], bands: int, gain: Float[Array, "b f 1"]
+    z: Float[Array, "b f z"], bands: int, gain: Float[Array, "#b f 1"]
 ) -> Float[Array, "b f z"]:
     """Multiplies the loudness of latents by a gain per frame."""
     return z.at[..., -bands:].add(jnp.log(gain) / LOG_LOUDNESS_STD)

@@ -146,7 +146,7 @@ def ordered_frames(
 def annealed_gibbs(
     rewrite: Callable[[Key, Array, Array], Array],
     tokens: Int[Array, "n t k"],
-    free: Bool[Array, "n t k"],
+    free: Bool[Array, "#n t k"],
     rng: Key,
     steps: int,
     *,
