@@ -54,7 +54,7 @@ ENOUGH = (
 )
 os.environ.setdefault(
     "OMP_WAIT_POLICY", "PASSIVE"
-)  # or a peer's threads spin while ours are timed
+)  # or PyTorch's threads spin while ours are timed
 
 
 class Case(NamedTuple):
@@ -188,7 +188,7 @@ class Trainer:
 
 
 def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], int]:
-    """What draws `n` rows, and how many events or frames.
+    """Returns what samples `n` rows, and the number of their events or frames.
 
     A primer holds off the end of rows of events, so that all of them are drawn; pieces of latents
     have no end to hold off.
@@ -207,7 +207,7 @@ def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], 
 def sampling(
     family: Family, params: Any, reference: str | None, rounds: int
 ) -> dict[str, Any]:
-    """Events per second, of one row and of 64; a peer draws its one row in turns with ours."""
+    """Events per second, of one row and of 64; the reference samples one row in turns."""
     (one, events), (many, all_events) = (sampler(family, params, n) for n in (1, 64))
     loop = (
         importlib.import_module("torch_sequence").torch_loop(family)
@@ -345,7 +345,7 @@ def record(
     reference: str | None,
     began: float,
 ) -> None:
-    """Writes what was measured, beside a peer or alone, and on what."""
+    """Writes the measured times, with the load and the versions of the machine."""
     figures = provenance(time.perf_counter() - began)
     if reference:
         figures["versions"][reference] = importlib.metadata.version(reference)
