@@ -1,12 +1,12 @@
-"""How fast every family trains and samples on this machine.
+"""Times training and sampling of every family on this machine.
 
-    python benchmarks/speed.py --families lstm-anchor lstm-melody --peer torch --out speed.json
+    python benchmarks/speed.py --families lstm-anchor --reference torch --out speed.json
 
-Each round times a large matmul, then one training step of each case, then the peer's, one after
-another, so that whatever else the machine does falls on all alike; ratios are taken within a round
-and their medians reported. Training is the shared step with its guards, float32 unless a case is
-named bf16: matrices are then multiplied in bfloat16, and the peer's under autocast. Sampling is
-float32.
+Each round times a large matmul, one training step of each case, and the same step of the
+PyTorch reference, one after another, so that other work on the machine affects all of
+them. Ratios are taken within a round, and their medians are reported. Training is the
+shared step with its guards, in float32 unless a case is named bf16: matrices are then
+multiplied in bfloat16, and the reference runs under autocast. Sampling is in float32.
 """
 
 import functools
@@ -29,7 +29,6 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from rich.console import Console
 from rich.table import Table
-from zoo.runner.experiment import launch
 
 import zoo.models
 from zoo.core import WEIGHT, Family, Metrics
@@ -43,6 +42,7 @@ from zoo.models import (
     SeqGAN,
     Transformer,
 )
+from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train import distributed, precision, sharding
 from zoo.train.optim import optimizers
@@ -54,7 +54,7 @@ ENOUGH = (
 )
 os.environ.setdefault(
     "OMP_WAIT_POLICY", "PASSIVE"
-)  # or a peer's threads spin while ours are timed
+)  # or PyTorch's threads spin while ours are timed
 
 
 class Case(NamedTuple):
@@ -188,7 +188,7 @@ class Trainer:
 
 
 def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], int]:
-    """What draws `n` rows, and how many events or frames.
+    """Returns what samples `n` rows, and the number of their events or frames.
 
     A primer holds off the end of rows of events, so that all of them are drawn; pieces of latents
     have no end to hold off.
@@ -205,11 +205,15 @@ def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], 
 
 
 def sampling(
-    family: Family, params: Any, peer: str | None, rounds: int
+    family: Family, params: Any, reference: str | None, rounds: int
 ) -> dict[str, Any]:
-    """Events per second, of one row and of 64; a peer draws its one row in turns with ours."""
+    """Events per second, of one row and of 64; the reference samples one row in turns."""
     (one, events), (many, all_events) = (sampler(family, params, n) for n in (1, 64))
-    loop = importlib.import_module("peers").torch_loop(family) if peer else None
+    loop = (
+        importlib.import_module("torch_sequence").torch_loop(family)
+        if reference
+        else None
+    )
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(seconds(one))
@@ -232,9 +236,15 @@ def repeated(run: Callable[[], object], rounds: int) -> list[float]:
     return taken
 
 
-def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, Any]:
+def measure(
+    name: str, case: Case, reference: str | None, rounds: int
+) -> dict[str, Any]:
     trainer, product = Trainer(case), matmul()
-    other = importlib.import_module("peers").torch_step(*case[:3]) if peer else None
+    other = (
+        importlib.import_module("torch_sequence").torch_step(*case[:3])
+        if reference
+        else None
+    )
     jax.block_until_ready(product())
     limits, steps, others = [], [], []
     for _ in range(rounds):
@@ -260,7 +270,7 @@ def measure(name: str, case: Case, peer: str | None, rounds: int) -> dict[str, A
         "fraction_of_matmul_rate": statistics.median(
             map(float.__truediv__, limits, steps)
         ),
-        **sampling(case.family, params, peer, rounds),
+        **sampling(case.family, params, reference, rounds),
         "peer_seconds": statistics.median(others) if other else None,
         "peer_fastest_seconds": min(others) if other else None,
         "peer_ratio": statistics.median(map(float.__truediv__, others, steps))
@@ -283,7 +293,7 @@ COLUMNS: dict[str, Cell] = {
     "memory": lambda row: f"{row['peak_bytes'] / 2**20:,.0f} MiB",
     "drawn/s by 1": lambda row: f"{row['samples_1']:,.0f}",
     "by 64": lambda row: f"{row['samples_64']:,.0f}",
-    "peer/ours": lambda row: times(row["peer_ratio"]),
+    "PyTorch/ours": lambda row: times(row["peer_ratio"]),
     "drawn": lambda row: times(row.get("peer_samples_ratio")),
 }
 
@@ -301,17 +311,17 @@ def table(rows: list[dict[str, Any]]) -> Table:
 
 def benchmark(
     families: tuple[str, ...] = (),
-    peer: Literal["torch"] | None = None,
+    reference: Literal["torch"] | None = None,
     out: pathlib.Path | None = None,
     rounds: int = 7,
 ) -> None:
-    """Time families (all of them by default) and print a table.
+    """Times families (all of them by default), and prints a table.
 
     Args:
-        families: which ones; `lstm-anchor` and `lstm-melody` are the sizes of published figures.
-        peer: also train the same model with this library, and draw from it one by one, in turns.
-        out: where to write the figures as JSON.
-        rounds: how many times each thing is timed.
+        families: names of cases; `lstm-anchor` and `lstm-melody` have published times.
+        reference: library in which the same model is trained and sampled in turns, too.
+        out: JSON file to write.
+        rounds: times that each is timed.
     """
     jax.config.update("jax_enable_compilation_cache", False)  # a first step compiles
     distributed.share_cores(32)
@@ -322,25 +332,25 @@ def benchmark(
         raise UsageError(
             f"no family is called {min(unknown)}: choose from {', '.join(known)}."
         )
-    rows = [measure(name, known[name], peer, rounds) for name in chosen]
+    rows = [measure(name, known[name], reference, rounds) for name in chosen]
     Console(width=120).print(table(rows))
     if out is not None:
-        record(out, "benchmark", {row["name"]: row for row in rows}, peer, began)
+        record(out, "benchmark", {row["name"]: row for row in rows}, reference, began)
 
 
 def record(
     out: pathlib.Path,
     name: str,
     metrics: dict[str, Any],
-    peer: str | None,
+    reference: str | None,
     began: float,
 ) -> None:
-    """Writes what was measured, beside a peer or alone, and on what."""
+    """Writes the measured times, with the load and the versions of the machine."""
     figures = provenance(time.perf_counter() - began)
-    if peer:
-        figures["versions"][peer] = importlib.metadata.version(peer)
+    if reference:
+        figures["versions"][reference] = importlib.metadata.version(reference)
     figures["load"] = os.getloadavg()[0]
-    write(out, {"experiment": name, "metrics": metrics, "peer": peer, **figures})
+    write(out, {"experiment": name, "metrics": metrics, "peer": reference, **figures})
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""How fast the vocoder and its signal processing are on this machine.
+"""Times the vocoder and its signal processing on this machine.
 
-    python benchmarks/speed_audio.py --peer torch --out speed.json
+    python benchmarks/speed_audio.py --reference torch --out speed.json
 
-Each round times a case and then the same work under PyTorch, so that whatever else the machine does
-falls on both; the ratio is taken within a round, and medians are reported. `decode` is of one
-signal of two seconds, `block` the next 2,048 samples through encoder and decoder, `train` a step of
-reconstruction, and `feed` what it takes to have its batch, of crops of recordings; the others are
-of 16 signals of a second, which `resample` takes to 44,100 Hz and `convolve` with another. All are
-float32.
+Each round times a case and then the same work in PyTorch, so that other work on the
+machine affects both. Ratios are taken within a round, and medians are reported. `decode`
+decodes one signal of two seconds, `block` streams the next 2,048 samples through encoder
+and decoder, `train` is a step of reconstruction, and `feed` makes its batch from crops of
+recordings. The others process 16 signals of a second: `resample` to 44,100 Hz, `convolve`
+with one of them. All is in float32.
 """
 
 import functools
@@ -28,7 +28,6 @@ import soundfile
 from rich.console import Console
 from rich.table import Table
 from speed import record, seconds
-from zoo.runner.experiment import launch
 
 from zoo.data.audio.batches import AudioBatches
 from zoo.data.audio.datasets import audio_dataset, open_split
@@ -36,6 +35,7 @@ from zoo.models import VariationalVocoder
 from zoo.nn.audio.ddsp import fft_convolve
 from zoo.nn.audio.resample import Resample
 from zoo.nn.audio.stft import magnitude
+from zoo.runner import launch
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
@@ -136,14 +136,14 @@ class Feeding:
         return self.batches[next(self.steps)]
 
 
-def measure(name: str, of: str, peer: str | None, rounds: int) -> dict[str, Any]:
+def measure(name: str, of: str, reference: str | None, rounds: int) -> dict[str, Any]:
     family, rng = FAMILIES[of], np.random.default_rng(0)
     count = samples(name, family)
     x = 0.1 * rng.normal(size=(SIGNALS[name], count)).astype(np.float32)
     run = case(name, family, x)
-    theirs_too = peer is not None and name != "feed"
+    theirs_too = reference is not None and name != "feed"
     other = (
-        importlib.import_module("torch_vocoder").peer(name, family, x)
+        importlib.import_module("torch_vocoder").reference(name, family, x)
         if theirs_too
         else None
     )
@@ -174,7 +174,7 @@ def table(rows: dict[str, dict[str, Any]]) -> Table:
     view = Table(
         title=f"{jax.devices()[0].device_kind}, {jax.device_count()} device(s)"
     )
-    for heading in ("case", "time", "x real time", "parameters", "peer/ours"):
+    for heading in ("case", "time", "x real time", "parameters", "PyTorch/ours"):
         view.add_column(heading, justify="left" if heading == "case" else "right")
     for name, row in rows.items():
         ratio = f"{row['peer_ratio']:.2f} x" if row["peer_ratio"] else "-"
@@ -186,23 +186,23 @@ def table(rows: dict[str, dict[str, Any]]) -> Table:
 def benchmark_sound(
     cases: tuple[str, ...] = tuple(SIGNALS),
     families: tuple[str, ...] = tuple(FAMILIES),
-    peer: Literal["torch"] | None = None,
+    reference: Literal["torch"] | None = None,
     out: pathlib.Path | None = None,
     rounds: int = 15,
 ) -> None:
-    """Time cases of families (all of them by default) and print a table.
+    """Times cases of families (all of them by default), and prints a table.
 
     Args:
         cases: stft, "stft back", mel, bank, "bank back", resample, convolve, decode, block, train,
             feed.
-        families: "" for the family as it comes, "small " and "notes " for lesser ones.
-        peer: also do the same with this library, in turns.
-        out: where to write the figures as JSON.
-        rounds: how many times each thing is timed.
+        families: "" for the default size, "small " and "notes " for smaller ones.
+        reference: library in which the same is done in turns, too.
+        out: JSON file to write.
+        rounds: times that each is timed.
     """
     began = time.perf_counter()
     rows = {
-        f"{of}{name}": measure(name, of, peer, rounds)
+        f"{of}{name}": measure(name, of, reference, rounds)
         for of in families
         for name in cases
         if of != "small "
@@ -210,7 +210,7 @@ def benchmark_sound(
     }
     Console(width=120).print(table(rows))
     if out is not None:
-        record(out, "benchmark_sound", rows, peer, began)
+        record(out, "benchmark_sound", rows, reference, began)
 
 
 if __name__ == "__main__":

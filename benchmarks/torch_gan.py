@@ -1,4 +1,4 @@
-"""SeqGAN and MuseGAN in PyTorch, to be timed against: the same networks, losses and roll-outs."""
+"""PyTorch references of SeqGAN and MuseGAN: the same networks, losses and roll-outs."""
 
 import copy
 
@@ -253,7 +253,7 @@ def musegan(family: MuseGAN, n: int) -> Step:
     write = lambda: generator(torch.randn(n, 2 + 2 * len(family.tracks), family.latent))
     critic(write())  # which tells the layers their sizes
     game = family.losses
-    assert game.pairing == "relativistic", "the peer plays the default game alone"
+    assert game.pairing == "relativistic", "the reference has the default game alone"
 
     def steep(verdicts: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
         (slope,) = torch.autograd.grad(verdicts.sum(), at, create_graph=True)

@@ -1,4 +1,4 @@
-"""The same models in PyTorch, to be timed against: the best form of each that PyTorch has."""
+"""PyTorch references: the same models in the fastest form that PyTorch has."""
 
 from collections.abc import Callable
 from typing import Any
@@ -251,7 +251,7 @@ def trainer(
     )
 
 
-PEERS: dict[type, Callable[..., Step]] = {
+REFERENCES: dict[type, Callable[..., Step]] = {
     LSTM: lstm,
     AttentionRNN: attention_rnn,
     MuseGAN: musegan,
@@ -268,12 +268,12 @@ LOOPS: dict[type, Callable[..., Next]] = {
 def torch_step(family: Family, n: int, bf16: bool) -> Step | None:
     """A training step of `family` at batch `n` under PyTorch, taken once; None where there is none.
 
-    Inputs are not packed: a peer may ignore BOUNDARY, and so does less than we do.
+    Inputs are not packed: the reference may ignore BOUNDARY, and does less work.
     """
-    if type(family) not in PEERS:
+    if type(family) not in REFERENCES:
         return None
     step = torch.autocast("cpu", torch.bfloat16, enabled=bf16)(
-        PEERS[type(family)](family, n)
+        REFERENCES[type(family)](family, n)
     )
     step()
     return step

@@ -236,8 +236,10 @@ def training(family: VariationalVocoder, x: np.ndarray) -> Step:
     return descend(net.parameters(), loss)
 
 
-def peer(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], Any]:
-    """What the case of that name is under PyTorch, on signals [b, s]."""
+def reference(
+    name: str, family: VariationalVocoder, x: np.ndarray
+) -> Callable[[], Any]:
+    """Returns the PyTorch reference of a case, on signals [b, s]."""
     if name == "train":
         return training(family, x)
     still, net = torch.inference_mode(), Vocoder(family).eval()

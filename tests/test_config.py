@@ -11,6 +11,7 @@ from zoo.errors import ZooError
 from zoo.models import (
     MelVocoder,
     VariationalVocoder,
+    attention_rnn,
     latent_classifier,
     latent_diffusion,
     latent_mdn,
@@ -62,11 +63,12 @@ def test_what_is_not_configuration_is_refused():
 @pytest.mark.parametrize(
     ("value", "names"),
     [
+        (latent_diffusion.TINY, {"style_dropout": "drop", "solver_steps": "steps"}),
+        (attention_rnn.TINY, {"bar_lengths": "bars", "bar_bits": "counted"}),
         (Melody(), {"min_notes": "fewest"}),
         (Compound(), {"max_bars": "most_bars", "max_duration": "longest"}),
         (Multitrack(), {"required": "wanted"}),
         (Multitrack().source, {"required": "wanted"}),
-        (latent_diffusion.TINY, {"style_dropout": "drop"}),
         (latent_mdn.TINY, {"style_dropout": "drop"}),
         (music_vae.TINY, {"kl_anneal": "anneal", "free_per_latent": "each"}),
         (music_vae.TINY, {"free_nats": "free", "sampling_schedule": "schedule"}),

@@ -46,8 +46,9 @@ def latent_classifier(fields: Fields) -> Fields:
 
 
 def latent_sequence_model(fields: Fields) -> Fields:
-    """Style dropout had another name in 0.1."""
-    return renamed(fields, fields["class"], drop="style_dropout")
+    """Fields of models of latents had other names in 0.1."""
+    names = {"drop": "style_dropout", "steps": "solver_steps"}
+    return renamed(fields, fields["class"], **names)
 
 
 def musegan(fields: Fields) -> Fields:
@@ -99,17 +100,20 @@ def vocoder(fields: Fields) -> Fields:
         scales="critic_scales",
         matching="matching_weight",
         sizes="fft_sizes",
+        seconds="sample_seconds",
     )
     mel_bands = fields.pop("mel", 0)
     if not mel_bands:
         return fields
-    encoder_only = ("latent", "beta", "waveform_weight", "seconds")
+    encoder_only = ("latent", "beta", "waveform_weight", "sample_seconds")
     kept = {name: value for name, value in fields.items() if name not in encoder_only}
     return {**kept, "class": "MelVocoder", "mel_bands": mel_bands}
 
 
 UPGRADES: dict[str, Callable[[Fields], Fields]] = {
-    "AttentionRNN": lambda fields: renamed(fields, "AttentionRNN", counted="bar_bits"),
+    "AttentionRNN": lambda fields: renamed(
+        fields, "AttentionRNN", counted="bar_bits", bars="bar_lengths"
+    ),
     "Bars": bars,
     "Compound": lambda fields: renamed(
         fields, "Compound", most_bars="max_bars", longest="max_duration"

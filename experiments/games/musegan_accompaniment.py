@@ -1,4 +1,4 @@
-"""MuseGAN as an accompanist: it hears the soprano of a chorale, and writes the other voices.
+"""MuseGAN as an accompanist: it writes three voices of a chorale to its soprano.
 
 python experiments/games/musegan_accompaniment.py --workdir runs/musegan_accompaniment
 """
@@ -7,32 +7,41 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from musegan_chorales import BARS, musegan_chorales
-from zoo.runner.experiment import launch
+import musegan_chorales
 
+from zoo.models import MuseGAN
+from zoo.runner import launch
+from zoo.tasks import MultitrackPhrases
 from zoo.train.options import Options
+
+MODEL = dataclasses.replace(musegan_chorales.MODEL, game="relativistic")
+TASK = dataclasses.replace(musegan_chorales.TASK, batch=64)
 
 
 def musegan_accompaniment(
     workdir: Path = Path("runs/musegan_accompaniment"),
     steps: int = 3000,
-    given: tuple[str, ...] = ("soprano",),
+    model: MuseGAN = MODEL,
+    task: MultitrackPhrases = TASK,
+    conditioning: tuple[str, ...] = ("soprano",),
     options: Options = Options(ema=0.99, save_every=1000),
 ) -> dict[str, Any]:
-    """Trains the GAN of musegan_chorales to go by given tracks, and measures how it does.
+    """Trains the GAN of musegan_chorales to accompany tracks, and evaluates it.
 
     Args:
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        given: tracks that are not written but accompanied.
-        options: how the run is run.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        conditioning: names of the tracks used as conditioning instead of generated.
+        options: how the run is executed.
     """
-    return musegan_chorales(
+    return musegan_chorales.musegan_chorales(
         workdir,
         steps,
-        given,
-        game="relativistic",
-        bars=dataclasses.replace(BARS, batch=64),
+        model=model,
+        task=task,
+        conditioning=conditioning,
         options=options,
         name="musegan_accompaniment",
     )

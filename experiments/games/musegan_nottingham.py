@@ -1,50 +1,62 @@
 """MuseGAN on two bars of a melody and its chords, from a folder of MIDI files.
 
-python experiments/games/musegan_nottingham.py --data nottingham_midi --workdir runs/musegan_nottingham
+python experiments/games/musegan_nottingham.py --corpus folder:nottingham_midi
+
+With the game and the batch of musegan_chorales the critic wins, and a third as many
+phrases are new; with its batch alone no chords are written.
 """
 
 import dataclasses
 from pathlib import Path
 from typing import Any
 
-from musegan_chorales import BARS, musegan_chorales
-from zoo.runner.experiment import launch
+import musegan_chorales
 
+from zoo.models import MuseGAN
+from zoo.runner import launch
+from zoo.tasks import MultitrackPhrases
 from zoo.train.options import Options
+
+MODEL = dataclasses.replace(musegan_chorales.MODEL, game="relativistic")
+TASK = dataclasses.replace(
+    musegan_chorales.TASK,
+    corpus="folder:nottingham_midi",
+    tracks=("melody", "piano"),
+    batch=64,
+    styles=(),
+    label="style",
+)
 
 
 def musegan_nottingham(
-    data: Path,
     workdir: Path = Path("runs/musegan_nottingham"),
     steps: int = 8000,
-    given: tuple[str, ...] = (),
+    model: MuseGAN = MODEL,
+    task: MultitrackPhrases = TASK,
+    conditioning: tuple[str, ...] = (),
+    polyphonic: tuple[str, ...] = ("piano",),
     options: Options = Options(ema=0.99, save_every=1000),
     samples: int = 8,
 ) -> dict[str, Any]:
-    """Trains the GAN of musegan_chorales on a folder, and measures it likewise.
-
-    By the game of chorales and as few phrases its critic wins, and it writes a third as much that
-    is new; by few phrases alone it writes no chords.
+    """Trains the GAN of musegan_chorales on a folder, and evaluates it likewise.
 
     Args:
-        data: the folder of MIDI files.
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        given: tracks that are not written but accompanied.
-        options: how the run is run.
-        samples: pieces to write at the end.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        conditioning: names of the tracks used as conditioning instead of generated.
+        polyphonic: names of the tracks that may sound several notes at once.
+        options: how the run is executed.
+        samples: phrases to write at the end; none with conditioning.
     """
-    own = dataclasses.replace(
-        BARS, corpus=f"folder:{data}", tracks=("melody", "piano"), batch=64
-    )
-    bars = dataclasses.replace(own, styles=(), label="style")
-    return musegan_chorales(
+    return musegan_chorales.musegan_chorales(
         workdir,
         steps,
-        given,
-        game="relativistic",
-        chords=("piano",),
-        bars=bars,
+        model=model,
+        task=task,
+        conditioning=conditioning,
+        polyphonic=polyphonic,
         options=options,
         samples=samples,
         name="musegan_nottingham",

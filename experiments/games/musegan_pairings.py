@@ -1,27 +1,27 @@
-"""Every way to pair a critic with its generator, on the same music and for as long.
+"""A comparison of the losses of critic and generator, on the same music and budget.
 
 python experiments/games/musegan_pairings.py --workdir runs/musegan_pairings
 
-Whether a game goes wrong is in what it logs: how many of what the generator writes are duplicates,
-how far they lie apart to the critic, and how sure that is. The most and the least of these, beside
-figures of what is written in the end, are the answer.
+A collapse shows in the training curve: in the share of generated duplicates, in the
+spread of generated phrases in the critic's features, and in the critic's margin. Their
+extremes stand beside the metrics of the final samples.
 """
 
 import dataclasses
-import inspect
 import json
 from pathlib import Path
 from typing import Any
 
-from musegan_chorales import musegan_chorales
-from zoo.runner.experiment import launch
+from musegan_chorales import MODEL, musegan_chorales
 
 from zoo.nn.adversarial.losses import GAMES
+from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train.collapse import CollapseMonitor
+from zoo.train.options import Options
 
-FIGURES = ("polyphonicity", "tonal_distance", "used_pitch_classes", "distinct_4")
-SETTLED = 1000  # steps that a game takes to begin
+METRICS = ("polyphonicity", "tonal_distance", "used_pitch_classes", "distinct_4")
+SETTLED = 1000  # steps before which extremes are not counted
 
 
 def musegan_pairings(
@@ -30,24 +30,30 @@ def musegan_pairings(
     games: tuple[str, ...] = tuple(GAMES),
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Plays each game with the configuration of musegan_chorales.
+    """Trains the GAN of musegan_chorales with each pair of losses.
 
     Args:
-        workdir: where everything is kept, each run in a directory of its own; the same one goes on.
-        steps: batches to train each model on.
-        games: the pairings, by name.
-        seed: of each.
+        workdir: directory of the runs, one subdirectory each; the same one continues
+            them.
+        steps: training steps of each.
+        games: names of the pairs of losses.
+        seed: seed of each run.
     """
-    usual = inspect.signature(musegan_chorales).parameters["options"].default
-    options = dataclasses.replace(usual, seed=seed)
+    options = Options(ema=0.99, save_every=2000, seed=seed)
     metrics: dict[str, float] = {}
     seconds = 0.0
     for game in games:
         home = workdir / game
-        run = musegan_chorales(home, steps, game=game, options=options, samples=0)
-        found = {name: run["metrics"][name] for name in FIGURES}
-        found |= watched((home / "metrics.jsonl").read_text().splitlines())
-        metrics |= {f"{name}_{game}": value for name, value in found.items()}
+        run = musegan_chorales(
+            home,
+            steps,
+            model=dataclasses.replace(MODEL, game=game),
+            options=options,
+            samples=0,
+        )
+        extremes = training_extremes((home / "metrics.jsonl").read_text().splitlines())
+        values = {**{name: run["metrics"][name] for name in METRICS}, **extremes}
+        metrics |= {f"{name}_{game}": value for name, value in values.items()}
         seconds += run["seconds"]
     result = {"experiment": "musegan_pairings", "metrics": metrics}
     result |= provenance(seconds)
@@ -55,18 +61,17 @@ def musegan_pairings(
     return result
 
 
-def watched(lines: list[str]) -> dict[str, float]:
-    """The most and least of what a run has logged, updates refused and signs of collapse."""
-    monitor = CollapseMonitor()
+def training_extremes(lines: list[str]) -> dict[str, float]:
+    """Returns extremes of a run's metrics.jsonl, and the number of signs of collapse."""
     points = [json.loads(line) for line in lines]
     points = [point for point in points if "critic/gap" in point]
+    monitor = CollapseMonitor()
     signs = sum(len(monitor.check(point["step"], point)) for point in points)
     late = [point for point in points if point["step"] >= SETTLED] or points
-    of = lambda name: [point[f"critic/{name}"] for point in late]
     return {
-        "duplicates_most": max(of("duplicates")),
-        "spread_least": min(of("spread")),
-        "gap_most": max(of("gap")),
+        "duplicates_most": max(point["critic/duplicates"] for point in late),
+        "spread_least": min(point["critic/spread"] for point in late),
+        "gap_most": max(point["critic/gap"] for point in late),
         "rejected_most": max(point["rejected"] for point in points),
         "signs": signs,
     }

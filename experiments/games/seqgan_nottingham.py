@@ -1,41 +1,42 @@
-"""SeqGAN on the notes of the Nottingham collection, melodies and their chords, from MIDI files.
+"""SeqGAN on the notes of melodies and their chords, from a folder of MIDI files.
 
-python experiments/games/seqgan_nottingham.py --data nottingham_midi --workdir runs/seqgan_nottingham
+python experiments/games/seqgan_nottingham.py --corpus folder:nottingham_midi
 """
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
-from seqgan_tunes import NOTES, seqgan_tunes
-from zoo.runner.experiment import launch
+import seqgan_tunes
 
+from zoo.models import SeqGAN
+from zoo.runner import launch
+from zoo.tasks import NoteRows
 from zoo.train.options import Options
 
 
 def seqgan_nottingham(
-    data: Path,
     workdir: Path = Path("runs/seqgan_nottingham"),
-    warm: int = 3000,
     turns: int = 200,
+    model: SeqGAN = seqgan_tunes.MODEL,
+    task: NoteRows = NoteRows(corpus="folder:nottingham_midi"),
     options: Options = Options(save_every=500),
     samples: int = 8,
 ) -> dict[str, Any]:
-    """Trains the SeqGAN of seqgan_tunes on a folder, and measures it likewise.
+    """Trains the SeqGAN of seqgan_tunes on a folder, and evaluates it likewise.
 
     Args:
-        data: the folder of MIDI files.
-        workdir: where everything about the runs is kept; the same one goes on.
-        warm: steps of likelihood.
-        turns: moves of the generator against its critic.
-        options: how the runs are run.
+        workdir: directory of the runs; the same one continues them.
+        turns: steps of the generator in adversarial training.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        options: how the runs are executed.
         samples: pieces to write at the end of each.
     """
-    return seqgan_tunes(
+    return seqgan_tunes.seqgan_tunes(
         workdir,
-        warm=warm,
-        turns=turns,
-        notes=dataclasses.replace(NOTES, data=f"folder:{data}"),
+        turns,
+        model=model,
+        task=task,
         options=options,
         samples=samples,
         name="seqgan_nottingham",

@@ -1,167 +1,165 @@
-"""The synthetic test of Yu et al. 2017: sequences of an oracle are learned, and judged by it.
+"""The synthetic test of Yu et al. 2017: sequences of an oracle are learnt.
 
 python experiments/games/seqgan_oracle.py --oracle oracle.npz --workdir runs/seqgan_oracle
 
-10,000 sequences of 20 tokens are drawn from an LSTM with known weights. A SeqGAN is taught by their
-likelihood, then by its critic; a Markov chain counts them. Each then writes sequences, whose mean
-negative log-likelihood under the oracle is NLL_oracle. It can be had low by writing the same over
-and over, or by copying: the share of distinct 4-grams, the entropy of tokens and the share of
-4-grams that are copied stand beside it, and the same of the oracle's own.
+10,000 sequences of 20 tokens are drawn from an LSTM with known weights. A SeqGAN is
+trained on them by likelihood, then against its critic; a Markov chain counts them. The
+mean negative log-likelihood of generated sequences under the oracle is NLL_oracle. A
+model can lower it by writing the same over and over, or by copying. So the share of
+distinct 4-grams, the entropy of tokens and the share of copied 4-grams stand beside it,
+and the same metrics of the oracle's own sequences.
+
+Axes: n sequence, t step.
 """
 
 import dataclasses
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from scipy.stats import spearmanr
-from zoo.runner.experiment import launch
 
-from zoo.core import Batch, Params
+from zoo.core import Batch, Key, Params
 from zoo.errors import UsageError
-from zoo.evaluation.oracle_lstm import Oracle, variety
+from zoo.evaluation.oracle_lstm import Oracle, diversity
 from zoo.models import Markov, SeqGAN
 from zoo.nn.sequence.sampling import Draw
+from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train import loop
 from zoo.train.options import Options
 
-FEW = 2_000  # sequences that validation draws
+VALIDATION = 2_000  # sequences that validation draws
 CHUNK = 500  # sequences drawn at a time
+PUBLISHED = ("nll_oracle", "entropy", "distinct_4_of_2000", "copied_4")
+Rows = np.ndarray
+Sample = Callable[[Key, int], Any]  # (key, n) -> sequences [n, t, ..]
+
+
+@dataclasses.dataclass(frozen=True)
+class OracleSequences:
+    """Sequences drawn from an oracle, to train on."""
+
+    SIZES: ClassVar[tuple[str, ...]] = ("sizes", "styles")
+
+    sequences: int = 10_000
+    """Sequences to train on; as many are generated to evaluate a model."""
+    batch: int = 64
+    """Sequences of a batch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Batches of sequences in an order of each epoch, by the seed; those left over wait."""
+    """Batches of sequences, shuffled in each epoch; an incomplete last one is dropped.
 
-    rows: np.ndarray
+    Raises:
+      UsageError: a batch is larger than the data.
+    """
+
+    rows: Rows
     batch: int
     seed: int
 
     def __post_init__(self) -> None:
         if self.batch > len(self.rows):
             raise UsageError(
-                f"a batch of {self.batch} is more than {len(self.rows)} sequences: lower --batch."
+                f"a batch of {self.batch} is larger than the data, "
+                f"{len(self.rows)} sequences: lower batch."
             )
 
     def __getitem__(self, step: int) -> Batch:
-        epoch, place = divmod(step, len(self.rows) // self.batch)
+        epoch, index = divmod(step, len(self.rows) // self.batch)
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.rows))
-        tokens = self.rows[order[place * self.batch :][: self.batch]]
+        tokens = self.rows[order[index * self.batch :][: self.batch]]
         return {"tokens": tokens, "mask": np.ones(tokens.shape[:2], bool)}
 
 
 def seqgan_oracle(
     oracle: Path,
     workdir: Path = Path("runs/seqgan_oracle"),
-    sequences: int = 10_000,
-    batch: int = 64,
-    width: int = 32,
-    warm: int = 5000,
-    tutor: int = 500,
     turns: int = 60,
-    every: int = 1,
-    rollouts: int = 16,
+    model: SeqGAN = SeqGAN(warmup=5000, critic_warmup=500, critic_steps=1, ends=False),
+    task: OracleSequences = OracleSequences(),
     rate: float = 1e-2,
-    judge_rate: float = 3e-4,
+    critic_rate: float = 3e-4,
     order: int = 2,
     discounts: tuple[float, float, float] = (0.6, 0.9, 1.1),
-    temperature: float = 0.73,
+    markov_temperature: float = 0.73,
     options: Options = Options(save_every=250),
 ) -> dict[str, Any]:
-    """Trains a SeqGAN on an oracle's sequences, counts them, and measures what both write.
+    """Trains a SeqGAN and a Markov chain on an oracle's sequences, and evaluates both.
 
     Args:
-        oracle: its weights, an .npz file.
-        workdir: where everything about the run is kept; the same one goes on.
-        sequences: of the oracle, to learn from; as many are drawn to be measured.
-        batch: sequences in a batch.
-        width: of the generator's LSTM and of what it reads.
-        warm: steps of likelihood, at the end of which there is a checkpoint.
-        tutor: steps of the critic alone.
-        turns: moves of the generator against its critic.
-        every: moves of the critic for one of these.
-        rollouts: completions of each prefix.
-        rate: learning rate of the generator, by likelihood and by its critic, where it decays.
-        judge_rate: of the critic.
-        order: tokens that the Markov chain looks back.
-        discounts: what its counts of 1, of 2, and of 3 or more give up.
-        temperature: at which it is drawn from.
-        options: how the run is run.
+        oracle: file of the oracle's weights, .npz.
+        workdir: directory of the run; the same one continues it.
+        turns: steps of the generator in adversarial training.
+        model: the family; the size of its vocabulary is the oracle's.
+        task: the sequences.
+        rate: learning rate of the generator; in adversarial training it decays.
+        critic_rate: learning rate of the critic.
+        order: tokens in a context of the Markov chain.
+        discounts: its discounts of counts of 1, of 2, and of 3 or more.
+        markov_temperature: temperature at which it is sampled.
+        options: how the run is executed.
     """
     began = time.perf_counter()
-    true = Oracle.read(oracle)
-    model = SeqGAN(
-        (true.vocab,),
-        embed=width,
-        width=width,
-        warmup=warm,
-        critic_warmup=tutor,
-        critic_steps=every,
-        rollouts=rollouts,
-        ends=False,
+    truth = Oracle.read(oracle)
+    model = dataclasses.replace(model, sizes=(truth.vocab,))
+    n = task.sequences
+    slots = 2 ** min(25, 4 + (n * model.length * truth.vocab).bit_length())
+    markov = Markov(
+        truth.vocab + 1, order, slots, discounts=discounts, length=model.length
     )
-    places = 2 ** min(25, 4 + (sequences * model.length * true.vocab).bit_length())
-    sizes = true.vocab + 1, order, places
-    markov = Markov(*sizes, discounts=discounts, length=model.length)
-    keys = jax.random.split(jax.random.key(1000 + options.seed), 2)
-    real = drawn(lambda key, n: true.sample(key, n, model.length), keys[0], sequences)
+    train_key, test_key = jax.random.split(jax.random.key(1000 + options.seed), 2)
+    real = sequences(lambda key, n: truth.sample(key, n, model.length), train_key, n)
 
-    def figures(family: Any, params: Params, n: int, **how: Any) -> dict[str, float]:
-        sample = jax.jit(family.sample, static_argnames=("n", "draw"))
-        rows = drawn(lambda key, n: sample(params, key, n=n, **how), keys[1], n)
-        rows = rows.reshape(n, -1)
-        return measured(
-            true, np.maximum(rows - 1, 0) if family == markov else rows, real
-        )
+    def metrics_of(params: Params, n: int) -> dict[str, float]:
+        rows = sequences(sampler(model, params), test_key, n)
+        return sequence_metrics(truth, rows.reshape(n, -1), real)
 
     def validate(params: Params) -> dict[str, float]:
-        found = figures(model, params, min(FEW, sequences))
-        return {"valid": found["nll_oracle"], **found}
+        metrics = metrics_of(params, min(VALIDATION, n))
+        return {"valid": metrics["nll_oracle"], **metrics}
 
     decaying = optax.cosine_decay_schedule(rate, turns, 0.05)
-    rules = {"likelihood": rate, "critic": judge_rate, "generator": decaying}
+    rates = {"likelihood": rate, "critic": critic_rate, "generator": decaying}
     fitted = loop.fit(
         model,
-        Batches(real[..., None], batch, options.seed),
-        tx={name: optax.adam(rate) for name, rate in rules.items()},
-        steps=warm + tutor + turns * every,
+        Batches(real[..., None], task.batch, options.seed),
+        tx={name: optax.adam(rate) for name, rate in rates.items()},
+        steps=model.warmup + model.critic_warmup + turns * model.critic_steps,
         workdir=workdir,
         options=options,
         validate=validate,
     )
     counted = loop.fit(
         markov,
-        Batches(real + 1, min(CHUNK, sequences), options.seed),
+        Batches(real + 1, min(CHUNK, n), options.seed),
         tx={},
-        steps=sequences // min(CHUNK, sequences),
+        steps=n // min(CHUNK, n),
         workdir=workdir / "markov",
         options=options,
     )
-    logged = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
-    taught = next(
-        point for point in logged if point["step"] == warm and "valid" in point
-    )
-    found = {
-        "seqgan": figures(model, fitted.state.params, sequences),
-        "best": figures(
-            markov, counted.state.params, sequences, draw=Draw(temperature=temperature)
-        ),
-        "real": measured(
-            true, real, drawn(lambda key, n: true.sample(key, n), keys[1], sequences)
-        ),
+    draw = Draw(temperature=markov_temperature)
+    chain = sampler(markov, counted.state.params, draw=draw)
+    chain_rows = np.maximum(sequences(chain, test_key, n).reshape(n, -1) - 1, 0)
+    oracle_rows = sequences(lambda key, n: truth.sample(key, n), test_key, n)
+    metrics_by_name = {
+        "seqgan": metrics_of(fitted.state.params, n),
+        "best": sequence_metrics(truth, chain_rows, real),
+        "real": sequence_metrics(truth, real, oracle_rows),
     }
-    few = ("nll_oracle", "entropy", "distinct_4_of_2000", "copied_4")
-    metrics = {f"{name}_mle": taught[name] for name in few}
-    metrics |= known(model, fitted.state.params, true, real, keys)
-    metrics |= {
-        f"{k}_{name}": v for name, each in found.items() for k, v in each.items()
-    }
+    pretrained = logged_at(workdir / "metrics.jsonl", model.warmup)
+    metrics = {f"{name}_mle": pretrained[name] for name in PUBLISHED}
+    metrics |= critic_metrics(model, fitted.state.params, truth, real, test_key)
+    for name, values in metrics_by_name.items():
+        metrics |= {f"{key}_{name}": value for key, value in values.items()}
     elsewhere = time.perf_counter() - began - fitted.here
     result = {"experiment": "seqgan_oracle", "metrics": metrics}
     result |= provenance(fitted.seconds + elsewhere)
@@ -169,54 +167,85 @@ def seqgan_oracle(
     return result
 
 
-def known(
-    model: SeqGAN, params: Params, true: Oracle, taught: np.ndarray, keys: jax.Array
+def logged_at(path: Path, step: int) -> dict[str, float]:
+    """Returns the validation metrics of a step, from a metrics.jsonl."""
+    points = map(json.loads, path.read_text().splitlines())
+    return next(point for point in points if point["step"] == step and "valid" in point)
+
+
+def critic_metrics(
+    model: SeqGAN, params: Params, truth: Oracle, real: Rows, key: jax.Array
 ) -> dict[str, float]:
-    """What the critic knows: in which share of pairs it holds a sequence that it was taught, or a
-    new one of the oracle's, more real than one of the generator's; and how its verdicts on these
-    go with their likelihood under the oracle, by ranks."""
-    few = min(FEW, len(taught))
-    sample, verdict = jax.jit(model.sample, static_argnames="n"), jax.jit(model.verdict)
-    key = jax.random.fold_in(keys[1], 1)
-    new = drawn(lambda key, n: true.sample(key, n, model.length), key, few)
-    own = drawn(lambda key, n: sample(params, key, n=n), keys[1], few)
-    verdicts = lambda rows: np.asarray(verdict(params, rows.reshape(few, -1, 1)))
-    of_own, likely = (
-        verdicts(own),
-        np.asarray(true.score(jnp.asarray(own[..., 0]))).mean(axis=1),
+    """Returns how well the critic ranks sequences.
+
+    `critic_right_taught` is the share of pairs of a training and a generated sequence in
+    which it prefers the first, `critic_right_new` the same for new sequences of the
+    oracle, and `critic_by_oracle` the rank correlation of its verdicts on generated
+    sequences with their likelihood under the oracle.
+    """
+    n = min(VALIDATION, len(real))
+    verdict = jax.jit(model.verdict)
+
+    def verdicts(rows: Rows) -> np.ndarray:
+        return np.asarray(verdict(params, rows.reshape(n, -1, 1)))
+
+    def preferred(rows: Rows) -> float:
+        return float((verdicts(rows)[:, None] > generated_verdicts[None]).mean())
+
+    new = sequences(
+        lambda key, n: truth.sample(key, n, model.length),
+        jax.random.fold_in(key, 1),
+        n,
     )
-    right = lambda rows: float((verdicts(rows)[:, None] > of_own[None]).mean())
-    return {
-        "critic_right_taught": right(taught[:few]),
-        "critic_right_new": right(new),
-        "critic_by_oracle": float(spearmanr(of_own, likely).statistic),
-    }
-
-
-def drawn(sample: Any, key: Any, n: int) -> np.ndarray:
-    """`n` sequences of `sample(key, n)`, so many at a time."""
-    parts = [
-        sample(jax.random.fold_in(key, i), min(CHUNK, n)) for i in range(-(-n // CHUNK))
-    ]
-    return np.concatenate([np.asarray(part) for part in parts])[:n]
-
-
-def measured(oracle: Oracle, rows: np.ndarray, others: np.ndarray) -> dict[str, float]:
-    """Of sequences [n, t]: NLL_oracle; variety of all and of the first 2,000; the share of their
-    4-grams that `others` have."""
-    grams = lambda x: np.lib.stride_tricks.sliding_window_view(x, 4, axis=1).reshape(
-        -1, 4
-    )
-    code = lambda x: (grams(x).astype(np.int64) * (oracle.vocab ** np.arange(4))).sum(
+    generated = sequences(sampler(model, params), key, n)
+    generated_verdicts = verdicts(generated)
+    likelihood = np.asarray(truth.token_log_probs(jnp.asarray(generated[..., 0]))).mean(
         axis=1
     )
-    few = variety(rows[:FEW])["distinct_4"]
+    correlation = spearmanr(generated_verdicts, likelihood).statistic
+    return {
+        "critic_right_taught": preferred(real[:n]),
+        "critic_right_new": preferred(new),
+        "critic_by_oracle": float(correlation),
+    }
+
+
+def sampler(family: Any, params: Params, **options: Any) -> Sample:
+    """Returns `(key, n) -> sequences` of a family, compiled."""
+    sample = jax.jit(family.sample, static_argnames=("n", *options))
+    return lambda key, n: sample(params, key, n=n, **options)
+
+
+def sequences(sample: Sample, key: Key, n: int) -> Rows:
+    """Draws `n` sequences, `CHUNK` at a time."""
+    chunks = [
+        np.asarray(sample(jax.random.fold_in(key, i), min(CHUNK, n)))
+        for i in range(-(-n // CHUNK))
+    ]
+    return np.concatenate(chunks)[:n]
+
+
+def sequence_metrics(oracle: Oracle, rows: Rows, others: Rows) -> dict[str, float]:
+    """Returns NLL_oracle of sequences [n, t], their variety, and copied 4-grams.
+
+    Args:
+      oracle: the oracle.
+      rows: sequences to evaluate.
+      others: sequences; `copied_4` is the share of 4-grams that occur in them.
+    """
+    copied = np.isin(four_grams(rows, oracle.vocab), four_grams(others, oracle.vocab))
     return {
         "nll_oracle": oracle.nll(jnp.asarray(rows)),
-        **variety(rows),
-        "distinct_4_of_2000": few,
-        "copied_4": float(np.isin(code(rows), code(others)).mean()),
+        **diversity(rows),
+        "distinct_4_of_2000": diversity(rows[:VALIDATION])["distinct_4"],
+        "copied_4": float(copied.mean()),
     }
+
+
+def four_grams(rows: Rows, vocab: int) -> np.ndarray:
+    """Returns every four successive tokens of sequences [n, t], as one integer each."""
+    windows = np.lib.stride_tricks.sliding_window_view(rows, 4, axis=1).reshape(-1, 4)
+    return (windows.astype(np.int64) * (vocab ** np.arange(4))).sum(axis=1)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""Pieces of 64 bars by diffusion over the latents of a MusicVAE (Mittal et al. 2021).
+"""Pieces of 64 bars by diffusion in the latents of a MusicVAE (Mittal et al. 2021).
 
-python experiments/latent/latent_diffusion.py --vae runs/music_vae_2bar --workdir runs/latent_diffusion
+python experiments/latent/latent_diffusion.py --vae runs/music_vae_2bar
 """
 
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import launch
-from zoo.runner.latent_pieces import Rounds, rounds
-
 from zoo.models import LatentDiffusion
+from zoo.runner import launch, train_on_latents
+from zoo.tasks import LatentSequences
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -18,13 +17,9 @@ def latent_diffusion(
     vae: Path,
     workdir: Path = Path("runs/latent_diffusion"),
     steps: int = 18000,
-    axes: int = 64,
-    width: int = 256,
-    layers: int = 4,
-    heads: int = 4,
-    calls: int = 25,
-    music: Rounds = Rounds(),
-    adam: Adam = Adam(1e-3),
+    model: LatentDiffusion = LatentDiffusion(width=256, layers=4, heads=4),
+    task: LatentSequences = LatentSequences(),
+    optimizer: Adam = Adam(1e-3),
     options: Options = Options(ema=0.999, save_every=1000),
     samples: int = 8,
     drawn: int = 128,
@@ -32,40 +27,27 @@ def latent_diffusion(
     """Trains a diffusion model of latents, and compares its pieces with real ones.
 
     Args:
-        vae: the run of a MusicVAE on phrases of two bars.
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        axes: principal axes of the latents that it reads and writes, or all where there are fewer.
-        width: units in a layer.
-        layers: blocks of the Transformer.
-        heads: of its attention.
-        calls: of the network, to draw a piece.
-        music: the corpus and how it is cut.
-        adam: the optimiser.
-        options: how the run is run.
+        vae: run of a MusicVAE on phrases of two bars.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
         samples: pieces to write at the end.
-        drawn: pieces to draw for the comparison; 0 for none.
+        drawn: pieces to generate for the comparison; 0 for none.
     """
-    return rounds(
-        lambda vae, styles: LatentDiffusion(
-            vae,
-            music.parts,
-            min(axes, vae.latent),
-            width=width,
-            layers=layers,
-            heads=heads,
-            styles=styles,
-            steps=calls,
-        ),
+    return train_on_latents(
+        model,
+        task,
         vae=vae,
         name="latent_diffusion",
         workdir=workdir,
         steps=steps,
-        music=music,
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        drawn=drawn,
+        compared=drawn,
     )
 
 

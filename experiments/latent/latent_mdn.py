@@ -1,15 +1,14 @@
-"""The baseline of latent_diffusion: the latents of a MusicVAE one after the other.
+"""The baseline of latent_diffusion: an autoregressive model of a MusicVAE's latents.
 
-python experiments/latent/latent_mdn.py --vae runs/music_vae_2bar --workdir runs/latent_mdn
+python experiments/latent/latent_mdn.py --vae runs/music_vae_2bar
 """
 
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import launch
-from zoo.runner.latent_pieces import Rounds, rounds
-
 from zoo.models import LatentMDN
+from zoo.runner import launch, train_on_latents
+from zoo.tasks import LatentSequences
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -18,57 +17,37 @@ def latent_mdn(
     vae: Path,
     workdir: Path = Path("runs/latent_mdn"),
     steps: int = 3000,
-    axes: int = 64,
-    width: int = 256,
-    layers: int = 4,
-    heads: int = 4,
-    mixtures: int = 16,
-    dropout: float = 0.1,
-    music: Rounds = Rounds(),
-    adam: Adam = Adam(1e-3),
+    model: LatentMDN = LatentMDN(width=256, layers=4, heads=4, dropout=0.1),
+    task: LatentSequences = LatentSequences(),
+    optimizer: Adam = Adam(1e-3),
     options: Options = Options(ema=0.999, save_every=1000),
     samples: int = 8,
     drawn: int = 128,
 ) -> dict[str, Any]:
-    """Trains a Transformer with mixtures of normal distributions for an output.
+    """Trains a Transformer whose outputs are mixtures of normal distributions.
 
     Args:
-        vae: the run of a MusicVAE on phrases of two bars.
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        axes: principal axes of the latents that it reads and writes, or all where there are fewer.
-        width: units in a layer.
-        layers: blocks of the Transformer.
-        heads: of its attention.
-        mixtures: normal distributions that each next phrase is a mixture of.
-        dropout: fraction of activations left out in training.
-        music: the corpus and how it is cut.
-        adam: the optimiser.
-        options: how the run is run.
+        vae: run of a MusicVAE on phrases of two bars.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
         samples: pieces to write at the end.
-        drawn: pieces to draw for the comparison; 0 for none.
+        drawn: pieces to generate for the comparison; 0 for none.
     """
-    return rounds(
-        lambda vae, styles: LatentMDN(
-            vae,
-            music.parts,
-            min(axes, vae.latent),
-            width=width,
-            layers=layers,
-            heads=heads,
-            mixtures=mixtures,
-            styles=styles,
-            dropout=dropout,
-        ),
+    return train_on_latents(
+        model,
+        task,
         vae=vae,
         name="latent_mdn",
         workdir=workdir,
         steps=steps,
-        music=music,
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        drawn=drawn,
+        compared=drawn,
     )
 
 

@@ -1,64 +1,60 @@
-"""MusicVAE on sixteen bars, read and written bar by bar (Roberts et al. 2018, table 1).
+"""MusicVAE on sixteen bars, with a hierarchical decoder (Roberts et al. 2018, table 1).
 
-python experiments/latent/music_vae_16bar_hierarchical.py --workdir runs/music_vae_16bar_hierarchical
+python experiments/latent/music_vae_16bar_hierarchical.py
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from music_vae_2bar import music_vae_2bar
-from zoo.runner.experiment import Bars, launch
+import music_vae_2bar
 
+from zoo.models import MusicVAE
+from zoo.runner import launch
+from zoo.tasks import Phrases
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
-BARS = Bars(bars=16, batch=32)
+MODEL = dataclasses.replace(
+    music_vae_2bar.MODEL,
+    latent=512,
+    encoder=(256,),
+    summary=256,
+    conductor=256,
+    beta=0.05,
+)
+TASK = Phrases(bars=16, batch=32)
 OPTIONS = Options(ema=0.99, save_every=250, bf16=True)
 
 
 def music_vae_16bar_hierarchical(
     workdir: Path = Path("runs/music_vae_16bar_hierarchical"),
     steps: int = 3000,
-    latent: int = 512,
-    encoder: tuple[int, ...] = (256,),
-    summary: int = 256,
-    conductor: int = 256,
-    decoder: tuple[int, ...] = (256, 256),
-    beta: float = 0.05,
-    bars: Bars = BARS,
-    adam: Adam = Adam(2e-3),
+    model: MusicVAE = MODEL,
+    task: Phrases = TASK,
+    optimizer: Adam = Adam(2e-3),
     options: Options = OPTIONS,
     samples: int = 8,
     name: str = "music_vae_16bar_hierarchical",
 ) -> dict[str, Any]:
-    """Trains a variational autoencoder of sixteen bars, and measures what comes back.
+    """Trains a variational autoencoder of sixteen bars, and evaluates reconstruction.
 
     Args:
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        latent: dimensions of the space.
-        encoder: units of each bidirectional layer that reads a bar.
-        summary: units of the one that reads what was read of each; 0 to read all as a whole.
-        conductor: units of the layer that tells each bar what it is about; 0 for a flat decoder.
-        decoder: units of each layer that writes.
-        beta: what a nat of the rate costs in the end.
-        bars: the corpus and how it is cut.
-        adam: the optimiser.
-        options: how the run is run.
-        samples: pieces to write at the end.
-        name: what the result is called.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
+        samples: phrases to write at the end.
+        name: name of the experiment in its records.
     """
-    return music_vae_2bar(
+    return music_vae_2bar.music_vae_2bar(
         workdir,
         steps,
-        latent=latent,
-        encoder=encoder,
-        summary=summary,
-        conductor=conductor,
-        decoder=decoder,
-        beta=beta,
-        bars=bars,
-        adam=adam,
+        model=model,
+        task=task,
+        optimizer=optimizer,
         options=options,
         samples=samples,
         steered=0,

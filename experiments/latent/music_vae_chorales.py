@@ -1,50 +1,50 @@
-"""MusicVAE on two bars of four-voice chorales, where Roberts et al. 2018 have a trio.
+"""MusicVAE on two bars of four-part chorales; Roberts et al. 2018 have a trio.
 
 python experiments/latent/music_vae_chorales.py --workdir runs/music_vae_chorales
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from music_vae_2bar import music_vae_2bar
-from zoo.runner.experiment import Bars, launch
+import music_vae_2bar
 
+from zoo.models import MusicVAE
+from zoo.runner import launch
+from zoo.tasks import Phrases
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
-BARS = Bars("chorales", codec="quartet", metres=("4/4",), batch=64)
-OPTIONS = Options(ema=0.999, save_every=500, bf16=True)
+MODEL = dataclasses.replace(music_vae_2bar.MODEL, beta=0.05)
+TASK = Phrases(corpus="chorales", codec="quartet", metres=("4/4",), batch=64)
 
 
 def music_vae_chorales(
     workdir: Path = Path("runs/music_vae_chorales"),
     steps: int = 4000,
-    beta: float = 0.05,
-    anneal: float = 0.9998,
-    bars: Bars = BARS,
-    adam: Adam = Adam(2e-3),
-    options: Options = OPTIONS,
+    model: MusicVAE = MODEL,
+    task: Phrases = TASK,
+    optimizer: Adam = Adam(2e-3),
+    options: Options = music_vae_2bar.OPTIONS,
     samples: int = 8,
 ) -> dict[str, Any]:
-    """Trains a variational autoencoder of four voices, and measures what comes back.
+    """Trains a variational autoencoder of four voices, and evaluates reconstruction.
 
     Args:
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        beta: what a nat of the rate costs in the end.
-        anneal: what is left of the way to beta shrinks by this factor at every step.
-        bars: the corpus and how it is cut.
-        adam: the optimiser.
-        options: how the run is run.
-        samples: pieces to write at the end.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
+        samples: phrases to write at the end.
     """
-    return music_vae_2bar(
+    return music_vae_2bar.music_vae_2bar(
         workdir,
         steps,
-        beta=beta,
-        anneal=anneal,
-        bars=bars,
-        adam=adam,
+        model=model,
+        task=task,
+        optimizer=optimizer,
         options=options,
         samples=samples,
         steered=0,

@@ -1,51 +1,55 @@
-"""MusicVAE told of styles, so that its latents need not say them: what style transfer starts from.
+"""MusicVAE conditioned on styles, whose latents need not encode them, for style transfer.
 
 python experiments/latent/music_vae_styles.py --workdir runs/music_vae_styles
 
-The rate costs more than in music_vae_2bar: what z leaves open is what the style decides.
+The weight of the KL divergence is higher than in music_vae_2bar, so that what z leaves
+open is decided by the style.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from music_vae_2bar import music_vae_2bar
-from zoo.runner.experiment import Bars, launch
+import music_vae_2bar
 
+from zoo.models import MusicVAE
+from zoo.runner import launch
+from zoo.tasks import Phrases
 from zoo.train.optim import Adam
 from zoo.train.options import Options
+
+MODEL = dataclasses.replace(music_vae_2bar.MODEL, beta=0.2, kl_anneal=0.9995)
+TASK = Phrases(corpus="tunes+essen", styles=("irish", "german", "chinese"))
 
 
 def music_vae_styles(
     workdir: Path = Path("runs/music_vae_styles"),
     steps: int = 6000,
-    beta: float = 0.2,
-    anneal: float = 0.9995,
-    bars: Bars = Bars("tunes+essen", styles=("irish", "german", "chinese")),
-    adam: Adam = Adam(2e-3),
-    options: Options = Options(ema=0.999, save_every=500, bf16=True),
+    model: MusicVAE = MODEL,
+    task: Phrases = TASK,
+    optimizer: Adam = Adam(2e-3),
+    options: Options = music_vae_2bar.OPTIONS,
     samples: int = 8,
     steered: int = 32,
 ) -> dict[str, Any]:
-    """Trains a variational autoencoder of phrases of known styles.
+    """Trains a variational autoencoder of phrases, conditioned on their styles.
 
     Args:
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        beta: what a nat of the rate costs in the end.
-        anneal: what is left of the way to beta shrinks by this factor at every step.
-        bars: the corpus, its styles and how it is cut.
-        adam: the optimiser.
-        options: how the run is run.
-        samples: pieces to write at the end.
-        steered: phrases whose attributes are moved, to measure how well that goes; 0 for none.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, its styles, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
+        samples: phrases to write at the end.
+        steered: phrases whose attributes are changed to evaluate steering; 0 for none.
     """
-    return music_vae_2bar(
+    return music_vae_2bar.music_vae_2bar(
         workdir,
         steps,
-        beta=beta,
-        anneal=anneal,
-        bars=bars,
-        adam=adam,
+        model=model,
+        task=task,
+        optimizer=optimizer,
         options=options,
         samples=samples,
         steered=steered,

@@ -1,36 +1,37 @@
-"""What comes back of a phrase against what the code of it takes, over the price of the rate.
+"""Reconstruction accuracy against rate, over the weight of the KL divergence.
 
-python experiments/latent/rate_accuracy.py --vae runs/music_vae_2bar --workdir runs/rate_accuracy
+python experiments/latent/rate_accuracy.py --vae runs/music_vae_2bar
 
-An accuracy says little without its rate (Alemi et al. 2018, arXiv:1711.00464). A MusicVAE that was
-trained at a low price goes on at a higher one, then at one higher still: each model begins as the
-one before it ended. One that is charged much from the beginning is long in learning to tell phrases
-apart: after 2,500 steps from birth, `--beta 0.2` gave 0.49 of the steps, sampled, at 18 nats.
+An accuracy says little without its rate (Alemi et al. 2018, arXiv:1711.00464). A MusicVAE
+trained at a low beta is trained on at a higher one, then at one higher still: each model
+starts from the one before. Trained at a high beta from the beginning, a model is slow to
+distinguish phrases: with `--beta 0.2` it reconstructed 0.49 of the steps after 2,500
+training steps, sampled, at 18 nats.
 """
 
 import dataclasses
-import inspect
 import time
 from pathlib import Path
 from typing import Any
 
-from music_vae_2bar import music_vae_2bar
-from zoo.runner.experiment import held_out, launch
+import music_vae_2bar
 
-from zoo.evaluation.vae import PAIRS, apart, interpolated, phrases, reconstruction
-from zoo.inference.latent_space import Space
+from zoo.evaluation.vae import PAIRS, interpolated, phrases, reconstruction, spaced
+from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import load
-from zoo.listen.curves import Panel, draw
+from zoo.listen.curves import Panel, plot_curves
+from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train.optim import Adam
 
-FIGURES = {  # of the result, and what the picture calls them
+BATCH = 128
+METRICS = {  # and their names in the figure
     "accuracy_teacher_forced": "teacher-forced",
     "accuracy_sampled": "sampled",
-    "kl": "rate, nats a phrase",
-    "nll_64": "-log p(x), nats a phrase",
+    "kl": "rate, nats per phrase",
+    "nll_64": "-log p(x), nats per phrase",
     "active": "active units",
-    "between_cost": "one draw",
+    "between_cost": "one sample",
     "between_cost_best": "likeliest of 16",
 }
 
@@ -40,66 +41,80 @@ def rate_accuracy(
     workdir: Path = Path("runs/rate_accuracy"),
     betas: tuple[float, ...] = (0.05, 0.1, 0.2, 0.5, 1.0),
     steps: int = 1500,
-    adam: Adam = Adam(1e-3),
+    optimizer: Adam = Adam(1e-3),
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Trains a model for each beta; measures what comes back, the rate, and what lies between.
+    """Trains a model for each beta; evaluates accuracy, rate and interpolation.
 
-    Leaves rate_accuracy.png in `workdir`, and each run in a directory of its own there.
+    Leaves rate_accuracy.png in `workdir`, and each run in a subdirectory.
 
     Args:
-        vae: the run of music_vae_2bar that they go on from, the first point of the curve.
-        workdir: where everything is kept; the same one goes on.
-        betas: what a nat of the rate costs, one after the other.
-        steps: batches to train each model on.
-        adam: the optimiser of each.
-        seed: of each.
+        vae: run of music_vae_2bar that the first model starts from: the first point of
+            the curve.
+        workdir: directory of the runs; the same one continues them.
+        betas: final weights of the KL divergence, in order.
+        steps: training steps of each model.
+        optimizer: the update rule.
+        seed: seed of each run.
     """
     began = time.perf_counter()
-    usual = inspect.signature(music_vae_2bar).parameters["options"].default
-    runs, first = [vae], load(vae).about["family"]["beta"]
+    runs, first = [vae], load(vae).family.beta
     for beta in betas:
         home = workdir / f"beta_{beta:g}"
-        options = dataclasses.replace(usual, seed=seed, init_from=str(runs[-1]))
-        more = {"adam": adam, "options": options, "samples": 0, "steered": 0}
-        music_vae_2bar(home, steps, beta=beta, anneal=0.0, **more)
+        music_vae_2bar.music_vae_2bar(
+            home,
+            steps,
+            model=dataclasses.replace(music_vae_2bar.MODEL, beta=beta, kl_anneal=0.0),
+            optimizer=optimizer,
+            options=dataclasses.replace(
+                music_vae_2bar.OPTIONS, seed=seed, init_from=str(runs[-1])
+            ),
+            samples=0,
+            steered=0,
+        )
         runs.append(home)
     metrics: dict[str, float] = {}
     for beta, run in zip((first, *betas), runs, strict=True):
-        figures = measured(run, seed)
-        metrics |= {f"{name}_{beta:g}": figures[name] for name in FIGURES}
+        values = evaluated(run, seed)
+        metrics |= {f"{name}_{beta:g}": values[name] for name in METRICS}
     result = {"experiment": "rate_accuracy", "metrics": metrics}
     result |= provenance(time.perf_counter() - began)
     write(workdir / "result.json", result)
-    picture(metrics, (first, *betas), workdir / "rate_accuracy.png")
+    plot(metrics, (first, *betas), workdir / "rate_accuracy.png")
     return result
 
 
-def measured(run: Path, seed: int) -> dict[str, float]:
-    """What is said of one model, by held-out phrases."""
+def evaluated(run: Path, seed: int) -> dict[str, float]:
+    """Returns the metrics of a run's reconstructions and interpolations."""
     model = load(run)
-    corpus = model.about["music"]["corpus"]
-    over = lambda split: held_out(model, corpus, split, 128)
-    ends = apart(phrases(over("test")), 2 * PAIRS)
-    between, _ = interpolated(Space(model), phrases(over("train")), ends)
-    return reconstruction(model, over("test"), seed=seed) | between
+    train, test = (
+        phrases(model.task.eval_batches(split, batch=BATCH))
+        for split in ("train", "test")
+    )
+    ends = spaced(test, 2 * PAIRS)
+    between, _ = interpolated(LatentSpace(model), train, ends)
+    batches = model.task.eval_batches("test", batch=BATCH)
+    return {**reconstruction(model, batches, seed=seed), **between}
 
 
-def picture(metrics: dict[str, float], betas: tuple[float, ...], path: Path) -> None:
-    """Accuracy, and the cost of what lies between, over the rate; a point for each beta."""
+def plot(metrics: dict[str, float], betas: tuple[float, ...], path: Path) -> None:
+    """Plots accuracy and the cost of interpolations over the rate, a point per beta."""
     rate = [metrics[f"kl_{beta:g}"] for beta in betas]
-    of = lambda *names: {
-        FIGURES[name]: (rate, [metrics[f"{name}_{beta:g}"] for beta in betas])
-        for name in names
-    }
-    words = [f"beta {beta:g}" for beta in betas]
-    accuracy = of("accuracy_teacher_forced", "accuracy_sampled")
-    cost = of("between_cost", "between_cost_best")
+
+    def curves(*names: str) -> dict[str, tuple[list[float], list[float]]]:
+        return {
+            METRICS[name]: (rate, [metrics[f"{name}_{beta:g}"] for beta in betas])
+            for name in names
+        }
+
+    labels = [f"beta {beta:g}" for beta in betas]
+    accuracy = curves("accuracy_teacher_forced", "accuracy_sampled")
+    cost = curves("between_cost", "between_cost_best")
     panels = [
-        Panel(FIGURES["kl"], "steps that come back", accuracy, words),
-        Panel(FIGURES["kl"], "cost between two, beyond theirs", cost, words),
+        Panel(METRICS["kl"], "share of steps reconstructed", accuracy, words=labels),
+        Panel(METRICS["kl"], "excess cost of interpolations", cost, words=labels),
     ]
-    draw(panels, path)
+    plot_curves(panels, path)
 
 
 if __name__ == "__main__":

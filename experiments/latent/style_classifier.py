@@ -1,61 +1,59 @@
-"""Tells styles apart by two bars of a tune: the judge of what models of styles write.
+"""A classifier of the styles of two-bar phrases, to evaluate models of styles with.
 
 python experiments/latent/style_classifier.py --workdir runs/style_classifier
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import Bars, launch, phrases
-
-from zoo.inference.style_classifier import Judge
+from zoo.inference.model import Model
+from zoo.inference.style_classifier import StyleClassifier
 from zoo.models import LatentClassifier
+from zoo.runner import launch, train
+from zoo.tasks import Phrases, Task
 from zoo.train.optim import Adam
 from zoo.train.options import Options
+
+TASK = Phrases(corpus="tunes+essen", styles=("irish", "german", "chinese"))
 
 
 def style_classifier(
     workdir: Path = Path("runs/style_classifier"),
     steps: int = 2000,
-    width: int = 128,
-    layers: int = 1,
-    dropout: float = 0.3,
-    bars: Bars = Bars("tunes+essen", styles=("irish", "german", "chinese")),
-    adam: Adam = Adam(1e-3),
+    model: LatentClassifier = LatentClassifier(TASK.styles),
+    task: Phrases = TASK,
+    optimizer: Adam = Adam(1e-3),
     options: Options = Options(ema=0.99, save_every=250),
     name: str = "style_classifier",
 ) -> dict[str, Any]:
-    """Trains a classifier of phrases, and measures how often it is right about each style.
+    """Trains a classifier of phrases, and evaluates its recall of each style.
 
     Args:
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        width: units of the LSTMs that read, one each way, and of the layers after them.
-        layers: those layers.
-        dropout: fraction of activations left out in training.
-        bars: the corpus and how it is cut; its label may be style, mode or metre.
-        adam: the optimiser.
-        options: how the run is run.
-        name: what the result is called.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, its classes, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
+        name: name of the experiment in its records.
     """
-    return phrases(
-        lambda codec: LatentClassifier(
-            bars.styles,
-            codec.vocab,
-            codec.length,
-            width=width,
-            layers=layers,
-            dropout=dropout,
-        ),
+    return train(
+        dataclasses.replace(model, styles=task.styles),
+        task,
         name=name,
         workdir=workdir,
         steps=steps,
-        bars=bars,
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=0,
-        finish=lambda model, whole: Judge(model).recalls(whole("test")),
+        evaluate=recalls,
     )
+
+
+def recalls(model: Model, task: Task) -> dict[str, float]:
+    """Returns the recall of each style in the test split."""
+    return StyleClassifier(model).recalls(task.eval_batches("test"))
 
 
 if __name__ == "__main__":

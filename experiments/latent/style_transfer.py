@@ -1,31 +1,36 @@
-"""Phrases moved to other styles: how often a judge is convinced, and how much of the line is kept.
+"""Style transfer of phrases: how often classifiers see the target, and the contour kept.
 
-python experiments/latent/style_transfer.py --vae runs/music_vae_styles --guide runs/style_guide \\
-    --judge runs/style_classifier
+python experiments/latent/style_transfer.py --vae runs/music_vae_styles \\
+    --guide runs/style_guide --judge runs/style_classifier
 
-The guide of the search is not the judge: it is a classifier of another seed. A second judge is of
-another kind: a Markov chain for each style, counted on real phrases of it.
+The classifier that guides the search has another seed than the one that evaluates it. A
+second evaluation is of another kind: a Markov chain per style, counted on real phrases.
+
+Axes: n phrase, t step, y style.
 """
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from zoo.runner.experiment import held_out, launch
 
-from zoo.evaluation.vae import apart, chain
-from zoo.inference.latent_space import Space
-from zoo.inference.model import load
-from zoo.inference.style_classifier import Judge
-from zoo.inference.style_transfer import Transfer
+from zoo.evaluation.vae import markov_cost, spaced
+from zoo.inference.latent_space import LatentSpace
+from zoo.inference.model import Model, load
+from zoo.inference.style_classifier import StyleClassifier
+from zoo.inference.style_transfer import StyleTransfer
 from zoo.listen.gallery import write_gallery
 from zoo.metrics.attributes import contour_correlation
+from zoo.runner import launch
 from zoo.runner.results import provenance, write
 
-ORDER = 6  # of the chains: of 3, 4, 5, 6 and 8 it tells phrases of the validation split apart best
-KEYS = range(-4, 5, 2)  # semitones by which what they are counted on is moved
+ORDER = 6  # of the chains: the best of 3, 4, 5, 6 and 8 on the validation split
+SEMITONES = range(-4, 5, 2)  # transpositions of the phrases that chains count
+BATCH = 256
+Classify = Callable[[np.ndarray], np.ndarray]  # phrases [n, t] -> scores [n, y]
 
 
 def style_transfer(
@@ -38,100 +43,116 @@ def style_transfer(
     seed: int = 0,
     samples: int = 2,
 ) -> dict[str, Any]:
-    """Moves held-out phrases of every style to every other, and measures what came of it.
+    """Transfers phrases of the test split from each style to every other.
 
-    Of each pair of styles: `judge_` and `chain_`, the share that each takes for the target, where
-    `_real_` is that of real phrases of a style; `contour_`, the correlation with the phrase; and
-    `same_`, the share of steps that are as they were.
+    For each pair of styles, `judge_` and `chain_` are the share of phrases that a
+    classifier assigns to the target (`_real_`: of real phrases to their own style),
+    `contour_` the correlation of contours before and after, and `same_` the share of
+    unchanged steps.
 
     Args:
-        vae: the run of a MusicVAE that was told styles.
-        guide: the run of a style_classifier that the search asks.
-        judge: that of another, which says what came of it.
-        workdir: where the result and the samples go.
-        corpus: the phrases are from its test split; the chains are counted on the other.
+        vae: run of music_vae_styles.
+        guide: run of style_classifier that guides the search.
+        judge: another run of style_classifier, for the evaluation.
+        workdir: directory of the result and the samples.
+        corpus: the corpus; the chains count its training split.
         n: phrases of each style.
-        seed: of the search.
-        samples: pairs of phrase and outcome to write for each pair of styles.
+        seed: seed of the search.
+        samples: phrases to write, before and after, for each pair of styles.
     """
     began = time.perf_counter()
     model = load(vae)
-    transfer = Transfer(Space(model), Judge(load(guide)))
-    rows = {
-        split: by_style(transfer.space, corpus, split) for split in ("train", "test")
-    }
-    judges: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "judge": Judge(load(judge)),
-        "chain": chains(transfer.space, rows["train"]),
+    space = LatentSpace(model)
+    transfer = StyleTransfer(space, StyleClassifier(load(guide)))
+    train, test = (
+        phrases_by_style(model, corpus, split) for split in ("train", "test")
+    )
+    classifiers: dict[str, Classify] = {
+        "judge": StyleClassifier(load(judge)),
+        "chain": chain_classifier(space, train),
     }
     metrics: dict[str, float] = {}
-    heard = []
-    names = transfer.space.styles
-    for name, ask in judges.items():
-        for y, style in enumerate(names):
-            metrics[f"{name}_real_{style}"] = share(ask(rows["test"][y]), y)
-    for s, source in enumerate(names):
-        of = apart(rows["test"][s], n)
-        for y, target in enumerate(names):
+    pieces: list[np.ndarray] = []
+    for name, classify in classifiers.items():
+        for y, style in enumerate(space.styles):
+            metrics[f"{name}_real_{style}"] = share(classify(test[y]), y)
+    for s, source in enumerate(space.styles):
+        phrases = spaced(test[s], n)
+        for y, target in enumerate(space.styles):
             if y == s:
                 continue
-            pair, moved = f"{source}_to_{target}", transfer(of, target, seed)
-            for name, ask in judges.items():
-                metrics[f"{name}_{pair}"] = share(ask(moved), y)
-            metrics[f"contour_{pair}"] = float(
-                contour_correlation(moved, of, transfer.space.melody).mean()
-            )
-            metrics[f"same_{pair}"] = float((moved == of).mean())
-            heard += [
-                x
-                for both in zip(of[:samples], moved[:samples], strict=True)
-                for x in both
-            ]
+            moved = transfer(phrases, target, seed)
+            values = {
+                **{name: share(rate(moved), y) for name, rate in classifiers.items()},
+                "contour": contour_correlation(
+                    moved, phrases, space.melody_codec
+                ).mean(),
+                "same": (moved == phrases).mean(),
+            }
+            pair = f"{source}_to_{target}"
+            metrics |= {f"{name}_{pair}": float(x) for name, x in values.items()}
+            for before, after in zip(phrases[:samples], moved[:samples], strict=True):
+                pieces += [before, after]
             print(
-                f"{pair}: {metrics[f'judge_{pair}']:.2f}, {metrics[f'contour_{pair}']:.2f}"
+                f"{pair}: judge {values['judge']:.2f}, contour {values['contour']:.2f}",
+                file=sys.stderr,
             )
-    for name in (*judges, "contour", "same"):
-        every = [
-            x for key, x in metrics.items() if key.startswith(name) and "_to_" in key
-        ]
-        metrics[name] = float(np.mean(every))
-    if heard:
-        music = [model.codec.decode(row) for row in heard]
-        write_gallery(
-            music,
-            workdir / "samples",
-            title="by turns a phrase and the same in another style",
-        )
+    metrics |= pair_means(metrics, (*classifiers, "contour", "same"))
+    if pieces:
+        title = "Phrases, each followed by its transfer to another style"
+        music = [model.codec.decode(piece) for piece in pieces]
+        write_gallery(music, workdir / "samples", title=title)
     result = {"experiment": "style_transfer", "metrics": metrics}
     result |= provenance(time.perf_counter() - began)
     write(workdir / "result.json", result)
     return result
 
 
-def by_style(space: Space, corpus: str, split: str) -> list[np.ndarray]:
-    """The phrases [n, t] of a split, of one style after the other."""
-    rows: list[list[np.ndarray]] = [[] for _ in space.styles]
-    for batch in held_out(space.model, corpus, split, 256):
+def phrases_by_style(model: Model, corpus: str, split: str) -> list[np.ndarray]:
+    """Returns the phrases [n, t] of a split, for each style of the model."""
+    rows: list[list[np.ndarray]] = [[] for _ in model.styles]
+    for batch in model.task.eval_batches(split, corpus=corpus, batch=BATCH):
         real = np.asarray(batch["mask"]).any(axis=1)
         for tokens, y in zip(batch["tokens"][real], batch["style"][real], strict=True):
             rows[y].append(tokens)
-    return [np.stack(of) for of in rows]
+    return [np.stack(phrases) for phrases in rows]
 
 
-def chains(space: Space, train: list[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """How likely phrases [n, t] are to each style's Markov chain, nats per step [n, y]."""
-    codec, costs = space.melody, []
+def chain_classifier(space: LatentSpace, train: list[np.ndarray]) -> Classify:
+    """Returns the log-likelihoods under a Markov chain for each style, per step."""
+    codec, costs = space.melody_codec, []
     for rows in train:
-        keys = [
-            codec.transpose(x, k) for x in rows for k in KEYS if k in codec.reach(x)
+        transposed = [
+            codec.transpose(row, semitones)
+            for row in rows
+            for semitones in SEMITONES
+            if semitones in codec.reach(row)
         ]
-        costs.append(chain(space, np.stack(keys), ORDER))
+        costs.append(chain(space, np.stack(transposed), ORDER))
     return lambda music: -np.stack([cost(music) for cost in costs], axis=1)
 
 
-def share(held: np.ndarray, y: int) -> float:
-    """The share of phrases that style `y` is the likeliest of, held [n, y]."""
-    return float((held.argmax(axis=1) == y).mean())
+def share(scores: np.ndarray, y: int) -> float:
+    """Returns the share of phrases whose highest score [n, y] is that of style `y`."""
+    return float((scores.argmax(axis=1) == y).mean())
+
+
+def pair_means(
+    metrics: Mapping[str, float], names: tuple[str, ...]
+) -> dict[str, float]:
+    """Returns the means of metrics over all pairs of styles."""
+    return {
+        name: float(
+            np.mean(
+                [
+                    value
+                    for key, value in metrics.items()
+                    if key.startswith(name) and "_to_" in key
+                ]
+            )
+        )
+        for name in names
+    }
 
 
 if __name__ == "__main__":

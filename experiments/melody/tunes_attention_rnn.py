@@ -1,22 +1,21 @@
-"""Attention and lookback: an LSTM over dance tunes that knows what came a bar ago, and looks back.
+"""An attention RNN over dance tunes, with lookback to the events one and two bars ago.
 
-python experiments/melody/tunes_attention_rnn.py --workdir runs/tunes_attention_rnn --steps 1500
+python experiments/melody/tunes_attention_rnn.py --workdir runs/tunes_attention_rnn
 """
 
-from collections.abc import Callable, Iterable
+import functools
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from zoo.runner.experiment import Music, events, launch
 
-from zoo.core import BOUNDARY, Batch, Params
-from zoo.data.codecs import Melody, make
-from zoo.data.codecs.steps import Steps
-from zoo.inference.model import Trained
-from zoo.listen.attention import plot_attention
+from zoo.core import BOUNDARY
+from zoo.inference.model import Model
+from zoo.listen import attention
 from zoo.models import AttentionRNN
+from zoo.runner import launch, train
+from zoo.tasks import Events, Task
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -24,85 +23,59 @@ from zoo.train.options import Options
 def tunes_attention_rnn(
     workdir: Path = Path("runs/tunes_attention_rnn"),
     steps: int = 1500,
-    width: int = 256,
-    layers: int = 2,
-    memory: int = 40,
-    lookback: tuple[int, ...] = (1, 2),
-    bar_bits: int = 1,
-    dropout: float = 0.2,
-    music: Music = Music(),
-    adam: Adam = Adam(5e-3),
+    model: AttentionRNN = AttentionRNN(width=256, dropout=0.2),
+    task: Events = Events(),
+    optimizer: Adam = Adam(5e-3),
     options: Options = Options(ema=0.99, save_every=250),
     samples: int = 8,
 ) -> dict[str, Any]:
-    """Trains an attention RNN to predict the next event, and draws where it looks in a tune.
+    """Trains an attention RNN to predict the next event, and plots its attention.
 
     Args:
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        width: units in a layer.
-        layers: layers, each reading the one below.
-        memory: outputs that the first layer attends over; 0 for none.
-        lookback: bars ago of which the events are shown.
-        bar_bits: binary digits of the number of the bar that are shown.
-        dropout: fraction of activations left out in training.
-        music: the corpus and how it is cut.
-        adam: the optimiser.
-        options: how the run is run.
-        samples: pieces to write at the end.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
+        samples: pieces to write at the end; 0 for no plot either.
     """
-    codec = make(music.codec)
-    family = AttentionRNN(
-        vocab=codec.vocab,
-        width=width,
-        layers=layers,
-        memory=memory,
-        lookback=lookback,
-        bars=codec.bar_lengths() if isinstance(codec, Steps) else (),
-        bar_bits=bar_bits,
-        dropout=dropout,
-        length=music.length,
-    )
-
-    def finish(
-        model: Trained, whole: Callable[[str], Iterable[Batch]]
-    ) -> dict[str, Any]:
-        if (
-            memory
-            and samples
-            and isinstance(codec, Melody)
-            and jax.process_index() == 0
-        ):
-            row = next(iter(whole("test")))["tokens"][0]
-            picture(family, model.params, codec, row, workdir / "samples")
-        return {}
-
-    return events(
-        lambda _: family,
+    plot = functools.partial(plot_attention, folder=workdir / "samples")
+    return train(
+        model,
+        task,
         name="tunes_attention_rnn",
         workdir=workdir,
         steps=steps,
-        music=music,
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        finish=finish,
+        evaluate=plot if samples else None,
     )
 
 
-def picture(
-    family: AttentionRNN, params: Params, codec: Melody, row: np.ndarray, folder: Path
-) -> None:
-    """Draws where the model looks in the first tune of a row, as attention.png."""
+def plot_attention(model: Model, task: Task, folder: Path) -> dict[str, float]:
+    """Plots the attention over the first tune of the test split as attention.png.
+
+    Returns:
+      No metrics.
+    """
+    row = next(iter(task.eval_batches("test")))["tokens"][0]
+    family = model.family
+    melody = family.bar_lengths and family.memory and model.codec.monophonic
+    if not melody or jax.process_index():
+        return {}
     tune = row[: np.argmax(row == BOUNDARY)]
-    weights = jax.jit(family.attention)(jax.device_get(params), tune[None])[0]
-    lasts = np.array(codec.bar_lengths())[tune] == 0
-    times = (np.cumsum(lasts) - lasts) / codec.steps_per_quarter
+    weights = jax.jit(family.attention)(jax.device_get(model.params), tune[None])[0]
+    lasts = np.array(family.bar_lengths)[tune] == 0  # a time signature takes no time
+    times = (np.cumsum(lasts) - lasts) / model.codec.beat
     folder.mkdir(parents=True, exist_ok=True)
-    title = "where the model looks back to, in a tune it was not trained on"
-    plot_attention(
-        codec.decode(tune), weights, times, folder / "attention.png", title=title
+    title = "attention to earlier events, in a tune of the test split"
+    piece = model.codec.decode(tune)
+    attention.plot_attention(
+        piece, weights, times, folder / "attention.png", title=title
     )
+    return {}
 
 
 if __name__ == "__main__":

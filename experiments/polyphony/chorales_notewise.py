@@ -1,65 +1,60 @@
-"""Bach's chorales as four voices on 16ths, note by note, with what is recalled of chorales.
+"""Bach's chorales as four voices in 16ths, note by note, with an n-gram cache.
 
-python experiments/polyphony/chorales_notewise.py --data Jsb16thSeparated.json
+python experiments/polyphony/chorales_notewise.py --corpus Jsb16thSeparated.json
 """
 
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import Frames, frames, launch
-
-from zoo.evaluation.ngram_cache import OWN, Chain, recalling
+from zoo.evaluation.ngram_cache import OWN, Chain, with_ngram_cache
 from zoo.models import NoteTransformer
+from zoo.runner import launch, train
+from zoo.tasks import Frames
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
-TUNE = 0, OWN  # the soprano, and the voice that is asked for
-NEAR = 1, 2, 4, 8, 12, 16, 24, 32, 48
-FAR = 1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64
+TUNE = 0, OWN  # the soprano, and the voice that is predicted
+SHORT = 1, 2, 4, 8, 12, 16, 24, 32, 48
+LONG = 1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64
 CHAINS = (
-    Chain(FAR, TUNE, relative=True),
-    Chain(NEAR, relative=True),
-    Chain(FAR, TUNE, own=True),
-    Chain(NEAR, own=True),
+    Chain(LONG, TUNE, relative=True),
+    Chain(SHORT, relative=True),
+    Chain(LONG, TUNE, own=True),
+    Chain(SHORT, own=True),
 )
+TASK = Frames(corpus="Jsb16thSeparated.json", codec="voices", length=128, transpose=5)
 
 
 def chorales_notewise(
-    data: Path,
     workdir: Path = Path("runs/chorales_notewise"),
     steps: int = 1000,
-    model: NoteTransformer = NoteTransformer(
-        keys=49, roll=False, dropout=0.15, bar=4, length=128
-    ),
-    batch: int = 16,
-    transpose: int = 5,
-    adam: Adam = Adam(2e-3, decay=0.1),
+    model: NoteTransformer = NoteTransformer(roll=False, dropout=0.15, bar=4),
+    task: Frames = TASK,
+    optimizer: Adam = Adam(2e-3, decay=0.1),
     options: Options = Options(ema=0.99, save_every=200),
     samples: int = 8,
 ) -> dict[str, Any]:
-    """Trains a NoteTransformer; nats per note of a voice, four to a 16th, with recall and without.
+    """Trains a NoteTransformer; reports nats per 16th with and without the cache.
 
     Args:
-        data: Jsb16thSeparated.json; the README says where it is.
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        model: the network, and how many frames are in a row.
-        batch: rows in a batch.
-        transpose: most semitones by which a crop is moved, at random, in training.
-        adam: the optimiser.
-        options: how the run is run.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
         samples: pieces to write at the end.
     """
-    return frames(
-        lambda keys: model,
+    return train(
+        model,
+        task,
         name="chorales_notewise",
         workdir=workdir,
         steps=steps,
-        frames=Frames(str(data), batch, model.length, transpose),
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        finish=recalling(CHAINS),
+        evaluate=with_ngram_cache(CHAINS),
     )
 
 

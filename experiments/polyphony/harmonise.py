@@ -1,26 +1,25 @@
-"""Harmonises the sopranos of chorales that a model has not seen, with Bach's own beside them.
+"""Harmonises the sopranos of chorales of the test split, beside Bach's own harmonies.
 
-python experiments/polyphony/harmonise.py --model runs/chorales_framewise --data Jsb16thSeparated.json
+python experiments/polyphony/harmonise.py --model runs/chorales_framewise
 """
 
 from pathlib import Path
 
 import jax
 import numpy as np
-from zoo.runner.experiment import launch
 
-from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs.chorale import VOICES
 from zoo.errors import UsageError
 from zoo.inference.model import load
 from zoo.listen.gallery import write_gallery
 from zoo.models import Coconet
 from zoo.nn.sequence.sampling import Draw
+from zoo.runner import launch
 
 
 def harmonise(
     model: Path,
-    data: Path,
+    corpus: str | None = None,
     workdir: Path = Path("runs/harmonise"),
     pieces: tuple[int, ...] = (0, 1, 2),
     keep: tuple[str, ...] = ("soprano",),
@@ -28,40 +27,40 @@ def harmonise(
     draw: Draw = Draw(temperature=0.9),
     seed: int = 0,
 ) -> Path:
-    """Writes a page of chorales of the test split, with every voice but those kept written anew.
+    """Rewrites all voices of chorales but those kept, and writes a page of them.
 
     Args:
         model: a run of chorales_framewise.
-        data: Jsb16thSeparated.json.
-        workdir: where the page goes.
-        pieces: numbers of chorales, within the test split.
-        keep: the voices that stay Bach's: soprano, alto, tenor, bass.
-        length: 16ths taken from the beginning of each.
-        draw: how a pitch is drawn.
-        seed: another one, other harmonies.
+        corpus: a corpus or file; by default the one that the model was trained on.
+        workdir: directory of the page.
+        pieces: indices of chorales in the test split.
+        keep: voices that are not rewritten: soprano, alto, tenor, bass.
+        length: 16ths of each chorale, from its beginning.
+        draw: how pitches are sampled.
+        seed: seed of the sampling.
     """
     trained = load(model)
     if not isinstance(trained.family, Coconet):
         raise UsageError(
-            f"{model} holds a {type(trained.family).__name__}: give a Coconet."
+            f"{model} is a run of {trained.name}: give a run of chorales_framewise."
         )
-    chorales = corpus_pieces(f"file:{data}", "test", trained.codec)
     if unknown := set(keep) - set(VOICES):
         raise UsageError(
-            f"there is no voice {min(unknown)}: keep some of {', '.join(VOICES)}."
+            f"there is no voice {min(unknown)}: choose from {', '.join(VOICES)}."
         )
+    chorales = trained.task.examples("test", corpus=corpus, length=length)
     if outside := [piece for piece in pieces if piece not in range(len(chorales))]:
         raise UsageError(
             f"there is no piece {outside[0]}: choose from 0 to {len(chorales) - 1}."
         )
     free = np.array([voice not in keep for voice in VOICES])
-    write = jax.jit(trained.family.sample, static_argnames=("n", "draw"))
+    sample = jax.jit(trained.family.sample, static_argnames=("n", "draw"))
     written, real = [], []
-    for number in pieces:
-        chorale = chorales[number][:length]
-        rows = write(
+    for index in pieces:
+        chorale = chorales[index]
+        rows = sample(
             trained.params,
-            jax.random.fold_in(jax.random.key(seed), number),
+            jax.random.fold_in(jax.random.key(seed), index),
             n=1,
             draw=draw,
             primer=chorale,
@@ -69,7 +68,7 @@ def harmonise(
         )
         written.append(trained.codec.decode(np.asarray(rows[0])))
         real.append(trained.codec.decode(chorale))
-    title = f"Harmonised: the {' and '.join(keep)} is given"
+    title = f"Chorales harmonised from the {' and '.join(keep)}"
     return write_gallery(written, workdir, title=title, real=real)
 
 

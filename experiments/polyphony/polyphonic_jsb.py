@@ -1,62 +1,61 @@
-"""Bach's chorales as piano rolls of quarters, note by note, with what is recalled of chorales.
+"""Bach's chorales as piano rolls in quarters, note by note, with an n-gram cache.
 
-python experiments/polyphony/polyphonic_jsb.py --data JSB_Chorales.mat --workdir runs/polyphonic_jsb
+python experiments/polyphony/polyphonic_jsb.py --corpus JSB_Chorales.mat
 """
 
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import Frames, frames, launch
-
-from zoo.evaluation.ngram_cache import OWN, Chain, recalling
+from zoo.evaluation.ngram_cache import OWN, Chain, with_ngram_cache
 from zoo.models import NoteTransformer
+from zoo.runner import launch, train
+from zoo.tasks import Frames
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
-TUNE, NEAR, FAR = (0, OWN), tuple(range(1, 9)), tuple(range(1, 13))
+TUNE = 0, OWN  # the melody, and the note that is predicted
+SHORT, LONG = tuple(range(1, 9)), tuple(range(1, 13))
 CHAINS = (
-    Chain(FAR, TUNE, relative=True),
-    Chain(FAR, TUNE),
-    Chain(NEAR, relative=True),
-    Chain(NEAR),
-    Chain(NEAR, TUNE, relative=True, own=True),
-    Chain(NEAR, TUNE, own=True),
-    Chain(NEAR, own=True),
+    Chain(LONG, TUNE, relative=True),
+    Chain(LONG, TUNE),
+    Chain(SHORT, relative=True),
+    Chain(SHORT),
+    Chain(SHORT, TUNE, relative=True, own=True),
+    Chain(SHORT, TUNE, own=True),
+    Chain(SHORT, own=True),
 )
 
 
 def polyphonic_jsb(
-    data: Path,
     workdir: Path = Path("runs/polyphonic_jsb"),
     steps: int = 700,
-    model: NoteTransformer = NoteTransformer(width=96, members=2, length=96),
-    batch: int = 12,
-    adam: Adam = Adam(2e-3, decay=0.1),
+    model: NoteTransformer = NoteTransformer(width=96, members=2),
+    task: Frames = Frames(corpus="JSB_Chorales.mat", batch=12, length=96),
+    optimizer: Adam = Adam(2e-3, decay=0.1),
     options: Options = Options(ema=0.99, save_every=100),
     samples: int = 8,
 ) -> dict[str, Any]:
-    """Trains a NoteTransformer; nats per step over 88 keys, with and without what is recalled.
+    """Trains a NoteTransformer; reports nats per frame with and without the cache.
 
     Args:
-        data: JSB_Chorales.mat; the README says where it is.
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        model: the network, and how many frames are in a row.
-        batch: rows in a batch.
-        adam: the optimiser.
-        options: how the run is run.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
         samples: pieces to write at the end.
     """
-    return frames(
-        lambda keys: model,
+    return train(
+        model,
+        task,
         name="polyphonic_jsb",
         workdir=workdir,
         steps=steps,
-        frames=Frames(str(data), batch, model.length),
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        finish=recalling(CHAINS),
+        evaluate=with_ngram_cache(CHAINS),
     )
 
 

@@ -1,67 +1,61 @@
-"""Folk tunes and their chords as piano rolls of eighths, with what is recalled of tunes.
+"""Folk tunes and their chords as piano rolls in eighths, with an n-gram cache.
 
-python experiments/polyphony/polyphonic_nottingham.py --data Nottingham.mat
+python experiments/polyphony/polyphonic_nottingham.py --corpus Nottingham.mat
 """
 
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import Frames, frames, launch
-
-from zoo.evaluation.ngram_cache import OWN, Chain, recalling
+from zoo.evaluation.ngram_cache import OWN, Chain, with_ngram_cache
 from zoo.models import NoteTransformer
+from zoo.runner import launch, train
+from zoo.tasks import Frames
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
-TUNE = 0, OWN  # the melody, and the note that is asked for
-NEAR, FAR = (
-    (1, 2, 3, 4, 6, 8, 12, 16),
-    (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32),
-)
+TUNE = 0, OWN  # the melody, and the note that is predicted
+SHORT = 1, 2, 3, 4, 6, 8, 12, 16
+LONG = 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32
 CHAINS = (
-    Chain(FAR, TUNE, relative=True),
-    Chain(FAR, TUNE),
-    Chain(NEAR, relative=True),
-    Chain(NEAR),
-    Chain(FAR, TUNE, own=True),
-    Chain(NEAR, own=True),
+    Chain(LONG, TUNE, relative=True),
+    Chain(LONG, TUNE),
+    Chain(SHORT, relative=True),
+    Chain(SHORT),
+    Chain(LONG, TUNE, own=True),
+    Chain(SHORT, own=True),
 )
 
 
 def polyphonic_nottingham(
-    data: Path,
     workdir: Path = Path("runs/polyphonic_nottingham"),
     steps: int = 800,
-    model: NoteTransformer = NoteTransformer(
-        slots=9, depth=1, dropout=0.1, bar=4, length=256
-    ),
-    batch: int = 8,
-    adam: Adam = Adam(2e-3, decay=0.1),
+    model: NoteTransformer = NoteTransformer(slots=9, depth=1, dropout=0.1, bar=4),
+    task: Frames = Frames(corpus="Nottingham.mat", batch=8, steps_per_quarter=2),
+    optimizer: Adam = Adam(2e-3, decay=0.1),
     options: Options = Options(ema=0.99, save_every=200),
     samples: int = 8,
 ) -> dict[str, Any]:
-    """Trains a NoteTransformer; nats per step over 88 keys, with and without what is recalled.
+    """Trains a NoteTransformer; reports nats per frame with and without the cache.
 
     Args:
-        data: Nottingham.mat; the README says where it is.
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        model: the network, and how many frames are in a row.
-        batch: rows in a batch.
-        adam: the optimiser.
-        options: how the run is run.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the corpus, and how it is batched.
+        optimizer: the update rule.
+        options: how the run is executed.
         samples: pieces to write at the end.
     """
-    return frames(
-        lambda keys: model,
+    return train(
+        model,
+        task,
         name="polyphonic_nottingham",
         workdir=workdir,
         steps=steps,
-        frames=Frames(str(data), batch, model.length, steps_per_quarter=2),
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        finish=recalling(CHAINS),
+        evaluate=with_ngram_cache(CHAINS),
     )
 
 

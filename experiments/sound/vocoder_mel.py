@@ -1,4 +1,4 @@
-"""Notes of every instrument from their mel spectra: the vocoder of whatever writes those.
+"""A vocoder of mel spectra, trained on notes of every instrument.
 
 python experiments/sound/vocoder_mel.py --workdir runs/vocoder_mel
 """
@@ -6,11 +6,10 @@ python experiments/sound/vocoder_mel.py --workdir runs/vocoder_mel
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import launch
-from zoo.runner.sounding import Audio, sounding
-
-from zoo.evaluation.audio import Heard
+from zoo.evaluation.audio import AudioEvaluation
 from zoo.models import MelVocoder
+from zoo.runner import launch, train
+from zoo.tasks import Audio
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -18,41 +17,35 @@ from zoo.train.options import Options
 def vocoder_mel(
     workdir: Path = Path("runs/vocoder_mel"),
     steps: int = 4000,
-    mel: int = 80,
-    width: int = 48,
-    factors: tuple[int, ...] = (4, 4),
-    audio: Audio = Audio(length=8192, batch=16),
-    adam: Adam = Adam(rate=5e-4, last=0.01),
+    model: MelVocoder = MelVocoder(width=48, factors=(4, 4), warm=4000),
+    task: Audio = Audio(length=8192),
+    optimizer: Adam = Adam(rate=5e-4, last=0.01),
     options: Options = Options(save_every=500, ema=0.999),
-    heard: Heard = Heard(),
+    evaluation: AudioEvaluation = AudioEvaluation(),
     samples: int = 12,
 ) -> dict[str, Any]:
     """Trains a MelVocoder, and evaluates its reconstructions of held-out audio.
 
     Args:
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        mel: bands of the spectrum.
-        width: channels at the rate of the vocoder's bands.
-        factors: frames of those to one of the spectrum, by stage.
-        audio: what to train on.
-        adam: the update rule.
-        options: how the run is run.
-        heard: what is measured in the end.
-        samples: of those trained on, held-out ones to listen to.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the recordings, and how they are batched.
+        optimizer: the update rule.
+        options: how the run is executed.
+        evaluation: how the model is evaluated at the end.
+        samples: excerpts of the test split to reconstruct at the end.
     """
-    return sounding(
-        lambda rate: MelVocoder(
-            rate=rate, mel_bands=mel, width=width, factors=factors, warm=steps
-        ),
+    return train(
+        model,
+        task,
         name="vocoder_mel",
         workdir=workdir,
         steps=steps,
-        audio=audio,
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        finish=heard.finish(audio),
+        evaluate=evaluation,
     )
 
 

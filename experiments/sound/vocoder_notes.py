@@ -1,4 +1,4 @@
-"""Notes of every instrument as a few latents a second, and back.
+"""An autoencoder of notes of every instrument, with few latents per second.
 
 python experiments/sound/vocoder_notes.py --workdir runs/vocoder_notes
 """
@@ -6,65 +6,48 @@ python experiments/sound/vocoder_notes.py --workdir runs/vocoder_notes
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import launch
-from zoo.runner.sounding import Audio, sounding
-
-from zoo.evaluation.audio import Heard
+from zoo.evaluation.audio import AudioEvaluation
 from zoo.models import VariationalVocoder
+from zoo.runner import launch, train
+from zoo.tasks import Audio
 from zoo.train.optim import Adam
 from zoo.train.options import Options
+
+MODEL = VariationalVocoder(width=48, latent=192, factors=(4, 4), beta=4e-3, warm=12_000)
 
 
 def vocoder_notes(
     workdir: Path = Path("runs/vocoder_notes"),
     steps: int = 12_000,
-    warm: int = 12_000,
-    width: int = 48,
-    latent: int = 192,
-    factors: tuple[int, ...] = (4, 4),
-    beta: float = 4e-3,
-    causal: bool = True,
-    audio: Audio = Audio(length=4096, batch=32),
-    adam: Adam = Adam(rate=5e-4, last=0.01),
+    model: VariationalVocoder = MODEL,
+    task: Audio = Audio(length=4096, batch=32),
+    optimizer: Adam = Adam(rate=5e-4, last=0.01),
     options: Options = Options(save_every=1000, ema=0.999),
-    heard: Heard = Heard(),
+    evaluation: AudioEvaluation = AudioEvaluation(),
     samples: int = 12,
 ) -> dict[str, Any]:
-    """Trains a VariationalVocoder of the small kind, and measures what it gives back.
+    """Trains a small VariationalVocoder, and evaluates its reconstructions.
 
     Args:
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        warm: of them, those before the critic comes in.
-        width: channels at the rate of the bands.
-        latent: numbers in a frame of latents.
-        factors: frames of bands to a frame of latents, by stage.
-        beta: what a nat of a frame costs.
-        causal: whether it can go on in blocks.
-        audio: what to train on.
-        adam: the update rule.
-        options: how the run is run.
-        heard: what is measured in the end.
-        samples: of those trained on, held-out ones to listen to.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        model: the family; fields that the data decide are filled in.
+        task: the recordings, and how they are batched.
+        optimizer: the update rule.
+        options: how the run is executed.
+        evaluation: how the model is evaluated at the end.
+        samples: excerpts of the test split to reconstruct at the end.
     """
-    fields = {
-        "width": width,
-        "latent": latent,
-        "factors": factors,
-        "beta": beta,
-        "warm": warm,
-    }
-    family = lambda rate: VariationalVocoder(rate=rate, causal=causal, **fields)  # type: ignore[arg-type]
-    return sounding(
-        family,
+    return train(
+        model,
+        task,
         name="vocoder_notes",
         workdir=workdir,
         steps=steps,
-        audio=audio,
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        finish=heard.finish(audio),
+        evaluate=evaluation,
     )
 
 

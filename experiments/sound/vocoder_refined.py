@@ -1,18 +1,19 @@
-"""A vocoder goes on against a critic: its encoder stays as it is (Caillon & Esling 2021, RAVE).
+"""Adversarial training of a vocoder's decoder, with its encoder frozen (RAVE).
 
-python experiments/sound/vocoder_refined.py --vocoder runs/vocoder_notes --workdir runs/vocoder_refined
+python experiments/sound/vocoder_refined.py --vocoder runs/vocoder_notes
+
+Caillon & Esling 2021, arXiv:2111.05011.
 """
 
 import dataclasses
 from pathlib import Path
 from typing import Any
 
-from zoo.runner.experiment import launch
-from zoo.runner.sounding import Audio, sounding
-
 from zoo.errors import UsageError
-from zoo.evaluation.audio import Heard
+from zoo.evaluation.audio import AudioEvaluation
 from zoo.inference.model import load
+from zoo.runner import launch, train
+from zoo.tasks import Audio
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
@@ -21,51 +22,53 @@ def vocoder_refined(
     vocoder: Path,
     workdir: Path = Path("runs/vocoder_refined"),
     steps: int = 2000,
-    matching: float = 10.0,
+    matching_weight: float = 10.0,
     game: str = "hinge",
-    audio: Audio = Audio(length=8192),
-    adam: Adam = Adam(rate=1e-4, last=0.01),
+    task: Audio = Audio(length=8192),
+    optimizer: Adam = Adam(rate=1e-4, last=0.01),
     options: Options = Options(save_every=500, ema=0.999),
-    heard: Heard = Heard(),
+    evaluation: AudioEvaluation = AudioEvaluation(),
     samples: int = 12,
 ) -> dict[str, Any]:
-    """Refines the decoder of a VariationalVocoder, and measures what it gives back.
+    """Refines the decoder of a VariationalVocoder, and evaluates its reconstructions.
 
     Args:
-        vocoder: the run that it goes on from.
-        workdir: where everything about the run is kept; the same one goes on.
-        steps: batches to train on.
-        matching: what it costs to be heard as something else by the critic's features.
-        game: what the two play.
-        audio: what to train on.
-        adam: the update rule.
-        options: how the run is run.
-        heard: what is measured in the end.
-        samples: of those trained on, held-out ones to listen to.
+        vocoder: run of a vocoder to start from.
+        workdir: directory of the run; the same one continues it.
+        steps: training steps.
+        matching_weight: weight of the feature matching loss.
+        game: pairing of the losses of critic and generator.
+        task: the recordings, and how they are batched.
+        optimizer: the update rule of decoder and critic.
+        options: how the run is executed.
+        evaluation: how the model is evaluated at the end.
+        samples: excerpts of the test split to reconstruct at the end.
 
     Raises:
-      UsageError: the vocoder is of another rate.
+        UsageError: the vocoder has another sampling rate than the task.
     """
-    model: Any = load(vocoder)
-    if model.family.rate != audio.hertz:
+    model = load(vocoder)
+    if model.family.rate != task.hertz:
         raise UsageError(
-            f"{vocoder} is of {model.family.rate} Hz, and {audio.hertz} are asked for: give "
-            f"--hertz {model.family.rate}."
+            f"{vocoder} has a sampling rate of {model.family.rate} Hz, and the task one "
+            f"of {task.hertz}: choose hertz={model.family.rate}."
         )
     family = dataclasses.replace(
-        model.family, warm=0, matching_weight=matching, game=game
+        model.family, warm=0, matching_weight=matching_weight, game=game
     )
-    return sounding(
-        lambda _: family,
+    return train(
+        family,
+        task,
         name="vocoder_refined",
         workdir=workdir,
         steps=steps,
-        audio=audio,
-        adam=adam,
+        optimizer=optimizer,
         options=options,
         samples=samples,
-        finish=heard.finish(audio),
-        given={name: net for name, net in model.params.items() if name != "critic"},
+        evaluate=evaluation,
+        pretrained={
+            name: network for name, network in model.params.items() if name != "critic"
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""An oracle's sequences: likelihoods against the definition, and the experiment, small."""
+"""The oracle LSTM against the definition, and a small run of its experiment."""
 
 import pathlib
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.evaluation.oracle_lstm import Oracle, variety
+from zoo.evaluation.oracle_lstm import Oracle, diversity
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def likelihood(w, row):
 def test_likelihoods_are_those_of_the_protocol():
     w = weights()
     rows = np.array([[0, 3, 1, 4], [2, 2, 0, 0]])
-    found = Oracle(w).score(jnp.array(rows))
+    found = Oracle(w).token_log_probs(jnp.array(rows))
     np.testing.assert_allclose(found, [likelihood(w, row) for row in rows], atol=1e-5)
     np.testing.assert_allclose(
         Oracle(w).nll(jnp.array(rows)), -np.mean(found), rtol=1e-6
@@ -57,14 +57,14 @@ def test_it_draws_what_it_says_is_likely():
     oracle = Oracle(weights())
     rows = np.asarray(oracle.sample(jax.random.key(0), 20_000, 2))
     pairs = np.array([[a, b] for a in range(5) for b in range(5)])
-    p = np.exp(np.asarray(oracle.score(jnp.array(pairs))).sum(axis=1))
+    p = np.exp(np.asarray(oracle.token_log_probs(jnp.array(pairs))).sum(axis=1))
     counts = np.bincount(rows[:, 0] * 5 + rows[:, 1], minlength=25)
     np.testing.assert_allclose(p.sum(), 1, rtol=1e-5)
     assert np.abs(counts / len(rows) - p).max() < 0.015
 
 
 def test_variety_by_hand():
-    found = variety(np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 1]]))
+    found = diversity(np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 1]]))
     assert found["distinct_4"] == 3 / 4  # 1234 is there twice
     share = np.array([3, 2, 2, 2, 1]) / 10
     np.testing.assert_allclose(found["entropy"], -(share * np.log(share)).sum())
@@ -75,53 +75,59 @@ def test_no_file_is_said(tmp_path):
         Oracle.read(tmp_path / "oracle.npz")
 
 
-def test_the_experiment_runs(tmp_path, monkeypatch):
-    from seqgan_oracle import seqgan_oracle
+def test_the_experiment_runs(tmp_path):
+    import seqgan_oracle
 
+    from zoo.models import SeqGAN
     from zoo.train.options import Options
 
     np.savez(tmp_path / "oracle.npz", **weights(vocab=30))
-    sizes = {
-        "width": 4,
-        "warm": 4,
-        "tutor": 0,
-        "turns": 1,
-        "every": 1,
-        "rollouts": 1,
-        "sequences": 64,
-    }
-    options = Options(save_every=4, quiet=True)
-    result = seqgan_oracle(
-        tmp_path / "oracle.npz", tmp_path / "run", batch=8, options=options, **sizes
+    model = SeqGAN(
+        embed=4,
+        width=4,
+        warmup=4,
+        critic_warmup=0,
+        critic_steps=1,
+        rollouts=1,
+        ends=False,
     )
-    figures = result["metrics"]
-    assert {"nll_oracle_mle", "nll_oracle_seqgan", "nll_oracle_best"} <= figures.keys()
-    assert figures["nll_oracle_real"] < figures["nll_oracle_mle"]
-    # the chain of order 2 is drawn colder than it was counted, the oracle is not
-    assert figures["nll_oracle_best"] != figures["nll_oracle_seqgan"]
-    assert figures["distinct_4_best"] == pytest.approx(
-        figures["distinct_4_of_2000_best"], abs=0.2
+    result = seqgan_oracle.seqgan_oracle(
+        tmp_path / "oracle.npz",
+        tmp_path / "run",
+        turns=1,
+        model=model,
+        task=seqgan_oracle.OracleSequences(sequences=64, batch=8),
+        options=Options(save_every=4, quiet=True),
+    )
+    metrics = result["metrics"]
+    assert {"nll_oracle_mle", "nll_oracle_seqgan", "nll_oracle_best"} <= metrics.keys()
+    assert metrics["nll_oracle_real"] < metrics["nll_oracle_mle"]
+    # the chain of order 2 is sampled at a lower temperature, unlike the oracle
+    assert metrics["nll_oracle_best"] != metrics["nll_oracle_seqgan"]
+    assert metrics["distinct_4_best"] == pytest.approx(
+        metrics["distinct_4_of_2000_best"], abs=0.2
     )
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_critic_is_held_against_the_oracle_s_likelihood(sign):
-    """One that is the likelihood agrees with it in all ranks, its negative in none."""
+def test_a_critic_is_compared_with_the_oracle_s_likelihood(sign):
+    """A critic that is the likelihood has a rank correlation of 1, its negative of -1."""
     import types
 
-    from seqgan_oracle import known
+    from seqgan_oracle import critic_metrics
 
     oracle = Oracle(weights())
     rows = np.asarray(oracle.sample(jax.random.key(0), 500, 6))
-    order = np.argsort(np.asarray(oracle.score(jnp.asarray(rows))).sum(axis=1))
+    order = np.argsort(
+        np.asarray(oracle.token_log_probs(jnp.asarray(rows))).sum(axis=1)
+    )
     least, most = jnp.asarray(rows[order[:32]]), rows[order[-32:]]
     critic = types.SimpleNamespace(
         length=6,
         sample=lambda params, key, n: least[:n, :, None],
-        verdict=lambda params, x: sign * oracle.score(x[..., 0]).mean(axis=1),
+        verdict=lambda params, x: sign * oracle.token_log_probs(x[..., 0]).mean(axis=1),
     )
-    keys = jax.random.split(jax.random.key(1), 2)
-    metrics = known(critic, {}, oracle, most, keys)
+    metrics = critic_metrics(critic, {}, oracle, most, jax.random.key(1))
     assert metrics["critic_by_oracle"] == pytest.approx(sign)
     assert metrics["critic_right_taught"] == (sign > 0)
     assert (metrics["critic_right_new"] > 0.5) == (sign > 0)

@@ -5,7 +5,7 @@ import pytest
 
 from zoo.data.codecs import Phrase
 from zoo.errors import UsageError
-from zoo.evaluation.vae import chain, correlation, interpolated, steered_attributes
+from zoo.evaluation.vae import markov_cost, correlation, interpolated, steered_attributes
 from zoo.inference.attribute_steering import Steering
 from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 
@@ -91,7 +91,7 @@ def test_correlation_is_pearsons_of_what_is_known():
 def test_a_chain_finds_what_it_has_counted_likelier():
     rng = np.random.default_rng(2)
     motif = np.tile([30, 32, 34, 35], 4)
-    cost = chain(Known(), np.stack([motif] * 20))
+    cost = markov_cost(Known(), np.stack([motif] * 20))
     other = rng.integers(3, 60, (3, 16)).astype(np.int32)
     assert cost(motif[None].astype(np.int32))[0] < 0.5 * cost(other).min()
 

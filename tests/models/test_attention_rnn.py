@@ -44,7 +44,13 @@ def test_loss_is_the_mean_over_the_mask(params):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"bars": METRES}, {"layers": 1}, {"memory": 0}, {"lookback": (), "layers": 3}],
+    [
+        {},
+        {"bar_lengths": METRES},
+        {"layers": 1},
+        {"memory": 0},
+        {"lookback": (), "layers": 3},
+    ],
     ids=repr,
 )
 def test_streaming_is_the_forward_pass(changes):
@@ -148,7 +154,7 @@ def test_dropout_is_on_in_training_only(params):
         {"memory": -1},
         {"lookback": (0,)},
         {"bar": 0},
-        {"bars": (0, 4)},
+        {"bar_lengths": (0, 4)},
     ],
     ids=repr,
 )

@@ -29,12 +29,10 @@ from zoo.tasks.base import Task
 
 STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
 PATH = np.linspace(0, 1, 11)
-BEST = 16  # phrases drawn at a point, of which one is kept
-PAIRS = 128  # of phrases, at most, between which paths are laid
-ORDER, SLOTS = (
-    8,
-    2**20,
-)  # of the chain that says whether what lies between is like music
+BEST_OF = 16  # phrases drawn at a point, of which the likeliest is kept
+PAIRS = 128  # of phrases to interpolate between
+ORDER, SLOTS = 8, 2**20  # of the Markov chain that scores interpolated phrases
+COUNTED_AT_ONCE = 512  # phrases
 
 
 def latent_space_metrics(
@@ -62,142 +60,148 @@ def latent_space_metrics(
     ends = spaced(test, 2 * min(4 * steered, PAIRS))
     between, path = interpolated(space, train, ends)
     write(workdir / "latent.json", {"attributes": curves, "path": path})
-    picture(path, workdir / "path.png")
+    plot_path(path, workdir / "path.png")
     return {**metrics, **moved, **between}
 
 
-def picture(path: dict[str, list[float]], file: pathlib.Path) -> None:
-    """Draws the curves of `interpolated` over the way from one end to the other."""
-    over = lambda **names: {
-        name: (PATH.tolist(), path[key]) for key, name in names.items()
+def plot_path(path: dict[str, list[float]], file: pathlib.Path) -> None:
+    """Plots the curves of `interpolated` over the interpolation."""
+    shares = PATH.tolist()
+    distances = {"the first end": path["far"], "the last end": path["near"]}
+    costs = {
+        "one draw": path["cost"],
+        f"likeliest of {BEST_OF}": path["best_cost"],
+        "steps of either": path["mixed_cost"],
     }
-    costs = over(
-        cost="one draw", best_cost=f"likeliest of {BEST}", mixed_cost="steps of either"
-    )
     panels = [
-        Panel(
-            "way", "steps unlike", over(far="the first end's", near="the last end's")
-        ),
-        Panel("way", "cost of a step, 1 for real ones", costs),
+        Panel(x, y, {name: (shares, values) for name, values in curves.items()})
+        for x, y, curves in (
+            ("interpolation", "share of steps that differ from", distances),
+            ("interpolation", "cost of a step, 1 for real phrases", costs),
+        )
     ]
     plot_curves(panels, file)
 
 
 def spaced(rows: np.ndarray, n: int) -> np.ndarray:
-    """`n` of the rows, evenly spaced, or all there are, an even number of them."""
+    """Returns `n` evenly spaced rows, or an even number of all there are."""
     n = min(n, len(rows) // 2 * 2) if n > 1 else n
     return rows[np.linspace(0, len(rows) - 1, n).astype(int)]
 
 
 def phrases(batches: Iterable[Batch]) -> np.ndarray:
-    """The phrases int32 [n, t] of batches."""
+    """Returns the phrases int32 [n, t] of batches."""
     rows = [np.asarray(x["tokens"])[np.asarray(x["mask"]).any(axis=1)] for x in batches]
     return np.concatenate(rows)
 
 
 def steered_attributes(
-    steering: Steering, chosen: np.ndarray
+    steering: Steering, phrases: np.ndarray
 ) -> tuple[dict[str, float], dict[str, list[list[float]]]]:
-    """How far attributes go at strength 1, and how well they go with strength.
+    """Steers each attribute of phrases [n, t], and measures all of them.
 
     Returns:
-      For each attribute `moved_NAME`, in standard deviations, the mean over phrases [n, t];
-      `followed_NAME`, the correlation with strength of its distance from each phrase's own mean;
-      and `others_NAME`, the most that any other moves. And the means of all, [s, a], by name.
+      Metrics, and the mean of every attribute at each strength, [s, a], by name. For each
+      attribute, `moved_NAME` is its mean change at strength 1, in standard deviations;
+      `followed_NAME` the correlation of its change with the strength; and `others_NAME`
+      the largest mean change of any other attribute.
     """
     space, codec = steering.space, steering.space.melody_codec
-    z, style, figures, curves = (
-        space.means(chosen),
-        space.likeliest_style(chosen),
-        {},
-        {},
-    )
+    z, style = space.means(phrases), space.likeliest_style(phrases)
+    metrics: dict[str, float] = {}
+    curves: dict[str, list[list[float]]] = {}
     for a, name in enumerate(ATTRIBUTES):
-        values = []
+        tables = []
         for strength in STRENGTHS:
-            there = steering(z, {name: strength}, style=style) if strength else z
-            music = space.phrases(there, draw=GREEDY, style=style)
-            values.append(attribute_table(music, codec) / steering.std)
-        every = np.stack(values)  # [s, n, a]
-        own = every[:, :, a] - every[:, :, a].mean(axis=0)
-        strength = np.broadcast_to(STRENGTHS[:, None], own.shape)
-        moved = np.nanmean(every[-1] - every[len(STRENGTHS) // 2], axis=0)
-        figures[f"moved_{name}"] = float(moved[a])
-        figures[f"followed_{name}"] = correlation(own, strength)
-        figures[f"others_{name}"] = float(np.abs(np.delete(moved, a)).max())
-        curves[name] = np.nanmean(every, axis=1).round(4).tolist()
-    return figures, curves
+            point = steering(z, {name: strength}, style=style) if strength else z
+            music = space.phrases(point, draw=GREEDY, style=style)
+            tables.append(attribute_table(music, codec) / steering.std)
+        values = np.stack(tables)  # [s, n, a]
+        centred = values[:, :, a] - values[:, :, a].mean(axis=0)
+        strengths = np.broadcast_to(STRENGTHS[:, None], centred.shape)
+        change = np.nanmean(values[-1] - values[len(STRENGTHS) // 2], axis=0)
+        metrics[f"moved_{name}"] = float(change[a])
+        metrics[f"followed_{name}"] = correlation(centred, strengths)
+        metrics[f"others_{name}"] = float(np.abs(np.delete(change, a)).max())
+        curves[name] = np.nanmean(values, axis=1).round(4).tolist()
+    return metrics, curves
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's, of what is finite in both; 0 where one does not vary."""
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y = x[known] - x[known].mean(), y[known] - y[known].mean()
+    """Returns Pearson's correlation of what is finite in both; 0 if one is constant."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite] - x[finite].mean(), y[finite] - y[finite].mean()
     return float((x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-12))
 
 
 def interpolated(
     space: LatentSpace, train: np.ndarray, ends: np.ndarray
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """Paths between pairs of phrases [n, t], as Roberts et al. 2018 look at theirs (figure 4).
+    """Interpolates between pairs of phrases [n, t], after Roberts et al. 2018, figure 4.
+
+    The cost of phrases is a Markov chain's mean NLL, relative to that of `ends`.
 
     Returns:
-      `between_cost`: the furthest that a Markov chain's nats per event, on average over the paths,
-      are from those of the phrases themselves, relative to them; `between_back`: the most that the
-      mean distance from either end ever goes back on the way, in shares of the steps of a phrase;
-      `between_cost_best`: the first where the likeliest of `BEST` is kept at each point. And the
-      curves [i]: `far`, from the first end, `near`, from the last, `cost` and `best_cost` likewise,
-      and `mixed_cost`, where each step is taken from one end or the other instead.
+      Metrics, and curves [i] over the interpolation. `between_cost` is the largest
+      deviation of the cost from 1, `between_cost_best` that of the likeliest of several
+      draws, `between_back` the largest step back of the mean distance from either end, as
+      a fraction of the steps. The curves are `far`, the share of steps that differ from
+      the first end, `near`, from the last, `cost`, `best_cost`, and `mixed_cost`, where
+      each step is taken from one end or the other at random.
     """
-    one, other = ends[::2], ends[1::2]
-    cost, style = chain(space, train), space.likeliest_style(ends)
+    first, last = ends[::2], ends[1::2]
+    cost, style = markov_cost(space, train), space.likeliest_style(ends)
     z = jnp.asarray(space.means(ends, style))
     points = np.asarray(slerp(z[::2], z[1::2], jnp.asarray(PATH, jnp.float32)))
     names = ("far", "near", "cost", "best_cost", "mixed_cost")
     curves: dict[str, list[float]] = {name: [] for name in names}
     rng, real = np.random.default_rng(0), cost(ends).mean()
-    for share, here in zip(PATH, points, strict=True):
-        of = None if style is None else (1 - share) * style[::2] + share * style[1::2]
-        music, best = (
-            space.phrases(here, style=of, best_of=many) for many in (1, BEST)
-        )
-        mixed = np.where(rng.random(one.shape) < share, other, one)
-        curves["far"].append(float((music != one).mean()))
-        curves["near"].append(float((music != other).mean()))
+    for share, point in zip(PATH, points, strict=True):
+        shares = None
+        if style is not None:
+            shares = (1 - share) * style[::2] + share * style[1::2]
+        music = space.phrases(point, style=shares)
+        best = space.phrases(point, style=shares, best_of=BEST_OF)
+        mixed = np.where(rng.random(first.shape) < share, last, first)
+        curves["far"].append(float((music != first).mean()))
+        curves["near"].append(float((music != last).mean()))
         curves["cost"].append(float(cost(music).mean() / real))
         curves["best_cost"].append(float(cost(best).mean() / real))
         curves["mixed_cost"].append(float(cost(mixed).mean() / real))
     back = max(-np.diff(curves["far"]).min(), np.diff(curves["near"]).max(), 0.0)
-    off, least = (
-        float(np.abs(np.array(curves[x]) - 1).max()) for x in ("cost", "best_cost")
-    )
-    figures = {
-        "between_cost": off,
-        "between_cost_best": least,
+    deviation = lambda name: float(np.abs(np.array(curves[name]) - 1).max())
+    metrics = {
+        "between_cost": deviation("cost"),
+        "between_cost_best": deviation("best_cost"),
         "between_back": float(back),
     }
-    return figures, curves
+    return metrics, curves
 
 
-def chain(
+def markov_cost(
     space: LatentSpace, train: np.ndarray, order: int = ORDER
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Nats per event [n] of phrases [n, t], by a Markov chain counted on those of training."""
+    """Returns a function from phrases [n, t] to their NLL, nats per event [n].
+
+    It is that of a Markov chain counted on the phrases `train`.
+    """
     codec = space.melody_codec
     family = Markov(codec.vocab, order, SLOTS, length=codec.length)
     net = family.init(jax.random.key(0), family.example(1))["net"]
-    tally = jax.jit(family.count)
-    for first in range(0, len(train), 512):
-        part = train[first : first + 512]
-        every = np.arange(512) < len(part)
-        part = np.pad(part, ((0, 512 - len(part)), (0, 0)))
-        mask = np.broadcast_to(every[:, None], part.shape)
-        net = jax.tree.map(jnp.add, net, tally(net, part, mask))
+    count = jax.jit(family.count)
+    for first in range(0, len(train), COUNTED_AT_ONCE):
+        part = train[first : first + COUNTED_AT_ONCE]
+        real = np.arange(COUNTED_AT_ONCE) < len(part)
+        part = np.pad(part, ((0, COUNTED_AT_ONCE - len(part)), (0, 0)))
+        mask = np.broadcast_to(real[:, None], part.shape)
+        net = jax.tree.map(jnp.add, net, count(net, part, mask))
     log_prob = jax.jit(family.log_prob)
-    all_ = lambda rows: jnp.ones(rows.shape, bool)
-    return lambda rows: (
-        -np.asarray(log_prob({"net": net}, rows, all_(rows))) / rows.shape[1]
-    )
+
+    def cost(rows: np.ndarray) -> np.ndarray:
+        mask = jnp.ones(rows.shape, bool)
+        return -np.asarray(log_prob({"net": net}, rows, mask)) / rows.shape[1]
+
+    return cost
 
 
 def reconstruction(
@@ -206,54 +210,53 @@ def reconstruction(
     particles: tuple[int, ...] = (1, 8, 64),
     seed: int = 0,
 ) -> dict[str, float]:
-    """How well phrases come back, and what that costs; means over the phrases of `batches`.
+    """Returns how well phrases are reconstructed, and at what rate.
 
-    Per-step accuracies as in Roberts et al. 2018, table 1: the share of steps whose token is
-    reproduced from a z of the posterior, `teacher_forced` by the likeliest token given the true
-    ones before it, `sampled` by tokens drawn at temperature 1 after those drawn before. `kl`: the
-    rate, in nats per phrase; `active` of the latents say anything; `nll_k`: the importance-weighted
-    bound on -log p(x) from k samples, in nats per phrase.
+    Metrics are means over the phrases of `batches`. Accuracies are the share of steps
+    whose token is reproduced from a sample of the posterior (Roberts et al. 2018, table
+    1): `accuracy_teacher_forced` by the likeliest token given the true ones before it,
+    `accuracy_sampled` by tokens drawn at temperature 1. `kl` is the rate in nats per
+    phrase, `active` the number of active latents, and `nll_k` the importance-weighted
+    bound on -log p(x) of k samples, in nats per phrase.
     """
-    measure = jax.jit(functools.partial(_measure, model.family, particles))
+    measure = jax.jit(functools.partial(phrase_metrics, model.family, particles))
     sums: dict[str, float] = {}
     means, rows = [], 0
     for index, batch in enumerate(batches):
         rng = jax.random.fold_in(jax.random.key(seed), index)
         real = np.asarray(batch["mask"]).any(axis=1)
-        figures, mean = jax.device_get(measure(model.params, dict(batch), rng))
-        for name, values in figures.items():
+        metrics, mean = jax.device_get(measure(model.params, dict(batch), rng))
+        for name, values in metrics.items():
             sums[name] = sums.get(name, 0.0) + float(values[real].sum())
         means.append(mean[real])
         rows += int(real.sum())
-    figures = {name: total / rows for name, total in sums.items()}
-    return figures | {
-        "active": float(active_units(jnp.asarray(np.concatenate(means))).sum())
-    }
+    active = float(active_units(jnp.asarray(np.concatenate(means))).sum())
+    return {**{name: total / rows for name, total in sums.items()}, "active": active}
 
 
-def _measure(
+def phrase_metrics(
     family: MusicVAE, particles: tuple[int, ...], params: Params, batch: Batch, rng: Key
 ) -> tuple[dict[str, jax.Array], jax.Array]:
-    """The figures of each phrase [n], and its posterior mean [n, z]."""
+    """Returns the metrics of each phrase [n], and its posterior mean [n, z]."""
     tokens, style = batch["tokens"], batch.get("style")
     q = family.encode(params, tokens, style)
-    one, two, three = jax.random.split(rng, 3)
-    z = q.sample(one)
-    _, hit = family.token_log_probs(params, z, tokens, style=style)
-    drawn = family.decode(params, two, z, style=style)
-    same = (drawn == tokens).reshape(*tokens.shape[:2], -1).mean(axis=(1, 2))
-    many = jax.vmap(q.sample)(jax.random.split(three, max(particles)))
-    log_p = jax.lax.map(
-        lambda z: family.token_log_probs(params, z, tokens, style=style)[0].sum(axis=1),
-        many,
-    )
-    bounds = {
-        f"nll_{k}": -importance_weighted_log_prob(log_p[:k], q, many[:k])
-        for k in particles
-    }
-    figures = {
+    latent_rng, decode_rng, bound_rng = jax.random.split(rng, 3)
+
+    def token_log_probs(z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return family.token_log_probs(params, z, tokens, style=style)
+
+    z = q.sample(latent_rng)
+    _, hit = token_log_probs(z)
+    sampled = family.decode(params, decode_rng, z, style=style)
+    same = (sampled == tokens).reshape(*tokens.shape[:2], -1).mean(axis=(1, 2))
+    samples = jax.vmap(q.sample)(jax.random.split(bound_rng, max(particles)))
+    log_p = jax.lax.map(lambda z: token_log_probs(z)[0].sum(axis=1), samples)
+    metrics = {
         "accuracy_teacher_forced": hit.mean(axis=1),
         "accuracy_sampled": same,
         "kl": kl_divergence(q).sum(axis=1),
     }
-    return figures | bounds, q.mean
+    for k in particles:
+        bound = importance_weighted_log_prob(log_p[:k], q, samples[:k])
+        metrics[f"nll_{k}"] = -bound
+    return metrics, q.mean

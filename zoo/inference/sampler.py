@@ -36,7 +36,7 @@ ALPHA = 1.0  # length penalty of beams: about the likelihood per event
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Request:
-    """How rows are to be sampled.
+    """The controls of sampling.
 
     Attributes:
       length: events or steps of a row; by default the family's.
@@ -81,7 +81,7 @@ class Sampler:
 
     @property
     def streams(self) -> bool:
-        """Whether the family writes one event at a time."""
+        """True if the family writes one event at a time."""
         return self.takes("grammar") and supports(self.family, Autoregressive)
 
     @property
@@ -90,7 +90,7 @@ class Sampler:
 
     @property
     def accompanies(self) -> bool:
-        """Whether the family writes tracks to others that are given."""
+        """True if the family writes tracks to conditioning tracks."""
         return supports(self.family, Accompanist) and bool(self.family.conditioning)
 
     @functools.cached_property

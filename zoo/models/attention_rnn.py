@@ -106,8 +106,8 @@ class AttentionRNN:
     """Configuration of the lookback RNN and of the attention RNN.
 
     Raises:
-      UsageError: a size below its minimum, a dropout outside [0, 1), or `bars` without
-        one number per token.
+      UsageError: a size below its minimum, a dropout outside [0, 1), or `bar_lengths`
+        without one number per token.
     """
 
     vocab: int = 130
@@ -123,7 +123,7 @@ class AttentionRNN:
     """Distances in bars of the events shown; () for the last event only."""
     bar: int = 16
     """Steps in a bar before any time signature."""
-    bars: tuple[int, ...] = ()
+    bar_lengths: tuple[int, ...] = ()
     """For each token, the steps in a bar that it sets, 0 if it is no time signature; ()
     for a vocabulary without time signatures."""
     bar_bits: int = 1
@@ -145,9 +145,11 @@ class AttentionRNN:
             raise UsageError(
                 f"dropout is {self.dropout}: choose a rate from 0 to below 1."
             )
-        if self.bars and (len(self.bars) != self.vocab or min(self.bars) < 0):
+        if self.bar_lengths and (
+            len(self.bar_lengths) != self.vocab or min(self.bar_lengths) < 0
+        ):
             raise UsageError(
-                f"bars has {len(self.bars)} numbers for {self.vocab} tokens: pass one "
+                f"bar_lengths has {len(self.bar_lengths)} numbers for {self.vocab} tokens: pass one "
                 "for each, the steps in a bar that it sets, or 0."
             )
 
@@ -159,7 +161,7 @@ class AttentionRNN:
     @property
     def features(self) -> Lookback:
         """The lookback features of events."""
-        return Lookback(self.lookback, self.bar, self.bars)
+        return Lookback(self.lookback, self.bar, self.bar_lengths)
 
     def example(self, n: int) -> Batch:
         """Returns a batch of `n` rows."""

@@ -188,7 +188,7 @@ class LatentDiffusion:
     """Heads of its attention."""
     styles: tuple[str, ...] = ()
     """Names of the styles; empty to train without."""
-    steps: int = 25
+    solver_steps: int = 25
     """Steps of the solver, to sample."""
     guidance: float = 1.0
     """Scale of classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598): 1
@@ -203,7 +203,7 @@ class LatentDiffusion:
             heads=self.heads,
             parts=self.parts,
             layers=self.layers,
-            steps=self.steps,
+            solver_steps=self.solver_steps,
         )
         if not 0 <= self.style_dropout < 1:
             raise UsageError(
@@ -384,7 +384,7 @@ class LatentDiffusion:
 
         shape = x_known.shape[1:]
         noise = jax.vmap(lambda key: jax.random.normal(key, shape))(row_keys(rng, n))
-        x = dpm_solver(denoise, noise, self.steps if steps is None else steps)
+        x = dpm_solver(denoise, noise, self.solver_steps if steps is None else steps)
         z = latent_sequence.from_axes(params, x)
         return z if known is None else jnp.where(known_mask[..., None], known, z)
 
@@ -437,7 +437,7 @@ TINY = LatentDiffusion(
     layers=1,
     heads=2,
     styles=("jig", "reel"),
-    steps=3,
+    solver_steps=3,
     guidance=1.5,
     style_dropout=0.3,
 )

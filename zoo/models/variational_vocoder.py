@@ -113,7 +113,7 @@ class VariationalVocoder:
     """Weight of the feature matching loss."""
     fft_sizes: tuple[int, ...] = FFT_SIZES
     """Frame sizes of the spectra that are compared, in samples."""
-    seconds: float = 1.0
+    sample_seconds: float = 1.0
     """Duration of a sample, in seconds."""
 
     def __post_init__(self) -> None:
@@ -341,10 +341,10 @@ class VariationalVocoder:
           rng: key of the noise.
           n: signals.
         """
-        past = (n, self.pqmf.extra_frames, self.bands)
-        start: Tree = {
-            "past_input": jnp.zeros(past),
-            "past_bands": jnp.zeros(past),  # two buffers, which a step may donate
+        shape = n, self.pqmf.extra_frames, self.bands
+        start: Tree = {  # of separate buffers, which a compiled step may donate
+            "past_input": jnp.zeros(shape),
+            "past_bands": jnp.zeros(shape),
             "frame": jnp.zeros((), jnp.int32),
             "rng": rng,
         }
@@ -423,12 +423,12 @@ class VariationalVocoder:
           params: of the decoder.
           rng: key of the latents and of the noise.
           n: samples to draw.
-          latents: to decode instead; by default `seconds` of them are drawn.
+          latents: to decode instead; by default `sample_seconds` of them are drawn.
         """
         latent_rng, noise_rng = jax.random.split(rng)
         if latents is None:
             keys = row_keys(latent_rng, n)
-            shape = self.frames(round(self.seconds * self.rate)), self.latent
+            shape = self.frames(round(self.sample_seconds * self.rate)), self.latent
             latents = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
         return self.decode(params, latents, noise_rng)
 
@@ -445,5 +445,5 @@ TINY = VariationalVocoder(
     critic_width=2,
     critic_scales=1,
     fft_sizes=(32,),
-    seconds=0.1,
+    sample_seconds=0.1,
 )

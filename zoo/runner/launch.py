@@ -49,9 +49,9 @@ def without_sizes(experiment: Callable[..., Any]) -> Callable[..., Any]:
         name for default in defaults for name in getattr(type(default), "SIZES", ())
     }
     parameters = [
-        parameter.replace(annotation=options_of(parameter.default, decided))
+        without_default(parameter, decided)
         if supports(parameter.default, Family)
-        else parameter
+        else keyword_only(parameter)
         for parameter in signature.parameters.values()
     ]
 
@@ -59,11 +59,31 @@ def without_sizes(experiment: Callable[..., Any]) -> Callable[..., Any]:
     def command(*args: Any, **kwargs: Any) -> Any:
         return experiment(*args, **kwargs)
 
+    del command.__wrapped__  # tyro would read the signature of the experiment
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {
         parameter.name: parameter.annotation for parameter in parameters
     }
     return command
+
+
+def keyword_only(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Returns a parameter that is an option, unless it is positional alone."""
+    if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+        return parameter
+    return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+
+
+def without_default(
+    parameter: inspect.Parameter, decided: Collection[str]
+) -> inspect.Parameter:
+    """Returns the parameter of a family, whose fields but for `decided` are options.
+
+    Each field has a default of its own, and the help text shows that one.
+    """
+    annotation = options_of(parameter.default, decided)
+    empty = inspect.Parameter.empty
+    return keyword_only(parameter).replace(annotation=annotation, default=empty)
 
 
 def options_of(default: Any, decided: Collection[str]) -> Any:

@@ -1,4 +1,4 @@
-"""What a figure needs beside it to be believed, and whether a run repeats a published curve."""
+"""The provenance of results, and comparison of a run with a published curve."""
 
 import datetime
 import json
@@ -17,12 +17,12 @@ from zoo.train.checkpoint import versions
 from zoo.train.distributed import cores
 
 CURVES = pathlib.Path(__file__).parent / "curves"
-SPREAD = 4.0  # standard deviations over seeds
-SLACK = 0.03  # and as a fraction of the value, for what two or three seeds cannot show
+BAND_STDS = 4.0  # half width of the band, in standard deviations over seeds
+BAND_SHARE = 0.03  # and as a share of the value, since two or three seeds show little
 
 
 def provenance(seconds: float) -> dict[str, Any]:
-    """How long it took, on what device, with what versions, by what command, and when."""
+    """Returns the duration, device, versions, command and date of a run."""
     device = jax.devices()[0]
     return {
         "seconds": round(seconds, 1),
@@ -34,40 +34,40 @@ def provenance(seconds: float) -> dict[str, Any]:
 
 
 def curve(lines: Iterable[str]) -> dict[int, float]:
-    """step -> what a run is followed by, from the lines of a `metrics.jsonl`: its validation loss,
-    or what it costs to give back what is held out, or, of a game alone, by how much more real
-    held-out music looks to the critic than its generator's."""
+    """Returns the validation curve of a run, from the lines of a `metrics.jsonl`.
+
+    It is the validation loss by step; of a vocoder the reconstruction loss; and of a game
+    the gap between the critic's verdicts on real and on generated data.
+    """
     points = [json.loads(line) for line in lines]
     names = {name for point in points for name in point}
-    gaps = sorted(
-        name for name in names if name.startswith("valid_") and name.endswith("_gap")
-    )
-    whole = [name for name in ("valid", "valid_reconstruct_loss") if name in names]
-    followed = [*whole, *gaps, "valid"][0]
-    return {point["step"]: point[followed] for point in points if followed in point}
+    preferred = ("valid", "valid_reconstruct_loss", "valid_critic_gap")
+    name = next((name for name in preferred if name in names), "valid")
+    return {point["step"]: point[name] for point in points if name in point}
 
 
 def compare(name: str, metrics: pathlib.Path, curves: pathlib.Path = CURVES) -> str:
     """Says whether a run's validation curve lies inside the band of the published one.
 
-    The band at a step is the mean over the published seeds, give or take four standard deviations
-    and three per cent. Raises UsageError where there is nothing to compare with.
+    The band at a step is the mean over the published seeds, plus or minus four standard
+    deviations and three per cent.
+
+    Raises:
+      UsageError: there is no published curve, or no step is in both.
     """
     reference = curves / f"{name}.jsonl"
     if not reference.exists():
-        known = (
-            ", ".join(sorted(path.stem for path in curves.glob("*.jsonl"))) or "none"
-        )
+        names = ", ".join(sorted(path.stem for path in curves.glob("*.jsonl")))
         raise UsageError(
-            f"{name} has no published curve to compare with: those that do: {known}."
+            f"{name} has no published curve to compare with: there are {names or 'none'}."
         )
     mine = curve(metrics.read_text().splitlines())
     theirs = {p["step"]: p for p in map(json.loads, reference.read_text().splitlines())}
     shared = sorted(mine.keys() & theirs.keys())
     if not shared:
         raise UsageError(
-            f"this run was validated at no step at which {name}'s published curve was: "
-            "compare a run with the same --save-every."
+            f"no step of this run is in the published curve of {name}: "
+            "compare a run with the same save_every."
         )
     outside = [step for step in shared if not inside(mine[step], theirs[step]["valid"])]
     if not outside:
@@ -81,5 +81,6 @@ def compare(name: str, metrics: pathlib.Path, curves: pathlib.Path = CURVES) -> 
 
 
 def inside(value: float, seeds: list[float]) -> bool:
+    """Says whether a value is inside the band around those of several seeds."""
     mean, spread = float(np.mean(seeds)), float(np.std(seeds))
-    return abs(value - mean) <= SPREAD * spread + SLACK * abs(mean)
+    return abs(value - mean) <= BAND_STDS * spread + BAND_SHARE * abs(mean)

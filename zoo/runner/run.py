@@ -22,7 +22,7 @@ from zoo.train.optim import Adam
 from zoo.train.options import Options
 
 Optimizer = Adam | Mapping[str, Adam]  # one for all objectives, or one for each
-Evaluate = Callable[[Model, Task], Mapping[str, float]]
+Evaluate = Callable[[Model, Any], Mapping[str, float]]
 F = TypeVar("F", bound=Family)
 
 

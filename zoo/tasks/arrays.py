@@ -9,9 +9,14 @@ import numpy as np
 from zoo.core import Batch
 from zoo.data import pieces
 from zoo.data.batching.batches import CropBatches, padded_eval_batches
-from zoo.data.codecs.base import Codec
+from zoo.data.codecs.base import BaseCodec, Codec
 from zoo.errors import UsageError
 from zoo.tasks.base import MusicTask, Process
+
+
+def unrecorded() -> Any:
+    """Returns an empty field that checkpoints do not record."""
+    return dataclasses.field(default=(), metadata={"recorded": False})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +29,9 @@ class Arrays(MusicTask):
 
     SIZES: ClassVar[tuple[str, ...]] = ("length",)
 
-    train: Any = ()
-    validation: Any = ()
-    test: Any = ()
+    train: Any = unrecorded()
+    validation: Any = unrecorded()
+    test: Any = unrecorded()
     _: dataclasses.KW_ONLY
     coder: Codec | None = None
     """The codec that wrote them; without one a model draws arrays, and no music."""
@@ -57,7 +62,7 @@ class Arrays(MusicTask):
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
         return CropBatches(
             self.pieces("train"),
-            self.coder,  # type: ignore[arg-type]
+            self.coder or BaseCodec(),  # type: ignore[arg-type]
             batch=self.batch,
             length=self.length,
             seed=seed,

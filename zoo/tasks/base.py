@@ -28,7 +28,7 @@ class Batches(Protocol):
 
 
 class Task(Protocol):
-    """What a model is trained and evaluated on: a frozen dataclass of options.
+    """The data of a model, for training and evaluation: a frozen dataclass of options.
 
     Attributes:
       SIZES: the fields of a family that the data decide, such as "vocab".

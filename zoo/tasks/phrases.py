@@ -112,7 +112,15 @@ class Phrases(MusicTask):
 class MultitrackPhrases(Phrases):
     """Phrases of several tracks as binary piano rolls."""
 
-    SIZES: ClassVar[tuple[str, ...]] = ("tracks", "bars", "steps", "pitches", "styles")
+    SIZES: ClassVar[tuple[str, ...]] = (
+        "tracks",
+        "conditioning",  # names of tracks, which the options of a task alone decide
+        "polyphonic",
+        "bars",
+        "steps",
+        "pitches",
+        "styles",
+    )
 
     corpus: str = "chorales"
     """chorales, folder:/path/to/files, or another corpus."""

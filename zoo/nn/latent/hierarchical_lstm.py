@@ -196,8 +196,7 @@ def to_carries(x: Float[Array, "... d"], widths: tuple[int, ...]) -> tuple[Carry
     """Returns LSTM states, float32, from a dense layer's 2 sum(widths) outputs."""
     ends = [sum(widths[:i]) for i in range(1, len(widths))]
     h, c = jnp.split(jnp.tanh(x.astype(jnp.float32)), 2, axis=-1)
-    h, c = (jnp.split(state, ends, axis=-1) for state in (h, c))
-    return tuple(map(Carry, h, c))
+    return tuple(map(Carry, jnp.split(h, ends, axis=-1), jnp.split(c, ends, axis=-1)))
 
 
 def decode(
