@@ -3,11 +3,11 @@
     python benchmarks/speed_audio.py --reference torch --out speed.json
 
 Each round times a case and then the same work in PyTorch, so that other work on the
-machine affects both. Ratios are taken within a round, and medians are reported. `decode`
-decodes one signal of two seconds, `block` streams the next 2,048 samples through encoder
-and decoder, `train` is a step of reconstruction, and `feed` makes its batch from crops of
-recordings. The others process 16 signals of a second: `resample` to 44,100 Hz, `convolve`
-with one of them. All is in float32.
+machine affects both. Ratios are taken within a round, and medians are reported.
+`decode` decodes one signal of two seconds, `block` streams the next 2,048 samples
+through encoder and decoder, `train` is a step of reconstruction, and `feed` makes its
+batch from crops of recordings. The others process 16 signals of a second: `resample` to
+44,100 Hz, `convolve` with one of them. All is in float32.
 """
 
 import functools
@@ -193,8 +193,8 @@ def benchmark_sound(
     """Times cases of families (all of them by default), and prints a table.
 
     Args:
-        cases: stft, "stft back", mel, bank, "bank back", resample, convolve, decode, block, train,
-            feed.
+        cases: stft, "stft back", mel, bank, "bank back", resample, convolve, decode,
+            block, train, feed.
         families: "" for the default size, "small " and "notes " for smaller ones.
         reference: library in which the same is done in turns, too.
         out: JSON file to write.

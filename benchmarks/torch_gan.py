@@ -68,7 +68,8 @@ class Critic(torch.nn.Module):
 
 
 def seqgan(family: SeqGAN, n: int) -> Step:
-    """The critic, the generator by roll-outs of every prefix, and the policy that trails it."""
+    """The critic, the generator by roll-outs of every prefix, and the policy that
+    trails it."""
     generator, critic = Words(family), Critic(family)
     policy, length = copy.deepcopy(generator), family.length
     real = torch.randint(family.sizes[0], (n, length))
@@ -177,7 +178,8 @@ class Writer(torch.nn.Module):
 
 
 class Tracks(torch.nn.Module):
-    """The generator of a MuseGAN, whose keys are down where that is likelier than not."""
+    """The generator of a MuseGAN, whose keys are down where that is likelier than
+    not."""
 
     def __init__(self, family: MuseGAN) -> None:
         super().__init__()
@@ -245,7 +247,8 @@ class Reader(torch.nn.Module):
 
 
 def musegan(family: MuseGAN, n: int) -> Step:
-    """As many moves of the critic as `critic_steps`, and one of the generator; relativistic, R1 and R2."""
+    """As many moves of the critic as `critic_steps`, and one of the generator;
+    relativistic, R1 and R2."""
     generator, critic = Tracks(family), Reader(family)
     real = (
         torch.rand(n, family.length, len(family.tracks), family.pitches) < 0.02

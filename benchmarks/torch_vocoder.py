@@ -1,5 +1,5 @@
-"""The vocoder and its signal processing in PyTorch, to be timed against: the same work, by its own
-convolutions and transforms.
+"""The vocoder and its signal processing in PyTorch, to be timed against: the same work,
+by its own convolutions and transforms.
 """
 
 import math
@@ -78,7 +78,8 @@ class Bank(torch.nn.Module):
         self.register_buffer("filters", filters.repeat_interleave(bands, 1)[:, None])
 
     def apart(self, x: torch.Tensor) -> torch.Tensor:
-        """Signals [b, s] -> bands [b, k, t]. The weights are none of a bank's: the work is."""
+        """Signals [b, s] -> bands [b, k, t]. The weights are none of a bank's: the work
+        is."""
         x = F.pad(x[:, None], (self.beyond * self.bands, 0))
         return F.conv1d(x, self.filters, stride=self.bands)
 

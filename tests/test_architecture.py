@@ -1,4 +1,5 @@
-"""The rooms of zoo/: what each may import, how large files are, how docstrings begin."""
+"""The rooms of zoo/: what each may import, how large files are, how docstrings
+begin."""
 
 import ast
 import collections
