@@ -167,7 +167,7 @@ def test_a_piece_that_does_not_fit_is_told_what_would(space):
     assert space.encode([short, low], adapt=True).shape == (2, 4)
     waltz = tune([60, 62, 64])
     waltz.time_signatures[0].numerator = 3
-    with pytest.raises(UsageError, match="Phrases are of 4/4 or 2/2"):
+    with pytest.raises(UsageError, match="The codec reads 4/4 or 2/2"):
         space.fit(waltz, adapt=True)
 
 
