@@ -100,8 +100,7 @@ BF16 = {f"{name}-bf16": case._replace(bf16=True) for name, case in PRESETS.items
 
 
 def cases() -> Mapping[str, Case]:
-    """The presets, in both precisions, and every family that writes, as it comes, at
-    batch 32."""
+    """Returns the presets in both precisions, and every family at batch 32."""
     names = [module.name for module in pkgutil.iter_modules(zoo.models.__path__)]
     tiny = {name: importlib.import_module(f"zoo.models.{name}").TINY for name in names}
     writes = lambda family: "batch" not in inspect.signature(family.sample).parameters
@@ -114,8 +113,9 @@ def cases() -> Mapping[str, Case]:
 
 
 def flops(jaxpr: Any) -> int:
-    """Multiplications and additions in the matmuls of a program, each as often as its
-    loop runs.
+    """Returns the multiplications and additions of a program's matmuls.
+
+    Those in a loop count as often as it runs.
 
     XLA's own count takes the body of a loop once. Loops of unknown length count once
     here too.
@@ -146,8 +146,7 @@ def matmul() -> Callable[[], object]:
 
 
 class Trainer:
-    """A family, its state and its compiled steps; calling it takes those of the
-    case."""
+    """A family, its state and its compiled steps; calling it takes a step."""
 
     def __init__(self, case: Case) -> None:
         begin = time.perf_counter()
@@ -183,8 +182,7 @@ class Trainer:
 
     @property
     def memory(self) -> int:
-        """Bytes in use at once on all devices: state, batch, and what the step needs
-        besides."""
+        """Returns the peak memory on all devices, in bytes."""
 
         def held(step: Any) -> int:
             need = step.memory_analysis()
@@ -214,8 +212,7 @@ def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], 
 def sampling(
     family: Family, params: Any, reference: str | None, rounds: int
 ) -> dict[str, Any]:
-    """Events per second, of one row and of 64; the reference samples one row in
-    turns."""
+    """Returns events per second of one row and of 64, and the reference's of one row."""
     (one, events), (many, all_events) = (sampler(family, params, n) for n in (1, 64))
     loop = (
         importlib.import_module("torch_sequence").torch_loop(family)
@@ -237,8 +234,7 @@ def sampling(
 
 
 def repeated(run: Callable[[], object], rounds: int) -> list[float]:
-    """How long each of `rounds` runs took, or of as many as ENOUGH seconds have room
-    for."""
+    """Returns the seconds of `rounds` runs, or of as many as take ENOUGH seconds."""
     taken = [seconds(run)]
     while len(taken) < rounds and sum(taken) < ENOUGH:
         taken.append(seconds(run))

@@ -58,7 +58,7 @@ SIGNALS = {
 
 
 def samples(name: str, family: VariationalVocoder) -> int:
-    """Of each signal of a case."""
+    """Returns the number of samples of each signal of a case."""
     whole = lambda length: -(-length // family.hop) * family.hop
     if name == "block":
         return whole(BLOCK)
@@ -66,7 +66,7 @@ def samples(name: str, family: VariationalVocoder) -> int:
 
 
 def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], Any]:
-    """What is timed, compiled."""
+    """Returns the compiled function of a case, to be timed."""
     if name == "feed":
         return Feeding(family.rate, *x.shape)
     params = jax.jit(lambda rng: family.init(rng, family.example(1)))(jax.random.key(0))

@@ -46,8 +46,7 @@ def lstm_loop(family: LSTM) -> Next:
 
 
 class Attending(torch.nn.Module):
-    """The layer of zoo.nn.sequence.attentive_lstm, time-major; keys are made once, in
-    their turn."""
+    """The layer of zoo.nn.sequence.attentive_lstm, time-major; each key is computed once."""
 
     def __init__(self, inputs: int, width: int, slots: int) -> None:
         super().__init__()
@@ -79,7 +78,7 @@ class Attending(torch.nn.Module):
 
 
 def attention_rnn(family: AttentionRNN, n: int) -> Step:
-    """What the network is shown is worked out beforehand, and not timed."""
+    """Returns a training step; features are computed beforehand, and not timed."""
     width, layers, j = family.width, family.layers, len(family.lookback)
     tokens = torch.randint(family.vocab, (n, family.length))
     inputs, found = jax.jit(family.inputs)(tokens.numpy())
@@ -149,8 +148,7 @@ class Layer(torch.nn.Module):
         return self.merge(x, attend(q, k, v, is_causal=True))
 
     def step(self, x: torch.Tensor, cache: torch.Tensor, t: int) -> torch.Tensor:
-        """One event x [1, 1, width]; `cache` [2, 1, h, t, d] holds the keys and values
-        before."""
+        """Processes one event x [1, 1, width]; `cache` [2, 1, h, t, d] has keys and values."""
         q, *kv = self.split(x, slice(t, t + 1))
         cache[..., t : t + 1, :] = torch.stack(kv)
         k, v = cache[..., : t + 1, :]
@@ -204,8 +202,7 @@ def transformer_loop(family: Transformer) -> Next:
 
 
 class VAE(torch.nn.Module):
-    """zoo.models.MusicVAE with a flat decoder and one voice; z is an input of every
-    step."""
+    """zoo.models.MusicVAE with a flat decoder, one voice, and z as input of every step."""
 
     def __init__(self, family: MusicVAE) -> None:
         super().__init__()
@@ -247,8 +244,7 @@ def music_vae(family: MusicVAE, n: int) -> Step:
 def trainer(
     net: torch.nn.Module, logits: Callable[[], torch.Tensor], tokens: torch.Tensor
 ) -> Step:
-    """One training step of `net`, whose `logits` [b, t, v] are to predict `tokens` [b,
-    t]."""
+    """Takes a training step of `net`, whose `logits` [b, t, v] predict `tokens` [b, t]."""
     entropy = torch.nn.functional.cross_entropy
     return descend(
         net.parameters(), lambda: entropy(logits().flatten(0, 1), tokens.flatten())

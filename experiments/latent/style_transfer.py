@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.evaluation.vae import spaced
+from zoo.evaluation.vae import markov_cost, spaced
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model, load
 from zoo.inference.style_classifier import StyleClassifier
