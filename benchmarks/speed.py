@@ -212,7 +212,7 @@ def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], 
 def sampling(
     family: Family, params: Any, reference: str | None, rounds: int
 ) -> dict[str, Any]:
-    """Returns events per second of one row and of 64, and the reference's of one row."""
+    """Returns events per second of 1 row and of 64, and the reference's of 1 row."""
     (one, events), (many, all_events) = (sampler(family, params, n) for n in (1, 64))
     loop = (
         importlib.import_module("torch_sequence").torch_loop(family)

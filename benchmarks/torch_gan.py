@@ -28,7 +28,7 @@ class Words(torch.nn.Module):
         return torch.zeros(n, self.width), torch.zeros(n, self.width)
 
     def go(self, state: State, token: torch.Tensor) -> tuple[State, torch.Tensor]:
-        """Samples by the inverse of the cumulative distribution; `multinomial` is slower."""
+        """Samples by inverting the CDF; `multinomial` is slower."""
         state = self.cell(self.embed(token), state)
         share = self.head(state[0]).softmax(-1).cumsum(-1)
         drawn = torch.searchsorted(share, torch.rand(len(token), 1) * share[:, -1:])

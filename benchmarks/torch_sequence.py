@@ -46,7 +46,7 @@ def lstm_loop(family: LSTM) -> Next:
 
 
 class Attending(torch.nn.Module):
-    """The layer of zoo.nn.sequence.attentive_lstm, time-major; each key is computed once."""
+    """The layer of attentive_lstm, time-major; each key is computed once."""
 
     def __init__(self, inputs: int, width: int, slots: int) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class Layer(torch.nn.Module):
         return self.merge(x, attend(q, k, v, is_causal=True))
 
     def step(self, x: torch.Tensor, cache: torch.Tensor, t: int) -> torch.Tensor:
-        """Processes one event x [1, 1, width]; `cache` [2, 1, h, t, d] has keys and values."""
+        """Processes an event x [1, 1, width]; `cache` [2, 1, h, t, d] is keys, values."""
         q, *kv = self.split(x, slice(t, t + 1))
         cache[..., t : t + 1, :] = torch.stack(kv)
         k, v = cache[..., : t + 1, :]
@@ -202,7 +202,7 @@ def transformer_loop(family: Transformer) -> Next:
 
 
 class VAE(torch.nn.Module):
-    """zoo.models.MusicVAE with a flat decoder, one voice, and z as input of every step."""
+    """MusicVAE with a flat decoder, one voice, and z as input of every step."""
 
     def __init__(self, family: MusicVAE) -> None:
         super().__init__()
@@ -244,7 +244,7 @@ def music_vae(family: MusicVAE, n: int) -> Step:
 def trainer(
     net: torch.nn.Module, logits: Callable[[], torch.Tensor], tokens: torch.Tensor
 ) -> Step:
-    """Takes a training step of `net`, whose `logits` [b, t, v] predict `tokens` [b, t]."""
+    """Takes a training step of `net`: `logits` [b, t, v] predict `tokens` [b, t]."""
     entropy = torch.nn.functional.cross_entropy
     return descend(
         net.parameters(), lambda: entropy(logits().flatten(0, 1), tokens.flatten())
