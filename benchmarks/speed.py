@@ -2,11 +2,12 @@
 
     python benchmarks/speed.py --families lstm-anchor --reference torch --out speed.json
 
-Each round times a large matmul, one training step of each case, and the same step of the
-PyTorch reference, one after another, so that other work on the machine affects all of
-them. Ratios are taken within a round, and their medians are reported. Training is the
-shared step with its guards, in float32 unless a case is named bf16: matrices are then
-multiplied in bfloat16, and the reference runs under autocast. Sampling is in float32.
+Each round times a large matmul, one training step of each case, and the same step of
+the PyTorch reference, one after another, so that other work on the machine affects all
+of them. Ratios are taken within a round, and their medians are reported. Training is
+the shared step with its guards, in float32 unless a case is named bf16: matrices are
+then multiplied in bfloat16, and the reference runs under autocast. Sampling is in
+float32.
 """
 
 import functools
@@ -86,7 +87,8 @@ PRESETS = {
     ),
     # five moves of the critic and one of the generator
     "musegan-anchor": Case(MuseGAN(critic_steps=5), 64, steps=5),
-    # 16 roll-outs of 20 tokens out of 5,000, a move of the critic and of the policy besides
+    # 16 roll-outs of 20 tokens out of 5,000, a move of the critic and of the policy
+    # besides
     "seqgan-anchor": Case(
         SeqGAN((5000,), warmup=0, critic_warmup=0, critic_steps=1, ends=False), 64
     ),
@@ -98,7 +100,7 @@ BF16 = {f"{name}-bf16": case._replace(bf16=True) for name, case in PRESETS.items
 
 
 def cases() -> Mapping[str, Case]:
-    """The presets, in both precisions, and every family that writes, as it comes, at batch 32."""
+    """Returns the presets in both precisions, and every family at batch 32."""
     names = [module.name for module in pkgutil.iter_modules(zoo.models.__path__)]
     tiny = {name: importlib.import_module(f"zoo.models.{name}").TINY for name in names}
     writes = lambda family: "batch" not in inspect.signature(family.sample).parameters
@@ -111,9 +113,12 @@ def cases() -> Mapping[str, Case]:
 
 
 def flops(jaxpr: Any) -> int:
-    """Multiplications and additions in the matmuls of a program, each as often as its loop runs.
+    """Returns the multiplications and additions of a program's matmuls.
 
-    XLA's own count takes the body of a loop once. Loops of unknown length count once here too.
+    Those in a loop count as often as it runs.
+
+    XLA's own count takes the body of a loop once. Loops of unknown length count once
+    here too.
     """
     total = 0
     for eqn in jaxpr.eqns:
@@ -141,7 +146,7 @@ def matmul() -> Callable[[], object]:
 
 
 class Trainer:
-    """A family, its state and its compiled steps; calling it takes those of the case."""
+    """A family, its state and its compiled steps; calling it takes a step."""
 
     def __init__(self, case: Case) -> None:
         begin = time.perf_counter()
@@ -177,7 +182,7 @@ class Trainer:
 
     @property
     def memory(self) -> int:
-        """Bytes in use at once on all devices: state, batch, and what the step needs besides."""
+        """Returns the peak memory on all devices, in bytes."""
 
         def held(step: Any) -> int:
             need = step.memory_analysis()
@@ -190,8 +195,8 @@ class Trainer:
 def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], int]:
     """Returns what samples `n` rows, and the number of their events or frames.
 
-    A primer holds off the end of rows of events, so that all of them are drawn; pieces of latents
-    have no end to hold off.
+    A primer holds off the end of rows of events, so that all of them are drawn; pieces
+    of latents have no end to hold off.
     """
     args, given = (params, jax.random.key(0)), {}
     shape = jax.eval_shape(functools.partial(family.sample, n=n), *args).shape
@@ -207,7 +212,7 @@ def sampler(family: Family, params: Any, n: int) -> tuple[Callable[[], object], 
 def sampling(
     family: Family, params: Any, reference: str | None, rounds: int
 ) -> dict[str, Any]:
-    """Events per second, of one row and of 64; the reference samples one row in turns."""
+    """Returns events per second of 1 row and of 64, and the reference's of 1 row."""
     (one, events), (many, all_events) = (sampler(family, params, n) for n in (1, 64))
     loop = (
         importlib.import_module("torch_sequence").torch_loop(family)
@@ -229,7 +234,7 @@ def sampling(
 
 
 def repeated(run: Callable[[], object], rounds: int) -> list[float]:
-    """How long each of `rounds` runs took, or of as many as ENOUGH seconds have room for."""
+    """Returns the seconds of `rounds` runs, or of as many as take ENOUGH seconds."""
     taken = [seconds(run)]
     while len(taken) < rounds and sum(taken) < ENOUGH:
         taken.append(seconds(run))

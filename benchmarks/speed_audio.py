@@ -3,11 +3,11 @@
     python benchmarks/speed_audio.py --reference torch --out speed.json
 
 Each round times a case and then the same work in PyTorch, so that other work on the
-machine affects both. Ratios are taken within a round, and medians are reported. `decode`
-decodes one signal of two seconds, `block` streams the next 2,048 samples through encoder
-and decoder, `train` is a step of reconstruction, and `feed` makes its batch from crops of
-recordings. The others process 16 signals of a second: `resample` to 44,100 Hz, `convolve`
-with one of them. All is in float32.
+machine affects both. Ratios are taken within a round, and medians are reported.
+`decode` decodes one signal of two seconds, `block` streams the next 2,048 samples
+through encoder and decoder, `train` is a step of reconstruction, and `feed` makes its
+batch from crops of recordings. The others process 16 signals of a second: `resample` to
+44,100 Hz, `convolve` with one of them. All is in float32.
 """
 
 import functools
@@ -58,7 +58,7 @@ SIGNALS = {
 
 
 def samples(name: str, family: VariationalVocoder) -> int:
-    """Of each signal of a case."""
+    """Returns the number of samples of each signal of a case."""
     whole = lambda length: -(-length // family.hop) * family.hop
     if name == "block":
         return whole(BLOCK)
@@ -66,7 +66,7 @@ def samples(name: str, family: VariationalVocoder) -> int:
 
 
 def case(name: str, family: VariationalVocoder, x: np.ndarray) -> Callable[[], Any]:
-    """What is timed, compiled."""
+    """Returns the compiled function of a case, to be timed."""
     if name == "feed":
         return Feeding(family.rate, *x.shape)
     params = jax.jit(lambda rng: family.init(rng, family.example(1)))(jax.random.key(0))
@@ -193,8 +193,8 @@ def benchmark_sound(
     """Times cases of families (all of them by default), and prints a table.
 
     Args:
-        cases: stft, "stft back", mel, bank, "bank back", resample, convolve, decode, block, train,
-            feed.
+        cases: stft, "stft back", mel, bank, "bank back", resample, convolve, decode,
+            block, train, feed.
         families: "" for the default size, "small " and "notes " for smaller ones.
         reference: library in which the same is done in turns, too.
         out: JSON file to write.

@@ -28,7 +28,7 @@ class Words(torch.nn.Module):
         return torch.zeros(n, self.width), torch.zeros(n, self.width)
 
     def go(self, state: State, token: torch.Tensor) -> tuple[State, torch.Tensor]:
-        """By the inverse of the cumulative distribution: `multinomial` takes longer."""
+        """Samples by inverting the CDF; `multinomial` is slower."""
         state = self.cell(self.embed(token), state)
         share = self.head(state[0]).softmax(-1).cumsum(-1)
         drawn = torch.searchsorted(share, torch.rand(len(token), 1) * share[:, -1:])
@@ -68,7 +68,7 @@ class Critic(torch.nn.Module):
 
 
 def seqgan(family: SeqGAN, n: int) -> Step:
-    """The critic, the generator by roll-outs of every prefix, and the policy that trails it."""
+    """Takes a step of the critic, of the generator by roll-outs, and of the policy."""
     generator, critic = Words(family), Critic(family)
     policy, length = copy.deepcopy(generator), family.length
     real = torch.randint(family.sizes[0], (n, length))
@@ -177,7 +177,7 @@ class Writer(torch.nn.Module):
 
 
 class Tracks(torch.nn.Module):
-    """The generator of a MuseGAN, whose keys are down where that is likelier than not."""
+    """The generator of a MuseGAN with deterministic binary neurons."""
 
     def __init__(self, family: MuseGAN) -> None:
         super().__init__()
@@ -245,7 +245,10 @@ class Reader(torch.nn.Module):
 
 
 def musegan(family: MuseGAN, n: int) -> Step:
-    """As many moves of the critic as `critic_steps`, and one of the generator; relativistic, R1 and R2."""
+    """Takes `critic_steps` steps of the critic and one of the generator.
+
+    The game is relativistic, with R1 and R2 penalties.
+    """
     generator, critic = Tracks(family), Reader(family)
     real = (
         torch.rand(n, family.length, len(family.tracks), family.pitches) < 0.02

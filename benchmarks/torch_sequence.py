@@ -46,7 +46,7 @@ def lstm_loop(family: LSTM) -> Next:
 
 
 class Attending(torch.nn.Module):
-    """The layer of zoo.nn.sequence.attentive_lstm, time-major; keys are made once, in their turn."""
+    """The layer of attentive_lstm, time-major; each key is computed once."""
 
     def __init__(self, inputs: int, width: int, slots: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Attending(torch.nn.Module):
 
 
 def attention_rnn(family: AttentionRNN, n: int) -> Step:
-    """What the network is shown is worked out beforehand, and not timed."""
+    """Returns a training step; features are computed beforehand, and not timed."""
     width, layers, j = family.width, family.layers, len(family.lookback)
     tokens = torch.randint(family.vocab, (n, family.length))
     inputs, found = jax.jit(family.inputs)(tokens.numpy())
@@ -148,7 +148,7 @@ class Layer(torch.nn.Module):
         return self.merge(x, attend(q, k, v, is_causal=True))
 
     def step(self, x: torch.Tensor, cache: torch.Tensor, t: int) -> torch.Tensor:
-        """One event x [1, 1, width]; `cache` [2, 1, h, t, d] holds the keys and values before."""
+        """Processes an event x [1, 1, width]; `cache` [2, 1, h, t, d] is keys, values."""
         q, *kv = self.split(x, slice(t, t + 1))
         cache[..., t : t + 1, :] = torch.stack(kv)
         k, v = cache[..., : t + 1, :]
@@ -202,7 +202,7 @@ def transformer_loop(family: Transformer) -> Next:
 
 
 class VAE(torch.nn.Module):
-    """zoo.models.MusicVAE with a flat decoder and one voice; z is an input of every step."""
+    """MusicVAE with a flat decoder, one voice, and z as input of every step."""
 
     def __init__(self, family: MusicVAE) -> None:
         super().__init__()
@@ -244,7 +244,7 @@ def music_vae(family: MusicVAE, n: int) -> Step:
 def trainer(
     net: torch.nn.Module, logits: Callable[[], torch.Tensor], tokens: torch.Tensor
 ) -> Step:
-    """One training step of `net`, whose `logits` [b, t, v] are to predict `tokens` [b, t]."""
+    """Takes a training step of `net`: `logits` [b, t, v] predict `tokens` [b, t]."""
     entropy = torch.nn.functional.cross_entropy
     return descend(
         net.parameters(), lambda: entropy(logits().flatten(0, 1), tokens.flatten())
@@ -266,7 +266,8 @@ LOOPS: dict[type, Callable[..., Next]] = {
 
 
 def torch_step(family: Family, n: int, bf16: bool) -> Step | None:
-    """A training step of `family` at batch `n` under PyTorch, taken once; None where there is none.
+    """A training step of `family` at batch `n` under PyTorch, taken once; None where
+    there is none.
 
     Inputs are not packed: the reference may ignore BOUNDARY, and does less work.
     """
@@ -280,7 +281,8 @@ def torch_step(family: Family, n: int, bf16: bool) -> Step | None:
 
 
 def torch_loop(family: Any) -> Callable[[], None] | None:
-    """Draws one row of `family.length` events under PyTorch; None where there is no loop for it.
+    """Draws one row of `family.length` events under PyTorch; None where there is no
+    loop for it.
 
     On one thread: an event is too little work for two, which wait for each other.
     """

@@ -1,6 +1,4 @@
-"""The vocoder and its signal processing in PyTorch, to be timed against: the same work, by its own
-convolutions and transforms.
-"""
+"""The vocoder and its signal processing in PyTorch, as the reference of benchmarks."""
 
 import math
 from collections.abc import Callable
@@ -78,7 +76,7 @@ class Bank(torch.nn.Module):
         self.register_buffer("filters", filters.repeat_interleave(bands, 1)[:, None])
 
     def apart(self, x: torch.Tensor) -> torch.Tensor:
-        """Signals [b, s] -> bands [b, k, t]. The weights are none of a bank's: the work is."""
+        """Returns bands [b, k, t] of audio [b, s]; the weights are arbitrary."""
         x = F.pad(x[:, None], (self.beyond * self.bands, 0))
         return F.conv1d(x, self.filters, stride=self.bands)
 

@@ -67,7 +67,8 @@ MESH = sharding.mesh
 
 @pytest.fixture(scope="session", autouse=True)
 def one():
-    """Runs use one device, as most users have; compiling for eight takes half as long again."""
+    """Runs use one device, as most users have; compiling for eight takes half as long
+    again."""
     with pytest.MonkeyPatch.context() as patch:
         alone = functools.partial(MESH, devices=jax.devices()[:1])
         patch.setattr(sharding, "mesh", alone)
@@ -85,7 +86,8 @@ def eight(monkeypatch):
 
 @pytest.fixture(scope="session")
 def abc_folder(tmp_path_factory) -> pathlib.Path:
-    """Forty short tunes in two styles, as ABC files: a corpus that is quick to build."""
+    """Forty short tunes in two styles, as ABC files: a corpus that is quick to
+    build."""
     folder = tmp_path_factory.mktemp("tunes")
     rng = random.Random(0)
     for style, metre, eighths in (("reels", "4/4", 8), ("jigs", "6/8", 6)):
@@ -143,7 +145,8 @@ def pytest_configure(config):
     config.pluginmanager.register(compile_report.CompileReport())
 
 
-# Files whose parametrised tests compile different programs: families, chains of commands.
+# Files whose parametrised tests compile different programs: families, chains of
+# commands.
 SPLIT = ("test_contract.py", "test_commands.py")
 
 

@@ -3,8 +3,9 @@
     make fuzz MINUTES=60
     python tests/fuzz.py --seconds 90
 
-A round draws new examples for every property of tests/codecs and tests/data, and mutates
-files for the readers. What a round finds is printed with the commands that repeat it.
+A round draws new examples for every property of tests/codecs and tests/data, and
+mutates files for the readers. What a round finds is printed with the commands that
+repeat it.
 """
 
 import argparse

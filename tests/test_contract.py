@@ -71,14 +71,16 @@ def start(family):
 
 @functools.cache
 def shapes(family):
-    """Returns the shapes of an initial state, without compiling, and a batch of eight."""
+    """Returns the shapes of an initial state, without compiling, and a batch of
+    eight."""
     state = jax.eval_shape(compiled_init(family), jax.random.key(0))
     return state, family.example(8)
 
 
 @functools.cache
 def traced(family, name):
-    """Returns the jaxpr of a step with one objective, in bf16, and its outputs' shapes."""
+    """Returns the jaxpr of a step with one objective, in bf16, and its outputs'
+    shapes."""
     step = plain_step(family, context=precision.context(True))
     trace = jax.make_jaxpr(step, static_argnums=2, return_shape=True)
     return trace(*shapes(family), (name,))
@@ -181,7 +183,8 @@ def test_each_cadence_compiles_once_and_its_metrics_are_finite_scalars(family):
 
 @pytest.mark.usefixtures("eight")
 def test_four_devices_give_the_result_of_one(family):
-    """Families take turns at the ways to place parameters: to compile all takes minutes."""
+    """Families take turns at the ways to place parameters: to compile all takes
+    minutes."""
     mesh = sharding.mesh(model=2, devices=jax.devices()[:4])
     placements = [*sharding.PLACEMENTS]
     placement = placements[[*FAMILIES.values()].index(family) % len(placements)]
@@ -209,7 +212,8 @@ ACCUMULATED = ("lstm", "music_vae", "coconet", "musegan", "seqgan", "latent_diff
 
 @pytest.mark.parametrize("name", [x for x in FAMILIES if x not in ACCUMULATED])
 def test_accumulation_keeps_every_shape(name):
-    """Every objective is accumulated; one with its own update rule sees the whole batch."""
+    """Every objective is accumulated; one with its own update rule sees the whole
+    batch."""
     family = FAMILIES[name]
     state, batch = shapes(family)
     step = plain_step(family, accumulate=MICROBATCHES)
@@ -269,7 +273,8 @@ def matmuls(family):
 
 
 def test_bf16_reaches_every_matmul_and_no_parameter(family):
-    """A mixed pair of operands is the gradient of a bf16 matmul that sums in float32."""
+    """A mixed pair of operands is the gradient of a bf16 matmul that sums in
+    float32."""
     half = [*matmuls(family)]
     full = {file for file, dtypes in half if dtypes == {"float32"}}
     name = type(family).__module__.rpartition(".")[2]

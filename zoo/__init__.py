@@ -11,7 +11,7 @@ __all__ = ["load"]
 
 
 def __getattr__(name: str) -> Any:
-    """`zoo.load`, on first use: it needs Orbax and the codecs, `import zoo.models` neither."""
+    """Imports `zoo.load` on first use: it needs Orbax and the codecs."""
     if name == "load":
         from zoo.inference.model import load
 

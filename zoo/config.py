@@ -1,8 +1,8 @@
 """Records of frozen dataclasses as JSON, so that a checkpoint describes itself.
 
 A value is recorded by the name of its class and its fields. Only classes of the zoo, or
-ones that the caller hands over, are built from a record: it is data, and never names code
-to import from elsewhere.
+ones that the caller hands over, are built from a record: it is data, and never names
+code to import from elsewhere.
 """
 
 import dataclasses
@@ -39,7 +39,8 @@ def record(value: Any) -> Json:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(
-        f"a configuration holds plain values and dataclasses, not {type(value).__name__}"
+        "a configuration holds plain values and dataclasses, not "
+        f"{type(value).__name__}"
     )
 
 

@@ -52,8 +52,8 @@ class Objective:
       loss: `(params, batch, rng, step) -> (scalar, metrics)`; `step` is None when the
         model is evaluated rather than trained.
       wrt: names of the networks that are moved.
-      when: the steps that take it: `range(n)` is a warm-up, `range(n, FOREVER)` all that
-        follows, `range(0, FOREVER, 5)` every fifth step.
+      when: the steps that take it: `range(n)` is a warm-up, `range(n, FOREVER)` all
+        that follows, `range(0, FOREVER, 5)` every fifth step.
       tx: the update rule, only where it is part of the algorithm; otherwise the
         experiment chooses it.
       post_update: a transformation applied after the update rule, e.g. weight clipping.

@@ -11,7 +11,8 @@ Fields = dict[str, Any]
 
 
 def upgraded(recorded: Fields) -> Fields:
-    """Returns a record of one class, by its current name and with its current fields."""
+    """Returns a record of one class, by its current name and with its current
+    fields."""
     path = recorded["class"]
     name = path.rpartition(".")[2] if path.startswith("zoo.") else path
     fields = {**recorded, "class": name}

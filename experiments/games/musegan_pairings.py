@@ -62,7 +62,8 @@ def musegan_pairings(
 
 
 def training_extremes(lines: list[str]) -> dict[str, float]:
-    """Returns extremes of a run's metrics.jsonl, and the number of signs of collapse."""
+    """Returns extremes of a run's metrics.jsonl, and the number of signs of
+    collapse."""
     points = [json.loads(line) for line in lines]
     points = [point for point in points if "critic/gap" in point]
     monitor = CollapseMonitor()

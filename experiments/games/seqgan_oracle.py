@@ -1,6 +1,7 @@
 """The synthetic test of Yu et al. 2017: sequences of an oracle are learnt.
 
-python experiments/games/seqgan_oracle.py --oracle oracle.npz --workdir runs/seqgan_oracle
+python experiments/games/seqgan_oracle.py --oracle oracle.npz \\
+    --workdir runs/seqgan_oracle
 
 10,000 sequences of 20 tokens are drawn from an LSTM with known weights. A SeqGAN is
 trained on them by likelihood, then against its critic; a Markov chain counts them. The
@@ -178,8 +179,8 @@ def critic_metrics(
 ) -> dict[str, float]:
     """Returns how well the critic ranks sequences.
 
-    `critic_right_taught` is the share of pairs of a training and a generated sequence in
-    which it prefers the first, `critic_right_new` the same for new sequences of the
+    `critic_right_taught` is the share of pairs of a training and a generated sequence
+    in which it prefers the first, `critic_right_new` the same for new sequences of the
     oracle, and `critic_by_oracle` the rank correlation of its verdicts on generated
     sequences with their likelihood under the oracle.
     """

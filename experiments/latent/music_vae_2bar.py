@@ -3,8 +3,8 @@
 python experiments/latent/music_vae_2bar.py --workdir runs/music_vae_2bar
 
 The weight of the KL divergence rises slowly: with a high weight from the beginning a
-model is slow to distinguish phrases. In two trials with `--kl-anneal 0.999`, 0.77 of the
-steps of held-out phrases were right after 2,500 steps, at a rate of 31 nats, with
+model is slow to distinguish phrases. In two trials with `--kl-anneal 0.999`, 0.77 of
+the steps of held-out phrases were right after 2,500 steps, at a rate of 31 nats, with
 `--beta 0.2`, and 0.96 at 185 nats with `--beta 0.02`. After 10,000 steps, `--beta 0.1`
 gave 0.976 at 79 nats.
 """

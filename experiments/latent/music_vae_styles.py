@@ -1,4 +1,5 @@
-"""MusicVAE conditioned on styles, whose latents need not encode them, for style transfer.
+"""MusicVAE conditioned on styles, whose latents need not encode them, for style
+transfer.
 
 python experiments/latent/music_vae_styles.py --workdir runs/music_vae_styles
 

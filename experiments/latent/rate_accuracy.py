@@ -2,11 +2,11 @@
 
 python experiments/latent/rate_accuracy.py --vae runs/music_vae_2bar
 
-An accuracy says little without its rate (Alemi et al. 2018, arXiv:1711.00464). A MusicVAE
-trained at a low beta is trained on at a higher one, then at one higher still: each model
-starts from the one before. Trained at a high beta from the beginning, a model is slow to
-distinguish phrases: with `--beta 0.2` it reconstructed 0.49 of the steps after 2,500
-training steps, sampled, at 18 nats.
+An accuracy says little without its rate (Alemi et al. 2018, arXiv:1711.00464). A
+MusicVAE trained at a low beta is trained on at a higher one, then at one higher still:
+each model starts from the one before. Trained at a high beta from the beginning, a
+model is slow to distinguish phrases: with `--beta 0.2` it reconstructed 0.49 of the
+steps after 2,500 training steps, sampled, at 18 nats.
 """
 
 import dataclasses

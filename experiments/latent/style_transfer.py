@@ -1,4 +1,5 @@
-"""Style transfer of phrases: how often classifiers see the target, and the contour kept.
+"""Style transfer of phrases: how often classifiers see the target, and the contour
+kept.
 
 python experiments/latent/style_transfer.py --vae runs/music_vae_styles \\
     --guide runs/style_guide --judge runs/style_classifier
@@ -128,7 +129,7 @@ def chain_classifier(space: LatentSpace, train: list[np.ndarray]) -> Classify:
             for semitones in SEMITONES
             if semitones in codec.reach(row)
         ]
-        costs.append(chain(space, np.stack(transposed), ORDER))
+        costs.append(markov_cost(space, np.stack(transposed), ORDER))
     return lambda music: -np.stack([cost(music) for cost in costs], axis=1)
 
 

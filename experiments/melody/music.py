@@ -1,4 +1,5 @@
-"""The quickstart: trains two models on dance tunes, and writes a page of what one wrote.
+"""The quickstart: trains two models on dance tunes, and writes a page of what one
+wrote.
 
 python experiments/melody/music.py --workdir runs/music
 """
@@ -61,7 +62,8 @@ def music(
         title="Tunes by an LSTM",
         intro=f"An LSTM wrote these after {lstm['seconds'] / 60:.1f} minutes of "
         f"training on {task.corpus}. On tunes of the test split its negative "
-        f"log-likelihood is {nll['lstm']:.3f} nats per event; that of a Markov chain is "
+        f"log-likelihood is {nll['lstm']:.3f} nats per event; that of a Markov "
+        "chain is "
         f"{nll['markov']:.3f}.",
         real=[model.codec.decode(piece) for piece in task.examples("test")[:3]],
     )

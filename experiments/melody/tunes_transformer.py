@@ -1,6 +1,7 @@
 """A Transformer over the events of dance tunes, which attends to all earlier events.
 
-python experiments/melody/tunes_transformer.py --workdir runs/tunes_transformer --steps 1500
+python experiments/melody/tunes_transformer.py --workdir runs/tunes_transformer \\
+    --steps 1500
 """
 
 from pathlib import Path

@@ -17,7 +17,7 @@ from zoo.train.options import Options
 def vocoder_mel(
     workdir: Path = Path("runs/vocoder_mel"),
     steps: int = 4000,
-    model: MelVocoder = MelVocoder(width=48, factors=(4, 4), warm=4000),
+    model: MelVocoder = MelVocoder(width=48, factors=(4, 4)),
     task: Audio = Audio(length=8192),
     optimizer: Adam = Adam(rate=5e-4, last=0.01),
     options: Options = Options(save_every=500, ema=0.999),

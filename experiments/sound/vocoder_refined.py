@@ -50,7 +50,8 @@ def vocoder_refined(
     model = load(vocoder)
     if model.family.rate != task.hertz:
         raise UsageError(
-            f"{vocoder} has a sampling rate of {model.family.rate} Hz, and the task one "
+            f"{vocoder} has a sampling rate of {model.family.rate} Hz, and the "
+            "task one "
             f"of {task.hertz}: choose hertz={model.family.rate}."
         )
     family = dataclasses.replace(

@@ -33,7 +33,8 @@ def ship(run: Path, /, to: Path = WEIGHTS) -> None:
 
 
 def weigh(home: Path) -> dict[str, Any]:
-    """Returns the size of shipped weights, and a digest of their files, sorted by name."""
+    """Returns the size of shipped weights, and a digest of their files, sorted by
+    name."""
     files = sorted(
         path for path in home.rglob("*") if path.is_file() and path.name != "card.json"
     )
@@ -42,7 +43,8 @@ def weigh(home: Path) -> dict[str, Any]:
 
 
 def terms(model: Model) -> dict[str, Any]:
-    """Returns the corpus that a model was trained on, and the licences of its sources."""
+    """Returns the corpus that a model was trained on, and the licences of its
+    sources."""
     spec = model.task.corpus
     licences = {source.name: source.licence for source in corpus(spec).sources}
     return {"corpus": spec, "licences": licences}

@@ -84,7 +84,8 @@ def test_a_finished_run_is_not_changed(run, abc_folder, monkeypatch):
 
 def test_sampling_again_writes_the_same_files(run, tmp_path, monkeypatch):
     for name in ("a", "b"):
-        words = f"sample {run} --n 2 --seed 5 --temperature 0.9 --top-p 0.95 --out {tmp_path / name}"
+        controls = "--n 2 --seed 5 --temperature 0.9 --top-p 0.95"
+        words = f"sample {run} {controls} --out {tmp_path / name}"
         assert command(words, monkeypatch) == 0
     for file in ("01.mid", "02.wav"):
         assert (tmp_path / "a" / file).read_bytes() == (
@@ -275,7 +276,8 @@ def test_the_quickstart_compares_two_models_and_adds_up_their_time(
     abc_folder, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
-    words = f"--corpus folder:{abc_folder} --workdir {tmp_path / 'run'} --steps 4 --samples 2"
+    home = tmp_path / "run"
+    words = f"--corpus folder:{abc_folder} --workdir {home} --steps 4 --samples 2"
     results = []
     for _ in range(2):  # the second has nothing left to train
         experiment("music", f"{words} --batch 8 --length 64", monkeypatch)

@@ -29,7 +29,8 @@ C,8&G,8|D,8|
 """
 
 SCORE = """<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 3.0 Partwise//EN" "partwise.dtd">
+<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 3.0 Partwise//EN"
+    "partwise.dtd">
 <score-partwise version="3.0">
  <part-list>
   <score-part id="P1"><part-name>One</part-name></score-part>

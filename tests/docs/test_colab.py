@@ -21,7 +21,8 @@ SMALL = {  # replacements in the source of each notebook, every one of which mus
     },
     "latent_space": {
         "STEPS = 200": "STEPS = 3",
-        CORPUS: 'metres=("12/4", "4/4", "6/8"), bars=1, corpus="folder:{tunes}", batch=8',
+        CORPUS: 'metres=("12/4", "4/4", "6/8"), bars=1, '
+        'corpus="folder:{tunes}", batch=8',
         "latent=64": "latent=4",
         "encoder=(128,)": "encoder=(8,)",
         "decoder=(128,)": "decoder=(8,)",

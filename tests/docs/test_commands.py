@@ -1,4 +1,5 @@
-"""Runs every command and every line of Python in the README and in docs/, made small."""
+"""Runs every command and every line of Python in the README and in docs/, made
+small."""
 
 import functools
 import itertools

@@ -1,4 +1,5 @@
-"""Published figures: the pages agree with them, and runs are compared with their curves."""
+"""Published figures: the pages agree with them, and runs are compared with their
+curves."""
 
 import json
 import pathlib

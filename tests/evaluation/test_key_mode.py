@@ -9,7 +9,8 @@ LOW = 41
 
 
 def scales(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rolls [n, 16, 2, 30] of notes of major and of harmonic minor scales, in any key."""
+    """Rolls [n, 16, 2, 30] of notes of major and of harmonic minor scales, in any
+    key."""
     rng = np.random.default_rng(seed)
     mode = rng.integers(2, size=n)
     rolls = np.zeros((n, 16, 2, 30), np.uint8)

@@ -111,7 +111,8 @@ def test_the_experiment_runs(tmp_path):
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_critic_is_compared_with_the_oracle_s_likelihood(sign):
-    """A critic that is the likelihood has a rank correlation of 1, its negative of -1."""
+    """A critic that is the likelihood has a rank correlation of 1, its negative of
+    -1."""
     import types
 
     from seqgan_oracle import critic_metrics

@@ -1,11 +1,17 @@
-"""Steering and the figures of it, in a space whose music is known: a latent for each step."""
+"""Steering and the figures of it, in a space whose music is known: a latent for each
+step."""
 
 import numpy as np
 import pytest
 
 from zoo.data.codecs import Phrase
 from zoo.errors import UsageError
-from zoo.evaluation.vae import markov_cost, correlation, interpolated, steered_attributes
+from zoo.evaluation.vae import (
+    correlation,
+    interpolated,
+    markov_cost,
+    steered_attributes,
+)
 from zoo.inference.attribute_steering import Steering
 from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 
@@ -14,7 +20,8 @@ MIDDLE = 27  # the token of middle C
 
 
 class Known:
-    """Strikes a note at each step whose latent is above 0, of a pitch that the last one says."""
+    """Strikes a note at each step whose latent is above 0, of a pitch that the last one
+    says."""
 
     melody_codec = CODEC
 

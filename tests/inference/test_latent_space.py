@@ -196,7 +196,8 @@ def test_bad_requests_say_so(space, call, says):
 
 
 def test_attribute_vectors_are_the_slopes_of_the_means(space):
-    """Of 300 phrases, more than are encoded at once: each slope is the others' residual's."""
+    """Of 300 phrases, more than are encoded at once: each slope is the others'
+    residual's."""
     rng = np.random.default_rng(0)
     phrases = rng.choice([1, 1, 2, *range(10, 40)], size=(300, CODEC.length)).astype(
         np.int32

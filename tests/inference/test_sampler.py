@@ -1,4 +1,5 @@
-"""One set of controls for every family: what each does with them, or says that it does not."""
+"""One set of controls for every family: what each does with them, or says that it does
+not."""
 
 import dataclasses
 import functools
@@ -197,7 +198,8 @@ def test_what_cannot_be_rewritten_is_said(coconet, options, says):
 
 
 def test_a_span_of_latents_is_written_anew_by_the_phrase():
-    """A piece of four phrases of four steps, of which the span is in the second and the third."""
+    """A piece of four phrases of four steps, of which the span is in the second and the
+    third."""
     model = trained("latent_diffusion")
     piece = score("62 63 61 60", beats=1)
     begun = model.encode_primer(piece)

@@ -1,4 +1,5 @@
-"""What samples of games are asked for: a critic's choice, a style, what is fixed, what is given."""
+"""What samples of games are asked for: a critic's choice, a style, what is fixed, what
+is given."""
 
 import dataclasses
 

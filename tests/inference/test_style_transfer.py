@@ -17,7 +17,8 @@ MIDDLE = 27  # the token of middle C
 
 
 class Known:
-    """Strikes a note at each step, so many semitones from middle C as its latent says, of six."""
+    """Strikes a note at each step, so many semitones from middle C as its latent says,
+    of six."""
 
     melody_codec = CODEC
     styles = ("plain", "bright")  # the second has all its notes above middle C

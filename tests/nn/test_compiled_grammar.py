@@ -83,7 +83,8 @@ def test_a_finished_performance_is_encoded_as_its_events():
 
 
 def small_grammar(max_strikes):
-    """Returns the grammar of three keys, a time shift, and a token 8 before a note-on."""
+    """Returns the grammar of three keys, a time shift, and a token 8 before a
+    note-on."""
 
     def follow(state):
         count, heralded = state

@@ -1,9 +1,9 @@
 """Programs compiled per test file: a table after the run, and a budget for each file.
 
-A program is one executable that XLA builds, or fetches from the persistent cache, so the
-number of programs does not depend on what the cache holds; the seconds do. The table has
-the files that take longest, or all of them with `-vv`; `--write-budget` writes the budget
-of the files that ran.
+A program is one executable that XLA builds, or fetches from the persistent cache, so
+the number of programs does not depend on what the cache holds; the seconds do. The
+table has the files that take longest, or all of them with `-vv`; `--write-budget`
+writes the budget of the files that ran.
 """
 
 import collections

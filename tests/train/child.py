@@ -1,6 +1,7 @@
 """A training run in its own process, for tests that kill it or send it signals.
 
-It prints "batch I" when it reads the batch of step I, and finally a digest of its state.
+It prints "batch I" when it reads the batch of step I, and finally a digest of its
+state.
 """
 
 import argparse

@@ -121,8 +121,8 @@ def vary(
         n: number of variations.
         amount: distance from the piece, from 0 (the same) to 1 (any phrase).
         styles: the share of each style, such as chinese 1; by default the piece's own.
-        attributes: changes of musical attributes, in standard deviations of the training
-            music, such as note_density 1 mean_pitch -0.5.
+        attributes: changes of musical attributes, in standard deviations of the
+            training music, such as note_density 1 mean_pitch -0.5.
         seed: seed of the sampling; the same seed writes the same music.
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.

@@ -23,14 +23,14 @@ def export(
     batch: int | None = None,
     platform: Literal["cpu", "cuda", "rocm", "tpu"] = "cpu",
 ) -> None:
-    """Write a model's streaming step, for programs without zoo: jax.export's files, and MLIR.
+    """Write a model's streaming step for programs without zoo: jax.export and MLIR.
 
     Args:
         run: a directory that training has written, or the name of shipped weights.
         to: the format.
-        out: the folder to put the files in.
-        batch: how many streams at a time; by default any number.
-        platform: what they are to run on.
+        out: the folder to write.
+        batch: number of streams at a time; by default any number.
+        platform: the platform to run on.
     """
     from zoo.inference.export import export
     from zoo.inference.model import load
@@ -50,18 +50,19 @@ def data(
     rate: int = 16_000,
     seconds: float = 4.0,
 ) -> None:
-    """Build a corpus, where it is not built yet, and say what was kept, what dropped, and why.
+    """Build a corpus, if it is not built yet, and print what was kept and dropped.
 
     Args:
         action: what to do.
-        corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen; of sound,
-            soundfont_notes, audio_folder:/path, rendered:tunes (or any corpus), or tfds:nsynth.
-        for_: a codec; adds what it would refuse.
+        corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen; of
+            sound, soundfont_notes, audio_folder:/path, rendered:tunes (or any corpus),
+            or tfds:nsynth.
+        for_: also print which pieces this codec refuses, and why.
         force: build it again.
-        workers: processes that read files.
-        beam: run on Apache Beam, under these flags of its own, such as "--runner=DirectRunner".
-        rate: of sound, in samples per second.
-        seconds: of a note, or an excerpt of recordings.
+        workers: number of processes that read files.
+        beam: run on Apache Beam, with these flags, such as "--runner=DirectRunner".
+        rate: sample rate of sound, in hertz.
+        seconds: length of a note or an excerpt of sound, in seconds.
     """
     from zoo.data.audio import datasets
     from zoo.data.codecs import make

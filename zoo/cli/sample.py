@@ -31,30 +31,32 @@ def sample(
     program: str | None = None,
     out: pathlib.Path = pathlib.Path("samples"),
 ) -> None:
-    """Write pieces: MIDI, WAV, piano roll and score, and a page to hear them on.
+    """Write pieces: MIDI, WAV, piano roll and score, and a page that plays them.
 
     Args:
-        run: a directory that training has written, or the name of shipped weights (`zoo list`).
-        n: how many pieces.
-        seed: the same seed writes the same music.
-        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event each time.
-        top_k: draw from that many likeliest events only.
-        top_p: draw from the likeliest events whose probability adds up to this.
-        min_p: draw from events at least this fraction as likely as the likeliest.
-        no_repeat: let no run of that many events come twice in a piece.
-        length: most events, or steps, in a piece.
-        primer: a MIDI, ABC or MusicXML file that every piece goes on from, or is a version of.
-        rewrite: voices of the primer to write anew, where the model can.
-        span: the steps of the primer to write anew, from the first up to the second, or, where a
-            model writes phrases, all of those that these steps are in.
-        grammar: draw nothing but what the codec writes, so that every piece is music.
-        best_of: draw that many for each piece, and keep the likeliest, or what `judge` likes best.
-        judge: whether likelihood or the model's critic says which of them is kept.
-        beam: search for the likeliest pieces, with that many beginnings kept, instead of drawing.
-        style: of the styles that the model knows, the one to write in.
-        metre: of every bar, such as 3/4, where the model writes note by note with its metre.
-        program: of every note, a General MIDI name or number, or drums, where it writes that too.
-        out: where to put them.
+        run: a directory that training has written, or the name of shipped weights (see
+            `zoo list`).
+        n: number of pieces.
+        seed: seed of the sampling; the same seed writes the same music.
+        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
+        top_k: sample from that many likeliest events only.
+        top_p: sample from the likeliest events whose probabilities add up to this.
+        min_p: sample from events at least this fraction as likely as the likeliest.
+        no_repeat: let no run of that many events occur twice in a piece.
+        length: maximum length of a piece, in events or steps.
+        primer: a MIDI, ABC or MusicXML file to continue or, with rewrite or span, to
+            change.
+        rewrite: voices of the primer to rewrite, if the model can.
+        span: the steps of the primer to rewrite: the first, and the one after the last.
+            A model of phrases rewrites all phrases that these steps are in.
+        grammar: sample only what the codec can write, so that every piece is music.
+        best_of: pieces to draw for each one; the best is kept.
+        judge: what selects the best: the likelihood, or the model's critic.
+        beam: width of a beam search for the likeliest pieces, instead of sampling.
+        style: the style to write in, one of the model's.
+        metre: the metre of every bar, such as 3/4, for a model of note rows.
+        program: the General MIDI name or number of every note, or drums, likewise.
+        out: the directory to write.
     """
     from zoo.data.scores.read import open_score
     from zoo.inference.model import load

@@ -68,8 +68,8 @@ def reconstruction_metrics(
     """Returns means over `count` evenly spaced excerpts, and over those of each label.
 
     `distance` is the multi-resolution STFT loss, `log_mel` the mean absolute difference
-    of log-mel spectrograms, `cents` the median pitch error of pitched notes, `named` how
-    often the classifier finds the label. Those of Griffin & Lim begin with
+    of log-mel spectrograms, `cents` the median pitch error of pitched notes, `named`
+    how often the classifier finds the label. Those of Griffin & Lim begin with
     `griffin_lim_`, and the classifier's on originals with `original_`.
     """
     values: dict[str, list[float]] = defaultdict(list)
@@ -185,7 +185,8 @@ def compiled_distances(rate: int) -> dict[str, Callable[[Any, Any], jax.Array]]:
 
 
 def pitch_error(excerpt: Any, x: np.ndarray, y: np.ndarray) -> float | None:
-    """Returns the median pitch error of y [s] in cents; None if x has no clear pitch."""
+    """Returns the median pitch error of y [s] in cents; None if x has no clear
+    pitch."""
     if "pitch" not in excerpt.features:
         return None
     import librosa  # its import takes seconds, and only notes need it

@@ -22,7 +22,8 @@ def compare_with_real(
     """Compares pieces of a model with as many of a split.
 
     Real pieces go through the model's codec, and are no longer than it writes them.
-    Copies are looked for in the train split of the corpus that the model was trained on.
+    Copies are looked for in the train split of the corpus that the model was trained
+    on.
 
     Returns:
       The number of pieces, and a row for each statistic.
@@ -40,7 +41,8 @@ def compare_with_real(
 def decoded(
     codec: Any, arrays: Iterable[np.ndarray], count: int | None = None
 ) -> "list[NoteSequence]":
-    """Returns the music of the first `count` arrays that have notes; of all by default."""
+    """Returns the music of the first `count` arrays that have notes; of all by
+    default."""
     music = (codec.decode(array) for array in arrays)
     return list(itertools.islice((piece for piece in music if piece.notes), count))
 
@@ -54,7 +56,8 @@ def verdicts_on(
     seed: int,
     batch: int = 32,
 ) -> Verdicts:
-    """Returns the critic's verdicts on real pieces of a split, and on the model's own."""
+    """Returns the critic's verdicts on real pieces of a split, and on the model's
+    own."""
     batches = model.task.eval_batches(split, corpus=corpus, batch=batch)
     real, style = random_rows(batches, model.family.length, samples, seed)
     primer = real if model.sampler.accompanies else None

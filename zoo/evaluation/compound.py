@@ -1,4 +1,5 @@
-"""Metrics of models of note rows: what adversarial training changes after likelihood."""
+"""Metrics of models of note rows: what adversarial training changes after
+likelihood."""
 
 import numpy as np
 
@@ -51,7 +52,8 @@ def note_row_metrics(
 
 
 def summary(rows: dict[str, Row]) -> dict[str, float]:
-    """Returns the finite values by name; statistics have the ends of their intervals."""
+    """Returns the finite values by name; statistics have the ends of their
+    intervals."""
     values = {name: rows[name].divergence for name in POOLED}
     values["distinct_4"] = rows["distinct_4"].generated.value
     for name in STATISTICS:

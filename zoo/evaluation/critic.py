@@ -1,7 +1,8 @@
 """Verdicts of a model's critic on real, generated and corrupted pieces.
 
 Whether they mean anything shows in their rank correlation with the likelihood and the
-statistics of the same pieces. Axes: n piece, t step, k value of a row, or track, p pitch.
+statistics of the same pieces. Axes: n piece, t step, k value of a row, or track, p
+pitch.
 """
 
 from collections.abc import Iterable
@@ -20,11 +21,11 @@ class Verdicts(NamedTuple):
     """Verdicts of a critic by kind of piece: real, written, and each corruption.
 
     Attributes:
-      below: standard deviations of the verdicts on real pieces by which the mean verdict
-        on a kind is below the mean on real ones.
+      below: standard deviations of the verdicts on real pieces by which the mean
+        verdict on a kind is below the mean on real ones.
       likelihood: log-likelihood of each kind in nats per event, if the model has one.
-      related: rank correlation of verdicts, over all kinds, with the likelihood and with
-        each statistic.
+      related: rank correlation of verdicts, over all kinds, with the likelihood and
+        with each statistic.
     """
 
     below: dict[str, ConfidenceInterval]
@@ -69,7 +70,8 @@ def critic_verdicts(
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Returns Spearman's rank correlation of what is finite in both; NaN without any."""
+    """Returns Spearman's rank correlation of what is finite in both; NaN without
+    any."""
     both = np.isfinite(x) & np.isfinite(y)
     if np.unique(x[both]).size < 2 or np.unique(y[both]).size < 2:
         return np.nan

@@ -89,7 +89,8 @@ def learn(
 def fit(
     classifier: LatentClassifier, data: dict[str, Array], rng: Key, steps: int
 ) -> Params:
-    """Returns the classifier's parameters after training on random batches of `data`."""
+    """Returns the classifier's parameters after training on random batches of
+    `data`."""
     count = len(data["style"])
 
     def loss(params: Params, batch: dict[str, Key]) -> Array:

@@ -2,9 +2,9 @@
 
 After Krumhansl & Kessler 1982 (Tracing the dynamic changes in perceived tonal
 organization), whose profiles are listeners' ratings. Here each mode has weights of the
-degrees above its tonic, for all that sounds, the lowest track, the beginning and the end.
-The tonic is a latent variable: it may be any of twelve. Axes: n phrase, t step, k track,
-p pitch, f feature, d degree, m mode.
+degrees above its tonic, for all that sounds, the lowest track, the beginning and the
+end. The tonic is a latent variable: it may be any of twelve. Axes: n phrase, t step, k
+track, p pitch, f feature, d degree, m mode.
 """
 
 from typing import NamedTuple
@@ -75,6 +75,7 @@ def learn(x: np.ndarray, mode: np.ndarray, modes: int = 2) -> Profiles:
 
 
 def recall(profiles: Profiles, x: np.ndarray, mode: np.ndarray) -> float:
-    """Returns the recall of the modes [n] of features [n, f, 12], averaged over modes."""
+    """Returns the recall of the modes [n] of features [n, f, 12], averaged over
+    modes."""
     hit = np.asarray(log_p(profiles, jnp.asarray(x)).argmax(axis=1)) == mode
     return float(np.mean([hit[mode == m].mean() for m in np.unique(mode)]))

@@ -91,7 +91,8 @@ def mode_metrics(
 
 
 def accompaniment_metrics(model: Model, written: np.ndarray) -> Mapping[str, float]:
-    """Returns the tonal distance of an accompaniment to its own tracks, and to others."""
+    """Returns the tonal distance of an accompaniment to its own tracks, and to
+    others."""
     family = model.family
     conditioning = [family.tracks.index(name) for name in family.conditioning]
     other = written.copy()  # the phrases are in random order

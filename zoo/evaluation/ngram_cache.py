@@ -3,18 +3,19 @@
 A network of this size forgets the tunes it was trained on, and chorales share theirs: a
 fifth of the frames of JSB's validation split follow twelve top notes that a training
 piece has too, whose next note is then right nine times in ten. Therefore the network's
-probability of a note is the base of an n-gram model (a neural cache, Grave et al. 2017).
-Contexts c_1, c_2, .. are applied from the shortest to the longest (MacKay & Peto 1995;
-Teh 2006, eq. 10), each with a gate g_i:
+probability of a note is the base of an n-gram model (a neural cache, Grave et al.
+2017). Contexts c_1, c_2, .. are applied from the shortest to the longest (MacKay & Peto
+1995; Teh 2006, eq. 10), each with a gate g_i:
 
     Q_i(x) = (max(n(c_i x) - d_i, 0) + (a_i + d_i u(c_i)) P_{i-1}(x)) / (N(c_i) + a_i)
     P_i(x) = (1 - g_i) P_{i-1}(x) + g_i Q_i(x).
 
 P_0 is the network's distribution, n(c x) the count of x after c, N(c) the count of
-anything after c, and u(c) the number of different notes after c. A context that was never
-seen changes nothing. Every P_i is a distribution over the same notes given the same past,
-so that the likelihood stays a proper one. (A relative chain may predict a note beyond the
-keyboard; the sum is then below one, never above.) Contexts are compared by 64-bit hashes.
+anything after c, and u(c) the number of different notes after c. A context that was
+never seen changes nothing. Every P_i is a distribution over the same notes given the
+same past, so that the likelihood stays a proper one. (A relative chain may predict a
+note beyond the keyboard; the sum is then below one, never above.) Contexts are compared
+by 64-bit hashes.
 Axes: k slot, o context, f frame (of all pieces, one after the other).
 """
 
@@ -55,8 +56,8 @@ class Chain:
     voices: tuple[int, ...] = ()
     """Voices of the earlier frames; none for all."""
     relative: bool = False
-    """Whether pitches are relative to the top note of the frame before, so that passages
-    match in any key."""
+    """Whether pitches are relative to the top note of the frame before, so that
+    passages match in any key."""
     own: bool = False
     """Whether counts are of the current piece, and not of the training pieces."""
 
@@ -95,7 +96,8 @@ def combined(hashes: np.ndarray, values: np.ndarray) -> np.ndarray:
 def contexts(
     music: Corpus, slot: int, chain: Chain
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
-    """Returns, for each order, the hashes of contexts and which exist, [f]; and notes [f]."""
+    """Returns, for each order, the hashes of contexts and which exist, [f]; and notes
+    [f]."""
     notes, place = music.notes, music.place
     base = (
         np.where(place > 0, np.roll(notes[:, 0], 1), 0) if chain.relative else 0 * place
@@ -118,7 +120,8 @@ def contexts(
 def tally(
     train: Corpus, music: Corpus, slot: int, chains: Sequence[Chain]
 ) -> np.ndarray:
-    """Returns n(c x), N(c) and u(c), float32 [o, f, 3], of each frame's note in `slot`."""
+    """Returns n(c x), N(c) and u(c), float32 [o, f, 3], of each frame's note in
+    `slot`."""
     counts = []
     for chain in chains:
         queries, target = contexts(music, slot, chain)
@@ -160,7 +163,8 @@ def counts_after(
 def counts_so_far(
     context: np.ndarray, target: np.ndarray, exists: np.ndarray
 ) -> np.ndarray:
-    """Returns n, N and u [3, f] of each target after its context, earlier in the piece."""
+    """Returns n, N and u [3, f] of each target after its context, earlier in the
+    piece."""
 
     def count(group: np.ndarray, weight: np.ndarray) -> np.ndarray:
         order = np.argsort(group, kind="stable")
@@ -223,9 +227,9 @@ def with_ngram_cache(
 ) -> Callable[[Model, Task], dict[str, float]]:
     """Returns an evaluation of a NoteTransformer with an n-gram cache.
 
-    Weights are fitted on the validation split. Its own likelihood is that of odd and even
-    pieces, each under weights fitted on the others. Metrics of the network without the
-    cache end in `alone`.
+    Weights are fitted on the validation split. Its own likelihood is that of odd and
+    even pieces, each under weights fitted on the others. Metrics of the network without
+    the cache end in `alone`.
     """
 
     def evaluate(model: Model, task: Task) -> dict[str, float]:
@@ -283,7 +287,8 @@ def scored(
 def rows(
     batches: Iterable[Batch], family: NoteTransformer
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields the notes int [t, k] of each piece, and log-probabilities [t, k] if known."""
+    """Yields the notes int [t, k] of each piece, and log-probabilities [t, k] if
+    known."""
     for batch in batches:
         notes = np.asarray(family.notes(batch["tokens"]))
         log_p = np.asarray(batch.get("log_p", notes))

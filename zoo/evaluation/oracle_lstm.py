@@ -2,8 +2,8 @@
 
 The synthetic test of Yu et al. 2017 (arXiv:1609.05473, section 5). NLL_oracle, the mean
 negative log-likelihood of generated sequences under the oracle, measures their quality.
-The share of distinct n-grams and the entropy of tokens, beside the oracle's own, measure
-their diversity. Axes: n sequence, t step, v vocabulary, h width.
+The share of distinct n-grams and the entropy of tokens, beside the oracle's own,
+measure their diversity. Axes: n sequence, t step, v vocabulary, h width.
 """
 
 import functools
@@ -58,7 +58,8 @@ class Oracle:
         return len(self.embedding)
 
     def step(self, carry: Carry, token: Array) -> tuple[Carry, Array]:
-        """Returns the carry after tokens [n], and log-probabilities of the next [n, v]."""
+        """Returns the carry after tokens [n], and log-probabilities of the next [n,
+        v]."""
         gates = self.embedding[token] @ self.w + carry.h @ self.u + self.b[None]
         carry = update_carry(carry, gate_activations(gates))
         return carry, jax.nn.log_softmax(carry.h @ self.out + self.bias[None])
@@ -81,7 +82,8 @@ class Oracle:
 
     @functools.partial(jax.jit, static_argnums=0)
     def token_log_probs(self, tokens: Array) -> Array:
-        """Returns the log-likelihood [n, t] of each token of sequences [n, t], in nats."""
+        """Returns the log-likelihood [n, t] of each token of sequences [n, t], in
+        nats."""
 
         def advance(state: Any, token: Array) -> tuple[Any, Array]:
             carry, log_p = self.step(*state)
@@ -100,7 +102,8 @@ class Oracle:
 
 
 def diversity(tokens: np.ndarray) -> dict[str, float]:
-    """Returns the share of distinct 4-grams and the entropy of tokens in nats, of [n, t].
+    """Returns the share of distinct 4-grams and the entropy of tokens in nats, of [n,
+    t].
 
     Both depend on n: compare equally many sequences.
     """

@@ -1,4 +1,5 @@
-"""Figures of a latent space: what comes back, what lies between, what moves which attribute.
+"""Figures of a latent space: what comes back, what lies between, what moves which
+attribute.
 
 Axes: n phrases, t step, z latent, i step of a path, a attribute, s strength.
 """
@@ -100,11 +101,10 @@ def steered_attributes(
 ) -> tuple[dict[str, float], dict[str, list[list[float]]]]:
     """Steers each attribute of phrases [n, t], and measures all of them.
 
-    Returns:
-      Metrics, and the mean of every attribute at each strength, [s, a], by name. For each
-      attribute, `moved_NAME` is its mean change at strength 1, in standard deviations;
-      `followed_NAME` the correlation of its change with the strength; and `others_NAME`
-      the largest mean change of any other attribute.
+    Returns: Metrics, and the mean of every attribute at each strength, [s, a], by name.
+    For each attribute, `moved_NAME` is its mean change at strength 1, in standard
+    deviations; `followed_NAME` the correlation of its change with the strength; and
+    `others_NAME` the largest mean change of any other attribute.
     """
     space, codec = steering.space, steering.space.melody_codec
     z, style = space.means(phrases), space.likeliest_style(phrases)
@@ -137,17 +137,17 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
 def interpolated(
     space: LatentSpace, train: np.ndarray, ends: np.ndarray
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """Interpolates between pairs of phrases [n, t], after Roberts et al. 2018, figure 4.
+    """Interpolates between pairs of phrases [n, t], after Roberts et al. 2018, figure
+    4.
 
     The cost of phrases is a Markov chain's mean NLL, relative to that of `ends`.
 
-    Returns:
-      Metrics, and curves [i] over the interpolation. `between_cost` is the largest
-      deviation of the cost from 1, `between_cost_best` that of the likeliest of several
-      draws, `between_back` the largest step back of the mean distance from either end, as
-      a fraction of the steps. The curves are `far`, the share of steps that differ from
-      the first end, `near`, from the last, `cost`, `best_cost`, and `mixed_cost`, where
-      each step is taken from one end or the other at random.
+    Returns: Metrics, and curves [i] over the interpolation. `between_cost` is the
+    largest deviation of the cost from 1, `between_cost_best` that of the likeliest of
+    several draws, `between_back` the largest step back of the mean distance from either
+    end, as a fraction of the steps. The curves are `far`, the share of steps that
+    differ from the first end, `near`, from the last, `cost`, `best_cost`, and
+    `mixed_cost`, where each step is taken from one end or the other at random.
     """
     first, last = ends[::2], ends[1::2]
     cost, style = markov_cost(space, train), space.likeliest_style(ends)

@@ -1,1 +1,2 @@
-"""A trained model, used: sampling, latent spaces, style transfer, resynthesis, export."""
+"""A trained model, used: sampling, latent spaces, style transfer, resynthesis,
+export."""

@@ -1,11 +1,11 @@
 """Steering of musical attributes in a latent space.
 
-Roberts et al. 2018 (section 5.5) add an attribute vector. A decoder of a high rate writes
-the same music all around a point, so that no straight direction moves one attribute
-alone; and a network that predicts attributes from latents is deceived before the ear is.
-Therefore points near the end of the vector are decoded and measured, and a search
-continues near the best: the cross-entropy method (Rubinstein 1999). Axes: n phrase,
-k candidate, z latent, a attribute.
+Roberts et al. 2018 (section 5.5) add an attribute vector. A decoder of a high rate
+writes the same music all around a point, so that no straight direction moves one
+attribute alone; and a network that predicts attributes from latents is deceived before
+the ear is. Therefore points near the end of the vector are decoded and measured, and a
+search continues near the best: the cross-entropy method (Rubinstein 1999). Axes: n
+phrase, k candidate, z latent, a attribute.
 """
 
 import dataclasses
@@ -97,7 +97,8 @@ class Steering:
         require(
             path.exists(),
             f"there is no {path}: training of a MusicVAE writes it at its end, for "
-            f"phrases of one or two bars (these have {codec.bars}) and `steered` above 0.",
+            f"phrases of one or two bars (these have {codec.bars}) and `steered` "
+            "above 0.",
         )
         arrays = np.load(path)
         return cls(space, arrays["vectors"], arrays["spread"])

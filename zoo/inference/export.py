@@ -1,17 +1,18 @@
-"""A model's streaming step as StableHLO, parameters and all, for programs that have no zoo.
+"""Export of a model's streaming step to StableHLO, with its parameters.
 
-In one folder: `start.jax` and `step.jax`, which `jax.export` reads; the same for other compilers,
-`start.mlir` and `step.mlir`; and `about.json`, which names the arrays of the state and the tokens.
+The folder holds `start.jax` and `step.jax`, which `jax.export` reads; `start.mlir` and
+`step.mlir`, the same for other compilers; and `about.json`, which names the arrays of
+the state and the tokens.
 
     import pathlib
     import jax.numpy as jnp
     from jax import export
 
-    files = (pathlib.Path("lstm", name).read_bytes() for name in ("start.jax", "step.jax"))
-    start, step = (export.deserialize(bytearray(file)).call for file in files)
-    token = jnp.zeros(4, jnp.int32)  # four streams, before their first events
-    state = start(token)  # a list of arrays
-    state, logits = step(state, token)  # [4, vocabulary], of the next event; draw it, and go on
+    files = (pathlib.Path("lstm", name).read_bytes() for name in ("start.jax",
+    "step.jax")) start, step = (export.deserialize(bytearray(file)).call for file in
+    files) token = jnp.zeros(4, jnp.int32)  # four streams, before their first events
+    state = start(token)  # a list of arrays state, logits = step(state, token)  # [4,
+    vocabulary], of the next event
 """
 
 import json
@@ -37,14 +38,22 @@ def export(
     batch: int | None = None,
     platform: str = "cpu",
 ) -> pathlib.Path:
-    """Writes the folder `out`: for `batch` streams at a time, or any number where that is None.
+    """Writes the streaming step of a model into the folder `out`, and returns it.
 
-    Raises UsageError where the family does not write event by event.
+    Args:
+      model: a model that writes one event at a time.
+      out: the folder.
+      batch: number of streams; None for any number.
+      platform: the platform to compile for.
+
+    Raises:
+      UsageError: the family does not write one event at a time.
     """
     family: Any = model.family
     require(
         model.sampler.streams,
-        f"{model.sampler.name} does not write event by event: it has no step to export.",
+        f"{model.sampler.name} does not write event by event: it has no step to "
+        "export.",
     )
     structure, advance = (
         jax.tree.structure(family.start(1)),

@@ -61,7 +61,8 @@ class LatentSpace:
     def __post_init__(self) -> None:
         require(
             supports(self.model.family, PhraseAutoencoder),
-            f"{self.model.name} has no latent space: load a model that has one, such as "
+            f"{self.model.name} has no latent space: load a model that has one, "
+            "such as "
             "a MusicVAE.",
         )
 
@@ -97,8 +98,8 @@ class LatentSpace:
     def fit(self, piece: "NoteSequence", adapt: bool = False) -> Fit:
         """Encodes the first phrase of a piece as tokens, with remarks on what was lost.
 
-        With `adapt` a piece that is too short is padded with rests, and one out of range
-        is transposed.
+        With `adapt` a piece that is too short is padded with rests, and one out of
+        range is transposed.
 
         Raises:
           UsageError: the piece does not fit.
@@ -220,7 +221,8 @@ class LatentSpace:
             shares = dict(style or dict.fromkeys(self.styles, 1.0))
         if unknown := [name for name in shares if name not in self.styles]:
             raise UsageError(
-                f"there is no style {unknown[0]}: the model has {', '.join(self.styles)}."
+                f"there is no style {unknown[0]}: the model has "
+                f"{', '.join(self.styles)}."
             )
         weights = np.array([shares.get(x, 0.0) for x in self.styles], np.float32)
         require(
@@ -278,7 +280,8 @@ class LatentSpace:
         return np.asarray(slerp(jnp.asarray(a), jnp.asarray(b), jnp.linspace(0, 1, n)))
 
     def mix(self, z: np.ndarray, weights: Sequence[float]) -> np.ndarray:
-        """Returns the weighted mean [z] of points [n, z], at their mean distance from 0.
+        """Returns the weighted mean [z] of points [n, z], at their mean distance from
+        0.
 
         Nearer to 0, where a plain mean lies, there is no music.
 
@@ -317,10 +320,10 @@ class LatentSpace:
     def attribute_vectors(self, phrases: np.ndarray) -> dict[str, np.ndarray]:
         """Returns the direction [z] of each of `ATTRIBUTES`, from phrases [n, t].
 
-        At strength 1 it is the difference of posterior means between phrases that differ
-        by a standard deviation in that attribute and in no other, by least squares.
-        Attributes are correlated (more notes have smaller leaps), so that a difference
-        of means, as in Roberts et al. 2018, would move all of them.
+        At strength 1 it is the difference of posterior means between phrases that
+        differ by a standard deviation in that attribute and in no other, by least
+        squares. Attributes are correlated (more notes have smaller leaps), so that a
+        difference of means, as in Roberts et al. 2018, would move all of them.
         """
         values = attribute_table(phrases, self.melody_codec)
         finite = np.isfinite(values).all(axis=1)

@@ -112,7 +112,8 @@ class Model:
         Args:
           n: number of pieces.
           seed: seed of the sampling; piece i depends on the seed and i alone.
-          length: maximum length of a piece, in events or steps; by default the family's.
+          length: maximum length of a piece, in events or steps; by default the
+            family's.
           draw: how tokens are sampled from their distribution.
           primer: a piece to continue; with `rewrite` or `span`, a piece to change; or
             the tracks that a model accompanies.
@@ -126,8 +127,8 @@ class Model:
           style: name of the style to write in; by default any.
           fixed: values that every note has, by column of the Compound codec, such as
             {"metre": "3/4", "instrument": "flute"}.
-          controls: fields of `Draw` instead of `draw`: temperature, top_k, top_p, min_p,
-            no_repeat.
+          controls: fields of `Draw` instead of `draw`: temperature, top_k, top_p,
+            min_p, no_repeat.
 
         Raises:
           UsageError: the arguments do not fit together, or the family cannot do it.

@@ -64,7 +64,8 @@ class Request:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sampler:
-    """Samples arrays of `codec`; compiled once for each number of rows and bucket of lengths."""
+    """Samples arrays of `codec`; compiled once for each number of rows and bucket of
+    lengths."""
 
     family: Any
     params: Params
@@ -131,7 +132,8 @@ class Sampler:
         likeliest per event is kept, or the one that the critic holds most real.
 
         Raises:
-          UsageError: the family cannot do what is requested, or the primer does not fit.
+          UsageError: the family cannot do what is requested, or the primer does not
+            fit.
         """
         self.check(request)
         free, size = request.free, request.length
@@ -167,7 +169,8 @@ class Sampler:
         )
 
     def conditions(self, request: Request, size: int) -> dict[str, Any]:
-        """Returns the keyword arguments of `sample` that the request conditions it by."""
+        """Returns the keyword arguments of `sample` that the request conditions it
+        by."""
         values: dict[str, Any] = {"free": request.free, "fixed": request.fixed}
         if request.grammar and self.grammar:
             values["grammar"] = self.grammar.with_limit(size)
@@ -178,7 +181,8 @@ class Sampler:
         return {name: value for name, value in values.items() if value is not None}
 
     def styles(self, rng: jax.Array, count: int, request: Request) -> Any:
-        """Returns the style of each of `count` rows, or None for the family to choose."""
+        """Returns the style of each of `count` rows, or None for the family to
+        choose."""
         if request.style is not None:
             styles = np.asarray(request.style, np.int32)
             n = count // request.best_of
@@ -240,7 +244,8 @@ class Sampler:
         )
         require(
             self.streams,
-            f"{self.name} does not write event by event, as beam search does: leave beam "
+            f"{self.name} does not write event by event, as beam search does: "
+            "leave beam "
             "out.",
         )
         size = request.length or self.family.length

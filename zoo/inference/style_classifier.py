@@ -43,7 +43,8 @@ class StyleClassifier:
         return self.model.styles
 
     def __call__(self, phrases: np.ndarray) -> np.ndarray:
-        """Returns the probability of each style, float [n, y], for phrases int32 [n, t]."""
+        """Returns the probability of each style, float [n, y], for phrases int32 [n,
+        t]."""
         parts = batched(phrases, ENCODED_AT_ONCE)
         shares = [np.exp(self._predict(self.model.params, part)) for part in parts]
         return np.concatenate(shares)[: len(phrases)]

@@ -1,10 +1,10 @@
 """Style transfer that preserves the melodic contour.
 
 A decoder conditioned on a style (Kingma et al. 2014, arXiv:1406.5298) writes in that
-style what z leaves open, and a z of a high rate leaves little open. Therefore points near
-the phrase's z are decoded in the target style, and a search continues near those that are
-likeliest to be of the style and keep the contour. Axes: n phrase, t step, k candidate,
-z latent, y style.
+style what z leaves open, and a z of a high rate leaves little open. Therefore points
+near the phrase's z are decoded in the target style, and a search continues near those
+that are likeliest to be of the style and keep the contour. Axes: n phrase, t step, k
+candidate, z latent, y style.
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ SCORED_BY_MODEL = 16  # candidates per round, chosen by the guide, that the mode
 class StyleTransfer:
     """Moves phrases of a latent space from one style to another.
 
-    The style of a candidate is judged by the model, by its bound under each style, and by
-    a `guide`: a search against one judge alone finds what deceives it.
+    The style of a candidate is judged by the model, by its bound under each style, and
+    by a `guide`: a search against one judge alone finds what deceives it.
 
     Attributes:
       space: the latent space of a model of styles.
@@ -49,7 +49,8 @@ class StyleTransfer:
         )
         require(
             self.guide is None or self.guide.model.codec == self.space.melody_codec,
-            "the guide reads phrases of other bars, metres or range than the model: give "
+            "the guide reads phrases of other bars, metres or range than the "
+            "model: give "
             "one that was trained on the same.",
         )
 
@@ -61,7 +62,8 @@ class StyleTransfer:
         scale: Sequence[int] = range(12),
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> np.ndarray:
-        """Returns phrases int32 [n, t] in the style; each depends on the seed and its index.
+        """Returns phrases int32 [n, t] in the style; each depends on the seed and its
+        index.
 
         Args:
           phrases: int32 [n, t].

@@ -149,7 +149,8 @@ class AttentionRNN:
             len(self.bar_lengths) != self.vocab or min(self.bar_lengths) < 0
         ):
             raise UsageError(
-                f"bar_lengths has {len(self.bar_lengths)} numbers for {self.vocab} tokens: pass one "
+                f"bar_lengths has {len(self.bar_lengths)} numbers for {self.vocab} "
+                "tokens: pass one "
                 "for each, the steps in a bar that it sets, or 0."
             )
 

@@ -96,8 +96,8 @@ def _gelu_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
     x, w = saved
     # This adds 0, since nothing exceeds infinity, but makes x depend on g. Otherwise
     # XLA computes gelu(x) in the forward pass and keeps it. (Its CPU compiler removes
-    # an optimization barrier too early.) Six layers of width 256 at 8 rows of 1,024 events
-    # need 838 MiB with this line and 1,344 without it, in the same time.
+    # an optimization barrier too early.) Six layers of width 256 at 8 rows of 1,024
+    # events need 838 MiB with this line and 1,344 without it, in the same time.
     x = x + (g[:, :1] > jnp.inf)
     y, slope = jax.vjp(gelu, x)
     if x.dtype == jnp.bfloat16:

@@ -40,7 +40,8 @@ def train_on_latents(
     """
     if not supports(family, LatentSequenceModel):
         raise UsageError(
-            f"{type(family).__name__} does not write latents: give a LatentDiffusion or "
+            f"{type(family).__name__} does not write latents: give a "
+            "LatentDiffusion or "
             "a LatentMDN."
         )
     model = load(vae)

@@ -87,7 +87,8 @@ def without_default(
 
 
 def options_of(default: Any, decided: Collection[str]) -> Any:
-    """Returns an annotation by which `default`'s fields are options, but for `decided`."""
+    """Returns an annotation by which `default`'s fields are options, but for
+    `decided`."""
     cls = type(default)
     fields = [
         field

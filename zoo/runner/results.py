@@ -36,8 +36,8 @@ def provenance(seconds: float) -> dict[str, Any]:
 def curve(lines: Iterable[str]) -> dict[int, float]:
     """Returns the validation curve of a run, from the lines of a `metrics.jsonl`.
 
-    It is the validation loss by step; of a vocoder the reconstruction loss; and of a game
-    the gap between the critic's verdicts on real and on generated data.
+    It is the validation loss by step; of a vocoder the reconstruction loss; and of a
+    game the gap between the critic's verdicts on real and on generated data.
     """
     points = [json.loads(line) for line in lines]
     names = {name for point in points for name in point}
@@ -59,7 +59,8 @@ def compare(name: str, metrics: pathlib.Path, curves: pathlib.Path = CURVES) -> 
     if not reference.exists():
         names = ", ".join(sorted(path.stem for path in curves.glob("*.jsonl")))
         raise UsageError(
-            f"{name} has no published curve to compare with: there are {names or 'none'}."
+            f"{name} has no published curve to compare with: there are "
+            f"{names or 'none'}."
         )
     mine = curve(metrics.read_text().splitlines())
     theirs = {p["step"]: p for p in map(json.loads, reference.read_text().splitlines())}
@@ -75,7 +76,8 @@ def compare(name: str, metrics: pathlib.Path, curves: pathlib.Path = CURVES) -> 
     step = outside[0]
     mean = np.mean(theirs[step]["valid"])
     return (
-        f"outside the published band of {name} at {len(outside)} of {len(shared)} shared steps, "
+        f"outside the published band of {name} at {len(outside)} of {len(shared)} "
+        "shared steps, "
         f"first at {step}: {mine[step]:.4f} against {mean:.4f}"
     )
 

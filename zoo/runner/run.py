@@ -176,7 +176,8 @@ def validation(metrics: Mapping[str, float]) -> dict[str, float]:
 def final_metrics(
     model: Model, measure: Callable[[Params, str], dict[str, float]]
 ) -> dict[str, Any]:
-    """Returns the metrics of the test split, and the likelihood of the validation split."""
+    """Returns the metrics of the test split, and the likelihood of the validation
+    split."""
     test = measure(model.params, "test")
     metrics: dict[str, Any] = {f"test_{name}": value for name, value in test.items()}
     if "nll" in test:

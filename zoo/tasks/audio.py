@@ -25,7 +25,8 @@ class Audio:
     SIZES: ClassVar[tuple[str, ...]] = ("rate",)
 
     corpus: str = "soundfont_notes"
-    """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or tfds:nsynth."""
+    """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or
+    tfds:nsynth."""
     hertz: int = 16_000
     """Sample rate, in hertz; recordings of another rate are resampled."""
     seconds: float = 4.0

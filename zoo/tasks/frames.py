@@ -25,10 +25,11 @@ class Frames(MusicTask):
     SIZES: ClassVar[tuple[str, ...]] = ("vocab", "keys", "voices", "length")
 
     corpus: str = "chorales"
-    """A .mat file of piano rolls, a .json file of chorales, or a corpus such as chorales
-    or folder:/path/to/files."""
+    """A .mat file of piano rolls, a .json file of chorales, or a corpus such as
+    chorales or folder:/path/to/files."""
     codec: str = "pianoroll"
-    """How scores become frames: pianoroll or voices. A .mat or .json file decides it."""
+    """How scores become frames: pianoroll or voices. A .mat or .json file decides
+    it."""
     batch: int = 16
     """Rows of a batch, over all devices."""
     _: dataclasses.KW_ONLY
@@ -37,12 +38,14 @@ class Frames(MusicTask):
     transpose: int = 0
     """Largest random transposition in training, in semitones."""
     styles: tuple[str, ...] = ()
-    """Styles to condition on; pieces of other styles are left out. None for all pieces."""
+    """Styles to condition on; pieces of other styles are left out. None for all
+    pieces."""
     label: Label = "style"
-    """The label that styles are values of: style (irish), mode (major) or metre (4/4)."""
+    """The label that styles are values of: style (irish), mode (major) or metre
+    (4/4)."""
     steps_per_quarter: int = 1
-    """Steps of a .mat file in a quarter note, for playback alone: 1 in JSB_Chorales, 2 in
-    Nottingham."""
+    """Steps of a .mat file in a quarter note, for playback alone: 1 in JSB_Chorales, 2
+    in Nottingham."""
 
     @functools.cached_property
     def coder(self) -> Codec:
@@ -52,7 +55,8 @@ class Frames(MusicTask):
             codec = make(self.codec, **onsets)
         if not codec.frame_shape:
             raise UsageError(
-                f"the codec {self.codec} writes single events: choose pianoroll or voices."
+                f"the codec {self.codec} writes single events: choose pianoroll or "
+                "voices."
             )
         return codec
 
@@ -94,7 +98,8 @@ class Frames(MusicTask):
         return self.crops(seed, process, context=True)
 
     def crops(self, seed: int, process: Process, *, context: bool) -> CropBatches:
-        """Returns batches of crops, the first eighth of each unscored with `context`."""
+        """Returns batches of crops, the first eighth of each unscored with
+        `context`."""
         return CropBatches(
             self.train_pieces(),
             self.coder,

@@ -1,7 +1,8 @@
-"""Pieces as the latents of their phrases, for models that write a piece phrase by phrase.
+"""Pieces as the latents of their phrases, for models that write a piece phrase by
+phrase.
 
-A dance tune is repeated until the dance is over: so is every piece here, until there are
-as many phrases as a piece is to have. Axes: b row, u phrase, t step, z latent.
+A dance tune is repeated until the dance is over: so is every piece here, until there
+are as many phrases as a piece is to have. Axes: b row, u phrase, t step, z latent.
 """
 
 import dataclasses
@@ -31,8 +32,8 @@ Encode = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 class LatentSequences(MusicTask):
     """Sequences of latents of an autoencoder of phrases.
 
-    The autoencoder is bound by `zoo.tasks.bound(task, coder=..., encode=...)`: the codec
-    of whole pieces, and a function from phrases to latents.
+    The autoencoder is bound by `zoo.tasks.bound(task, coder=..., encode=...)`: the
+    codec of whole pieces, and a function from phrases to latents.
     """
 
     SIZES: ClassVar[tuple[str, ...]] = ("parts", "styles", "vae")
@@ -49,12 +50,14 @@ class LatentSequences(MusicTask):
     styles: tuple[str, ...] = ()
     """Styles to condition on; by default those of the autoencoder."""
     label: Label = "style"
-    """The label that styles are values of: style (irish), mode (major) or metre (4/4)."""
+    """The label that styles are values of: style (irish), mode (major) or metre
+    (4/4)."""
 
     @functools.cached_property
     def coder(self) -> Any:
         raise UsageError(
-            "the task has no autoencoder yet: bind one by `zoo.tasks.bound`, or train by "
+            "the task has no autoencoder yet: bind one by `zoo.tasks.bound`, or "
+            "train by "
             "`zoo.runner.train_on_latents`."
         )
 
@@ -75,7 +78,8 @@ class LatentSequences(MusicTask):
     def phrases(
         self, split: str, corpus: str | None = None
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Returns pieces as phrases [u, t], in all transpositions, and their styles [n].
+        """Returns pieces as phrases [u, t], in all transpositions, and their styles
+        [n].
 
         Raises:
           UsageError: there is no piece of the task's styles and metres.
@@ -96,7 +100,8 @@ class LatentSequences(MusicTask):
                     numbers.append(self.styles.index(style) if self.styles else 0)
         if not pieces:
             raise UsageError(
-                "there is no piece of these styles and metres: choose others, or a larger "
+                "there is no piece of these styles and metres: choose others, or a "
+                "larger "
                 "corpus."
             )
         return pieces, np.array(numbers, np.int32)
@@ -105,7 +110,8 @@ class LatentSequences(MusicTask):
     def sequences(
         self, split: str, corpus: str | None = None
     ) -> tuple[list[np.ndarray], np.ndarray | None]:
-        """Returns pieces as latents [u, z], and their styles [n] if the task has any."""
+        """Returns pieces as latents [u, z], and their styles [n] if the task has
+        any."""
         pieces, styles = self.phrases(split, corpus)
         counts = [len(piece) for piece in pieces]
         shares = np.eye(max(1, len(self.styles)), dtype=np.float32)[
@@ -159,7 +165,8 @@ class LatentSequences(MusicTask):
 
 @dataclasses.dataclass(frozen=True)
 class Repeats:
-    """Training batches without end: `batches[i]` is this process's part of that of step i.
+    """Training batches without end: `batches[i]` is this process's part of that of step
+    i.
 
     A row is a piece that begins at a random phrase and is repeated until it is full.
     """

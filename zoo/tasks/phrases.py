@@ -42,9 +42,11 @@ class Phrases(MusicTask):
     transpose: int = 5
     """Largest random transposition in training, in semitones."""
     styles: tuple[str, ...] = ()
-    """Styles to condition on; pieces of other styles are left out. None for all pieces."""
+    """Styles to condition on; pieces of other styles are left out. None for all
+    pieces."""
     label: Label = "style"
-    """The label that styles are values of: style (irish), mode (major) or metre (4/4)."""
+    """The label that styles are values of: style (irish), mode (major) or metre
+    (4/4)."""
     codec: Literal["phrase", "quartet", "drums"] = "phrase"
     """Which part of a piece is read: one melody, four voices, or the drums."""
 
