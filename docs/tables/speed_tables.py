@@ -25,7 +25,7 @@ def audio_speed() -> str:
                 ratio,
             ]
         )
-    return markdown(["case", "time", "real time", "parameters", "peer/ours"], rows)
+    return markdown(["case", "time", "real time", "parameters", "PyTorch/ours"], rows)
 
 
 def device() -> str:
