@@ -25,7 +25,7 @@ fuzz: $(VENV)/.dev
 		--seconds $(or $(SECONDS),0)
 
 tables: $(VENV)/.music
-	$(BIN)/python docs/tables/write.py
+	PYTHONPATH=benchmarks $(BIN)/python docs/tables/write.py
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

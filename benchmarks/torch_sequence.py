@@ -148,7 +148,10 @@ class Layer(torch.nn.Module):
         return self.merge(x, attend(q, k, v, is_causal=True))
 
     def step(self, x: torch.Tensor, cache: torch.Tensor, t: int) -> torch.Tensor:
-        """Processes an event x [1, 1, width]; `cache` [2, 1, h, t, d] is keys, values."""
+        """Processes one event.
+
+        x is [1, 1, width]; `cache` [2, 1, h, t, d] holds the keys and values before it.
+        """
         q, *kv = self.split(x, slice(t, t + 1))
         cache[..., t : t + 1, :] = torch.stack(kv)
         k, v = cache[..., : t + 1, :]

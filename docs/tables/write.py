@@ -1,6 +1,6 @@
 """Writes generated tables and numbers into the README and the pages of docs/.
 
-python docs/tables/write.py
+PYTHONPATH=benchmarks python docs/tables/write.py
 
 A generated block stands between `<!-- name -->` and `<!-- end -->`: a table on lines of
 its own, a number within a line. All values are from the files in experiments/results.
