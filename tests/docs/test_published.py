@@ -88,7 +88,7 @@ def test_a_run_lies_inside_or_outside_the_published_band(
 
 def test_the_curve_of_a_game_is_the_gap_of_its_critic():
     points = (
-        {"step": 5, "valid_judge_gap": 3.0, "valid_judge_loss": 0.1},
+        {"step": 5, "valid_critic_gap": 3.0, "valid_critic_loss": 0.1},
         {"step": 6, "loss": 1.0},
     )
     assert curve(map(json.dumps, points)) == {5: 3.0}
@@ -97,9 +97,9 @@ def test_the_curve_of_a_game_is_the_gap_of_its_critic():
 
 def test_comparing_without_a_common_step_is_an_error(results, tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 7, "valid": 1.0}\n')
-    with pytest.raises(UsageError, match="those that do: known"):
+    with pytest.raises(UsageError, match="there are known"):
         compare("other", tmp_path / "metrics.jsonl", results)
-    with pytest.raises(UsageError, match="--save-every"):
+    with pytest.raises(UsageError, match="save_every"):
         compare("known", tmp_path / "metrics.jsonl", results)
 
 

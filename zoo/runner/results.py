@@ -41,8 +41,9 @@ def curve(lines: Iterable[str]) -> dict[int, float]:
     """
     points = [json.loads(line) for line in lines]
     names = {name for point in points for name in point}
-    preferred = ("valid", "valid_reconstruct_loss", "valid_critic_gap")
-    name = next((name for name in preferred if name in names), "valid")
+    gaps = sorted(x for x in names if x.startswith("valid_") and x.endswith("_gap"))
+    losses = [x for x in ("valid", "valid_reconstruct_loss") if x in names]
+    name = [*losses, *gaps, "valid"][0]
     return {point["step"]: point[name] for point in points if name in point}
 
 
