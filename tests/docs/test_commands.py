@@ -33,9 +33,9 @@ SMALL = {
     "music_vae_2bar.py": "--steps 2 --encoder 8 --decoder 8 --latent 4 --batch 8 "
     "--samples 1 --steered 1",
     "style_classifier.py": "--steps 2 --width 8 --batch 8",
-    "musegan_chorales.py": "--steps 2 --latent 4 --width 16 --reader 4 --batch 8 "
+    "musegan_chorales.py": "--steps 2 --latent 4 --width 16 --critic-width 4 --batch 8 "
     "--samples 1 --drawn 0 --game hinge --r1 0",
-    "latent_diffusion.py": "--steps 2 --width 8 --layers 1 --heads 1 --calls 2 "
+    "latent_diffusion.py": "--steps 2 --width 8 --layers 1 --heads 1 --solver-steps 2 "
     "--parts 4 --batch 8 --samples 1 --drawn 0",
     "vocoder_notes.py": "--steps 2 --width 4 --latent 20 --factors 2 --hertz 8000 "
     "--seconds 0.5 --length 1024 --batch 4 --judged 3 --measured 2 --besides '' "

@@ -24,7 +24,7 @@ def test_a_family_in_a_new_file_is_found_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo.models, "__path__", [*zoo.models.__path__, str(tmp_path)])
     from zoo.models import Mine
 
-    assert zoo.models.families()["mine"].TINY == Mine(vocab=8, embed=4, width=8)
+    assert Mine(vocab=8, embed=4, width=8) == zoo.models.families()["mine"].TINY
     assert "Mine" in dir(zoo.models)
 
 

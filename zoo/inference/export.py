@@ -8,11 +8,11 @@ the state and the tokens.
     import jax.numpy as jnp
     from jax import export
 
-    files = (pathlib.Path("lstm", name).read_bytes() for name in ("start.jax",
-    "step.jax")) start, step = (export.deserialize(bytearray(file)).call for file in
-    files) token = jnp.zeros(4, jnp.int32)  # four streams, before their first events
-    state = start(token)  # a list of arrays state, logits = step(state, token)  # [4,
-    vocabulary], of the next event
+    read = lambda name: bytearray(pathlib.Path("lstm", name).read_bytes())
+    start, step = (export.deserialize(read(x)).call for x in ("start.jax", "step.jax"))
+    token = jnp.zeros(4, jnp.int32)  # four streams, before their first events
+    state = start(token)  # a list of arrays
+    state, logits = step(state, token)  # [4, vocabulary], of the next event
 """
 
 import json

@@ -48,7 +48,9 @@ def train_on_latents(
     task = on_latents_of(model, task)
     autoencoder = model.family
     axes = min(family.axes, autoencoder.latent)
-    family = dataclasses.replace(family, vae=autoencoder, axes=axes)
+    family = dataclasses.replace(
+        family, vae=autoencoder, axes=axes, styles=task.styles
+    )
     latents, _ = task.sequences("train")
     norm = principal_axes(np.concatenate(latents), axes)
 

@@ -106,9 +106,9 @@ def check_same_run(
     for key in meta:
         if key not in saved:
             continue
-        before = current(saved[key])
-        if before != meta[key]:
-            old, new = first_difference(before, meta[key])
+        before, now = current(saved[key]), current(meta[key])
+        if before != now:
+            old, new = first_difference(before, now)
             raise UsageError(
                 f"{checkpoints.directory.parent} was started with {key} {old}, and "
                 f"this run has {new}: use the same options, or another `workdir`."
