@@ -52,6 +52,14 @@ PROBE = re.compile(
     r"isinstance\([^)]*(codec|family)|hasattr\([^)]*(codec|family)"
     r"|getattr\((codec|family)"
 )
+MAX_POSITIONAL, MAX_POSITIONAL_FIELDS = 4, 3
+POSITIONAL = {
+    # of other packages
+    *("reshape", "transpose", "variable", "uniform", "dot_product_attention"),
+    *("ResampleStream", "SoundFile", "spectrogram"),
+    # functions with gradients of their own
+    *("unroll", "_unroll_forward", "nade_logits"),
+}
 CLAUSE = re.compile(r"(What|How|Of|Where|Which|Whether|That|Those)\b")
 
 
@@ -164,6 +172,49 @@ def test_codecs_and_families_are_not_asked_for_their_class():
         if PROBE.search(line)
     ]
     assert len(probes) <= MAX_PROBES, probes
+
+
+def called(node: ast.Call) -> str:
+    """Returns the last part of the name of what is called, or "" if it has none."""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def has_many_positional(node: ast.Call) -> bool:
+    arguments = [x for x in node.args if not isinstance(x, ast.Starred)]
+    return len(arguments) > MAX_POSITIONAL and called(node) not in POSITIONAL
+
+
+def positional_fields(node: ast.ClassDef) -> int:
+    """Returns the number of fields that a dataclass takes by position."""
+    decorators = [ast.unparse(x) for x in node.decorator_list]
+    if not any(re.match(r"(dataclasses\.)?dataclass\b", x) for x in decorators):
+        return 0
+    if any("kw_only=True" in x for x in decorators):
+        return 0
+    count = 0
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign):
+            annotation = ast.unparse(statement.annotation)
+            if annotation.endswith("KW_ONLY"):
+                break
+            count += "ClassVar" not in annotation
+    return count
+
+
+def test_long_lists_of_arguments_are_passed_by_keyword():
+    found = []
+    for path in python_files("zoo", "experiments", "docs/tables"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and has_many_positional(node):
+                found.append(f"{named(path)}:{node.lineno} calls {called(node)}")
+            elif (
+                isinstance(node, ast.ClassDef)
+                and positional_fields(node) > MAX_POSITIONAL_FIELDS
+            ):
+                found.append(f"{named(path)}:{node.lineno} defines {node.name}")
+    assert found == []
 
 
 def run(code: str) -> None:

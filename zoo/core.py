@@ -64,6 +64,7 @@ class Objective:
     loss: Loss
     wrt: tuple[str, ...] = ("net",)
     when: range = ALWAYS
+    _: dataclasses.KW_ONLY
     tx: optax.GradientTransformation | None = None
     post_update: optax.GradientTransformation | None = None
     evaluated: bool = True

@@ -19,64 +19,70 @@ def summary() -> str:
     """Returns the table of the best figures and published ones."""
     rows = [
         Row(
-            "JSB chorales, nats per step",
-            with_network("polyphonic_jsb", "test_nll"),
-            "3.99 (LV-RNN)",
-            "yes",
-            "polyphony",
+            task="JSB chorales, nats per step",
+            ours=with_network("polyphonic_jsb", "test_nll"),
+            published="3.99 (LV-RNN)",
+            same_protocol="yes",
+            page="polyphony",
         ),
         Row(
-            "Nottingham, nats per step",
-            with_network("polyphonic_nottingham", "test_nll"),
-            "2.305 (DMM-Aug-NADE)",
-            "yes",
-            "polyphony",
+            task="Nottingham, nats per step",
+            ours=with_network("polyphonic_nottingham", "test_nll"),
+            published="2.305 (DMM-Aug-NADE)",
+            same_protocol="yes",
+            page="polyphony",
         ),
         Row(
-            "Bach chorales, nats per voice token",
-            with_network("chorales_notewise", "valid_nll"),
-            "0.335 (Music Transformer)",
-            "yes, validation split",
-            "polyphony",
+            task="Bach chorales, nats per voice token",
+            ours=with_network("chorales_notewise", "valid_nll"),
+            published="0.335 (Music Transformer)",
+            same_protocol="yes, validation split",
+            page="polyphony",
         ),
         Row(
-            "Bach chorales, nats per 16th, averaged orders",
-            number("chorales_framewise", "test_ensembled", 3),
-            "0.57 (Coconet)",
-            "yes",
-            "polyphony",
+            task="Bach chorales, nats per 16th, averaged orders",
+            ours=number("chorales_framewise", "test_ensembled", 3),
+            published="0.57 (Coconet)",
+            same_protocol="yes",
+            page="polyphony",
         ),
         Row(
-            "Two-bar phrases, sampled accuracy",
-            number("music_vae_2bar", "accuracy_sampled", 3)
-            + f" (rate {number('music_vae_2bar', 'kl', 0)} nats)",
-            "0.951 (MusicVAE)",
-            "no: other data",
-            "latent",
+            task="Two-bar phrases, sampled accuracy",
+            ours=(
+                number("music_vae_2bar", "accuracy_sampled", 3)
+                + f" (rate {number('music_vae_2bar', 'kl', 0)} nats)"
+            ),
+            published="0.951 (MusicVAE)",
+            same_protocol="no: other data",
+            page="latent",
         ),
         Row(
-            "64-bar pieces, pitch consistency / variance",
-            number("latent_diffusion", "pitch_consistency", 2)
-            + " / "
-            + number("latent_diffusion", "pitch_variance", 2),
-            "0.99 / 0.90 (Mittal et al.)",
-            "no: other data",
-            "latent",
+            task="64-bar pieces, pitch consistency / variance",
+            ours=(
+                number("latent_diffusion", "pitch_consistency", 2)
+                + " / "
+                + number("latent_diffusion", "pitch_variance", 2)
+            ),
+            published="0.99 / 0.90 (Mittal et al.)",
+            same_protocol="no: other data",
+            page="latent",
         ),
         Row(
-            "SeqGAN's oracle, NLL_oracle in nats",
-            number("seqgan_oracle", "nll_oracle_seqgan", 2),
-            "8.74 (SeqGAN)",
-            "yes",
-            "games",
+            task="SeqGAN's oracle, NLL_oracle in nats",
+            ours=number("seqgan_oracle", "nll_oracle_seqgan", 2),
+            published="8.74 (SeqGAN)",
+            same_protocol="yes",
+            page="games",
         ),
         Row(
-            "Held-out notes, log-mel error in nats",
-            number("vocoder_notes", "log_mel", 3),
-            number("vocoder_notes", "griffin_lim_log_mel", 3)
-            + " (Griffin & Lim, run here)",
-            "no published figure",
-            "audio",
+            task="Held-out notes, log-mel error in nats",
+            ours=number("vocoder_notes", "log_mel", 3),
+            published=(
+                number("vocoder_notes", "griffin_lim_log_mel", 3)
+                + " (Griffin & Lim, run here)"
+            ),
+            same_protocol="no published figure",
+            page="audio",
         ),
     ]
     head = ["task", "here", "published", "same protocol", "details"]

@@ -158,7 +158,7 @@ def seqgan_oracle(
     }
     pretrained = logged_at(workdir / "metrics.jsonl", model.warmup)
     metrics = {f"{name}_mle": pretrained[name] for name in PUBLISHED}
-    metrics |= critic_metrics(model, fitted.state.params, truth, real, test_key)
+    metrics |= critic_metrics(model, fitted.state.params, truth, real, key=test_key)
     for name, values in metrics_by_name.items():
         metrics |= {f"{key}_{name}": value for key, value in values.items()}
     elsewhere = time.perf_counter() - began - fitted.here
@@ -175,7 +175,7 @@ def logged_at(path: Path, step: int) -> dict[str, float]:
 
 
 def critic_metrics(
-    model: SeqGAN, params: Params, truth: Oracle, real: Rows, key: jax.Array
+    model: SeqGAN, params: Params, truth: Oracle, real: Rows, *, key: jax.Array
 ) -> dict[str, float]:
     """Returns how well the critic ranks sequences.
 

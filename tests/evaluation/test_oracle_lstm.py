@@ -128,7 +128,7 @@ def test_a_critic_is_compared_with_the_oracle_s_likelihood(sign):
         sample=lambda params, key, n: least[:n, :, None],
         verdict=lambda params, x: sign * oracle.token_log_probs(x[..., 0]).mean(axis=1),
     )
-    metrics = critic_metrics(critic, {}, oracle, most, jax.random.key(1))
+    metrics = critic_metrics(critic, {}, oracle, most, key=jax.random.key(1))
     assert metrics["critic_by_oracle"] == pytest.approx(sign)
     assert metrics["critic_right_taught"] == (sign > 0)
     assert (metrics["critic_right_new"] > 0.5) == (sign > 0)

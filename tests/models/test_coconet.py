@@ -33,9 +33,16 @@ def params():
 @pytest.fixture(scope="module")
 def net(params):
     """Maps (tokens, known, order) [1, t, k] to the logits [1, t, k, v]."""
-    read = jax.jit(SMALL.net.apply, static_argnums=5)
+    read = jax.jit(SMALL.net.apply, static_argnames="deterministic")
     return lambda tokens, known, order: np.asarray(
-        read({"params": params["net"]}, tokens, known, MASK[:1], order, True)
+        read(
+            {"params": params["net"]},
+            tokens,
+            known,
+            MASK[:1],
+            order,
+            deterministic=True,
+        )
     )
 
 
@@ -96,7 +103,9 @@ def test_padding_changes_nothing(params):
     )
     order = np.broadcast_to(np.arange(2), GRID.shape)
     apply = jax.jit(
-        lambda *args: SMALL.net.apply({"params": params["net"]}, *args, True)
+        lambda *args: SMALL.net.apply(
+            {"params": params["net"]}, *args, deterministic=True
+        )
     )
     wider = lambda x, fill: np.pad(x, ((0, 0), (0, 2), (0, 0)), constant_values=fill)
     mask = np.pad(MASK, ((0, 0), (0, 2)))
@@ -168,7 +177,9 @@ def test_annealed_gibbs_samples_the_free_cells():
         return jnp.where(known, tokens, drawn.astype(int))
 
     rows = np.asarray(
-        jax.jit(lambda: orderless.annealed_gibbs(rewrite, tokens, free, KEY, 12))()
+        jax.jit(
+            lambda: orderless.annealed_gibbs(rewrite, tokens, free, KEY, steps=12)
+        )()
     )
     assert (rows[:, 0, 1] == 3).all()
     written = rows[:, [0, 1, 1], [0, 0, 1]]

@@ -60,7 +60,7 @@ def test_probabilities_of_all_frames_sum_to_one():
 def test_sampling_equals_sampling_key_by_key():
     w, v, b, c, _ = numbers(40)
     u = np.random.default_rng(2).random((40, K)).astype(np.float32)
-    sounds = sample_nade(lambda logits: jax.nn.sigmoid(logits) > u, w, v, b, c)
+    sounds = sample_nade(lambda logits: jax.nn.sigmoid(logits) > u, w, v, b=b, c=c)
     x = np.zeros((40, K), np.uint8)
     for i in range(K):
         x[:, i] = jax.nn.sigmoid(by_key(w, v, b, c, x)[:, i]) > u[:, i]

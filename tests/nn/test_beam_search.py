@@ -98,7 +98,7 @@ def test_a_beam_of_one_is_greedy():
         jnp.zeros(1, jnp.int32),
         jax.random.key(0),
         1,
-        LENGTH,
+        length=LENGTH,
         draw=Draw(temperature=0),
     )
     np.testing.assert_array_equal(search(1)[0], greedy)
@@ -121,7 +121,14 @@ def test_beams_obey_the_grammar():
     needs = np.where(follow < 0, 99, after[follow])
     none, no = jnp.full(V, -1), jnp.zeros(V, bool)
     grammar = Grammar(
-        jnp.array(follow), jnp.array(needs), none, none, no, no, jnp.int32(99), 0
+        jnp.array(follow),
+        jnp.array(needs),
+        none,
+        lifts=none,
+        passes=no,
+        heralds=no,
+        limit=jnp.int32(99),
+        keys=0,
     )
     legal = [[1, 2, 3, 0], [1, 3, 0], [2, 3, 0], [3, 0]]
     pieces = ranked(np.array(x) for x in legal)

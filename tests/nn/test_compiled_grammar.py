@@ -72,7 +72,7 @@ def test_a_finished_performance_is_encoded_as_its_events():
         jnp.broadcast_to(jnp.log(mass), (500, codec.vocab)),
     )
     draw = jax.jit(
-        lambda: generate(step, (), jax.random.key(1), 500, 64, grammar=grammar)
+        lambda: generate(step, (), jax.random.key(1), 500, length=64, grammar=grammar)
     )
     rows = np.asarray(draw())
     ended = [np.append(piece(row), BOUNDARY) for row in rows if BOUNDARY in row]

@@ -161,7 +161,7 @@ def chain(state, token):
 
 @functools.partial(jax.jit, static_argnames=("n", "length", "draw"))
 def rolled(key, n, length, **kwargs):
-    return generate(chain, jnp.zeros(n), key, n, length, **kwargs)
+    return generate(chain, jnp.zeros(n), key, n, length=length, **kwargs)
 
 
 def roll(n, length, seed=0, **kwargs):
@@ -206,12 +206,23 @@ def test_primers_of_any_length_are_forced():
     assert roll(2, 2, primer=np.array([1, 2, 3])).tolist() == [[1, 2], [1, 2]]
 
 
+def grammar_of(follow, needs, none, no, limit):
+    return Grammar(
+        follow,
+        needs,
+        none,
+        lifts=none,
+        passes=no,
+        heralds=no,
+        limit=np.int32(limit),
+        keys=0,
+    )
+
+
 def test_forbidden_tokens_are_never_drawn():
     follow, none, no = np.array([[-1, 0, -1, 0]]), np.full(4, -1), np.zeros(4, bool)
     needs = np.where(follow < 0, 99, 0)
-    rows = roll(
-        50, 40, grammar=Grammar(follow, needs, none, none, no, no, np.int32(40), 0)
-    )
+    rows = roll(50, 40, grammar=grammar_of(follow, needs, none, no, 40))
     assert set(np.unique(rows)) == {1, 3}
 
 
@@ -225,7 +236,7 @@ def test_no_ngram_is_repeated(size):
     bound = np.array([-1e9, 0.0, 0.0, 0.0])  # no piece ends
     endless = lambda state, token: (state, jnp.log(CHAIN)[token] + bound[None])
     sample = lambda draw: generate(
-        endless, (), jax.random.key(0), 40, 8 + size, draw=draw
+        endless, (), jax.random.key(0), 40, length=8 + size, draw=draw
     )
     draws = Draw(), Draw(no_repeat=size)
     free, fresh = map(np.asarray, jax.jit(lambda: tuple(map(sample, draws)))())
@@ -240,7 +251,7 @@ def test_a_repeat_is_drawn_if_nothing_else_is_legal():
     """One token is legal, so every n-gram is a repeat."""
     follow, none, no = np.array([[-1, 0, -1, -1]]), np.full(4, -1), np.zeros(4, bool)
     needs = np.where(follow < 0, 99, 0)
-    grammar = Grammar(follow, needs, none, none, no, no, np.int32(9), 0)
+    grammar = grammar_of(follow, needs, none, no, 9)
     rows = roll(3, 9, grammar=grammar, draw=Draw(no_repeat=2))
     assert (rows == 1).all()
 
@@ -257,7 +268,7 @@ def test_stops_when_all_have_ended():
         jax.debug.callback(lambda _: counted.append(1), state)
         return state, jnp.zeros((1, 2)).at[:, BOUNDARY].set(99.0)
 
-    generate(ends, jnp.zeros(1), jax.random.key(0), 1, 256).block_until_ready()
+    generate(ends, jnp.zeros(1), jax.random.key(0), 1, length=256).block_until_ready()
     jax.effects_barrier()
     assert len(counted) < 64
 

@@ -183,7 +183,8 @@ def transfer(
         source = space.phrases_of(sequence)
     codec = space.melody_codec
     with progress_bar(f"searching for {style} phrases") as progress:
-        rows = move(source, style, seed, scale_pitch_classes(source, codec), progress)
+        scale = scale_pitch_classes(source, codec)
+        rows = move(source, style, seed, scale=scale, progress=progress)
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
     page = write_gallery(music, out, title=f"{piece.stem}, and in the style {style}")
     print(
@@ -278,7 +279,9 @@ class Writer:
         from zoo.nn.sequence.sampling import Draw
 
         draw = Draw(self.temperature)
-        pieces = self.space.decode(points, self.seed, draw, styles, self.best_of)
+        pieces = self.space.decode(
+            points, self.seed, draw, styles, best_of=self.best_of
+        )
         page = write_gallery(pieces, self.out, title=title)
         print(f"{len(pieces)} pieces in {self.out}; open {page}")
         return pieces

@@ -63,4 +63,4 @@ def verdicts_on(
     primer = real if model.sampler.accompanies else None
     request = Request(primer=primer, style=style)
     written = model.sampler.draw(len(real), seed, request)
-    return critic_verdicts(model, real, written, style, seed)
+    return critic_verdicts(model, real, written, style, seed=seed)

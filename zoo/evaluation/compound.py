@@ -42,7 +42,7 @@ def note_row_metrics(
         metrics |= {f"{prefix}{name}": value for name, value in values.items()}
     for name in (*STATISTICS, "distinct_4"):
         metrics[f"real_{name}"] = by_name[name].real.value
-    verdicts = critic_verdicts(model, real, written[""], style, seed)
+    verdicts = critic_verdicts(model, real, written[""], style, seed=seed)
     for kind, below in verdicts.below.items():
         if kind != "real":
             metrics[f"verdict_{kind}"] = below.value

@@ -38,6 +38,7 @@ def critic_verdicts(
     real: np.ndarray,
     written: np.ndarray,
     style: np.ndarray | None,
+    *,
     seed: int = 0,
 ) -> Verdicts:
     """Returns the critic's verdicts on real, written and corrupted pieces [n, ..].

@@ -83,7 +83,9 @@ def learn(
     style = np.array([styles.index(label) for label in labels])
     data = {"latents": jnp.asarray((x - mean) / std), "style": jnp.asarray(style)}
     params = fit(classifier, data, jax.random.key(seed), steps)
-    return InstrumentClassifier(classifier, params, mean, std, mel)
+    return InstrumentClassifier(
+        classifier=classifier, params=params, mean=mean, std=std, mel=mel
+    )
 
 
 def fit(

@@ -51,7 +51,7 @@ def multitrack_metrics(
     metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
     metrics["distinct_4"] = rows["distinct_4"].generated.value
     metrics["real_distinct_4"] = rows["distinct_4"].real.value
-    verdicts = critic_verdicts(model, real, written, style, seed)
+    verdicts = critic_verdicts(model, real, written, style, seed=seed)
     for kind, below in verdicts.below.items():
         if kind != "real":
             metrics[f"verdict_{kind}"] = below.value

@@ -58,6 +58,7 @@ class Chain:
     relative: bool = False
     """Whether pitches are relative to the top note of the frame before, so that
     passages match in any key."""
+    _: dataclasses.KW_ONLY
     own: bool = False
     """Whether counts are of the current piece, and not of the training pieces."""
 

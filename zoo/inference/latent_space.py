@@ -148,13 +148,14 @@ class LatentSpace:
         seed: int = 0,
         draw: Draw = COOL,
         style: Styles = None,
+        *,
         best_of: int = 1,
     ) -> "list[NoteSequence]":
         """Decodes points [n, z] as music; piece i depends on the seed, i and its point.
 
         Of `best_of` pieces drawn at each point the likeliest is kept.
         """
-        rows = self.phrases(z, seed, draw, style, best_of)
+        rows = self.phrases(z, seed, draw, style, best_of=best_of)
         return [self.model.codec.decode(row) for row in rows]
 
     def reconstruct(
@@ -175,6 +176,7 @@ class LatentSpace:
         seed: int = 0,
         draw: Draw = COOL,
         style: Styles = None,
+        *,
         best_of: int = 1,
     ) -> np.ndarray:
         """Decodes points [n, z] as tokens int32 [n, t]; see `decode`."""

@@ -391,11 +391,11 @@ def load(
         task = recorded.get("task", recorded.get("music"))  # as 0.1 called it
     finally:
         checkpoints.close()
-    return assembled(family, params, codec, task, about)
+    return assembled(family, params, codec, task=task, about=about)
 
 
 def assembled(
-    family: Any, params: Params, codec: Any, task: Task | None, about: Any
+    family: Any, params: Params, codec: Any, *, task: Task | None, about: Any
 ) -> Model:
     """Returns a model whose task has the codec, and the encoder, of its checkpoint."""
     if task is not None and codec is not None:

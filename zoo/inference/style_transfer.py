@@ -59,6 +59,7 @@ class StyleTransfer:
         phrases: np.ndarray,
         style: str,
         seed: int = 0,
+        *,
         scale: Sequence[int] = range(12),
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> np.ndarray:

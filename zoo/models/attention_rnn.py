@@ -184,7 +184,7 @@ class AttentionRNN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns the mean negative log-likelihood of the masked events, in nats."""
-        return language_model_loss(self.token_log_probs, params, batch, rng, step)
+        return language_model_loss(self.token_log_probs, params, batch, rng, step=step)
 
     def log_prob(
         self, params: Params, tokens: Int[Array, "b t"], mask: Bool[Array, "b t"]
@@ -344,7 +344,7 @@ class AttentionRNN:
             self.start(n),
             rng,
             n,
-            length or self.length,
+            length=length or self.length,
             draw=draw,
             primer=primer,
             grammar=grammar,

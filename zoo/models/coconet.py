@@ -98,18 +98,22 @@ class Net(nn.Module):
         known: Bool[Array, "b t k"],
         mask: Bool[Array, "b t"],
         order: Int[Array, "b t j"],
+        *,
         deterministic: bool,
     ) -> Float[Array, "b t j v"]:
         """Returns the logits of the voices in `order`, conditioned on those before."""
-        evidence = self.read(tokens, known, mask, deterministic)
+        evidence = self.read(tokens, known, mask, deterministic=deterministic)
         visible = known[:, :, None] | orderless.decided_before(order)
-        return self.decide(evidence, tokens, visible, order, deterministic)
+        return self.decide(
+            evidence, tokens, visible, order, deterministic=deterministic
+        )
 
     def read(
         self,
         tokens: Int[Array, "b t k"],
         known: Bool[Array, "b t k"],
         mask: Bool[Array, "b t"],
+        *,
         deterministic: bool,
     ) -> Evidence:
         """Applies the large network to the known tokens of the masked steps."""
@@ -138,6 +142,7 @@ class Net(nn.Module):
         tokens: Int[Array, "b t k"],
         visible: Bool[Array, "b t #j k"],
         voice: Int[Array, "b t j"],
+        *,
         deterministic: bool,
     ) -> Float[Array, "b t j v"]:
         """Returns the logits of those voices, conditioned on the `visible` tokens."""
@@ -238,7 +243,7 @@ class Coconet:
         tokens, mask = batch["tokens"][:1, :8], batch["mask"][:1, :8]
         order = jnp.broadcast_to(jnp.arange(self.voices), tokens.shape)
         inputs = tokens, tokens >= 0, mask, order
-        return {"net": self.net.init(rng, *inputs, True)["params"]}
+        return {"net": self.net.init(rng, *inputs, deterministic=True)["params"]}
 
     def objectives(self) -> Mapping[str, Objective]:
         """Returns the objective: the orderless likelihood."""
@@ -261,7 +266,7 @@ class Coconet:
                 key, order_key = jax.random.split(jax.random.fold_in(mask_key, i))
                 shifted = (level + i / self.masks) % 1
                 known = orderless.known_frames(key, mask, shifted)[..., None]
-                return self.complete(params, tokens, known, mask, order_key)
+                return self.complete(params, tokens, known, mask, rng=order_key)
 
             outputs = jax.lax.map(evaluate, jnp.arange(self.masks))
             log_p, correct = (x.mean(axis=0) for x in outputs)
@@ -271,7 +276,7 @@ class Coconet:
             frames = orderless.known_frames(mask_key, mask, level)[..., None]
             known = jnp.where(by_frame, frames, cells)
             log_p, correct = self.complete(
-                params, tokens, known, mask, rng, deterministic=False
+                params, tokens, known, mask, rng=rng, deterministic=False
             )
         share = mask.sum(axis=1) / jnp.maximum(mask.sum(), 1)
         nll, accuracy = -(log_p * share).sum(), (correct * share).sum()
@@ -283,8 +288,8 @@ class Coconet:
         tokens: Int[Array, "b t k"],
         known: Bool[Array, "b t #k"],
         mask: Bool[Array, "b t"],
-        rng: Key,
         *,
+        rng: Key,
         deterministic: bool = True,
     ) -> tuple[Float[Array, " b"], Float[Array, " b"]]:
         """Returns the log-likelihood of each row's hidden cells, in nats per frame.
@@ -305,13 +310,11 @@ class Coconet:
         order_key, dropout_key = jax.random.split(rng)
         known = jnp.broadcast_to(known, tokens.shape)
         order = orderless.random_ranks(order_key, jnp.ones(tokens.shape, bool))
+        net, inputs = {"params": params["net"]}, (tokens, known, mask, order)
         logits = self.net.apply(
-            {"params": params["net"]},
-            tokens,
-            known,
-            mask,
-            order,
-            deterministic,
+            net,
+            *inputs,
+            deterministic=deterministic,
             rngs={"dropout": dropout_key},
         )
         targets = jnp.take_along_axis(tokens, order, axis=-1)
@@ -371,16 +374,18 @@ class Coconet:
 
         def frame(rng: Key, step: Array, known: Array) -> Array:
             known = jnp.broadcast_to(known[..., None], tokens.shape)
-            evidence = self.net.apply(net, tokens, known, mask, True, method="read")
+            evidence = self.net.apply(
+                net, tokens, known, mask, deterministic=True, method="read"
+            )
             own = tokens[jnp.arange(len(step)), step][:, None]
             order = orderless.random_ranks(rng, jnp.ones(own.shape, bool))
             visible = orderless.decided_before(order)
             inputs = evidence.at(step), own, visible, order
-            logits = self.net.apply(net, *inputs, True, method="decide")
+            logits = self.net.apply(net, *inputs, deterministic=True, method="decide")
             targets = jnp.take_along_axis(own, order, axis=-1)
             return orderless.token_log_prob(logits, targets).sum(axis=(1, 2))
 
-        return orderless.ordered_frames(frame, mask, rng, orders, steps)
+        return orderless.ordered_frames(frame, mask, rng, orders=orders, steps=steps)
 
     def sample(
         self,
@@ -419,18 +424,22 @@ class Coconet:
             chance = jax.vmap(lambda key: jax.random.uniform(key, shape))(keys)
             order, u = jnp.argsort(chance[:, 0], axis=-1), chance[:, 1]
             mask = jnp.ones(tokens.shape[:2], bool)
-            evidence = self.net.apply(net, tokens, known, mask, True, method="read")
+            evidence = self.net.apply(
+                net, tokens, known, mask, deterministic=True, method="read"
+            )
             for j in range(self.voices):
                 voice = order[..., j : j + 1]
                 inputs = evidence, tokens, known[:, :, None], voice
-                logits = self.net.apply(net, *inputs, True, method="decide")
+                logits = self.net.apply(
+                    net, *inputs, deterministic=True, method="decide"
+                )
                 here = voice == jnp.arange(self.voices)[None, None]
                 drawn = draw(logits, u[..., j : j + 1])
                 tokens = jnp.where(here & ~known, drawn, tokens)
                 known = known | here
             return tokens
 
-        return orderless.annealed_gibbs(rewrite, tokens, free, rng, self.gibbs)
+        return orderless.annealed_gibbs(rewrite, tokens, free, rng, steps=self.gibbs)
 
 
 TINY = Coconet(

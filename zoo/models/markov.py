@@ -270,7 +270,7 @@ class Markov:
             self.start(n),
             rng,
             n,
-            length or self.length,
+            length=length or self.length,
             draw=draw,
             primer=primer,
             grammar=grammar,

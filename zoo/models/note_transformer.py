@@ -128,7 +128,7 @@ class NoteTransformer:
         state = self.member_start(len(notes), 1)
 
         def member(rng: Key) -> Params:
-            return self.net.init(rng, state, notes, notes, True)["params"]
+            return self.net.init(rng, state, notes, notes, deterministic=True)["params"]
 
         return {"net": jax.vmap(member)(jax.random.split(rng, self.members))}
 
@@ -190,7 +190,7 @@ class NoteTransformer:
 
             def chunk(state: State, pair: Array) -> tuple[State, tuple[Array, Array]]:
                 state, logits = self.net.apply(
-                    {"params": net}, state, *pair, rng is None, rngs=rngs
+                    {"params": net}, state, *pair, deterministic=rng is None, rngs=rngs
                 )
                 return state, self.pick_notes(logits, pair[1])
 
@@ -281,8 +281,14 @@ class NoteTransformer:
 
         def member(net: Params, state: State) -> Array:
             frames = state.recent[:, -1:], notes[:, None]
-            inputs = state, state.memory, *frames, True, slot
-            logits = self.net.apply({"params": net}, *inputs, method="decode")
+            inputs = state, state.memory, *frames
+            logits = self.net.apply(
+                {"params": net},
+                *inputs,
+                deterministic=True,
+                slot=slot,
+                method="decode",
+            )
             return self.normalise(logits[:, 0, 0], above)
 
         return mixture_log_prob(jax.vmap(member)(params["net"], state))

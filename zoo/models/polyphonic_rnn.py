@@ -128,6 +128,7 @@ def sample_nade(
     choose: Callable[[Array], Array],
     w: Float[Array, "k d"],
     v: Float[Array, "k d"],
+    *,
     b: Float[Array, "n k"],
     c: Float[Array, "n d"],
 ) -> Bool[Array, "n k"]:
@@ -275,7 +276,7 @@ class PolyphonicRNN:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns the mean negative log-likelihood of the masked frames, in nats."""
-        return language_model_loss(self.token_log_probs, params, batch, rng, step)
+        return language_model_loss(self.token_log_probs, params, batch, rng, step=step)
 
     def log_prob(
         self, params: Params, tokens: Num[Array, "b t k"], mask: Bool[Array, "b t"]
@@ -346,7 +347,8 @@ class PolyphonicRNN:
         if not c:
             return choose(b).astype(jnp.uint8)
         nade = params["net"]["nade"]
-        return sample_nade(choose, nade["w"], nade["v"], b, c[0]).astype(jnp.uint8)
+        frame = sample_nade(choose, nade["w"], nade["v"], b=b, c=c[0])
+        return frame.astype(jnp.uint8)
 
     def sample(
         self,

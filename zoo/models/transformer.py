@@ -211,7 +211,7 @@ class Transformer:
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Array, Metrics]:
         """Returns the mean negative log-likelihood of the masked events, in nats."""
-        return language_model_loss(self.token_log_probs, params, batch, rng, step)
+        return language_model_loss(self.token_log_probs, params, batch, rng, step=step)
 
     def log_prob(
         self, params: Params, tokens: Int[Array, "b t"], mask: Bool[Array, "b t"]
@@ -277,7 +277,7 @@ class Transformer:
             self.start(n, length),
             rng,
             n,
-            length,
+            length=length,
             draw=draw,
             primer=primer,
             grammar=grammar,

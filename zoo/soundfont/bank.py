@@ -76,6 +76,7 @@ class Zone:
     start: int
     end: int
     loop: tuple[int, int] | None
+    _: dataclasses.KW_ONLY
     rate: int
     root: float
     generators: Generators

@@ -156,7 +156,12 @@ def build(
         digest = hashlib.blake2b(repr(limits).encode(), digest_size=4).hexdigest()
         staging = home / f"staging-{digest}"
         rows, sketches, report = _stage(
-            source_corpus, staging, limits, workers, progress, beam_flags
+            source_corpus,
+            staging,
+            limits,
+            workers=workers,
+            progress=progress,
+            beam_flags=beam_flags,
         )
         fingerprints = [row.fingerprint for row in rows]
         splits = assign(fingerprints, sketches, [row.split for row in rows])
@@ -221,6 +226,7 @@ def _stage(
     source_corpus: Corpus,
     staging: Path,
     limits: Limits,
+    *,
     workers: int,
     progress: Progress | None,
     beam_flags: Sequence[str] | None,

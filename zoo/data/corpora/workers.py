@@ -228,7 +228,7 @@ def _unpack(packed: Packed) -> list[Piece]:
             name,
             data if data is None else NoteSequence.FromString(data),
             refused,
-            remarks,
+            remarks=remarks,
         )
         for name, data, refused, remarks in packed
     ]

@@ -1,7 +1,7 @@
 """Limits on the resources that one file may use, and the result of reading it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
@@ -19,6 +19,7 @@ class Limits:
     bytes: int = 16 << 20  # size of the file, compressed and uncompressed
     ticks: int = 10_000_000  # length of a MIDI track; note_seq uses 16 bytes per tick
     notes: int = 100_000  # notes of a piece
+    _: KW_ONLY
     pieces: int = 20_000  # pieces of a file
     parts: int = 64  # voices or parts of a piece
     duration: float = 4 * 3600.0  # duration of the music, in seconds
@@ -36,4 +37,5 @@ class Piece:
     name: str
     sequence: NoteSequence | None = None
     refused: Refused | None = None
+    _: KW_ONLY
     remarks: Mapping[str, int] = field(default_factory=dict)

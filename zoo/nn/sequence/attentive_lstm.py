@@ -71,7 +71,13 @@ def initial_state(n: int, slots: int, width: int) -> AttentiveState:
     """Returns the state of `n` rows before a piece begins."""
     memory, summary = jnp.zeros((n, slots, width)), jnp.zeros((n, width))
     age = jnp.zeros(n, jnp.int32)
-    return AttentiveState(zero_carry(n, width), summary, memory, memory, age)
+    return AttentiveState(
+        carry=zero_carry(n, width),
+        summary=summary,
+        outputs=memory,
+        keys=memory,
+        age=age,
+    )
 
 
 def exp_double(x: Array) -> Array:
@@ -100,7 +106,7 @@ def sum_slots(terms: Callable[[int], Array], slots: int) -> Array:
 
 
 def attention_weights(
-    v: Array, keys: Array, query: Array, filled: Array, axis: int
+    v: Array, keys: Array, query: Array, filled: Array, *, axis: int
 ) -> Array:
     """Returns the softmax over the slots of v . tanh(log(keys) / 2 + log(query) / 2).
 
@@ -145,12 +151,18 @@ def attentive_step(
     carry = update_carry(before, gate_activations(gates))
     query = exp_double(jnp.concatenate(carry, axis=-1) @ weights.w2)
     filled = slots < age[:, None]
-    attention = attention_weights(weights.v, state.keys, query, filled, 1)
+    attention = attention_weights(weights.v, state.keys, query, filled, axis=1)
     summary = jnp.einsum("bk,bkh->bh", attention, state.outputs)
     here = (slots == age[:, None] % slots.size)[..., None]
     outputs = jnp.where(here, carry.h[:, None], state.outputs)
     keys = jnp.where(here, exp_double(carry.h @ weights.w1)[:, None], state.keys)
-    after = AttentiveState(carry, summary, outputs, keys, age + 1)
+    after = AttentiveState(
+        carry=carry,
+        summary=summary,
+        outputs=outputs,
+        keys=keys,
+        age=age + 1,
+    )
     return after, jnp.concatenate([carry.h, summary], axis=-1), attention
 
 
@@ -214,14 +226,28 @@ def _forward(
         query = exp_double(matmul_transposed(jnp.concatenate(carry, axis=-1), w2))
         ago = (t - 1 - jnp.arange(slots)) % slots
         attention = attention_weights(
-            weights.v, keys, query, ago[:, None] < age[None], 0
+            weights.v, keys, query, ago[:, None] < age[None], axis=0
         )
         summary = sum_slots(lambda i: attention[i][:, None] * outputs[i], slots)
         key = exp_double(matmul_transposed(carry.h, w1))
         outputs = jax.lax.dynamic_update_index_in_dim(outputs, carry.h, t % slots, 0)
         keys = jax.lax.dynamic_update_index_in_dim(keys, key, t % slots, 0)
-        after = AttentiveState(carry, summary, outputs, keys, age + 1)
-        return (after, gates), _Saved(carry.h, summary, key, query, attention, before.c)
+        after = AttentiveState(
+            carry=carry,
+            summary=summary,
+            outputs=outputs,
+            keys=keys,
+            age=age + 1,
+        )
+        saved = _Saved(
+            h=carry.h,
+            summary=summary,
+            key=key,
+            query=query,
+            attention=attention,
+            c=before.c,
+        )
+        return (after, gates), saved
 
     begin = initial_state(n, slots, width)
     ring = jnp.zeros((slots, n, width))

@@ -101,7 +101,7 @@ def distance_offset(table: Array, i: Array, j: Array, size: int) -> Array:
 
 
 def block_logits(
-    q: Array, k: Array, table: Array, start: Array, i: Array, j: Array
+    q: Array, k: Array, table: Array, start: Array, *, i: Array, j: Array
 ) -> Array:
     """Returns the masked logits [b, t, s] of query block `i` and key block `j`."""
     size, d = q.shape[1:]
@@ -137,7 +137,7 @@ def _forward(
             def pair(j: Array, sums: tuple[Array, Array, Array]):
                 out, top, total = sums
                 k, v = (read_block(kv, j, row, size) for row in (0, 1))
-                s = block_logits(q, k, table[h], start, i, j)
+                s = block_logits(q, k, table[h], start, i=i, j=j)
                 higher = jnp.maximum(top, s.max(axis=-1))
                 p, decay = jnp.exp(s - higher[..., None]), jnp.exp(top - higher)
                 new = dot("bts,bsd->btd", p.astype(v.dtype), v)
@@ -184,7 +184,7 @@ def _backward(saved: tuple[Any, ...], dout: Array) -> tuple[Any, ...]:
             def pair(j, gradients):
                 dq, dk, dv, dtable = gradients
                 k, v = (read_block(kv, j, row, size) for row in (0, 1))
-                p = jnp.exp(block_logits(q, k, table[h], start, i, j) - total)
+                p = jnp.exp(block_logits(q, k, table[h], start, i=i, j=j) - total)
                 ds = p * (dot("btd,bsd->bts", g, v) - rest) * d**-0.5
                 p, ds = p.astype(v.dtype), ds.astype(q.dtype)
                 dq += dot("bts,bsd->btd", ds, k)

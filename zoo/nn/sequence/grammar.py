@@ -39,6 +39,7 @@ class Grammar:
     follow: Array  # int32 [s, v], the node after a token, or NONE if it is forbidden
     needs: Array  # int16 [s, v], fewest events after a token until the piece may end
     strikes: Array  # int32 [v], the key that a token strikes, or NONE
+    _: dataclasses.KW_ONLY
     lifts: Array  # int32 [v], the key that a token lifts, or NONE
     passes: Array  # bool [v], the tokens in which time passes
     heralds: Array  # bool [v], the tokens after which a key must be struck
@@ -61,7 +62,13 @@ class Grammar:
         """Returns the state of `n` rows of at most `length` events."""
         left = jnp.full((n,), jnp.minimum(self.limit, length))
         node, down = jnp.zeros((n,), jnp.int32), jnp.zeros((n, self.keys), jnp.int32)
-        return GrammarState(node, left, down, node + NONE, node + MAX_EVENTS)
+        return GrammarState(
+            node=node,
+            left=left,
+            down=down,
+            struck=node + NONE,
+            lifted=node + MAX_EVENTS,
+        )
 
     def allow(self, state: GrammarState) -> Bool[Array, "n v"]:
         """Returns the tokens after which the piece can still end legally in time."""
@@ -98,4 +105,10 @@ class Grammar:
         struck = jnp.where(strike != NONE, token, struck)
         latest = jnp.where(passed, MAX_EVENTS, state.lifted)
         lifted = jnp.where(lift != NONE, (down * lifting).sum(axis=-1), latest)
-        return GrammarState(node, left, jnp.where(lifting, 0, down), struck, lifted)
+        return GrammarState(
+            node=node,
+            left=left,
+            down=jnp.where(lifting, 0, down),
+            struck=struck,
+            lifted=lifted,
+        )

@@ -29,6 +29,7 @@ def language_model_loss(
     params: Params,
     batch: Batch,
     rng: Key,
+    *,
     step: Array | None,
 ) -> tuple[Array, Metrics]:
     """Returns the mean negative log-likelihood of a batch, in nats, and its metrics.

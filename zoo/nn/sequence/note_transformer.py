@@ -130,6 +130,7 @@ class Net(nn.Module):
         state: State,
         frames: Int[Array, "b t k"],
         notes: Int[Array, "b t k"],
+        *,
         deterministic: bool,
     ) -> tuple[State, Float[Array, "b t k v"]]:
         """Returns the state, and the logits of the notes of each frame.
@@ -141,7 +142,8 @@ class Net(nn.Module):
           deterministic: without dropout.
         """
         state, memory = self.encode(state, frames, deterministic)
-        return state, self.decode(state, memory, frames, notes, deterministic)
+        logits = self.decode(state, memory, frames, notes, deterministic=deterministic)
+        return state, logits
 
     def encode(
         self, state: State, frames: Int[Array, "b t k"], deterministic: bool
@@ -173,6 +175,7 @@ class Net(nn.Module):
         memory: Float[Array, "b t d"],
         frames: Int[Array, "b t k"],
         notes: Int[Array, "b t k"],
+        *,
         deterministic: bool,
         slot: Array | None = None,
     ) -> Float[Array, "b t slots v"]:

@@ -94,6 +94,7 @@ def ordered_frames(
     frame: Callable[[Key, Array, Array], Array],
     mask: Bool[Array, "b t"],
     rng: Key,
+    *,
     orders: int,
     steps: int,
 ) -> tuple[Float[Array, "orders b m"], Bool[Array, "b m"]]:
@@ -148,8 +149,8 @@ def annealed_gibbs(
     tokens: Int[Array, "n t k"],
     free: Bool[Array, "#n t k"],
     rng: Key,
-    steps: int,
     *,
+    steps: int,
     low: float = 0.05,
     hold: float = 0.75,
 ) -> Int[Array, "n t k"]:

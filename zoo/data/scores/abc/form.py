@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import NamedTuple
 
 from zoo.data.refusal import Refused
@@ -36,6 +36,7 @@ class _State:
     plays: list[Play] = field(default_factory=list)
     opened: int = 0  # start of the current section
     explicit: bool = False  # whether it was opened by |:
+    _: KW_ONLY
     label: str = ""
     # passes and start of each ending of the current section
     endings: list[tuple[frozenset[int], int]] = field(default_factory=list)

@@ -164,7 +164,8 @@ def _sequence(header: dict[str, Line], voices: list[Voice]) -> tuple[NoteSequenc
         time = seconds(position)
         sequence.text_annotations.add(time=time, text=text, annotation_type=kind)
 
-    starts = _write_form(sequence, first, header.get("P", (0, ""))[1], end, seconds)
+    order = header.get("P", (0, ""))[1]
+    starts = _write_form(sequence, first, order, end=end, seconds=seconds)
     for index, voice in enumerate(voices):
         if len(voices) > 1:
             sequence.part_infos.add(part=index, name=f"voice {index + 1}")
@@ -193,7 +194,7 @@ def _write_metadata(sequence: NoteSequence, header: dict[str, Line]) -> None:
 
 
 def _write_form(
-    sequence: NoteSequence, voice: Voice, order: str, end: int, seconds: Clock
+    sequence: NoteSequence, voice: Voice, order: str, *, end: int, seconds: Clock
 ) -> list[int]:
     """Writes the sections and their order; returns the starts of the sections."""
     starts, groups = form.sections(form.plays(voice.marks, end, order), end)
