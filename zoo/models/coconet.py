@@ -20,6 +20,7 @@ as the paper evaluates, and by cells, as it trains.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -312,10 +313,7 @@ class Coconet:
         order = orderless.random_ranks(order_key, jnp.ones(tokens.shape, bool))
         net, inputs = {"params": params["net"]}, (tokens, known, mask, order)
         logits = self.net.apply(
-            net,
-            *inputs,
-            deterministic=deterministic,
-            rngs={"dropout": dropout_key},
+            net, *inputs, deterministic=deterministic, rngs={"dropout": dropout_key}
         )
         targets = jnp.take_along_axis(tokens, order, axis=-1)
         hidden = jnp.take_along_axis(~known & mask[..., None], order, axis=-1)
@@ -370,18 +368,17 @@ class Coconet:
         Returns:
           The log-likelihoods, and which of the frames are in the mask.
         """
-        net = {"params": params["net"]}
+        variables = {"params": params["net"]}
+        apply = functools.partial(self.net.apply, variables, deterministic=True)
 
         def frame(rng: Key, step: Array, known: Array) -> Array:
             known = jnp.broadcast_to(known[..., None], tokens.shape)
-            evidence = self.net.apply(
-                net, tokens, known, mask, deterministic=True, method="read"
-            )
+            evidence = apply(tokens, known, mask, method="read")
             own = tokens[jnp.arange(len(step)), step][:, None]
             order = orderless.random_ranks(rng, jnp.ones(own.shape, bool))
             visible = orderless.decided_before(order)
             inputs = evidence.at(step), own, visible, order
-            logits = self.net.apply(net, *inputs, deterministic=True, method="decide")
+            logits = apply(*inputs, method="decide")
             targets = jnp.take_along_axis(own, order, axis=-1)
             return orderless.token_log_prob(logits, targets).sum(axis=(1, 2))
 
@@ -417,22 +414,19 @@ class Coconet:
         tokens, free = orderless.primed_grid(
             n, self.length, self.voices, length=length, primer=primer, free=free
         )
-        net = {"params": params["net"]}
+        variables = {"params": params["net"]}
+        apply = functools.partial(self.net.apply, variables, deterministic=True)
 
         def rewrite(keys: Array, tokens: Array, known: Array) -> Array:
             shape = 2, *tokens.shape[1:]
             chance = jax.vmap(lambda key: jax.random.uniform(key, shape))(keys)
             order, u = jnp.argsort(chance[:, 0], axis=-1), chance[:, 1]
             mask = jnp.ones(tokens.shape[:2], bool)
-            evidence = self.net.apply(
-                net, tokens, known, mask, deterministic=True, method="read"
-            )
+            evidence = apply(tokens, known, mask, method="read")
             for j in range(self.voices):
                 voice = order[..., j : j + 1]
                 inputs = evidence, tokens, known[:, :, None], voice
-                logits = self.net.apply(
-                    net, *inputs, deterministic=True, method="decide"
-                )
+                logits = apply(*inputs, method="decide")
                 here = voice == jnp.arange(self.voices)[None, None]
                 drawn = draw(logits, u[..., j : j + 1])
                 tokens = jnp.where(here & ~known, drawn, tokens)
