@@ -58,6 +58,11 @@ class Model:
         return type(self.family).__name__
 
     @property
+    def title(self) -> str:
+        """The name of the experiment that trained the model, or of its family."""
+        return self.about.get("experiment", self.name)
+
+    @property
     def styles(self) -> tuple[str, ...]:
         """The styles that the model is conditioned on, or tells apart."""
         return self.family.styles if supports(self.family, Styled) else ()
