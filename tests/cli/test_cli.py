@@ -190,7 +190,7 @@ def test_real_pieces_are_no_longer_than_a_model_writes_them(
             2,
             "leave the range 36 to 96; transposed by -26 it would fit",
         ),
-        ("sample RUN --primer CHORDS", 2, "does not suit the Melody codec"),
+        ("sample RUN --primer CHORDS", 2, "does not fit the Melody codec"),
         ("sample RUN --primer CHORDS", 2, "sound together"),
         ("sample RUN --primer RESTS", 2, "no notes"),
         ("evaluate RUN --corpus folder:/none", 2, "/none"),

@@ -55,7 +55,7 @@ def test_recall_counts_styles_alike_and_no_padding(judge):
 
 def test_what_is_no_phrase_is_refused_in_a_sentence(judge):
     with pytest.raises(
-        UsageError, match="does not fit this model: It has no 1 full bars"
+        UsageError, match="does not fit the Phrase codec: It has no 1 full bars"
     ):
         judge.piece(notes([60], bars=0.5))
 

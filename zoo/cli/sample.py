@@ -85,5 +85,5 @@ def sample(
             if v is not None
         },
     )
-    page = write_gallery(pieces, out, title=f"{model.about['experiment']}, seed {seed}")
+    page = write_gallery(pieces, out, title=f"{model.title}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

@@ -3,7 +3,6 @@
 Axes: n piece, t step, z latent, y style, i step of a path.
 """
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +14,12 @@ import numpy as np
 
 from zoo.core import Params, PhraseAutoencoder, supports
 from zoo.data.codecs import Fit
-from zoo.data.refusal import Refused
 from zoo.errors import UsageError, require
 from zoo.inference.model import Model
 from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.nn.latent.variational import Gaussian, slerp
 from zoo.nn.sequence.sampling import Draw
+from zoo.tasks.base import refusals
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -37,15 +36,6 @@ def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
     for first in range(0, len(rows), size):
         part = rows[first : first + size]
         yield np.concatenate([part, rows[: size - len(part)]]) if first else part
-
-
-@contextlib.contextmanager
-def refusals() -> Iterator[None]:
-    """Turns a codec's refusal into a UsageError."""
-    try:
-        yield
-    except Refused as refused:
-        raise UsageError(f"the piece does not fit this model: {refused}") from refused
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,7 +94,7 @@ class LatentSpace:
         Raises:
           UsageError: the piece does not fit.
         """
-        with refusals():
+        with refusals(self.model.codec):
             codec = self.model.codec
             return codec.adapted(piece) if adapt else codec.fit(piece)
 
@@ -114,7 +104,7 @@ class LatentSpace:
         Raises:
           UsageError: the piece does not fit.
         """
-        with refusals():
+        with refusals(self.model.codec):
             return self.melody_codec.phrases(piece)
 
     def encode(

@@ -23,7 +23,7 @@ from zoo.core import (
 from zoo.errors import UsageError, ZooError, require
 from zoo.inference.sampler import Request, Sampler
 from zoo.nn.sequence.sampling import Draw
-from zoo.tasks.base import Task, bound
+from zoo.tasks.base import Task, bound, refusals
 from zoo.train.checkpoint import Checkpoints, shapes
 from zoo.train.evaluate import evaluator, plain
 
@@ -56,6 +56,11 @@ class Model:
     def name(self) -> str:
         """The name of the family."""
         return type(self.family).__name__
+
+    @property
+    def title(self) -> str:
+        """The name of the experiment that trained the model, or of its family."""
+        return self.about.get("experiment", self.name)
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -183,7 +188,8 @@ class Model:
         Raises:
           UsageError: the codec refuses it.
         """
-        return refused_as_usage_error(self.codec, self.codec.encode, piece)
+        with refusals(self.codec):
+            return self.codec.encode(piece)
 
     def evaluate(
         self, split: str = "test", *, corpus: str | None = None, batch: int = 32
@@ -240,8 +246,9 @@ class Model:
         Raises:
           UsageError: the codec refuses it.
         """
-        encode = self.codec if self.task is None else self.task
-        return refused_as_usage_error(self.codec, encode.encode_primer, primer, missing)
+        encoder = self.codec if self.task is None else self.task
+        with refusals(self.codec):
+            return encoder.encode_primer(primer, missing)
 
     def region(
         self,
@@ -315,14 +322,6 @@ def drawing(draw: Draw | None, controls: Mapping[str, Any]) -> Draw:
         f"give draw, or {' and '.join(controls)}, but not both.",
     )
     return Draw(**controls) if draw is None else draw
-
-
-def refused_as_usage_error(codec: Any, encode: Any, *args: Any) -> np.ndarray:
-    """Calls `encode`, and raises a codec's refusal as a UsageError."""
-    from zoo.tasks.base import refusals_are_usage_errors
-
-    with refusals_are_usage_errors(codec):
-        return encode(*args)
 
 
 def resolve(name: str | pathlib.Path) -> pathlib.Path:

@@ -9,7 +9,7 @@ import orbax.checkpoint as ocp
 
 from zoo.config import record
 from zoo.errors import UsageError
-from zoo.train.checkpoint import FORMAT, versions
+from zoo.train.checkpoint import FORMAT, by_path, versions
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model
@@ -30,7 +30,9 @@ def save(model: "Model", path: pathlib.Path, *, half: bool = False) -> pathlib.P
         raise UsageError(f"{path} holds checkpoints already: choose another directory.")
     dtype = jnp.float16 if half else None
     params = jax.tree.map(lambda x: jnp.asarray(x, dtype), model.params)
-    about = {"format": FORMAT, "step": 0, "versions": versions(), **model.about}
+    tensors = {f"params/{k}": list(x.shape) for k, x in by_path(params).items()}
+    own = {"format": FORMAT, "step": 0, "versions": versions(), "tensors": tensors}
+    about = {**own, **model.about}
     about["family"] = record(model.family)
     about["codec"] = record(model.codec)
     if model.task is not None:

@@ -13,8 +13,9 @@ import numpy as np
 
 from zoo.core import Batch, Classifier, supports
 from zoo.errors import require
-from zoo.inference.latent_space import ENCODED_AT_ONCE, batched, refusals
+from zoo.inference.latent_space import ENCODED_AT_ONCE, batched
 from zoo.inference.model import Model
+from zoo.tasks.base import refusals
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -55,7 +56,7 @@ class StyleClassifier:
         Raises:
           UsageError: the piece has no phrase that the classifier reads.
         """
-        with refusals():
+        with refusals(self.model.codec):
             rows = self.model.codec.phrases(sequence)
         return dict(zip(self.styles, self(rows).mean(axis=0).tolist(), strict=True))
 

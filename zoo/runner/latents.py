@@ -48,9 +48,7 @@ def train_on_latents(
     task = on_latents_of(model, task)
     autoencoder = model.family
     axes = min(family.axes, autoencoder.latent)
-    family = dataclasses.replace(
-        family, vae=autoencoder, axes=axes, styles=task.styles
-    )
+    family = dataclasses.replace(family, vae=autoencoder, axes=axes, styles=task.styles)
     latents, _ = task.sequences("train")
     norm = principal_axes(np.concatenate(latents), axes)
 

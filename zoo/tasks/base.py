@@ -1,9 +1,10 @@
 """The protocol of tasks, and what tasks of music share."""
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -101,7 +102,7 @@ class MusicTask:
     def encode_primer(
         self: Any, piece: NoteSequence, missing: Sequence[str] = ()
     ) -> np.ndarray:
-        with refusals_are_usage_errors(self.coder):
+        with refusals(self.coder):
             return self.coder.encode_primer(piece, missing)
 
     def write_page(
@@ -112,20 +113,15 @@ class MusicTask:
             write_gallery(model.sample(n, seed), folder, title=title, real=real)
 
 
-class refusals_are_usage_errors:
-    """Turns a codec's refusal of a primer into a UsageError."""
-
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, Refused):
-            name = type(self.codec).__name__
-            raise UsageError(
-                f"the primer does not suit the {name} codec: {error}"
-            ) from error
+@contextlib.contextmanager
+def refusals(codec: Codec) -> Iterator[None]:
+    """Turns a codec's refusal of a piece into a UsageError."""
+    try:
+        yield
+    except Refused as refused:
+        name = type(codec).__name__
+        message = f"the piece does not fit the {name} codec: {refused}"
+        raise UsageError(message) from refused
 
 
 def bound(task: T, **values: Any) -> T:

@@ -21,7 +21,7 @@ from zoo.tasks.base import (
     MusicTask,
     Process,
     cached_method,
-    refusals_are_usage_errors,
+    refusals,
 )
 
 # (phrases int [n, t], shares of styles [n, y] or None) -> latents [n, z]
@@ -158,7 +158,7 @@ class LatentSequences(MusicTask):
     def encode_primer(
         self, piece: NoteSequence, missing: Sequence[str] = ()
     ) -> np.ndarray:
-        with refusals_are_usage_errors(self.coder):
+        with refusals(self.coder):
             phrases = self.phrase_coder.phrases(piece)
         return phrases.reshape(-1, *phrases.shape[2:])[: self.coder.length]
 
