@@ -158,7 +158,7 @@ def test_variations_go_as_far_as_they_are_told(space):
 
 def test_a_piece_that_does_not_fit_is_told_what_would(space):
     short, low = tune([60, 62], bars=0.5), tune([30, 32, 34, 35])
-    with pytest.raises(UsageError, match="fit the Phrase codec.*no 1 full bars"):
+    with pytest.raises(UsageError, match=r"fit the Phrase codec.*no 1 full bars"):
         space.encode([short])
     with pytest.raises(UsageError, match=r"transposed by \+6 it would fit"):
         space.encode([low])
