@@ -56,11 +56,11 @@ class Chain:
     voices: tuple[int, ...] = ()
     """Voices of the earlier frames; none for all."""
     relative: bool = False
-    """Whether pitches are relative to the top note of the frame before, so that
+    """True if pitches are relative to the top note of the frame before, so that
     passages match in any key."""
     _: dataclasses.KW_ONLY
     own: bool = False
-    """Whether counts are of the current piece, and not of the training pieces."""
+    """True to count the current piece instead of the training pieces."""
 
 
 @dataclasses.dataclass(frozen=True)

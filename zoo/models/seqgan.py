@@ -95,7 +95,7 @@ class SeqGAN:
     game: str = "non-saturating"
     """Losses of critic and generator, one of `GAMES` without a gradient penalty."""
     ends: bool = True
-    """Whether a row of BOUNDARY ends a sequence."""
+    """True if a row of BOUNDARY ends a sequence."""
     estimator: str = "reinforce"
     """The generator's gradient: "reinforce", or "relax" for relaxed samples."""
     temperature: float = 1.0

@@ -26,7 +26,7 @@ class Events(MusicTask):
     corpus: str = "tunes"
     """tunes, essen, chorales, folder:/path/to/files, or a union such as tunes+essen."""
     codec: str = "melody"
-    """How scores become events: melody or performance."""
+    """Codec from scores to events: melody or performance."""
     batch: int = 16
     """Rows of a batch, over all devices."""
     _: dataclasses.KW_ONLY

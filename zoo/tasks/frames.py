@@ -28,7 +28,7 @@ class Frames(MusicTask):
     """A .mat file of piano rolls, a .json file of chorales, or a corpus such as
     chorales or folder:/path/to/files."""
     codec: str = "pianoroll"
-    """How scores become frames: pianoroll or voices. A .mat or .json file decides
+    """Codec from scores to frames: pianoroll or voices. A .mat or .json file decides
     it."""
     batch: int = 16
     """Rows of a batch, over all devices."""
@@ -138,7 +138,7 @@ class NoteRows(Frames):
     corpus: str = "tunes"
     """tunes, essen, chorales, folder:/path/to/files, or a union such as tunes+essen."""
     codec: str = "compound"
-    """How scores become rows of values: compound."""
+    """Codec from scores to rows of values: compound."""
     batch: int = 32
     """Excerpts of a batch, over all devices."""
     _: dataclasses.KW_ONLY

@@ -48,7 +48,7 @@ class Phrases(MusicTask):
     """The label that styles are values of: style (irish), mode (major) or metre
     (4/4)."""
     codec: Literal["phrase", "quartet", "drums"] = "phrase"
-    """Which part of a piece is read: one melody, four voices, or the drums."""
+    """Part of a piece to read: one melody, four voices, or the drums."""
 
     @functools.cached_property
     def coder(self) -> Any:
@@ -132,7 +132,7 @@ class MultitrackPhrases(Phrases):
     """Metres to read: the first, and others whose bars divide one of it."""
     _: dataclasses.KW_ONLY
     codec: Literal["multitrack"] = "multitrack"  # type: ignore[assignment]
-    """How scores become piano rolls: multitrack."""
+    """Codec from scores to piano rolls: multitrack."""
     tracks: tuple[str, ...] = VOICES
     """The four voices of a chorale, or some of melody, drums, bass, guitar, piano and
     strings."""
