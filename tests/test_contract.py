@@ -325,11 +325,8 @@ def test_samples_depend_on_their_key_and_not_on_the_batch(family):
     sample = jax.jit(family.sample, static_argnames="n")
     few, again, many = (
         sample(params, jax.random.key(7), n=n, **conditioning(family, n))
-        for n in (2, 2, 3)
+        for n in (3, 3, 5)
     )
-    assert len(few) == 2
+    assert len(few) == 3
     assert np.array_equal(few, again)
-    if jnp.issubdtype(few.dtype, jnp.integer):
-        assert np.array_equal(few, many[:2])
-    else:  # matrix products round differently in batches of another size
-        np.testing.assert_allclose(few, many[:2], atol=1e-3)
+    assert np.array_equal(few, many[:3])

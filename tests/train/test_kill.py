@@ -97,8 +97,7 @@ def check(root, kills, seed, steps):
 
 
 def test_a_killed_run_ends_in_the_same_state(tmp_path):
-    # with this seed, the second waits until a checkpoint is being written
-    check(tmp_path, kills=2, seed=1, steps=24)
+    check(tmp_path, kills=3, seed=1, steps=24)
 
 
 if __name__ == "__main__":
