@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pieces import line, metre, piece
+from zoo.listen.notation import VALUES, key, notate, spell
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
-from zoo.listen.notation import VALUES, key, notate, spell
 from zoo.listen.timeline import bars, has_pickup, pitch_name, voices
 
 MAJOR = [0, 2, 4, 5, 7, 9, 11, 12]

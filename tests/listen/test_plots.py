@@ -5,16 +5,16 @@ import matplotlib.image
 import numpy as np
 import pytest
 from pieces import line, metre, piece
-
-from zoo.data.proto import NoteSequence
-from zoo.errors import ZooError
 from zoo.listen.chords import Chord
 from zoo.listen.engrave import engrave_score
 from zoo.listen.glyphs import _GLYPHS, glyph
 from zoo.listen.ink import Ink
 from zoo.listen.notation import notate
-from zoo.listen.piano_roll import COLOURS, plot_piano_roll
 from zoo.listen.spacing import WIDTH, systems
+
+from zoo.data.proto import NoteSequence
+from zoo.errors import ZooError
+from zoo.listen.piano_roll import COLOURS, plot_piano_roll
 
 
 def pixels(path):

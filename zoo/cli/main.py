@@ -11,6 +11,7 @@ from tyro.conf import Positional
 from zoo.cli.audio import blend, reconstruct
 from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
+from zoo.cli.play import play
 from zoo.cli.sample import sample
 from zoo.errors import exit_on_error
 
@@ -115,6 +116,7 @@ def main() -> None:
     """The entry point of the `zoo` command."""
     commands: dict[str, Callable[..., None]] = {
         "sample": sample,
+        "play": play,
         "interpolate": interpolate,
         "mix": mix,
         "vary": vary,

@@ -1,14 +1,21 @@
-"""A folder of pieces as MIDI, WAV and plots, with a listening page."""
+"""A folder of pieces as MIDI, audio, scores and plots, with a listening page."""
 
+import functools
 import pathlib
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+from zoo.data.codecs.names import require_one_of
 from zoo.data.proto import NoteSequence
-from zoo.listen.engrave import engrave_score
-from zoo.listen.page import Track, write_page
-from zoo.listen.piano_roll import plot_piano_roll
-from zoo.listen.synth import write_midi, write_wav
-from zoo.soundfont.score import render
+from zoo.data.refusal import Refused
+from zoo.listen.files import DEFAULT_FORMATS, FORMATS, write_files
+from zoo.listen.page import MAX_BYTES, Track, write_page
+from zoo.listen.score.engraver import MAX_BARS, Engraving, engrave
+from zoo.listen.score.inline import inline
+
+SCORE_SHARE = 0.4  # of the page, for all scores together
+FEWEST_BARS = 4  # of a score on the page
 
 
 def write_gallery(
@@ -18,10 +25,13 @@ def write_gallery(
     title: str,
     intro: str = "",
     real: Sequence[NoteSequence] = (),
+    names: Sequence[str] = (),
+    formats: Sequence[str] = DEFAULT_FORMATS,
 ) -> pathlib.Path:
     """Writes the files of every piece, and index.html.
 
-    The files are 01.mid, 01.wav, 01.png (piano roll) and 01-score.png, and so on.
+    The files are 01.mid and so on, as `zoo.listen.files.write_files` names them. What
+    cannot be written is left out, and standard error says why.
 
     Args:
       pieces: the pieces.
@@ -29,19 +39,76 @@ def write_gallery(
       title: the title of the page.
       intro: text below the title.
       real: excerpts of real music, for the page only.
+      names: names of the pieces; by default "Sample 1" and so on.
+      formats: some of `FORMATS`.
 
     Returns:
       The path of index.html.
+
+    Raises:
+      UsageError: a format is not one of `FORMATS`.
     """
+    for name in formats:
+        require_one_of(name, FORMATS, "format")
     folder.mkdir(parents=True, exist_ok=True)
-    for number, piece in enumerate(pieces, 1):
+    music = [*pieces, *real]
+    with ThreadPoolExecutor(2) as pool:
+        engraved = functools.partial(_engrave, png="png" in formats)
+        scores = list(pool.map(engraved, music))
+    for number, (piece, score) in enumerate(zip(pieces, scores, strict=False), 1):
         stem = folder / f"{number:02d}"
-        write_midi(piece, stem.with_suffix(".mid"))
-        write_wav(stem.with_suffix(".wav"), render(piece))
-        plot_piano_roll(piece, stem.with_suffix(".png"), title=f"{title}, {number}")
-        engrave_score(piece, folder / f"{number:02d}-score.png")
-    samples = [Track(f"Sample {i}", piece) for i, piece in enumerate(pieces, 1)]
-    excerpts = [Track(f"Real music {i}", piece) for i, piece in enumerate(real, 1)]
+        left_out = write_files(
+            piece, stem, formats, score=score, title=f"{title}, {number}"
+        )
+        for reason in left_out:
+            print(f"{stem.name}: {reason}", file=sys.stderr)
+    titles = list(names) or [f"Sample {i}" for i in range(1, len(pieces) + 1)]
+    titles += [f"Real music {i}" for i in range(1, len(real) + 1)]
+    limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
+    tracks = [
+        _track(name, piece, score, limit=limit)
+        for name, piece, score in zip(titles, music, scores, strict=True)
+    ]
     path = folder / "index.html"
-    write_page(samples, path, title=title, intro=intro, real=excerpts)
+    write_page(
+        tracks[: len(pieces)],
+        path,
+        title=title,
+        intro=intro,
+        real=tracks[len(pieces) :],
+        heading="Pieces" if names else "Samples of the model",
+    )
     return path
+
+
+def _engrave(
+    piece: NoteSequence, max_bars: int = MAX_BARS, *, png: bool = False
+) -> Engraving | Refused:
+    try:
+        return engrave(piece, max_bars, png=png)
+    except Refused as refused:
+        return refused
+
+
+def _track(
+    name: str, piece: NoteSequence, score: Engraving | Refused, *, limit: int
+) -> Track:
+    """Returns a piece for the page, with as many bars of its score as `limit` allows.
+
+    Args:
+      name: its heading.
+      piece: the piece.
+      score: its score, or the reason why there is none.
+      limit: bytes of the score.
+    """
+    size, bars = limit, 0
+    while not isinstance(score, Refused):
+        size, bars = len(inline(score, "track-00-")), score.bars
+        fewer = int(0.9 * bars * limit / size)
+        if size <= limit or fewer < FEWEST_BARS:
+            break
+        score = _engrave(piece, fewer)
+    if isinstance(score, Refused) or size > limit:
+        return Track(name, piece)
+    shown = f"The score shows the first {bars} of {score.total} bars."
+    return Track(name, piece, shown if bars < score.total else "", score=score)

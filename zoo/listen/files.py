@@ -1,0 +1,82 @@
+"""The files of a piece: MIDI, audio, scores and plots."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+
+from zoo.data.proto import NoteSequence
+from zoo.data.refusal import Refused
+from zoo.listen.loudness import equalise
+from zoo.listen.piano_roll import plot_piano_roll
+from zoo.listen.score.abc_notation import abc
+from zoo.listen.score.engraver import Engraving
+from zoo.listen.score.musicxml import musicxml
+from zoo.listen.score.notation import notate
+from zoo.listen.score.shape import Score
+from zoo.listen.synth import compress, write_midi, write_wav
+from zoo.soundfont.score import render
+
+FORMATS = ("mid", "wav", "mp3", "ogg", "musicxml", "abc", "svg", "png")
+DEFAULT_FORMATS = ("mid", "wav", "png")
+RATE = 44100  # hertz
+WRITERS: dict[str, Callable[[Score], str]] = {"musicxml": musicxml, "abc": abc}
+
+
+def write_files(
+    piece: NoteSequence,
+    stem: pathlib.Path,
+    formats: Sequence[str],
+    *,
+    score: Engraving | Refused,
+    title: str,
+) -> list[str]:
+    """Writes a piece in several formats; of the audio, all pieces are equally loud.
+
+    The names are those of `stem`, with the format as suffix. "svg" is the score,
+    01-score.svg; "png" the same as 01-score.png, and a piano roll, 01.png.
+
+    Args:
+      piece: the piece.
+      stem: the path of the files, without suffix.
+      formats: some of `FORMATS`.
+      score: its engraved score, or the reason why there is none.
+      title: the title of the piano roll.
+
+    Returns:
+      The reason for each file that was left out.
+    """
+    if "mid" in formats:
+        write_midi(piece, stem.with_suffix(".mid"))
+    _write_audio(piece, stem, formats)
+    if "png" in formats:
+        plot_piano_roll(piece, stem.with_suffix(".png"), title=title)
+    left_out = []
+    for name in WRITERS.keys() & {*formats}:
+        try:
+            text = WRITERS[name](notate(piece))
+            stem.with_suffix(f".{name}").write_text(text, "utf-8")
+        except Refused as refused:
+            left_out.append(refused.detail)
+    if isinstance(score, Refused):
+        return [*left_out, score.detail]
+    picture = stem.with_name(f"{stem.name}-score")
+    if "svg" in formats:
+        picture.with_suffix(".svg").write_text(score.svg, "utf-8")
+    if "png" in formats:
+        picture.with_suffix(".png").write_bytes(score.png)
+    return left_out
+
+
+def _write_audio(
+    piece: NoteSequence, stem: pathlib.Path, formats: Sequence[str]
+) -> None:
+    """Renders a piece, if there are formats of audio, and writes those."""
+    kinds = [name for name in ("wav", "mp3", "ogg") if name in formats]
+    if not kinds:
+        return
+    audio = equalise(render(piece, RATE), RATE)
+    for kind in kinds:
+        path = stem.with_suffix(f".{kind}")
+        if kind == "wav":
+            write_wav(path, audio, RATE)
+        else:
+            path.write_bytes(compress(audio, RATE, kind=kind)[1])
