@@ -7,6 +7,8 @@ from tyro.conf import Positional
 
 from zoo.cli.output import Flat, Output
 
+MAX_NAMES = 3  # of files in a title
+
 if TYPE_CHECKING:
     from zoo.data.scores.limits import Piece
 
@@ -46,11 +48,17 @@ def play(
     page = output.write(
         [piece.sequence for piece in chosen if piece.sequence is not None],
         out,
-        title=files[0].stem if len(files) == 1 else "Pieces",
+        title=_title(files),
         names=[_name(piece) for piece in chosen],
     )
     left = f" (the first of {len(pieces)})" if len(pieces) > n else ""
     print(f"{len(chosen)} pieces{left} in {out}; open {page}")
+
+
+def _title(files: tuple[pathlib.Path, ...]) -> str:
+    """Returns the names of the first files."""
+    named = ", ".join(path.stem for path in files[:MAX_NAMES])
+    return named + (", ..." if len(files) > MAX_NAMES else "")
 
 
 def _name(piece: "Piece") -> str:

@@ -3,9 +3,11 @@
 import pathlib
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.listen.loudness import equalise
+from zoo.listen.page import AUDIO_RATE
 from zoo.listen.piano_roll import plot_piano_roll
 from zoo.listen.score.abc_notation import abc
 from zoo.listen.score.engraver import Engraving
@@ -13,11 +15,10 @@ from zoo.listen.score.musicxml import musicxml
 from zoo.listen.score.notation import notate
 from zoo.listen.score.shape import Score
 from zoo.listen.synth import compress, write_midi, write_wav
-from zoo.soundfont.score import render
 
 FORMATS = ("mid", "wav", "mp3", "ogg", "musicxml", "abc", "svg", "png")
 DEFAULT_FORMATS = ("mid", "wav", "png")
-RATE = 44100  # hertz
+AUDIO_FORMATS = ("wav", "mp3", "ogg")
 WRITERS: dict[str, Callable[[Score], str]] = {"musicxml": musicxml, "abc": abc}
 
 
@@ -27,9 +28,10 @@ def write_files(
     formats: Sequence[str],
     *,
     score: Engraving | Refused,
+    audio: np.ndarray | None,
     title: str,
 ) -> list[str]:
-    """Writes a piece in several formats; of the audio, all pieces are equally loud.
+    """Writes a piece in several formats.
 
     The names are those of `stem`, with the format as suffix. "svg" is the score,
     01-score.svg; "png" the same as 01-score.png, and a piano roll, 01.png.
@@ -39,6 +41,7 @@ def write_files(
       stem: the path of the files, without suffix.
       formats: some of `FORMATS`.
       score: its engraved score, or the reason why there is none.
+      audio: its audio at `AUDIO_RATE`, if there are formats of audio.
       title: the title of the piano roll.
 
     Returns:
@@ -46,7 +49,8 @@ def write_files(
     """
     if "mid" in formats:
         write_midi(piece, stem.with_suffix(".mid"))
-    _write_audio(piece, stem, formats)
+    if audio is not None:
+        _write_audio(audio, stem, formats)
     if "png" in formats:
         plot_piano_roll(piece, stem.with_suffix(".png"), title=title)
     left_out = []
@@ -66,17 +70,10 @@ def write_files(
     return left_out
 
 
-def _write_audio(
-    piece: NoteSequence, stem: pathlib.Path, formats: Sequence[str]
-) -> None:
-    """Renders a piece, if there are formats of audio, and writes those."""
-    kinds = [name for name in ("wav", "mp3", "ogg") if name in formats]
-    if not kinds:
-        return
-    audio = equalise(render(piece, RATE), RATE)
-    for kind in kinds:
+def _write_audio(audio: np.ndarray, stem: pathlib.Path, formats: Sequence[str]) -> None:
+    for kind in formats:
         path = stem.with_suffix(f".{kind}")
         if kind == "wav":
-            write_wav(path, audio, RATE)
-        else:
-            path.write_bytes(compress(audio, RATE, kind=kind)[1])
+            write_wav(path, audio, AUDIO_RATE)
+        elif kind in AUDIO_FORMATS:
+            path.write_bytes(compress(audio, AUDIO_RATE, kind=kind)[1])

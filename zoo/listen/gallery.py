@@ -1,18 +1,23 @@
 """A folder of pieces as MIDI, audio, scores and plots, with a listening page."""
 
+import dataclasses
 import functools
 import pathlib
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 from zoo.data.codecs.names import require_one_of
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.listen.files import DEFAULT_FORMATS, FORMATS, write_files
-from zoo.listen.page import MAX_BYTES, Track, write_page
+from zoo.listen.files import AUDIO_FORMATS, DEFAULT_FORMATS, FORMATS, write_files
+from zoo.listen.loudness import equalise
+from zoo.listen.page import AUDIO_RATE, MAX_BYTES, Track, write_page
 from zoo.listen.score.engraver import MAX_BARS, Engraving, engrave
 from zoo.listen.score.inline import inline
+from zoo.soundfont.score import render
 
 SCORE_SHARE = 0.4  # of the page, for all scores together
 FEWEST_BARS = 4  # of a score on the page
@@ -53,12 +58,20 @@ def write_gallery(
     folder.mkdir(parents=True, exist_ok=True)
     music = [*pieces, *real]
     with ThreadPoolExecutor(2) as pool:
-        engraved = functools.partial(_engrave, png="png" in formats)
+        engraved = functools.partial(_engrave, title=True, png="png" in formats)
         scores = list(pool.map(engraved, music))
+    audio: list[np.ndarray | None] = [None] * len(music)
+    if {*formats} & {*AUDIO_FORMATS}:
+        audio[: len(pieces)] = map(_render, pieces)
     for number, (piece, score) in enumerate(zip(pieces, scores, strict=False), 1):
         stem = folder / f"{number:02d}"
         left_out = write_files(
-            piece, stem, formats, score=score, title=f"{title}, {number}"
+            piece,
+            stem,
+            formats,
+            score=score,
+            audio=audio[number - 1],
+            title=f"{title}, {number}",
         )
         for reason in left_out:
             print(f"{stem.name}: {reason}", file=sys.stderr)
@@ -66,8 +79,8 @@ def write_gallery(
     titles += [f"Real music {i}" for i in range(1, len(real) + 1)]
     limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
     tracks = [
-        _track(name, piece, score, limit=limit)
-        for name, piece, score in zip(titles, music, scores, strict=True)
+        dataclasses.replace(_track(name, piece, score, limit=limit), audio=x)
+        for name, piece, score, x in zip(titles, music, scores, audio, strict=True)
     ]
     path = folder / "index.html"
     write_page(
@@ -81,11 +94,19 @@ def write_gallery(
     return path
 
 
+def _render(piece: NoteSequence) -> np.ndarray:
+    return equalise(render(piece, AUDIO_RATE), AUDIO_RATE)
+
+
 def _engrave(
-    piece: NoteSequence, max_bars: int = MAX_BARS, *, png: bool = False
+    piece: NoteSequence,
+    max_bars: int = MAX_BARS,
+    *,
+    title: bool = False,
+    png: bool = False,
 ) -> Engraving | Refused:
     try:
-        return engrave(piece, max_bars, png=png)
+        return engrave(piece, max_bars, title=title, png=png)
     except Refused as refused:
         return refused
 
@@ -101,6 +122,8 @@ def _track(
       score: its score, or the reason why there is none.
       limit: bytes of the score.
     """
+    if piece.sequence_metadata.title:  # which is the heading on the page
+        score = _engrave(piece)
     size, bars = limit, 0
     while not isinstance(score, Refused):
         size, bars = len(inline(score, "track-00-")), score.bars

@@ -29,6 +29,7 @@ from zoo.listen.timeline import bars, clock, voices
 from zoo.soundfont.score import render
 
 MAX_BYTES = 6_000_000  # of the file, if the lowest audio quality allows it
+AUDIO_RATE = 44100  # hertz, of audio that is rendered already
 RATE = 32000  # hertz; covers the bandwidth of the default SoundFont
 # (quality, channels, rate) of the audio, in order of preference
 AUDIO = (0.4, 2, RATE), (0.0, 2, RATE), (0.0, 1, 16000), (0.0, 1, 8000)
@@ -47,6 +48,7 @@ class Track:
       sequence: its notes.
       caption: a line of text below the heading.
       score: its score, if it is to be shown.
+      audio: its audio at `AUDIO_RATE`, if it is rendered already.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Track:
     caption: str = ""
     _: dataclasses.KW_ONLY
     score: Engraving | None = None
+    audio: np.ndarray | None = None
 
 
 def write_page(
@@ -98,6 +101,8 @@ def write_page(
 
 
 def _render(track: Track) -> np.ndarray:
+    if track.audio is not None:
+        return soxr.resample(track.audio, AUDIO_RATE, RATE)
     return equalise(render(track.sequence, RATE), RATE)
 
 

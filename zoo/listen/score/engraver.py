@@ -5,6 +5,7 @@ score is engraved in a guarded process, as files are read.
 """
 
 import base64
+import dataclasses
 import json
 import os
 import pathlib
@@ -13,6 +14,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from typing import NamedTuple
+
+import numpy as np
 
 from zoo.data.proto import NoteSequence, seconds
 from zoo.data.refusal import Refused
@@ -55,15 +58,27 @@ class Engraving(NamedTuple):
 
 
 def engrave(
-    sequence: NoteSequence, max_bars: int = MAX_BARS, *, png: bool = True
+    sequence: NoteSequence,
+    max_bars: int = MAX_BARS,
+    *,
+    title: bool = True,
+    png: bool = True,
 ) -> Engraving:
-    """Engraves the first `max_bars` bars of a piece, as SVG and, on request, as PNG.
+    """Engraves the first `max_bars` bars of a piece.
+
+    Args:
+      sequence: the piece.
+      max_bars: maximum number of bars.
+      title: whether title and composer are printed, if the piece has them.
+      png: whether there is a PNG besides the SVG.
 
     Raises:
       Refused: `timeout` or `crash`, of the process; or `engraving`, its error.
       ZooError: the piece has no notes.
     """
     score = notate(sequence, max_bars)
+    if not title:
+        score = dataclasses.replace(score, title="", composer="")
     answer = run_guarded({"mei": mei(score), "width": WIDTH, "png": png})
     return Engraving(
         answer["svg"],
@@ -87,7 +102,7 @@ def _times(score: Score, sequence: NoteSequence) -> Iterator[Sounding]:
     """Yields when each chord of a score sounds."""
     clock = seconds(sequence)
     for number, event in enumerate(sounding(score), 1):
-        start, end = clock([event.start / QUARTER, event.end / QUARTER]).tolist()
+        start, end = clock(np.array([event.start, event.end]) / QUARTER).tolist()
         yield Sounding(f"note-{number}", start, end)
 
 

@@ -7,6 +7,8 @@ from zoo.listen.score.engraver import Engraving
 NOTE_ID = re.compile(r' id="(?!note-|[0-9A-F]{4,5}-)[^"]*"')
 CLASS = re.compile(r' class="(?!note"|chord"|definition-scale"|tempo")[^"]*"')
 EMPTY = re.compile(r"<g(?: transform=\"[^\"]*\")?(?:/>|></g>)")
+# where a section begins, which Verovio's style hides
+PLACEHOLDER = re.compile(r'<g[^>]* class="[^"]*placeholder[^>]*><ellipse[^>]*/></g>')
 SCALED = re.compile(r"translate\((-?\d+), (-?\d+)\) scale\(0?(\.\d+|1), [\d.]+\)")
 
 
@@ -18,7 +20,7 @@ def inline(engraving: Engraving, prefix: str) -> str:
     """
     svg = engraving.svg[engraving.svg.index("<svg") :]
     svg = re.sub(r"<(desc|style)[^>]*>.*?</\1>", "", svg, flags=re.S)
-    svg = CLASS.sub("", NOTE_ID.sub("", svg))
+    svg = CLASS.sub("", NOTE_ID.sub("", PLACEHOLDER.sub("", svg)))
     svg = SCALED.sub(r"translate(\1 \2)scale(\3)", svg)
     while True:  # groups that become empty once others are left out
         shorter = EMPTY.sub("", svg)

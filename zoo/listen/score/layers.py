@@ -137,7 +137,7 @@ def _layout(
     limit = MAX_LAYERS if on_grid else PERFORMED_LAYERS
     if program in KEYBOARDS and _needs_two_hands(notes):
         clefs: tuple[str, ...] = ("treble", "bass")
-        hands = _hands(notes)
+        hands: tuple[list[Note], ...] = _hands(notes)
     else:
         low = np.median([note.pitch for note in notes]) < BASS_CLEF_BELOW
         clefs = ("alto" if program == VIOLA else "bass" if low else "treble",)

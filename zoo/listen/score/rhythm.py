@@ -206,13 +206,14 @@ class _Grid:
     def _value(self, start: int, end: int, *, rest: bool) -> int:
         """Returns the longest value from `start` to `end` at most that can be read."""
         values = [v for v in _values() if v <= end - start]
-        readable = (v for v in values if self._is_readable(start, v, rest=rest))
+        readable = (v for v in values if self._is_readable(start, v, end, rest=rest))
         _, last = self.beat(start)
         return next(readable, None) or next(
             (v for v in values if start + v <= last), min(_values())
         )
 
-    def _is_readable(self, start: int, value: int, *, rest: bool) -> bool:
+    def _is_readable(self, start: int, value: int, end: int, *, rest: bool) -> bool:
+        """Returns whether a value is easy to read at `start`, in a span up to `end`."""
         first, last = self.beat(start)
         within, length = start - first, last - first
         dotted = WHOLE % value != 0
@@ -225,8 +226,12 @@ class _Grid:
         if rest:
             return (start - self.origin) % value == 0 and not dotted
         middle = self.starts[2] if len(self.lengths) == 4 else self.starts[-1]
+        if within == 0 and value % length == 0:
+            return True
+        if start + value < end:  # what remains begins on a beat
+            return False
         if within == 0:
-            return value % length == 0 or 2 * value == 3 * length
+            return 2 * value == 3 * length
         crosses = start < middle < start + value
         return 2 * within == length and value == length and not crosses
 
