@@ -30,7 +30,7 @@ def evaluate(
     from zoo.core import AudioAutoencoder, Classifier, supports
     from zoo.evaluation.compare import compare_with_real, verdicts_on
     from zoo.evaluation.tables import comparison_table, verdict_table
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
 
     model, console = load(run), Console()
     metrics = model.evaluate(split, corpus=corpus, batch=batch)

@@ -130,7 +130,7 @@ def vary(
         out: the directory to write.
     """
     from zoo.inference.attribute_steering import Steering
-    from zoo.inference.model import resolve
+    from zoo.inference.loading import resolve
 
     space, sequences, shares = read(run, (piece,), adapt)
     points = space.vary(space.encode(sequences, adapt)[0], n, amount, seed)
@@ -169,7 +169,7 @@ def transfer(
     from zoo.data.corpora.build import progress_bar
     from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import StyleTransfer
     from zoo.listen.gallery import write_gallery
@@ -206,7 +206,7 @@ def classify(
     from rich.table import Table
 
     from zoo.data.scores.read import open_score
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
@@ -243,7 +243,7 @@ def read(
     """
     from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
 
     space, pieces = LatentSpace(load(run)), [open_score(path) for path in paths]
     fits = []

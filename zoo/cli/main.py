@@ -33,7 +33,7 @@ def export(
         platform: the platform to run on.
     """
     from zoo.inference.export import export
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
 
     folder = export(load(run), out, batch=batch, platform=platform)
     print(f"{to} in {folder}; {folder / 'about.json'} names what goes in and out")
@@ -89,7 +89,7 @@ def list_() -> None:
     """Name the families, codecs, corpora and weights there are."""
     from zoo.data.codecs import CODECS
     from zoo.data.corpora.registry import NAMED_CORPORA
-    from zoo.inference.model import weights
+    from zoo.inference.loading import weights
     from zoo.models import families
 
     named: dict[str, dict[str, str | None]] = {

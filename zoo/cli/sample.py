@@ -59,7 +59,7 @@ def sample(
         out: the directory to write.
     """
     from zoo.data.scores.read import open_score
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.listen.gallery import write_gallery
     from zoo.nn.sequence.sampling import Draw
 

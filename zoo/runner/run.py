@@ -13,7 +13,8 @@ import jax
 from zoo.config import record
 from zoo.core import Family, Params
 from zoo.errors import UsageError
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.runner.results import compare, provenance, write
 from zoo.tasks.base import Process, Task
 from zoo.train import distributed, loop, precision, sharding
