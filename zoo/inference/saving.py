@@ -10,7 +10,9 @@ import orbax.checkpoint as ocp
 
 from zoo.core import Params
 from zoo.errors import UsageError
-from zoo.train.checkpoint import FORMAT, by_path, versions
+from zoo.train.checkpoint import plain
+from zoo.train.digests import by_path, digests
+from zoo.train.meta import FORMAT, versions
 
 
 def save(
@@ -33,7 +35,7 @@ def save(
     params = jax.tree.map(lambda x: jnp.asarray(x, dtype), params)
     tensors = {f"params/{k}": list(x.shape) for k, x in by_path(params).items()}
     own = {"format": FORMAT, "step": 0, "versions": versions(), "tensors": tensors}
-    about = {**own, **about}
+    about = plain({**own, **about, "digests": digests({"ema": params})})
     items = {"ema": ocp.args.StandardSave(params), "meta": ocp.args.JsonSave(about)}
     folder = path.absolute() / "checkpoints" / str(about["step"])
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler("ema", "meta")) as writer:
