@@ -1,7 +1,9 @@
 """Loading of trained models: runs, and the weights that ship."""
 
+import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -16,6 +18,12 @@ from zoo.inference.resynthesis import AudioModel
 from zoo.tasks.base import Task, bound
 from zoo.train.checkpoint import Checkpoints, shapes
 
+HOMES = {  # of what a checkpoint records
+    "family": "zoo.models.",
+    "codec": "zoo.data.codecs.",
+    "task": "zoo.tasks.",
+    "music": "zoo.tasks.",
+}
 WEIGHTS = pathlib.Path(__file__).parents[1] / "weights"
 
 
@@ -68,24 +76,57 @@ def load(
                 f"there is no checkpoint {step} in {path}: it has {there}."
             )
         about = checkpoints.meta(chosen)
-        version = about.get("versions", {}).get("music-zoo")
-        if "family" not in about:
+        if about.get("family") is None:
             raise ZooError(
                 f"{path} records no family: train it by `zoo.runner.train`, or give "
                 "`meta={'family': zoo.config.record(family)}` to `fit`."
             )
-        recorded = {
-            name: restore(about[name], known, version)
-            for name in ("family", "codec", "task", "music")
-            if about.get(name)
-        }
-        family, codec = recorded["family"], recorded.get("codec")
-        fresh = jax.eval_shape(family.init, jax.random.key(0), family.example(1))
+        with usable(path):
+            parts = recorded(about, known)
+            family = parts["family"]
+            fresh = jax.eval_shape(family.init, jax.random.key(0), family.example(1))
         params = checkpoints.params(shapes(fresh, mesh), chosen)
-        task = recorded.get("task", recorded.get("music"))  # as 0.1 called it
     finally:
         checkpoints.close()
-    return assembled(family, params, codec, task=task, about=about)
+    task = parts.get("task", parts.get("music"))  # as 0.1 called it
+    with usable(path):
+        return assembled(family, params, parts.get("codec"), task=task, about=about)
+
+
+@contextlib.contextmanager
+def usable(path: str | pathlib.Path) -> Iterator[None]:
+    """Converts what a senseless record leads to into a ZooError."""
+    try:
+        yield
+    except ZooError:
+        raise
+    except Exception as error:  # a record may hold anything
+        raise ZooError(
+            f"what {path} records of its model does not fit together: take a copy that "
+            "is whole, or train again."
+        ) from error
+
+
+def recorded(about: Mapping[str, Any], known: tuple[type, ...]) -> dict[str, Any]:
+    """Returns the family, and codec and task if there are any, of a checkpoint.
+
+    Raises:
+      ZooError: a record is of another kind, or this version cannot build it.
+    """
+    version = about.get("versions", {}).get("music-zoo")
+    parts = {
+        name: restore(about[name], known, version)
+        for name in HOMES
+        if about.get(name) is not None
+    }
+    for name, part in parts.items():
+        kind = type(part)
+        if kind not in known and not kind.__module__.startswith(HOMES[name]):
+            raise ZooError(
+                f"the checkpoint records a {kind.__name__} as its {name}: take a copy "
+                "that is whole, or train again."
+            )
+    return parts
 
 
 def assembled(

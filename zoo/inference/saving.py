@@ -10,8 +10,8 @@ import orbax.checkpoint as ocp
 
 from zoo.core import Params
 from zoo.errors import UsageError
-from zoo.train.checkpoint import plain
-from zoo.train.digests import by_path, digests
+from zoo.train.checkpoint import plain, tensor_shapes
+from zoo.train.digests import digests
 from zoo.train.meta import FORMAT, versions
 
 
@@ -33,9 +33,13 @@ def save(
         raise UsageError(f"{path} holds checkpoints already: choose another directory.")
     dtype = jnp.float16 if half else None
     params = jax.tree.map(lambda x: jnp.asarray(x, dtype), params)
-    tensors = {f"params/{k}": list(x.shape) for k, x in by_path(params).items()}
-    own = {"format": FORMAT, "step": 0, "versions": versions(), "tensors": tensors}
-    about = plain({**own, **about, "digests": digests({"ema": params})})
+    about = plain(
+        {
+            **{"format": FORMAT, "step": 0, "versions": versions(), **about},
+            "tensors": tensor_shapes(params=params),
+            "digests": digests({"ema": params}),
+        }
+    )
     items = {"ema": ocp.args.StandardSave(params), "meta": ocp.args.JsonSave(about)}
     folder = path.absolute() / "checkpoints" / str(about["step"])
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler("ema", "meta")) as writer:

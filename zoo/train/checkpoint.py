@@ -189,7 +189,7 @@ class Checkpoints:
             "format": FORMAT,
             "step": step,
             "versions": versions(),
-            "tensors": tensor_shapes(state),
+            "tensors": tensor_shapes(params=state.params, opt=state.opt),
             "valid": valid,
         }
         header = plain({**header, **meta, "digests": digests(items)})
@@ -249,16 +249,7 @@ class Checkpoints:
           UsageError: the tensors of the checkpoint differ from those of `like`.
           ZooError: the checkpoint cannot be read.
         """
-        expected = tensor_shapes(like)
-        saved = self.meta(step)["tensors"]
-        for name in sorted(expected.keys() | saved.keys()):
-            if expected.get(name) != saved.get(name):
-                raise UsageError(
-                    f"{name} has shape {saved.get(name, 'none')} in checkpoint {step} "
-                    f"of {self.directory} and shape {expected.get(name, 'none')} in "
-                    "this model and optimizer: use the options of that run, or "
-                    "another `workdir`."
-                )
+        self.check_shapes(step, tensor_shapes(params=like.params, opt=like.opt))
         key = jax.eval_shape(jax.random.key_data, like.rng)
         key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=like.rng.sharding)
         rest = {"opt": by_path(like.opt), "rng": key, "step": like.step}
@@ -278,6 +269,26 @@ class Checkpoints:
             rng=jax.random.wrap_key_data(rest["rng"]),
         )
 
+    def check_shapes(self, step: int, expected: Mapping[str, list[int]]) -> None:
+        """Raises UsageError unless the checkpoint has tensors of these shapes.
+
+        Items of it that are not expected may have any.
+        """
+        items = {name.partition("/")[0] for name in expected}
+        saved = {
+            name: shape
+            for name, shape in self.meta(step)["tensors"].items()
+            if name.partition("/")[0] in items
+        }
+        for name in sorted(expected.keys() | saved.keys()):
+            if expected.get(name) != saved.get(name):
+                raise UsageError(
+                    f"{name} has shape {saved.get(name, 'none')} in checkpoint {step} "
+                    f"of {self.directory} and shape {expected.get(name, 'none')} in "
+                    "this model and optimizer: use the options of that run, or "
+                    "another `workdir`."
+                )
+
     def meta(self, step: int) -> dict[str, Any]:
         """Returns the JSON that describes a checkpoint.
 
@@ -291,7 +302,13 @@ class Checkpoints:
             raise self.unreadable(step, str(error)) from error
 
     def params(self, like: Params, step: int, item: str = "ema") -> Params:
-        """Returns the parameters: averaged (`ema`) or as trained (`params`)."""
+        """Returns the parameters: averaged (`ema`) or as trained (`params`).
+
+        Raises:
+          UsageError: the tensors of the checkpoint differ from those of `like`.
+          ZooError: the checkpoint cannot be read.
+        """
+        self.check_shapes(step, tensor_shapes(params=like))
         return self.arrays(step, **{item: ocp.args.StandardRestore(like)})[item]
 
     def leaves(self, step: int) -> dict[str, np.ndarray]:
@@ -377,10 +394,9 @@ def plain(meta: Mapping[str, Any]) -> dict[str, Any]:
         ) from error
 
 
-def tensor_shapes(state: TrainState) -> dict[str, list[int]]:
-    """Returns the shapes of the parameters and of the optimizer state, by path."""
-    tree = {"params": state.params, "opt": state.opt}
-    return {name: list(leaf.shape) for name, leaf in by_path(tree).items()}
+def tensor_shapes(**trees: Tree) -> dict[str, list[int]]:
+    """Returns the shapes of parameters, and of an optimizer state, by path."""
+    return {name: list(leaf.shape) for name, leaf in by_path(trees).items()}
 
 
 def shapes(tree: Tree, mesh: Mesh | None = None) -> Tree:
