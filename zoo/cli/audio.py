@@ -4,6 +4,8 @@ import pathlib
 
 from tyro.conf import Positional
 
+from zoo.ranges import Seconds, Seed, Several, Share
+
 
 def reconstruct(
     file: Positional[pathlib.Path],
@@ -11,8 +13,8 @@ def reconstruct(
     run: str,
     out: pathlib.Path = pathlib.Path("reconstructed.wav"),
     like: pathlib.Path | None = None,
-    share: float = 1.0,
-    seed: int = 0,
+    share: Share = 1.0,
+    seed: Seed = 0,
 ) -> None:
     """Encode a recording as latents, and write what a vocoder decodes from them.
 
@@ -40,9 +42,9 @@ def blend(
     /,
     run: str,
     out: pathlib.Path = pathlib.Path("blended"),
-    steps: int = 5,
-    seconds: float = 10.0,
-    seed: int = 0,
+    steps: Several = 5,
+    seconds: Seconds = 10.0,
+    seed: Seed = 0,
 ) -> None:
     """Interpolate between two recordings in a vocoder's latent space, and write a page.
 
@@ -57,7 +59,6 @@ def blend(
     """
     import numpy as np
 
-    from zoo.errors import require
     from zoo.inference.loading import load
     from zoo.inference.resynthesis import excerpt, require_audio
     from zoo.inference.timbre_transfer import interpolated
@@ -65,7 +66,6 @@ def blend(
 
     model = load(run)
     require_audio(model)
-    require(steps > 1, f"steps is {steps}: choose 2 or more.")
     rate = model.codec.rate
     first, last = (excerpt(path, rate, seconds) for path in (one, other))
     shares = np.linspace(0, 1, steps).tolist()
