@@ -13,6 +13,7 @@ from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
 from zoo.cli.sample import sample
 from zoo.errors import exit_on_error
+from zoo.ranges import BatchSize, Count, Hertz, Seconds, checked
 
 
 def export(
@@ -20,7 +21,7 @@ def export(
     /,
     to: Literal["stablehlo"] = "stablehlo",
     out: pathlib.Path = pathlib.Path("exported"),
-    batch: int | None = None,
+    batch: BatchSize | None = None,
     platform: Literal["cpu", "cuda", "rocm", "tpu"] = "cpu",
 ) -> None:
     """Write a model's streaming step for programs without zoo: jax.export and MLIR.
@@ -33,7 +34,7 @@ def export(
         platform: the platform to run on.
     """
     from zoo.inference.export import export
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
 
     folder = export(load(run), out, batch=batch, platform=platform)
     print(f"{to} in {folder}; {folder / 'about.json'} names what goes in and out")
@@ -45,10 +46,10 @@ def data(
     /,
     for_: Annotated[str | None, tyro.conf.arg(name="for")] = None,
     force: bool = False,
-    workers: int = 2,
+    workers: Count = 2,
     beam: str | None = None,
-    rate: int = 16_000,
-    seconds: float = 4.0,
+    rate: Hertz = 16_000,
+    seconds: Seconds = 4.0,
 ) -> None:
     """Build a corpus, if it is not built yet, and print what was kept and dropped.
 
@@ -89,7 +90,7 @@ def list_() -> None:
     """Name the families, codecs, corpora and weights there are."""
     from zoo.data.codecs import CODECS
     from zoo.data.corpora.registry import NAMED_CORPORA
-    from zoo.inference.model import weights
+    from zoo.inference.loading import weights
     from zoo.models import families
 
     named: dict[str, dict[str, str | None]] = {
@@ -128,4 +129,5 @@ def main() -> None:
         "list": list_,
         "doctor": doctor,
     }
+    commands = {name: checked(command) for name, command in commands.items()}
     exit_on_error(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="zoo"))

@@ -5,27 +5,40 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from zoo.ranges import (
+    Count,
+    Length,
+    Pieces,
+    Position,
+    PositiveShare,
+    Seed,
+    Several,
+    Share,
+    Temperature,
+    TopK,
+)
+
 Voice = Literal["soprano", "alto", "tenor", "bass"]
 
 
 def sample(
     run: Positional[str],
     /,
-    n: int = 8,
-    seed: int = 0,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float = 1.0,
-    min_p: float = 0.0,
-    no_repeat: int | None = None,
-    length: int | None = None,
+    n: Pieces = 8,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    top_k: TopK | None = None,
+    top_p: PositiveShare = 1.0,
+    min_p: Share = 0.0,
+    no_repeat: Several | None = None,
+    length: Length | None = None,
     primer: pathlib.Path | None = None,
     rewrite: tuple[Voice, ...] = (),
-    span: tuple[int, int] | None = None,
+    span: tuple[Position, Position] | None = None,
     grammar: bool = True,
-    best_of: int = 1,
+    best_of: Count = 1,
     judge: Literal["likelihood", "critic"] = "likelihood",
-    beam: int | None = None,
+    beam: Count | None = None,
     style: str | None = None,
     metre: str | None = None,
     program: str | None = None,
@@ -59,7 +72,7 @@ def sample(
         out: the directory to write.
     """
     from zoo.data.scores.read import open_score
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.listen.gallery import write_gallery
     from zoo.nn.sequence.sampling import Draw
 

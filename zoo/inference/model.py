@@ -7,30 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-import jax
 import numpy as np
-from jax.sharding import Mesh
 
-from zoo.config import restore
-from zoo.core import (
-    AudioAutoencoder,
-    LatentSequenceModel,
-    Likelihood,
-    Params,
-    Styled,
-    supports,
-)
+from zoo.config import record
+from zoo.core import LatentSequenceModel, Likelihood, Params, Styled, supports
 from zoo.errors import UsageError, ZooError, require
 from zoo.inference.sampler import Request, Sampler
+from zoo.inference.saving import save
 from zoo.nn.sequence.sampling import Draw
-from zoo.tasks.base import Task, bound, refusals
-from zoo.train.checkpoint import Checkpoints, shapes
+from zoo.tasks.base import refusals
 from zoo.train.evaluate import evaluator, plain
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
-
-WEIGHTS = pathlib.Path(__file__).parents[1] / "weights"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -208,11 +197,23 @@ class Model:
         batches = self.task.eval_batches(split, corpus=corpus, batch=batch)
         return plain(evaluator(self.family)(self.params, batches))
 
-    def save(self, path: str | pathlib.Path) -> pathlib.Path:
-        """Writes the model as a checkpoint that `zoo.load` reads; returns `path`."""
-        from zoo.inference.saving import save
+    def save(self, path: str | pathlib.Path, *, half: bool = False) -> pathlib.Path:
+        """Writes the model as a checkpoint that `zoo.load` reads.
 
-        return save(self, pathlib.Path(path))
+        Args:
+          path: the directory to write; it must not hold checkpoints.
+          half: whether to store parameters in 16 bits.
+
+        Returns:
+          `path`.
+
+        Raises:
+          UsageError: `path` holds checkpoints already.
+        """
+        parts = {"family": self.family, "codec": self.codec, "task": self.task}
+        records = {k: record(v) for k, v in parts.items() if v is not None}
+        about = {**self.about, **records}
+        return save(pathlib.Path(path), self.params, about, half=half)
 
     def style_index(self, name: str) -> int:
         """Returns the index of a style.
@@ -286,25 +287,6 @@ class Model:
         return [piece for piece in map(self.codec.decode, arrays) if piece.notes]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class AudioModel(Model):
-    """A trained model of audio, which reconstructs it."""
-
-    def sample(self, *args: Any, **options: Any) -> Any:
-        raise UsageError(
-            f"{self.name} reconstructs audio and writes none of its own: use "
-            "`reconstruct`, or the command zoo reconstruct."
-        )
-
-    def reconstruct(
-        self, audio: np.ndarray, seed: int = 0, **options: Any
-    ) -> np.ndarray:
-        """Reconstructs audio float [b, s] from the means of its latents."""
-        from zoo.inference.resynthesis import reconstructed
-
-        return reconstructed(self, audio, seed, **options)
-
-
 def drawing(draw: Draw | None, controls: Mapping[str, Any]) -> Draw:
     """Returns `draw`, or one made of its fields.
 
@@ -322,89 +304,3 @@ def drawing(draw: Draw | None, controls: Mapping[str, Any]) -> Draw:
         f"give draw, or {' and '.join(controls)}, but not both.",
     )
     return Draw(**controls) if draw is None else draw
-
-
-def resolve(name: str | pathlib.Path) -> pathlib.Path:
-    """Returns the directory of a run, or of the weights that ship under that name.
-
-    Raises:
-      UsageError: there is neither.
-    """
-    for path in (pathlib.Path(name), WEIGHTS / str(name)):
-        if (path / "checkpoints").is_dir():
-            return path
-    shipped = ", ".join(weights()) or "none"
-    raise UsageError(
-        f"there is no run at {name}: give a directory that training has written, "
-        f"or the name of shipped weights ({shipped})."
-    )
-
-
-def weights() -> list[str]:
-    """Returns the names of the weights that ship with the package."""
-    return sorted(path.parent.name for path in WEIGHTS.glob("*/checkpoints"))
-
-
-def load(
-    path: str | pathlib.Path,
-    *,
-    step: int | None = None,
-    known: tuple[type, ...] = (),
-    mesh: Mesh | None = None,
-) -> Model:
-    """Loads the model of a run directory, or of shipped weights.
-
-    Args:
-      path: the directory, or the name of shipped weights.
-      step: the step of a checkpoint; by default the best one.
-      known: classes outside the zoo that the checkpoint may name.
-      mesh: devices to put the parameters on; by default one.
-
-    Raises:
-      UsageError: there is no such run or step.
-      ZooError: the checkpoint was written by an incompatible version.
-    """
-    checkpoints = Checkpoints(resolve(path), read_only=True)
-    try:
-        chosen = checkpoints.best if step is None else step
-        if chosen not in checkpoints.steps:
-            there = ", ".join(map(str, checkpoints.steps)) or "none"
-            raise UsageError(
-                f"there is no checkpoint {step} in {path}: it has {there}."
-            )
-        about = checkpoints.meta(chosen)
-        version = about.get("versions", {}).get("music-zoo")
-        if "family" not in about:
-            raise ZooError(
-                f"{path} records no family: train it by `zoo.runner.train`, or give "
-                "`meta={'family': zoo.config.record(family)}` to `fit`."
-            )
-        recorded = {
-            name: restore(about[name], known, version)
-            for name in ("family", "codec", "task", "music")
-            if about.get(name)
-        }
-        family, codec = recorded["family"], recorded.get("codec")
-        fresh = jax.eval_shape(family.init, jax.random.key(0), family.example(1))
-        params = checkpoints.params(shapes(fresh, mesh), chosen)
-        task = recorded.get("task", recorded.get("music"))  # as 0.1 called it
-    finally:
-        checkpoints.close()
-    return assembled(family, params, codec, task=task, about=about)
-
-
-def assembled(
-    family: Any, params: Params, codec: Any, *, task: Task | None, about: Any
-) -> Model:
-    """Returns a model whose task has the codec, and the encoder, of its checkpoint."""
-    if task is not None and codec is not None:
-        task = bound(task, coder=codec)
-    if task is not None and supports(family, LatentSequenceModel):
-        from zoo.inference.latent_space import LatentSpace
-
-        vae = family.vae
-        coder = dataclasses.replace(codec, bars=vae.bars)
-        space = LatentSpace(Model(vae, params["vae"], coder))
-        task = bound(task, coder=codec, encode=space.means)
-    cls = AudioModel if supports(family, AudioAutoencoder) else Model
-    return cls(family, params, codec, task=task, about=about)

@@ -30,11 +30,13 @@ from zoo.nn.conditioning import random_styles
 from zoo.nn.sequence.beam_search import beam_search
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw, bucket
+from zoo.ranges import Count, Length, checked
 
 ALPHA = 1.0  # length penalty of beams: about the likelihood per event
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+@checked
 class Request:
     """The controls of sampling.
 
@@ -50,13 +52,13 @@ class Request:
       fixed: values [k] that every frame has, BOUNDARY where it is free.
     """
 
-    length: int | None = None
+    length: Length | None = None
     draw: Draw = Draw()
     primer: np.ndarray | None = None
     _: dataclasses.KW_ONLY
     free: np.ndarray | None = None
     grammar: bool = True
-    best_of: int = 1
+    best_of: Count = 1
     judge: Literal["likelihood", "critic"] = "likelihood"
     style: int | np.ndarray | None = None
     fixed: np.ndarray | None = None

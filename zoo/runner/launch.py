@@ -20,6 +20,7 @@ import tyro
 from zoo.core import Family, supports
 from zoo.data.corpora.records import data_root
 from zoo.errors import exit_on_error
+from zoo.ranges import checked
 
 
 def xla_cache() -> pathlib.Path:
@@ -33,7 +34,7 @@ def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> Non
     Exits with 2 if the request is wrong, and with 1 on failure.
     """
     jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
-    command = without_sizes(experiment)
+    command = without_sizes(checked(experiment))
     config = (tyro.conf.OmitArgPrefixes,)
     exit_on_error(lambda: tyro.cli(command, args=args, config=config))
 

@@ -13,7 +13,9 @@ import jax
 from zoo.config import record
 from zoo.core import Family, Params
 from zoo.errors import UsageError
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
+from zoo.ranges import Examples, TrainingSteps, checked
 from zoo.runner.results import compare, provenance, write
 from zoo.tasks.base import Process, Task
 from zoo.train import distributed, loop, precision, sharding
@@ -26,16 +28,17 @@ Evaluate = Callable[[Model, Any], Mapping[str, float]]
 F = TypeVar("F", bound=Family)
 
 
+@checked
 def train(
     family: Family,
     task: Task,
     *,
     name: str,
     workdir: str | pathlib.Path,
-    steps: int,
+    steps: TrainingSteps,
     optimizer: Optimizer = Adam(),
     options: Options = Options(),
-    samples: int = 8,
+    samples: Examples = 8,
     evaluate: Evaluate | None = None,
     pretrained: Params | None = None,
 ) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from zoo.core import Batch
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
+from zoo.ranges import BatchSize, Parts, Semitones, checked
 from zoo.tasks.base import (
     Label,
     MusicTask,
@@ -29,6 +30,7 @@ Encode = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class LatentSequences(MusicTask):
     """Sequences of latents of an autoencoder of phrases.
 
@@ -40,12 +42,12 @@ class LatentSequences(MusicTask):
 
     corpus: str = ""
     """A corpus; by default the one that the autoencoder was trained on."""
-    parts: int = 32
+    parts: Parts = 32
     """Phrases of a piece."""
-    batch: int = 32
+    batch: BatchSize = 32
     """Pieces of a batch, over all devices."""
     _: dataclasses.KW_ONLY
-    transpose: int = 2
+    transpose: Semitones = 2
     """Largest transposition in training, in semitones; each is a piece of its own."""
     styles: tuple[str, ...] = ()
     """Styles to condition on; by default those of the autoencoder."""

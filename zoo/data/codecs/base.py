@@ -344,13 +344,6 @@ def require_pitch_range(low: int, high: int) -> None:
         )
 
 
-def require_positive(**fields: int) -> None:
-    """Raises UsageError if a field is less than 1."""
-    for name, value in fields.items():
-        if value < 1:
-            raise UsageError(f"{name} is {value}: choose at least 1.")
-
-
 def empty_sequence(qpm: float = QPM) -> NoteSequence:
     """Returns a sequence with one tempo and no notes."""
     sequence = NoteSequence(ticks_per_quarter=TICKS)

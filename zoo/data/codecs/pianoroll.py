@@ -15,15 +15,16 @@ from zoo.data.codecs.base import (
     empty_sequence,
     require_in_range,
     require_pitch_range,
-    require_positive,
     write_notes,
 )
 from zoo.data.proto import QPM, NoteSequence
+from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 OFF, ON, ONSET = 0, 1, 2
 
 
 @dataclass(frozen=True)
+@checked
 class Pianoroll(BaseCodec):
     """A piece as uint8 [t, keys], one row for each 16th, one column for each key.
 
@@ -45,16 +46,15 @@ class Pianoroll(BaseCodec):
       UsageError: an invalid range of pitches or number of steps.
     """
 
-    low: int = 21
-    high: int = 108
-    steps_per_quarter: int = 4
+    low: Pitch = 21
+    high: Pitch = 108
+    steps_per_quarter: StepsPerQuarter = 4
     _: KW_ONLY
     onsets: bool = True
-    off_grid: float = 0.25
+    off_grid: Share = 0.25
 
     def __post_init__(self):
         require_pitch_range(self.low, self.high)
-        require_positive(steps_per_quarter=self.steps_per_quarter)
 
     @property
     def vocab(self) -> int:

@@ -38,11 +38,13 @@ from zoo.data.codecs.steps import parse_metres
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
+from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 OFF, ON, BAR = 0, 1, 2  # a step of all BAR begins a count of bars; in whole pieces only
 
 
 @dataclass(frozen=True, kw_only=True)
+@checked
 class Rolls(BaseCodec):
     """A whole piece as uint8 [t, k, p], one step for each 16th, by track and pitch.
 
@@ -89,11 +91,11 @@ class Rolls(BaseCodec):
     tracks: tuple[str, ...] = tuple(BAND)
     required: tuple[str, ...] = ()
     metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
-    low: int = 24
-    high: int = 107
-    steps_per_quarter: int = 4
-    off_grid: float = 0.25
-    chords: float = 0.1
+    low: Pitch = 24
+    high: Pitch = 107
+    steps_per_quarter: StepsPerQuarter = 4
+    off_grid: Share = 0.25
+    chords: Share = 0.1
 
     def __post_init__(self):
         names = set(self.tracks)

@@ -13,7 +13,6 @@ from zoo.data.codecs.base import (
     empty_sequence,
     require_in_range,
     require_pitch_range,
-    require_positive,
     within,
     write_notes,
 )
@@ -21,11 +20,13 @@ from zoo.data.codecs.chorale import CHOIR, VOICES, read_voices
 from zoo.data.codecs.names import pitch_name
 from zoo.data.proto import QPM, NoteSequence
 from zoo.errors import UsageError
+from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 SILENT = 0
 
 
 @dataclass(frozen=True)
+@checked
 class Voices(BaseCodec):
     """A four-part piece as int32 [t, 4], one row for each 16th, from soprano to bass.
 
@@ -51,16 +52,15 @@ class Voices(BaseCodec):
 
     frame_shape = (len(VOICES),)
 
-    low: int = 36
-    high: int = 84
-    steps_per_quarter: int = 4
+    low: Pitch = 36
+    high: Pitch = 84
+    steps_per_quarter: StepsPerQuarter = 4
     _: KW_ONLY
-    off_grid: float = 0.25
-    chords: float = 0.1
+    off_grid: Share = 0.25
+    chords: Share = 0.1
 
     def __post_init__(self):
         require_pitch_range(self.low, self.high)
-        require_positive(steps_per_quarter=self.steps_per_quarter)
 
     @property
     def beat(self) -> int:
