@@ -61,6 +61,16 @@ class Writer:
         """True if a piece has as many bars as the codec says."""
         return self.codec.source is not self.codec
 
+    @property
+    def sized(self) -> Request:
+        """The request, with a length for a primer that fills the usual one."""
+        request, usual = self.request, self.sampler.family.length
+        begun = 0 if request.primer is None else len(request.primer)
+        if not self.continues or self.writes_phrases or request.length is not None:
+            return request
+        length = begun + usual // 2 if begun >= usual else None
+        return dataclasses.replace(request, length=length)
+
     @functools.cached_property
     def start(self) -> NoteSequence:
         """The primer as the codec writes it."""
@@ -74,7 +84,7 @@ class Writer:
           UsageError: as `Sampler.draw`, or the model cannot write so many bars.
         """
         if self.bars is None:
-            return self.decoded(self.sampler.draw(n, seed, self.request))
+            return self.decoded(self.sampler.draw(n, seed, self.sized))
         if self.writes_phrases:
             self.check_phrases(self.bars)
             pieces = self.decoded(self.sampler.draw(n, seed, self.request))
@@ -87,6 +97,10 @@ class Writer:
         Of each piece the first draw with enough bars is kept, so that it does not
         depend on the others.
         """
+        require(
+            self.request.grammar or not self.sampler.takes("grammar"),
+            "the grammar keeps a piece from ending before its `bars`: leave it on.",
+        )
         size, kept = self.first_size(bars), dict[int, NoteSequence]()
         for _ in range(DOUBLINGS):
             request = dataclasses.replace(self.request, length=size, ends=False)

@@ -127,8 +127,8 @@ class Model:
           primer: a piece to continue; with `rewrite` or `span`, a piece to change; or
             the tracks that a model accompanies. Pieces have its tempo, and a text
             annotation "model" where the model begins.
-          primer_bars: bars of the primer to read, from its end; by default all, or as
-            many as leave half of a piece to write.
+          primer_bars: bars of the primer to read, from its end; by default all, or 8
+            if that leaves no bar to write.
           bars: bars of new music, after the bar in which the primer ends; by default
             the model ends a piece, or `length` does.
           rewrite: voices to rewrite: soprano, alto, tenor, bass; by default all.
@@ -180,7 +180,7 @@ class Model:
         write = Writer(self.sampler, self.codec, request, primer=begin, bars=bars)
         remarks = () if begin is None else begin.remarks
         if beam is not None:
-            rows = self.sampler.search(beam, request)
+            rows = self.sampler.search(beam, write.sized)
             if pieces := sounding(write.decoded(rows)):
                 return Samples(pieces[:n], remarks)
         else:

@@ -14,6 +14,8 @@ from zoo.data.refusal import Refused
 from zoo.errors import UsageError, require
 from zoo.tasks.base import refusals
 
+USUAL_BARS = 8  # of a long primer, if no number is requested
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Primer:
@@ -63,7 +65,8 @@ class PrimerReader:
           missing: voices that it lacks.
           bars: the bars to keep, from the end; by default as many as suit `room`.
           room: events or frames of a whole piece, primer and all; by default any
-            number. A primer that leaves no bar of it is trimmed to half of it.
+            number. Of a primer that leaves no bar of it, `USUAL_BARS` are kept, or as
+            many as leave half of it.
           new: bars of new music; 0 if the primer itself is changed.
 
         Raises:
@@ -129,13 +132,18 @@ class PrimerReader:
     ) -> int:
         """Returns the most bars of a primer that leave room for new music."""
         count = len(lines) - 1
-        phrases = self.codec.source is not self.codec  # a piece has a fixed length
+        phrases = self.codec.source is not self.codec  # then a piece has one length
         if room is None or (new == 0 and not phrases):
             return count * self.unit
         fixed = new is not None and phrases
         spare = new * room / self.codec.bars if fixed else len(array) / count
         if len(array) + spare <= room:
             return count * self.unit
+        if not fixed and count > USUAL_BARS >= self.unit:
+            usual = USUAL_BARS // self.unit
+            tail = self.codec.tail(array, music, float(lines[-1 - usual]))
+            if len(tail) * (1 + 1 / usual) <= room:
+                return usual * self.unit
         most = room - spare if fixed else room // 2
         low, high = 1, count  # the answer is within low..high - 1, or it is 1
         while high - low > 1:

@@ -49,6 +49,13 @@ def has_pickup(sequence: NoteSequence) -> bool:
     return first.bar < rest[0].bar and abs(rest[0].start - first.bar) < 1e-3
 
 
+def bar_number(sequence: NoteSequence, time: float) -> int:
+    """Returns the number of the bar at a time in seconds; a pickup is 0."""
+    beat = float(quarters(sequence)(np.array(time)))
+    index = int(np.searchsorted(bars(sequence), beat + 1e-3, side="right")) - 1
+    return index + (0 if has_pickup(sequence) else 1)
+
+
 def pitch_name(pitch: int) -> str:
     """Returns the scientific pitch notation of a MIDI pitch: 60 is C4."""
     return f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"

@@ -118,7 +118,9 @@ def refusals(codec: Codec) -> Iterator[None]:
         yield
     except Refused as refused:
         name = type(codec).__name__
-        message = f"the piece does not fit the {name} codec: {refused}"
+        fact, semicolon, _ = str(refused).partition("; add it to the codec")
+        advice = "; it needs a model of its own." if semicolon else ""
+        message = f"the piece does not fit the {name} codec: {fact}{advice}"
         raise UsageError(message) from refused
 
 
