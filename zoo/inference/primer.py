@@ -135,16 +135,16 @@ class PrimerReader:
         phrases = self.codec.source is not self.codec  # then a piece has one length
         if room is None or (new == 0 and not phrases):
             return count * self.unit
-        fixed = new is not None and phrases
-        spare = new * room / self.codec.bars if fixed else len(array) / count
-        if len(array) + spare <= room:
+        least = len(array) / count if new is None else 0.0
+        if phrases and new is not None:
+            least = new * room / self.codec.bars
+        if len(array) + least <= room:
             return count * self.unit
-        if not fixed and count > USUAL_BARS >= self.unit:
-            usual = USUAL_BARS // self.unit
+        most = room - least if phrases and new is not None else room // 2
+        usual = USUAL_BARS // self.unit
+        if not phrases and count > usual:
             tail = self.codec.tail(array, music, float(lines[-1 - usual]))
-            if len(tail) * (1 + 1 / usual) <= room:
-                return usual * self.unit
-        most = room - spare if fixed else room // 2
+            most = max(most, len(tail)) if len(tail) + least <= room else most
         low, high = 1, count  # the answer is within low..high - 1, or it is 1
         while high - low > 1:
             middle = (low + high) // 2
