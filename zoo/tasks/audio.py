@@ -11,6 +11,7 @@ import numpy as np
 from zoo.core import Batch
 from zoo.data.audio.batches import AudioBatches, audio_eval_batches
 from zoo.data.audio.datasets import AudioSplit, audio_dataset, open_split
+from zoo.data.codecs.base import Fit
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
@@ -93,9 +94,7 @@ class Audio:
             for excerpt in self.excerpts(split, corpus)
         ]
 
-    def encode_primer(
-        self, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    def fit_primer(self, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         raise UsageError("a model of audio continues no score: leave the primer out.")
 
     def write_page(
