@@ -13,7 +13,7 @@ from zoo.data.corpora.dedup import SPLITS
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
 
-VERSION = "1.1.0"  # version of the built data; raise it whenever a reader changes
+VERSION = "1.2.0"  # version of the built data; raise it whenever a reader changes
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ __all__ = [
 SUFFIXES = {
     ".mid": "midi",
     ".midi": "midi",
+    ".rmi": "midi",
+    ".kar": "midi",
     ".abc": "abc",
     ".xml": "musicxml",
     ".musicxml": "musicxml",
