@@ -14,8 +14,8 @@ from zoo.data.audio.batches import AudioBatches, audio_eval_batches
 from zoo.data.audio.datasets import audio_dataset, build, open_split
 from zoo.data.audio.decode import Decoder
 from zoo.data.audio.folder import AudioFolder
-from zoo.data.audio.scan import scan
 from zoo.data.corpora.dedup import SPLITS
+from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
 RATE = 1000
@@ -165,15 +165,12 @@ def test_names_that_are_not_utf8_are_kept(tmp_path):
     assert (one.id, one.label) == (r"caf\xe9/\xff.wav#0", r"caf\xe9")
 
 
-def test_a_full_disk_ends_a_scan_in_a_sentence(tmp_path):
-    sounds, full = tmp_path / "sounds", tmp_path / "full"
-    sounds.mkdir()
-    full.mkdir()
-    soundfile.write(sounds / "0.wav", tone(40, 1.0), RATE)
-    of = AudioFolder(sounds, rate=RATE, seconds=1.0)
-    decoder = Decoder(full / "gone", RATE, RATE)
-    with pytest.raises(ZooError, match=r"gone could not be written .* ZOO_DATA"):
-        scan(of.listing.files, decoder, workers=1, progress=lambda done, total: None)
+def test_samples_that_cannot_be_written_refuse_no_recording(tmp_path):
+    soundfile.write(tmp_path / "0.wav", tone(40, 1.0), RATE)
+    decoder = Decoder(tmp_path / "nowhere", RATE, RATE)
+    with pytest.raises(ZooError, match=r"could not be written .* ZOO_DATA") as caught:
+        decoder(tmp_path / "0.wav")
+    assert not isinstance(caught.value, Refused)
 
 
 def test_batches_are_functions_of_their_step(built, root):

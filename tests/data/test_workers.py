@@ -31,6 +31,8 @@ def misbehave(path: Path) -> list[Piece]:
         bytearray(8 << 30)
     elif word == "fail":
         raise RuntimeError("a bug")
+    elif word == "full":
+        raise ZooError("The disk is full.")
     elif word == "print":
         print("noise on standard output")
     return read(path, QUICK)
@@ -91,6 +93,12 @@ def test_pieces_are_unchanged_and_paths_are_consumed_lazily(folder):
     begun = time.monotonic()
     found.close()
     assert time.monotonic() - begun < 60  # although its worker sleeps for an hour
+
+
+def test_an_error_of_the_disk_is_not_a_refusal(folder):
+    with pytest.raises(ZooError, match=r"The disk is full\.") as caught:
+        list(read_all(folder("a.abc", "full.mid"), misbehave, QUICK))
+    assert not isinstance(caught.value, Refused)
 
 
 def test_no_files_need_no_workers():

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.corpora.dedup import fingerprint, sketch
+from zoo.data.corpora.listing import readable
 from zoo.data.corpora.registry import Corpus, File, Source
 from zoo.data.corpora.report import Report
 from zoo.data.corpora.workers import read_all
@@ -135,19 +136,20 @@ def _write(chunk: Chunk, results: Iterable[list[Piece]]) -> None:
         for (source, origin), pieces in zip(chunk.files, results, strict=True):
             for piece in pieces:
                 suffix = piece.name.removeprefix(origin.path.name)
-                name = f"{source.name}/{origin.key}{suffix}"
+                name = readable(f"{source.name}/{origin.key}{suffix}")
+                style = readable(origin.style)
                 try:
                     sequence = _require_sequence(source, piece)
                 except Refused as refused:
                     report.drop(source.name, name, refused)
                     continue
-                report.keep(source.name, origin.style, sequence, piece.remarks)
+                report.keep(source.name, style, sequence, piece.remarks)
                 sequence.id = name
                 rows.append(
                     (
                         file.write(sequence.SerializeToString()),
                         name,
-                        origin.style,
+                        style,
                         source.name,
                         fingerprint(sequence),
                         origin.split,

@@ -10,7 +10,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from zoo.data.corpora.report import Report
-from zoo.files import CORPUS_ADVICE, write_error
+from zoo.errors import ZooError
+from zoo.files import CORPUS_ADVICE
 
 
 @contextlib.contextmanager
@@ -44,7 +45,10 @@ def translate_write_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise write_error(root, error, CORPUS_ADVICE) from error
+        raise ZooError(
+            f"The corpus could not be written below {root} "
+            f"({error.strerror or error}): {CORPUS_ADVICE}."
+        ) from error
 
 
 class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
