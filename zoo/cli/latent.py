@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tyro.conf import Positional
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, plain, printable
 from zoo.ranges import Change, Count, Pieces, Seed, Several, Share, Temperature, Weight
 
 if TYPE_CHECKING:
@@ -211,12 +211,12 @@ def classify(
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
-    table = Table("piece", *classifier.styles)
+    table = Table("piece", *map(plain, classifier.styles))
     for path in files:
         piece = open_score(path)
         with named(path):
             shares = classifier.piece(piece)
-        table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
+        table.add_row(plain(path.name), *(f"{share:.3f}" for share in shares.values()))
     Console().print(table)
 
 
@@ -252,7 +252,7 @@ def read(
         with named(path):
             fits.append(space.fit(piece, adapt))
         for remark in fits[-1].remarks:
-            print(f"{path.name}: {remark}")
+            print(printable(f"{path.name}: {remark}"))
     if not fits:
         return space, pieces, None
     return space, pieces, space.likeliest_style(np.stack([fit.array for fit in fits]))

@@ -50,6 +50,7 @@ def data(
     beam: str | None = None,
     rate: Hertz = 16_000,
     seconds: Seconds = 4.0,
+    list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
 ) -> None:
     """Build a corpus, if it is not built yet, and print what was kept and dropped.
 
@@ -64,6 +65,7 @@ def data(
         beam: run on Apache Beam, with these flags, such as "--runner=DirectRunner".
         rate: sample rate of sound, in hertz.
         seconds: length of a note or an excerpt of sound, in seconds.
+        list_: also print every piece that was dropped, with the reason.
     """
     from zoo.data.audio import datasets
     from zoo.data.codecs import make
@@ -74,16 +76,24 @@ def data(
     with progress_bar(f"reading {corpus}") as progress:
         if corpus.startswith(datasets.SPECS):
             of = datasets.audio_dataset(corpus, rate, seconds)
-            datasets.build(of, workers=workers, force=force, progress=progress).print()
-            return
-        flags = None if beam is None else shlex.split(beam)
-        report = build(
-            corpus, force=force, workers=workers, progress=progress, beam_flags=flags
-        )
+            report = datasets.build(of, workers=workers, force=force, progress=progress)
+            codec = None
+        else:
+            flags = None if beam is None else shlex.split(beam)
+            report = build(
+                corpus,
+                force=force,
+                workers=workers,
+                progress=progress,
+                beam_flags=flags,
+            )
     if codec:
         records = (record for split in SPLITS for record in open_split(corpus, split))
         report = report.with_codec(codec, records)
     report.print()
+    if list_:
+        for line in report.list_drops():
+            print(line)
 
 
 def list_() -> None:
