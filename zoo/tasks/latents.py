@@ -14,6 +14,7 @@ import numpy as np
 
 from zoo.core import Batch
 from zoo.data.batching.encoded import corpus_pieces
+from zoo.data.pieces import Pieces
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.tasks.base import (
@@ -68,6 +69,10 @@ class LatentSequences(MusicTask):
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {"parts": self.parts, "styles": self.styles}
+
+    @property
+    def training_pieces(self) -> Pieces:
+        return corpus_pieces(self.corpus, "train", self.phrase_coder.source)
 
     @property
     def phrase_coder(self) -> Any:

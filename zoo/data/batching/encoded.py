@@ -20,7 +20,7 @@ from zoo.data.corpora import benchmark_files
 from zoo.data.corpora.labels import KINDS, labels
 from zoo.data.corpora.records import VERSION, data_root, known_split
 from zoo.data.corpora.registry import benchmark_path, corpus
-from zoo.data.pieces import Pieces
+from zoo.data.pieces import Digest, Pieces, count_at_once
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
@@ -50,6 +50,16 @@ class EncodedPieces(Pieces):
     def labels(self, kind: str) -> list[str]:
         """Returns a label per piece; `kind` is one of `labels.KINDS`."""
         return self.about["labels"][kind]
+
+    @property
+    def digest(self) -> str:
+        # encodings of earlier versions do not record it
+        return self.about.get("digest") or super().digest
+
+    @property
+    def most_at_once(self) -> int:
+        most = self.about.get("most_at_once")
+        return super().most_at_once if most is None else most
 
     @property
     def refused(self) -> dict[str, int]:
@@ -128,6 +138,7 @@ def encode(
     refused: collections.Counter[str] = collections.Counter()
     details: dict[str, str] = {}
     ids, record_labels, lengths, shape, dtype = [], [], [0], (), "int32"
+    digest, most = Digest(), 0
     with tempfile.TemporaryDirectory(
         dir=folder.parent, prefix=".encoding-"
     ) as unfinished:
@@ -142,6 +153,8 @@ def encode(
                     details.setdefault(refusal.reason, refusal.detail)
                     continue
                 array.tofile(file)
+                digest.add(array)
+                most = max(most, count_at_once(array))
                 ids.append(record.id)
                 record_labels.append(labels(record))
                 lengths.append(len(array))
@@ -152,6 +165,8 @@ def encode(
         about = {
             "shape": shape,
             "dtype": dtype,
+            "digest": digest.text,
+            "most_at_once": most,
             "refused": dict(refused),
             "ids": ids,
             "labels": {kind: [x[kind] for x in record_labels] for kind in KINDS},
