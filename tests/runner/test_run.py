@@ -64,7 +64,7 @@ def test_too_few_slots_are_refused_with_both_numbers(tmp_path):
 
 
 def test_voices_have_a_slot_each(tmp_path):
-    chorales = dict.fromkeys(("train", "valid", "test"), [[[72, 67, 64, 48]]])
+    chorales = {key: [[[72, 67, 64, 48]]] for key in ("train", "valid", "test")}
     (tmp_path / "a.json").write_text(json.dumps(chorales))
     family = sized(NoteTransformer(roll=False), Frames(str(tmp_path / "a.json")))
     assert (family.slots, family.keys) == (4, Voices().dimensions["keys"])

@@ -236,7 +236,7 @@ class Overfull(Quadratic):
 
 
 def test_ten_infinite_losses_in_a_row_stop_the_run(tmp_path):
-    with pytest.raises(ZooError, match="the loss was not finite for 10 .* step 14, on"):
+    with pytest.raises(ZooError, match=r"loss was not finite for 10 .* step 14, on"):
         fit(tmp_path, 40, family=Overfull())
     assert 14 <= steps(tmp_path)[-1] <= 16
 

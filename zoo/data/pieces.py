@@ -57,7 +57,7 @@ class Digest:
     def add(self, array: np.ndarray) -> None:
         """Adds an array, with its shape."""
         self.hash.update(f"{array.dtype.name} {array.shape}\n".encode())
-        self.hash.update(np.ascontiguousarray(array))
+        self.hash.update(np.ascontiguousarray(array).data)
 
     @property
     def text(self) -> str:

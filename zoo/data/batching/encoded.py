@@ -19,7 +19,12 @@ from zoo.data.codecs.voices import Voices
 from zoo.data.corpora import benchmark_files
 from zoo.data.corpora.labels import KINDS, labels
 from zoo.data.corpora.records import VERSION, data_root, known_split
-from zoo.data.corpora.registry import benchmark_path, corpus
+from zoo.data.corpora.registry import (
+    benchmark_path,
+    benchmark_steps,
+    benchmark_suffix,
+    corpus,
+)
 from zoo.data.pieces import Digest, Pieces, count_at_once
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
@@ -73,12 +78,11 @@ def file_codec(spec: str, steps_per_quarter: int = 4) -> Codec | None:
     A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter
     note, a `.json` file chorales on 16ths.
     """
-    path = benchmark_path(spec)
-    if path is None:
-        return None
-    if path.suffix == ".mat":
-        return Pianoroll(onsets=False, steps_per_quarter=steps_per_quarter)
-    return Voices()
+    suffix = benchmark_suffix(spec)
+    if suffix == ".mat":
+        steps = benchmark_steps(spec) or steps_per_quarter
+        return Pianoroll(onsets=False, steps_per_quarter=steps)
+    return None if suffix is None else Voices()
 
 
 def corpus_pieces(
