@@ -2,7 +2,7 @@
 
 import pathlib
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import tyro
@@ -56,9 +56,9 @@ def data(
 
     Args:
         action: what to do.
-        corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen; of
-            sound, soundfont_notes, audio_folder:/path, rendered:tunes (or any corpus),
-            or tfds:nsynth.
+        corpus: tunes, essen, chorales, maestro, lakh, pop909, nottingham, groove,
+            folder:/path, or a union such as tunes+essen; of sound, soundfont_notes,
+            audio_folder:/path, rendered:tunes (or any corpus), or tfds:nsynth.
         for_: also print which pieces this codec refuses, and why.
         force: build it again.
         workers: number of processes that read files.
@@ -99,14 +99,14 @@ def data(
 def list_() -> None:
     """Name the families, codecs, corpora and weights there are."""
     from zoo.data.codecs import CODECS
-    from zoo.data.corpora.registry import NAMED_CORPORA
+    from zoo.data.corpora.registry import descriptions
     from zoo.inference.loading import weights
     from zoo.models import families
 
-    named: dict[str, dict[str, str | None]] = {
+    named: dict[str, Mapping[str, str | None]] = {
         "families": {name: module.__doc__ for name, module in families().items()},
         "codecs": {name: codec.__doc__ for name, codec in CODECS.items()},
-        "corpora": {name: source.__doc__ for name, source in NAMED_CORPORA.items()},
+        "corpora": descriptions(),
         "weights": dict.fromkeys(weights(), "shipped with the package"),
     }
     for kind, members in named.items():

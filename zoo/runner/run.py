@@ -75,6 +75,7 @@ def train(
         "family": record(family),
         "codec": record(task.coder),
         "task": record(task),
+        "data": task.data_digest(),
         "optimizer": record(optimizer),
         "seed": options.seed,
     }
@@ -140,7 +141,9 @@ def sized(family: F, task: Task) -> F:
     sizes = {name: size for name, size in task.sizes.items() if name in fields}
     for name, size in sizes.items():
         chosen = getattr(family, name)
-        if chosen not in (size, fields[name].default):
+        if name in task.MINIMA and chosen > size:
+            sizes[name] = chosen
+        elif chosen not in (size, fields[name].default):
             raise UsageError(
                 f"{name} is {chosen} and the data have {size}: leave {name} out."
             )

@@ -26,6 +26,7 @@ class Audio:
     """Crops of excerpts: notes, or parts of recordings."""
 
     SIZES: ClassVar[tuple[str, ...]] = ("rate",)
+    MINIMA: ClassVar[tuple[str, ...]] = ()
 
     corpus: str = "soundfont_notes"
     """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or
@@ -47,6 +48,10 @@ class Audio:
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {"rate": self.coder.rate}
+
+    def data_digest(self) -> str:
+        dataset = audio_dataset(self.corpus, self.coder.rate, self.seconds)
+        return dataset.home(pathlib.Path()).name  # it changes with the contents
 
     @cached_method
     def excerpts(self, split: str, corpus: str | None = None) -> AudioSplit:

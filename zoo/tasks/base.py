@@ -33,11 +33,13 @@ class Task(Protocol):
 
     Attributes:
       SIZES: the fields of a family that the data decide, such as "vocab".
+      MINIMA: fields of a family that may exceed what the data need, such as "slots".
       corpus: the name of the corpus, a folder, or a file.
       batch: rows of a batch, over all devices.
     """
 
     SIZES: ClassVar[tuple[str, ...]]
+    MINIMA: ClassVar[tuple[str, ...]]
 
     @property
     def corpus(self) -> str: ...
@@ -51,7 +53,10 @@ class Task(Protocol):
 
     @property
     def sizes(self) -> Mapping[str, Any]:
-        """The values of `SIZES`, as far as they are known."""
+        """The values of `SIZES` and `MINIMA`, as far as they are known."""
+
+    def data_digest(self) -> str:
+        """Returns a digest of the data to train on, by which a run knows them."""
 
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Batches:
         """Returns training batches without end."""
@@ -98,6 +103,11 @@ class Task(Protocol):
 
 class MusicTask:
     """Defaults of the tasks whose models write music."""
+
+    MINIMA: ClassVar[tuple[str, ...]] = ()
+
+    def data_digest(self: Any) -> str:
+        return self.training_pieces.digest
 
     def fit_primer(self: Any, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         with refusals(self.coder):

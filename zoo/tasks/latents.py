@@ -15,6 +15,7 @@ import numpy as np
 from zoo.core import Batch
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs.base import Fit, fit_line
+from zoo.data.pieces import Pieces
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.ranges import BatchSize, Parts, Semitones, checked
@@ -71,6 +72,10 @@ class LatentSequences(MusicTask):
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {"parts": self.parts, "styles": self.styles}
+
+    @property
+    def training_pieces(self) -> Pieces:
+        return corpus_pieces(self.corpus, "train", self.phrase_coder.source)
 
     @property
     def phrase_coder(self) -> Any:
