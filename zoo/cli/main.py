@@ -112,7 +112,7 @@ def list_() -> None:
     for kind, members in named.items():
         print(kind)
         for name, text in members.items():
-            print(f"  {name:12} {(text or '').strip().splitlines()[0]}")
+            print(f"  {name:16} {(text or '').strip().splitlines()[0]}")
 
 
 def doctor() -> None:
