@@ -13,7 +13,9 @@ import jax
 from zoo.config import record
 from zoo.core import Family, Params
 from zoo.errors import UsageError
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
+from zoo.ranges import Examples, TrainingSteps, checked
 from zoo.runner.results import compare, provenance, write
 from zoo.tasks.base import Process, Task
 from zoo.train import distributed, loop, precision, sharding
@@ -26,16 +28,17 @@ Evaluate = Callable[[Model, Any], Mapping[str, float]]
 F = TypeVar("F", bound=Family)
 
 
+@checked
 def train(
     family: Family,
     task: Task,
     *,
     name: str,
     workdir: str | pathlib.Path,
-    steps: int,
+    steps: TrainingSteps,
     optimizer: Optimizer = Adam(),
     options: Options = Options(),
-    samples: int = 8,
+    samples: Examples = 8,
     evaluate: Evaluate | None = None,
     pretrained: Params | None = None,
 ) -> dict[str, Any]:
@@ -72,6 +75,7 @@ def train(
         "family": record(family),
         "codec": record(task.coder),
         "task": record(task),
+        "data": task.data_digest(),
         "optimizer": record(optimizer),
         "seed": options.seed,
     }
@@ -137,7 +141,9 @@ def sized(family: F, task: Task) -> F:
     sizes = {name: size for name, size in task.sizes.items() if name in fields}
     for name, size in sizes.items():
         chosen = getattr(family, name)
-        if chosen not in (size, fields[name].default):
+        if name in task.MINIMA and chosen > size:
+            sizes[name] = chosen
+        elif chosen not in (size, fields[name].default):
             raise UsageError(
                 f"{name} is {chosen} and the data have {size}: leave {name} out."
             )

@@ -45,6 +45,7 @@ from zoo.data.corpora.tfds_writer import (
     translate_write_errors,
 )
 from zoo.data.scores.limits import Limits
+from zoo.errors import printable
 
 __all__ = [
     "MusicBuilder",
@@ -203,9 +204,13 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
     The bar appears with the first call, so that earlier errors are printed alone.
     """
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
     bar = Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-    task = bar.add_task(title, total=None)
+    task = bar.add_task(printable(title), total=None)
 
     def progress(done: int, total: int) -> None:
         bar.start()
