@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 from tyro.conf import Positional
 
 from zoo.cli.output import Flat, Output
+from zoo.cli.scores import print_counts
+from zoo.errors import UsageError, printable
+from zoo.ranges import Pieces
 
 MAX_NAMES = 3  # of files in a title
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 def play(
     files: Positional[tuple[pathlib.Path, ...]],
     /,
-    n: int = 8,
+    n: Pieces = 8,
     out: pathlib.Path = pathlib.Path("played"),
     output: Flat = Output(),
 ) -> None:
@@ -29,16 +32,13 @@ def play(
         output: sound and files of the pieces.
     """
     from zoo.data.scores.read import read
-    from zoo.errors import UsageError, require
 
-    require(n > 0, f"`n` is {n}: choose 1 or more.")
     found = [piece for path in files for piece in read(path)]
     pieces = [piece for piece in found if piece.sequence is not None]
     for piece in found:
         if piece.refused is not None:
-            print(f"{piece.name} is left out: {piece.refused.detail}")
-        for remark, count in piece.remarks.items():
-            print(f"{piece.name}: {count} {remark}")
+            print(printable(f"{piece.name} is left out: {piece.refused.detail}"))
+        print_counts(piece)
     if not pieces:
         names = ", ".join(map(str, files)) or "no file was named"
         raise UsageError(

@@ -6,6 +6,18 @@ from typing import Literal
 from tyro.conf import Positional
 
 from zoo.cli.output import Flat, Output
+from zoo.ranges import (
+    Count,
+    Length,
+    Pieces,
+    Position,
+    PositiveShare,
+    Seed,
+    Several,
+    Share,
+    Temperature,
+    TopK,
+)
 
 Voice = Literal["soprano", "alto", "tenor", "bass"]
 
@@ -13,21 +25,23 @@ Voice = Literal["soprano", "alto", "tenor", "bass"]
 def sample(
     run: Positional[str],
     /,
-    n: int = 8,
-    seed: int = 0,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float = 1.0,
-    min_p: float = 0.0,
-    no_repeat: int | None = None,
-    length: int | None = None,
+    n: Pieces = 8,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    top_k: TopK | None = None,
+    top_p: PositiveShare = 1.0,
+    min_p: Share = 0.0,
+    no_repeat: Several | None = None,
+    length: Length | None = None,
     primer: pathlib.Path | None = None,
+    primer_bars: int | None = None,
+    bars: int | None = None,
     rewrite: tuple[Voice, ...] = (),
-    span: tuple[int, int] | None = None,
+    span: tuple[Position, Position] | None = None,
     grammar: bool = True,
-    best_of: int = 1,
+    best_of: Count = 1,
     judge: Literal["likelihood", "critic"] = "likelihood",
-    beam: int | None = None,
+    beam: Count | None = None,
     style: str | None = None,
     metre: str | None = None,
     program: str | None = None,
@@ -49,6 +63,9 @@ def sample(
         length: maximum length of a piece, in events or steps.
         primer: a MIDI, ABC or MusicXML file to continue or, with rewrite or span, to
             change.
+        primer_bars: bars of the primer to read, from its end; by default all, or 8
+            if that leaves no bar to write.
+        bars: bars of new music; by default the model ends a piece.
         rewrite: voices of the primer to rewrite, if the model can.
         span: the steps of the primer to rewrite: the first, and the one after the last.
             A model of phrases rewrites all phrases that these steps are in.
@@ -62,8 +79,8 @@ def sample(
         out: the directory to write.
         output: sound and files of the pieces.
     """
-    from zoo.data.scores.read import open_score
-    from zoo.inference.model import load
+    from zoo.cli.scores import open_score, print_remarks
+    from zoo.inference.loading import load
     from zoo.nn.sequence.sampling import Draw
 
     draw = Draw(temperature, top_k, top_p, min_p=min_p, no_repeat=no_repeat)
@@ -75,6 +92,8 @@ def sample(
         length=length,
         draw=draw,
         primer=begin,
+        primer_bars=primer_bars,
+        bars=bars,
         rewrite=rewrite,
         span=span,
         grammar=grammar,
@@ -88,5 +107,7 @@ def sample(
             if v is not None
         },
     )
+    if primer is not None:
+        print_remarks(primer, pieces.remarks)
     page = output.write(pieces, out, title=f"{model.title}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

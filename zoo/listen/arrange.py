@@ -4,30 +4,25 @@ from collections.abc import Sequence
 
 from zoo.data.codecs.names import instruments, require_one_of
 from zoo.data.proto import QPM, NoteSequence
-from zoo.errors import require
-
-SLOWEST, FASTEST = 10.0, 1000.0  # quarters per minute
+from zoo.ranges import Tempo, checked
 
 
-def at_tempo(sequence: NoteSequence, qpm: float) -> NoteSequence:
+@checked
+def with_tempo(sequence: NoteSequence, tempo: Tempo) -> NoteSequence:
     """Returns a piece that begins at a tempo; later changes of tempo scale with it.
 
     Args:
       sequence: the piece.
-      qpm: quarters per minute.
+      tempo: quarters per minute.
 
     Raises:
-      UsageError: `qpm` is not from `SLOWEST` to `FASTEST`.
+      UsageError: `tempo` is out of range.
     """
-    require(
-        SLOWEST <= qpm <= FASTEST,
-        f"`tempo` is {qpm:g}: choose {SLOWEST:g} to {FASTEST:g} quarters a minute.",
-    )
     copy = NoteSequence()
     copy.CopyFrom(sequence)
-    if not copy.tempos or min(tempo.time for tempo in copy.tempos) > 0:
+    if not copy.tempos or min(x.time for x in copy.tempos) > 0:
         copy.tempos.add(qpm=QPM)
-    factor = min(copy.tempos, key=lambda tempo: tempo.time).qpm / qpm
+    factor = min(copy.tempos, key=lambda x: x.time).qpm / tempo
     for note in copy.notes:
         note.start_time *= factor
         note.end_time *= factor
@@ -38,8 +33,8 @@ def at_tempo(sequence: NoteSequence, qpm: float) -> NoteSequence:
     ):
         for event in events:
             event.time *= factor
-    for tempo in copy.tempos:
-        tempo.qpm /= factor
+    for change in copy.tempos:
+        change.qpm /= factor
     copy.total_time *= factor
     return copy
 
@@ -55,7 +50,7 @@ def with_instruments(sequence: NoteSequence, names: Sequence[str]) -> NoteSequen
     Raises:
       UsageError: a name is not one of General MIDI.
     """
-    programs = [_program(name) for name in names]
+    programs = [program(name) for name in names]
     copy = NoteSequence()
     copy.CopyFrom(sequence)
     pitched = [note for note in copy.notes if not note.is_drum]
@@ -66,8 +61,12 @@ def with_instruments(sequence: NoteSequence, names: Sequence[str]) -> NoteSequen
     return copy
 
 
-def _program(name: str) -> int:
-    """Returns the program of a General MIDI name, in any case, or of a number."""
+def program(name: str) -> int:
+    """Returns the program of a General MIDI name, in any case, or of a number.
+
+    Raises:
+      UsageError: it is neither.
+    """
     names = [known.lower() for known in instruments()[:-1]]  # without drums
     numbers = {str(i): i for i in range(len(names))}
     word = name.strip().lower()

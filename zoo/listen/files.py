@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from zoo.data.bars import MODEL, model_begins
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.listen.page import AUDIO_RATE
@@ -50,7 +51,7 @@ def write_files(
     if "mid" in formats:
         write_midi(piece, stem.with_suffix(".mid"))
     if audio is not None:
-        _write_audio(audio, stem, formats)
+        _write_audio(audio, stem, formats, begins=model_begins(piece))
     if "png" in formats:
         plot_piano_roll(piece, stem.with_suffix(".png"), title=title)
     left_out = []
@@ -70,10 +71,17 @@ def write_files(
     return left_out
 
 
-def _write_audio(audio: np.ndarray, stem: pathlib.Path, formats: Sequence[str]) -> None:
+def _write_audio(
+    audio: np.ndarray,
+    stem: pathlib.Path,
+    formats: Sequence[str],
+    *,
+    begins: float | None,
+) -> None:
+    cues = {} if begins is None else {MODEL: begins}
     for kind in formats:
         path = stem.with_suffix(f".{kind}")
         if kind == "wav":
-            write_wav(path, audio, AUDIO_RATE)
+            write_wav(path, audio, AUDIO_RATE, cues=cues)
         elif kind in AUDIO_FORMATS:
             path.write_bytes(compress(audio, AUDIO_RATE, kind=kind)[1])

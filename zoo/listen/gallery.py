@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from zoo.data.bars import model_begins
 from zoo.data.codecs.names import require_one_of
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
@@ -17,6 +18,7 @@ from zoo.listen.loudness import equalise
 from zoo.listen.page import AUDIO_RATE, MAX_BYTES, Track, write_page
 from zoo.listen.score.engraver import MAX_BARS, Engraving, engrave
 from zoo.listen.score.inline import inline
+from zoo.listen.timeline import bar_number, clock
 from zoo.soundfont.score import render
 
 SCORE_SHARE = 0.4  # of the page, for all scores together
@@ -36,7 +38,8 @@ def write_gallery(
     """Writes the files of every piece, and index.html.
 
     The files are 01.mid and so on, as `zoo.listen.files.write_files` names them. What
-    cannot be written is left out, and standard error says why.
+    cannot be written is left out, and standard error says why. Where a model
+    begins, files and page have a mark.
 
     Args:
       pieces: the pieces.
@@ -132,6 +135,16 @@ def _track(
             break
         score = _engrave(piece, fewer)
     if isinstance(score, Refused) or size > limit:
-        return Track(name, piece)
-    shown = f"The score shows the first {bars} of {score.total} bars."
-    return Track(name, piece, shown if bars < score.total else "", score=score)
+        return Track(name, piece, caption(piece))
+    lines = [caption(piece)]
+    if bars < score.total:
+        lines.append(f"The score shows the first {bars} of {score.total} bars.")
+    return Track(name, piece, " ".join(filter(None, lines)), score=score)
+
+
+def caption(piece: NoteSequence) -> str:
+    """Returns a line that says where the model begins, if the piece has the mark."""
+    begins = model_begins(piece)
+    if begins is None:
+        return ""
+    return f"The model begins at {clock(begins)}, in bar {bar_number(piece, begins)}."

@@ -20,6 +20,7 @@ from importlib import resources
 import numpy as np
 import soxr
 
+from zoo.data.bars import MODEL, model_begins
 from zoo.data.proto import NoteSequence, seconds
 from zoo.listen.loudness import equalise
 from zoo.listen.score.engraver import Engraving
@@ -207,6 +208,11 @@ def _roll(sequence: NoteSequence, end: float) -> tuple[str, str]:
                 f'width="{width:.2f}%" height="{height:.2f}%" rx="1.5" '
                 f'fill-opacity="{opacity:.2f}"/>'
             )
+    begins = model_begins(sequence)
+    if begins is not None:
+        x = 100 * begins / end
+        notes.append(f'<line class="model" x1="{x:.2f}%" x2="{x:.2f}%" y2="100%"/>')
+        notes.append(f'<text class="model" x="{x:.2f}%" y="10" dx="4">{MODEL}</text>')
     return "".join(labels), "".join(notes)
 
 

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
+from zoo.data.bars import MODEL
 from zoo.data.refusal import Refused
 from zoo.listen.score.shape import (
     WHOLE,
@@ -97,6 +98,8 @@ def _marks(score: Score, bar: Bar) -> Iterator[tuple[int, str]]:
     for tick, qpm in score.tempos[1:]:
         if bar.start <= tick < bar.end:
             yield tick, f"[Q:{_tempo(qpm)}]"
+    if score.model is not None and bar.start <= score.model < bar.end:
+        yield score.model, f'"^{MODEL}"'
     for tick, symbol in bar.harmonies:
         yield tick, '"' + symbol.replace('"', "") + '"'
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.data.codecs.names import instruments
 from zoo.data.proto import NoteSequence, quarters
+from zoo.errors import printable
 from zoo.listen.score.grid import quantise
 from zoo.listen.score.shape import QUARTER, Part
 
@@ -90,7 +91,7 @@ def _names(sequence: NoteSequence):
         instrument, part, drums, program = player
         program = len(instruments()) - 1 if drums else program
         default = instruments()[program] if 0 <= program < 128 or drums else ""
-        return titles.get(instrument) or parts.get(part) or default
+        return printable(titles.get(instrument) or parts.get(part) or default)
 
     return name
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from zoo.data.bars import MODEL
 from zoo.listen.score.rhythm import beats
 from zoo.listen.score.shape import (
     QUARTER,
@@ -179,6 +180,11 @@ class _Writer:
                 dotted = beats(bar.metre)[0] == 3 * QUARTER // 2
                 beat, rate = ("♩.", qpm / 1.5) if dotted else ("♩", qpm)
                 tempo.text = f"{beat} = {rate:.0f}"
+        model = self.score.model
+        if model is not None and bar.start <= model < bar.end:
+            words = SubElement(measure, "dir", staff="1", place="above")
+            words.set("tstamp", _tstamp(model, bar))
+            words.text = MODEL
         for tick, text in bar.harmonies:
             harmony = SubElement(measure, "harm", staff="1", place="above")
             harmony.set("tstamp", _tstamp(tick, bar))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from zoo.data.bars import MODEL
 from zoo.listen.score.rhythm import beats
 from zoo.listen.score.shape import (
     QUARTER,
@@ -74,6 +75,8 @@ def _lengths(score: Score) -> Iterator[int]:
     for bar in score.bars:
         yield bar.end - bar.start
         yield from (tick - bar.start for tick, _ in bar.harmonies)
+        if score.model is not None and bar.start <= score.model < bar.end:
+            yield score.model - bar.start
         yield from (t - bar.start for t, _ in score.tempos if bar.start <= t < bar.end)
         for layer in itertools.chain(*bar.staves):
             yield from (event.ticks for event in events(layer))
@@ -195,6 +198,12 @@ class _PartWriter:
                 self._move(measure, tick - bar.start)
                 _write_tempo(measure, bar, qpm)
                 self._move(measure, bar.start - tick)
+        model = self.score.model
+        if model is not None and bar.start <= model < bar.end:
+            self._move(measure, model - bar.start)
+            direction = SubElement(measure, "direction", placement="above")
+            _text(SubElement(direction, "direction-type"), "words", MODEL)
+            self._move(measure, bar.start - model)
         for tick, text in bar.harmonies:
             self._move(measure, tick - bar.start)
             _write_harmony(measure, text)
@@ -340,7 +349,7 @@ def _write_harmony(measure: Element, symbol: str) -> None:
 
 
 def _text(parent: Element, name: str, value: object) -> Element:
-    """Adds an element with a text, without what XML cannot hold; returns it."""
+    """Adds an element with a text, and returns it."""
     element = SubElement(parent, name)
-    element.text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", str(value))
+    element.text = str(value)
     return element

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from zoo.data.bars import model_begins
 from zoo.data.proto import Metre, NoteSequence, metres, quarters
+from zoo.errors import printable
 from zoo.listen.score.layers import Chords, Layout, layouts
 from zoo.listen.score.rhythm import Span, write_layer
 from zoo.listen.score.shape import QUARTER, SHORTEST, WHOLE, Bar, Head, Layer, Score
@@ -36,14 +38,22 @@ def notate(sequence: NoteSequence, max_bars: int | None = None) -> Score:
     pickup = has_pickup(sequence)
     metadata = sequence.sequence_metadata
     return Score(
-        metadata.title,
-        next(iter(metadata.composers), metadata.artist),
+        printable(metadata.title),
+        printable(next(iter(metadata.composers), metadata.artist)),
         tuple(layout.part for layout in parts),
         bars=tuple(_fill(bar, parts) for bar in empty[:max_bars]),
         tempos=_tempos(sequence),
         pickup=pickup,
         total=len(empty),
+        model=_model(sequence),
     )
+
+
+def _model(sequence: NoteSequence) -> int | None:
+    begins = model_begins(sequence)
+    if begins is None:
+        return None
+    return _tick(float(quarters(sequence)(np.array(begins))))
 
 
 def _tick(position: float) -> int:
@@ -123,7 +133,7 @@ def _harmonies(sequence: NoteSequence) -> list[tuple[int, str]]:
     kind = NoteSequence.TextAnnotation.CHORD_SYMBOL
     found = [x for x in sequence.text_annotations if x.annotation_type == kind]
     at = quarters(sequence)(np.array([x.time for x in found]))
-    texts = [x.text for x in found]
+    texts = [printable(x.text) for x in found]
     return [
         (_tick(t), x) for t, x in zip(at.tolist(), texts, strict=True) if x != "N.C."
     ]

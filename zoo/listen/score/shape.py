@@ -155,6 +155,7 @@ class Score:
       tempos: quarters per minute, by their onset in ticks.
       pickup: whether the first bar is an upbeat.
       total: number of bars of the whole piece, of which `bars` are the first.
+      model: the ticks at which a model begins, if the piece has the mark.
     """
 
     title: str
@@ -165,6 +166,7 @@ class Score:
     tempos: tuple[tuple[int, float], ...]
     pickup: bool
     total: int
+    model: int | None = None
 
 
 def events(layer: Layer) -> list[Event]:
