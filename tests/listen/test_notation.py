@@ -83,8 +83,13 @@ def test_middle_c():
 
 @pytest.mark.parametrize(
     ("tonic", "mode", "fifths", "name"),
-    [(9, 1, 0, "minor"), (2, 4, 0, "dorian"), (7, 3, 0, "mixolydian"), (4, 0, 4, "major")],
-)  # fmt: skip
+    [
+        (9, 1, 0, "minor"),
+        (2, 4, 0, "dorian"),
+        (7, 3, 0, "mixolydian"),
+        (4, 0, 4, "major"),
+    ],
+)
 def test_stated_keys(tonic, mode, fifths, name):
     sequence = line([60, 61])
     signature = sequence.key_signatures.add(key=tonic, mode=mode)
@@ -169,13 +174,10 @@ THIRD = Fraction(1, 3)
 )
 def test_tuplets(sequence, tuplets):
     (bar,) = notate(sequence).bars
-    found = [
-        (x.count, x.normal, " ".join("r" * (not e.heads) + str(e.kind) for e in x.events))
-        for x in bar.staves[0][0]
-        if isinstance(x, Tuplet)
-    ]  # fmt: skip
-    assert [(a, b, c.replace(" ", "")) for a, b, c in found] == [
-        (a, b, c.replace(" ", "")) for a, b, c in tuplets
+    kinds = lambda x: "".join("r" * (not e.heads) + str(e.kind) for e in x.events)
+    found = [x for x in bar.staves[0][0] if isinstance(x, Tuplet)]
+    assert [(x.count, x.normal, kinds(x)) for x in found] == [
+        (count, normal, written.replace(" ", "")) for count, normal, written in tuplets
     ]
 
 
@@ -215,7 +217,7 @@ def test_a_pickup_is_a_short_first_bar_of_the_metre_that_follows():
     assert not has_pickup(metre(line([60] * 8), (0, 3, 4), (1.5, 2, 4)))
     score = notate(sequence)
     assert score.pickup
-    first, second, third = score.bars
+    *_, third = score.bars
     assert {bar.metre for bar in score.bars} == {(3, 4)}
     assert [bar.stated for bar in score.bars] == [True, False, False]
     assert [bar.partial for bar in score.bars] == [True, False, True]

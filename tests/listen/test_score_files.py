@@ -21,7 +21,7 @@ from zoo.listen.score.notation import notate
 
 TUNES = {
     "jig": "M:6/8\nL:1/8\nQ:3/8=110\nK:Ador\n"
-    "eg/2f/2|eAA eAA|BA^c G3-|G^Bd (3efg e|A3 A2|]",
+    "eg/2f/2|eAA eAA|BA^c G3-|G^Bd (3efg e|A3 A|]",
     "reel": "M:4/4\nL:1/8\nQ:1/4=90\nK:Ebm\n"
     "B,2|EFGA BcdB|(3ABc (3d/e/f/g a2 e>d|c4-c2 =B2|A G2 F2 E D2-|D8|"
     "[M:3/4][Q:1/4=60][CEG]2 ^F2 _f''2|z2 z G2-G/ A/|[M:5/8][K:D]A/B/c/d/ efg|]",
@@ -31,9 +31,10 @@ TUNES = {
     "fives": "M:4/4\nL:1/4\nK:C\n(5C/2D/2E/2F/2G/2 A B/4c/4d/4e/4|(3c2d2e2|z2 c2|]",
 }
 SCHEMA = (  # the order of the children of <note>, in MusicXML 4.0
-    "chord pitch unpitched rest duration tie instrument voice type dot accidental "
-    "time-modification notehead staff beam notations"
-).split()
+    *("chord", "pitch", "unpitched", "rest", "duration", "tie", "instrument", "voice"),
+    *("type", "dot", "accidental", "time-modification", "notehead", "staff", "beam"),
+    "notations",
+)
 
 
 def tune(name):
@@ -74,11 +75,16 @@ def notes(sequence):
 
 
 def signatures(sequence):
+    metres, keys, tempos = (
+        sequence.time_signatures,
+        sequence.key_signatures,
+        sequence.tempos,
+    )
     return [
-        [(round(x.time, 3), x.numerator, x.denominator) for x in sequence.time_signatures],
-        [(round(x.time, 3), x.key, x.mode) for x in sequence.key_signatures],
-        [(round(x.time, 3), round(x.qpm, 3)) for x in sequence.tempos],
-    ]  # fmt: skip
+        [(round(x.time, 3), x.numerator, x.denominator) for x in metres],
+        [(round(x.time, 3), x.key, x.mode) for x in keys],
+        [(round(x.time, 3), round(x.qpm, 3)) for x in tempos],
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(PIECES))
@@ -93,12 +99,16 @@ def test_verovio_plays_the_notes(name):
         times = itertools.accumulate(message.time for message in track)
         for time, message in zip(times, track, strict=True):
             if message.type == "note_on" and message.velocity:
-                played.append((round(time / midi.ticks_per_beat, 2), message.note))
+                played.append((time / midi.ticks_per_beat, message.note))
     pitched = [n for n in sequence.notes if not n.is_drum]
     onsets = quarters(sequence)(np.array([n.start_time for n in pitched]))
-    wanted = [(round(t, 2), n.pitch) for t, n in zip(onsets, pitched, strict=True)]
-    drums = any(n.is_drum for n in sequence.notes)  # Verovio plays those by their line
-    assert set(wanted) <= set(played) if drums else sorted(wanted) == sorted(played)
+    wanted = [(t, n.pitch) for t, n in zip(onsets.tolist(), pitched, strict=True)]
+    if name == "band":  # Verovio plays drums as pitches
+        played = [
+            x for x in played if round(x[0], 2) in {round(t, 2) for t, _ in wanted}
+        ]
+        played = [x for x in played if x[1] in {pitch for _, pitch in wanted}]
+    np.testing.assert_allclose(sorted(played), sorted(wanted), atol=0.01)
 
 
 def test_chords_have_the_ids_that_are_counted():

@@ -24,6 +24,7 @@ from zoo.listen.score.mei import mei, sounding
 from zoo.listen.score.notation import notate
 from zoo.listen.score.shape import QUARTER, Score
 
+PROGRAM = pathlib.Path(__file__).with_name("engraver_process.py")
 MAX_BARS = 160  # of a picture: about four pages
 SECONDS = 60.0  # that engraving may take
 WIDTH = 2100  # of a line, in tenths of a millimetre
@@ -120,11 +121,10 @@ def run_guarded(request: dict, limit: float = SECONDS) -> dict:
 
     folder = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf")
     fonts = [str(folder / name) for name in FONT_FILES]
-    program = pathlib.Path(__file__).with_name("engraver_process.py")
     try:
         done = subprocess.run(
             # -P: the folder of the program holds modules with names of the standard's
-            [sys.executable, "-P", "-W", "ignore", str(program)],
+            [sys.executable, "-P", "-W", "ignore", str(PROGRAM)],
             input=json.dumps(request | {"fonts": fonts, "font": FONT}),
             capture_output=True,
             text=True,
