@@ -33,7 +33,7 @@ def test_a_tempo_scales_all_times(stated):
 
 @pytest.mark.parametrize("tempo", [0, -1, 5, 1e6, float("nan"), float("inf")])
 def test_a_tempo_has_a_range(tempo):
-    with pytest.raises(UsageError, match="`tempo` is .*from 10 to 1,000"):
+    with pytest.raises(UsageError, match=r"`tempo` is .*from 10 to 1,000"):
         with_tempo(line([60]), tempo)
 
 

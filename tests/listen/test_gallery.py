@@ -80,8 +80,11 @@ def test_a_score_that_cannot_be_engraved_is_left_out(tmp_path, monkeypatch, caps
 
 def test_a_long_score_is_cut_so_that_the_page_stays_small(tmp_path, monkeypatch):
     tune = line([60 + i % 12 for i in range(64)], seconds=0.125)
-    monkeypatch.setattr(gallery, "SCORE_SHARE", 30_000 / MAX_BYTES)
+    tune.tempos.add(qpm=480)
+    monkeypatch.setattr(gallery, "SCORE_SHARE", 12_000 / MAX_BYTES)
     write_gallery([tune], tmp_path, title="A", formats=["mid"])
     page = (tmp_path / "index.html").read_text()
-    shown = re.search(r"The score shows the first (\d+) of 4 bars", page)
-    assert shown is not None or 'class="score"' not in page
+    shown = re.search(r"The score shows the first (\d+) of 16 bars", page)
+    assert shown is not None
+    assert 4 <= int(shown[1]) <= 8
+    assert len(re.findall(r'<svg aria-hidden="true" viewBox.*?</svg></svg>', page)) == 1

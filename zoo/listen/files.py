@@ -8,7 +8,8 @@ import numpy as np
 from zoo.data.bars import MODEL, model_begins
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.listen.page import AUDIO_RATE
+from zoo.listen.loudness import equalise
+from zoo.listen.page import AUDIO_RATE, Track
 from zoo.listen.piano_roll import plot_piano_roll
 from zoo.listen.score.abc_notation import abc
 from zoo.listen.score.engraver import Engraving
@@ -16,20 +17,31 @@ from zoo.listen.score.musicxml import musicxml
 from zoo.listen.score.notation import notate
 from zoo.listen.score.shape import Score
 from zoo.listen.synth import compress, write_midi, write_wav
+from zoo.soundfont.score import render
 
 FORMATS = ("mid", "wav", "mp3", "ogg", "musicxml", "abc", "svg", "png")
 DEFAULT_FORMATS = ("mid", "wav", "png")
+CLIP_QUALITY = 0.4  # about half a megabyte a minute
 AUDIO_FORMATS = ("wav", "mp3", "ogg")
 WRITERS: dict[str, Callable[[Score], str]] = {"musicxml": musicxml, "abc": abc}
 
 
+def rendered(piece: NoteSequence) -> np.ndarray:
+    """Renders a piece at `AUDIO_RATE`, as loud as all others: float32 [samples, 2]."""
+    return equalise(render(piece, AUDIO_RATE), AUDIO_RATE)
+
+
+def clip(piece: NoteSequence) -> bytes:
+    """Renders a piece as MP3, or Ogg Vorbis, for a notebook."""
+    return compress(rendered(piece), AUDIO_RATE, CLIP_QUALITY)[1]
+
+
 def write_files(
-    piece: NoteSequence,
+    track: Track,
     stem: pathlib.Path,
     formats: Sequence[str],
     *,
     score: Engraving | Refused,
-    audio: np.ndarray | None,
     title: str,
 ) -> list[str]:
     """Writes a piece in several formats.
@@ -38,20 +50,20 @@ def write_files(
     01-score.svg; "png" the same as 01-score.png, and a piano roll, 01.png.
 
     Args:
-      piece: the piece.
+      track: the piece, with its audio if there are formats of audio.
       stem: the path of the files, without suffix.
       formats: some of `FORMATS`.
       score: its engraved score, or the reason why there is none.
-      audio: its audio at `AUDIO_RATE`, if there are formats of audio.
       title: the title of the piano roll.
 
     Returns:
       The reason for each file that was left out.
     """
+    piece = track.sequence
     if "mid" in formats:
         write_midi(piece, stem.with_suffix(".mid"))
-    if audio is not None:
-        _write_audio(audio, stem, formats, begins=model_begins(piece))
+    if track.audio is not None:
+        _write_audio(track.audio, stem, formats, begins=model_begins(piece))
     if "png" in formats:
         plot_piano_roll(piece, stem.with_suffix(".png"), title=title)
     left_out = []

@@ -7,19 +7,22 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from zoo.data.bars import model_begins
 from zoo.data.codecs.names import require_one_of
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.listen.files import AUDIO_FORMATS, DEFAULT_FORMATS, FORMATS, write_files
-from zoo.listen.loudness import equalise
-from zoo.listen.page import AUDIO_RATE, MAX_BYTES, Track, write_page
+from zoo.files import folder_aside
+from zoo.listen.files import (
+    AUDIO_FORMATS,
+    DEFAULT_FORMATS,
+    FORMATS,
+    rendered,
+    write_files,
+)
+from zoo.listen.page import MAX_BYTES, Track, write_page
 from zoo.listen.score.engraver import MAX_BARS, Engraving, engrave
 from zoo.listen.score.inline import inline
 from zoo.listen.timeline import bar_number, clock
-from zoo.soundfont.score import render
 
 SCORE_SHARE = 0.4  # of the page, for all scores together
 FEWEST_BARS = 4  # of a score on the page
@@ -55,50 +58,39 @@ def write_gallery(
 
     Raises:
       UsageError: a format is not one of `FORMATS`.
+      ZooError: the folder cannot be written; nothing new is in it then.
     """
     for name in formats:
         require_one_of(name, FORMATS, "format")
-    folder.mkdir(parents=True, exist_ok=True)
-    music = [*pieces, *real]
     with ThreadPoolExecutor(2) as pool:
         engraved = functools.partial(_engrave, title=True, png="png" in formats)
-        scores = list(pool.map(engraved, music))
-    audio: list[np.ndarray | None] = [None] * len(music)
-    if {*formats} & {*AUDIO_FORMATS}:
-        audio[: len(pieces)] = map(_render, pieces)
-    for number, (piece, score) in enumerate(zip(pieces, scores, strict=False), 1):
-        stem = folder / f"{number:02d}"
-        left_out = write_files(
-            piece,
-            stem,
-            formats,
-            score=score,
-            audio=audio[number - 1],
-            title=f"{title}, {number}",
-        )
-        for reason in left_out:
-            print(f"{stem.name}: {reason}", file=sys.stderr)
+        scores = list(pool.map(engraved, [*pieces, *real]))
+    audio = [rendered(x) if {*formats} & {*AUDIO_FORMATS} else None for x in pieces]
     titles = list(names) or [f"Sample {i}" for i in range(1, len(pieces) + 1)]
     titles += [f"Real music {i}" for i in range(1, len(real) + 1)]
-    limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
+    limit = int(SCORE_SHARE * MAX_BYTES / max(len(scores), 1))
     tracks = [
-        dataclasses.replace(_track(name, piece, score, limit=limit), audio=x)
-        for name, piece, score, x in zip(titles, music, scores, audio, strict=True)
+        dataclasses.replace(_track(name, piece, score, limit=limit), audio=sound)
+        for name, piece, score, sound in zip(
+            titles, [*pieces, *real], scores, [*audio, *[None] * len(real)], strict=True
+        )
     ]
-    path = folder / "index.html"
-    write_page(
-        tracks[: len(pieces)],
-        path,
-        title=title,
-        intro=intro,
-        real=tracks[len(pieces) :],
-        heading="Pieces" if names else "Samples of the model",
-    )
-    return path
-
-
-def _render(piece: NoteSequence) -> np.ndarray:
-    return equalise(render(piece, AUDIO_RATE), AUDIO_RATE)
+    with folder_aside(folder) as place:
+        for number, (track, score) in enumerate(
+            zip(tracks[: len(pieces)], scores, strict=False), 1
+        ):
+            stem, label = place / f"{number:02d}", f"{title}, {number}"
+            for reason in write_files(track, stem, formats, score=score, title=label):
+                print(f"{stem.name}: {reason}", file=sys.stderr)
+        write_page(
+            tracks[: len(pieces)],
+            place / "index.html",
+            title=title,
+            intro=intro,
+            real=tracks[len(pieces) :],
+            heading="Pieces" if names else "Samples of the model",
+        )
+    return folder / "index.html"
 
 
 def _engrave(
