@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoo.core import LatentSequenceModel, supports
-from zoo.data.bars import bar_lines, excerpt, main_tempo
+from zoo.data.bars import NEAR, bar_lines, excerpt, main_tempo
 from zoo.data.codecs.base import Fit
 from zoo.data.proto import NoteSequence, quarters, seconds
 from zoo.data.refusal import Refused
@@ -105,7 +105,7 @@ class PrimerReader:
     def lines(self, music: NoteSequence) -> np.ndarray:
         """Returns the times in seconds at which a primer may begin, and its end."""
         end = float(quarters(music)(np.array(music.total_time)))
-        lines = bar_lines(music, end)
+        lines = bar_lines(music, max(end - NEAR, 0.0))  # a time may be rounded up
         return seconds(music)(np.append(lines[:-1][:: self.unit], lines[-1]))
 
     def check(self, bars: int, count: int) -> None:
