@@ -205,7 +205,7 @@ def test_a_performance_keeps_seconds_and_the_bars_of_its_primer():
     [
         ({"primer_bars": 0}, "`primer_bars` is 0, and the primer has 40 bars"),
         ({"primer_bars": 41}, "`primer_bars` is 41, and the primer has 40 bars"),
-        ({"bars": 0}, "`bars` is 0: choose 1 or more"),
+        ({"bars": 0}, "`bars` is 0: choose a whole number from 1"),
         ({"bars": 4, "length": 64}, "give `bars` or `length`, but not both"),
         ({"bars": 4, "beam": 2}, "leave `bars` or `beam` out"),
         ({"bars": 4, "grammar": False}, "the grammar keeps a piece from ending"),

@@ -74,6 +74,8 @@ def test_every_family_writes_music_and_goes_on_from_a_primer(model):
 def test_a_classifier_writes_nothing_and_says_so():
     with pytest.raises(UsageError, match="LatentClassifier classifies music"):
         trained("latent_classifier").sample(1)
+    with pytest.raises(UsageError, match="LatentClassifier classifies music"):
+        trained("latent_classifier").sample(1, primer=HYMN)
 
 
 def test_a_family_searches_with_beams_or_says_that_it_does_not(model):

@@ -6,6 +6,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from zoo.ranges import (
+    Bars,
     Count,
     Length,
     Pieces,
@@ -33,8 +34,8 @@ def sample(
     no_repeat: Several | None = None,
     length: Length | None = None,
     primer: pathlib.Path | None = None,
-    primer_bars: int | None = None,
-    bars: int | None = None,
+    primer_bars: Bars | None = None,
+    bars: Bars | None = None,
     rewrite: tuple[Voice, ...] = (),
     span: tuple[Position, Position] | None = None,
     grammar: bool = True,

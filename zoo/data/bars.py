@@ -132,7 +132,8 @@ def model_begins(sequence: NoteSequence) -> float | None:
 def stop_after(sequence: NoteSequence, time: float, bars: int) -> float | None:
     """Returns the time of the bar line `bars` bars after a time, both in seconds.
 
-    A bar in which `time` lies is not counted. A time near a bar line is at it. None if the piece ends before.
+    A bar in which `time` lies is not counted. A time near a bar line is at it. The
+    result is None if the piece ends before.
     """
     beat, end = quarters(sequence), sequence.total_time
     lines = bar_lines(sequence, float(beat(np.array(end))))
