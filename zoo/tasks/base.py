@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 import numpy as np
 
 from zoo.core import Batch
-from zoo.data.codecs.base import Codec
+from zoo.data.codecs.base import Codec, Fit
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -86,10 +86,10 @@ class Task(Protocol):
         They are what a model of the task would write: whole pieces, or phrases.
         """
 
-    def encode_primer(
-        self, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    def fit_primer(self, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         """Encodes a piece that is to be continued, or that lacks the voices `missing`.
+
+        The remarks say what was changed or left out.
 
         Raises:
           UsageError: the piece does not fit the codec.
@@ -109,11 +109,9 @@ class MusicTask:
     def data_digest(self: Any) -> str:
         return self.training_pieces.digest
 
-    def encode_primer(
-        self: Any, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    def fit_primer(self: Any, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         with refusals(self.coder):
-            return self.coder.encode_primer(piece, missing)
+            return self.coder.fit_primer(piece, missing)
 
     def write_page(
         self: Any, model: Any, folder: pathlib.Path, n: int, *, seed: int, title: str
@@ -130,7 +128,9 @@ def refusals(codec: Codec) -> Iterator[None]:
         yield
     except Refused as refused:
         name = type(codec).__name__
-        message = f"the piece does not fit the {name} codec: {refused}"
+        fact, semicolon, _ = str(refused).partition("; add it to the codec")
+        advice = "; it needs a model of its own." if semicolon else ""
+        message = f"the piece does not fit the {name} codec: {fact}{advice}"
         raise UsageError(message) from refused
 
 

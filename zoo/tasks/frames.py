@@ -16,10 +16,12 @@ from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import InMemoryPieces, Pieces
 from zoo.errors import UsageError, ZooError
+from zoo.ranges import BatchSize, Length, Semitones, StepsPerQuarter, checked
 from zoo.tasks.base import SPLITS, Label, MusicTask, Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Frames(MusicTask):
     """Frames of several values at each step; a row is one piece, or a crop of one."""
 
@@ -32,12 +34,12 @@ class Frames(MusicTask):
     codec: str = "pianoroll"
     """Codec from scores to frames: pianoroll or voices. A .mat or .json file decides
     it."""
-    batch: int = 16
+    batch: BatchSize = 16
     """Rows of a batch, over all devices."""
     _: dataclasses.KW_ONLY
-    length: int = 256
+    length: Length = 256
     """Frames of a row."""
-    transpose: int = 0
+    transpose: Semitones = 0
     """Largest random transposition in training, in semitones."""
     styles: tuple[str, ...] = ()
     """Styles to condition on; pieces of other styles are left out. None for all
@@ -45,7 +47,7 @@ class Frames(MusicTask):
     label: Label = "style"
     """The label that styles are values of: style (irish), mode (major) or metre
     (4/4)."""
-    steps_per_quarter: int = 1
+    steps_per_quarter: StepsPerQuarter = 1
     """Steps of a .mat file in a quarter note, for playback alone: 1 in JSB_Chorales, 2
     in Nottingham."""
 
@@ -154,6 +156,7 @@ class Frames(MusicTask):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class NoteRows(Frames):
     """Excerpts of notes, a row of seven values each, in the compound encoding."""
 
@@ -163,10 +166,10 @@ class NoteRows(Frames):
     """tunes, essen, chorales, folder:/path/to/files, or a union such as tunes+essen."""
     codec: str = "compound"
     """Codec from scores to rows of values: compound."""
-    batch: int = 32
+    batch: BatchSize = 32
     """Excerpts of a batch, over all devices."""
     _: dataclasses.KW_ONLY
-    length: int = 32
+    length: Length = 32
     """Notes of an excerpt."""
 
     @property
