@@ -188,7 +188,7 @@ def _lines(file: MidiFile, remarks: Counter[str]) -> list[Line]:
     for changes in programs.values():
         changes.sort(key=lambda change: change[0])
     last_tick = max(file.ends)
-    lines = []
+    lines: list[Line] = []
     for track, end in zip(file.tracks, file.ends, strict=True):
         reader = _LineReader(programs, remarks)
         for event in track:

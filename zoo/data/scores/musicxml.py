@@ -164,7 +164,7 @@ def _sequence(parts: list[Part], starts: list[Fraction]) -> tuple[NoteSequence, 
     metres = next((part.metres for part in leaders if part.metres), [])
     signatures, irregular = time_signatures(
         sorted({*map(_ticks, starts)}),
-        [(_ticks(position), *metre) for position, *metre in metres],
+        [(_ticks(place), above, below) for place, above, below in metres],
         DIVISIONS,
     )
     for position, numerator, denominator in signatures:
