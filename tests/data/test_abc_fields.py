@@ -166,6 +166,7 @@ def test_the_order_of_voices_is_that_of_the_header():
         ("D dor funny words", [65], {"key-words": 2}),
         ("D shift=AB", [66], {"key-words": 1}),
         ("G flat", [65], {}),
+        ("A-flat", [65], {}),
         ("F sharp minor", [66], {}),
         ("D Major", [66], {}),
     ],

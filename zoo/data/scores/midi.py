@@ -231,10 +231,15 @@ class _LineReader:
             self.controls[channel].append(Control(event.tick, kind, event.data))
 
     def finish(self, end: int, last_tick: int) -> None:
-        """Ends the notes that have no note-off, at `end` or at `last_tick`."""
+        """Ends the notes that have no note-off.
+
+        They last until their pitch is struck again, the end of the track or, if they
+        begin there, the end of the piece.
+        """
         for (channel, pitch), notes in self.open.items():
+            strokes = [*(start for start, _, _ in notes), end, last_tick]
             for start, velocity, program in notes:
-                stop = end if end > start else last_tick
+                stop = next((tick for tick in strokes if tick > start), start)
                 if stop > start:
                     self.remarks["notes-without-end"] += 1
                     sound = Sound(start, stop, pitch, velocity, program)

@@ -35,7 +35,7 @@ PRINTED = (
 )
 ALTER = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 
-_TONIC = re.compile(r"([A-G])(?:([#b♯♭n])| ?(flat|sharp)\b)?( *)([A-Za-z]*)")
+_TONIC = re.compile(r"([A-G])(?:([#b♯♭n])|[ -]?(flat|sharp)\b)?( *)([A-Za-z]*)")
 _PROPERTY = re.compile(
     rf'\b(octave|transpose|clef|{"|".join(PRINTED)})\s*=\s*("[^"]*"|[^\s"]+)'
 )
