@@ -238,11 +238,11 @@ class _LineReader:
         """
         for (channel, pitch), notes in self.open.items():
             strokes = [*(start for start, _, _ in notes), end, last_tick]
-            for start, velocity, program in notes:
+            for start, *how in notes:
                 stop = next((tick for tick in strokes if tick > start), start)
                 if stop > start:
                     self.remarks["notes-without-end"] += 1
-                    sound = Sound(start, stop, pitch, velocity, program)
+                    sound = Sound(start, stop, pitch, *how)
                     self._line(channel).sounds.append(sound)
                 else:
                     self.remarks["notes-without-length"] += 1
@@ -253,9 +253,9 @@ class _LineReader:
         """Ends all notes of a pitch, except those that begin at `tick` again."""
         notes = self.open.pop((channel, pitch), [])
         again = [note for note in notes if note[0] == tick]
-        for start, velocity, program in notes:
+        for start, *how in notes:
             if start != tick:
-                sound = Sound(start, tick, pitch, velocity, program)
+                sound = Sound(start, tick, pitch, *how)
                 self._line(channel).sounds.append(sound)
         if len(again) < len(notes):
             if again:

@@ -1,4 +1,4 @@
-"""The parts of a MusicXML score: notes at exact positions, and what governs them."""
+"""The parts of a MusicXML score: notes, keys, metres and tempos at exact positions."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Instrument(NamedTuple):
 
 @dataclass
 class Part:
-    """What was read of a part. Positions are in quarters.
+    """The contents of a part. Positions are in quarters.
 
     Attributes:
       name: its name in the part list.

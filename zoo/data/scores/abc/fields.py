@@ -58,7 +58,7 @@ class Key(NamedTuple):
 
 
 class Transposition(NamedTuple):
-    """What a voice sounds above its written notes.
+    """The interval from the written to the sounding notes of a voice.
 
     Attributes:
       clef: octaves of the clef, such as -1 of `treble-8`.
