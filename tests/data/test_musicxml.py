@@ -8,9 +8,12 @@ from xml_scores import (
     notes,
     piece,
     pitches,
+    score,
     sequence,
     transpose,
 )
+
+from zoo.data.scores.read import read_bytes
 
 
 def octaves(by: int) -> str:
@@ -164,6 +167,37 @@ def test_a_bar_begins_at_the_same_time_in_all_parts():
     second = note("D4", 8) + back(8) + note("F4", 2, voice="2")
     got = sequence([attributes() + note("C4", 8), second, note("E4", 8)])
     assert notes(got)[-1] == (8, 4, 64)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "bar"),
+    [
+        (note("D4", 8), note(None, 16), 4),  # a rest that is too long
+        (note("D4", 6), note(None, 8), 4),  # notes that are too short
+        (note("D4", 6), note(None, 16), 3),
+        (note(None, 16), note(None, 16), 8),
+        (note("D4", 10), note(None, 8), 5),
+    ],
+)
+def test_rests_of_a_wrong_duration_do_not_lengthen_a_bar(first, second, bar):
+    got = sequence(
+        [attributes() + note("C4", 8), first, note("E4", 8)],
+        [attributes() + note("C3", 8), second, note("E3", 8)],
+    )
+    assert {x[0] for x in notes(got) if x[2] in (52, 64)} == {4 + bar}
+
+
+def test_a_rest_does_not_lengthen_a_pickup():
+    got = sequence(
+        [attributes() + note("C4", 2), note("E4", 8)],
+        [attributes() + note(None, 8), note("E3", 8)],
+    )
+    assert notes(got)[-1] == (4, 4, 52)  # nothing says that it is a pickup
+    first = [attributes() + note("C4", 2), note("E4", 8)]
+    text = score(first, [attributes() + note(None, 8), note("E3", 8)])
+    text = text.replace(b'<measure number="0">', b'<measure number="0" implicit="yes">')
+    (found,) = read_bytes(text, "musicxml", "x")
+    assert notes(found.sequence)[-1] == (1, 4, 52)
 
 
 def test_the_notes_of_a_chord_begin_together():
