@@ -220,6 +220,17 @@ def test_a_span_of_latents_is_written_anew_by_the_phrase():
         trained("latent_mdn").sample(1, primer=piece, span=(6, 9))
 
 
+def test_a_melody_is_harmonised_by_itself_or_with_all_voices(coconet):
+    rewrite = ("alto", "tenor", "bass")
+    melody = score("72 71 69 67")
+    [hymn] = coconet.sample(1, primer=melody, rewrite=rewrite)
+    soprano = [x.pitch for x in hymn.notes if x.instrument == 0]
+    assert soprano == [72, 71, 69, 67]
+    assert model_begins(hymn) is None
+    with pytest.raises(UsageError, match="It has 2 voices: give soprano alone, or all"):
+        coconet.sample(1, primer=score("72 71", "64 65"), rewrite=rewrite)
+
+
 def test_most_families_rewrite_nothing(lstm):
     with pytest.raises(UsageError, match="LSTM writes from left to right"):
         lstm.sample(1, primer=primer(lstm), span=(0, 4))

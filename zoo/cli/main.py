@@ -112,7 +112,7 @@ def list_() -> None:
     for kind, members in named.items():
         print(kind)
         for name, text in members.items():
-            print(f"  {name:12} {(text or '').strip().splitlines()[0]}")
+            print(f"  {name:16} {(text or '').strip().splitlines()[0]}")
 
 
 def doctor() -> None:
@@ -122,22 +122,24 @@ def doctor() -> None:
     doctor()
 
 
+COMMANDS: dict[str, Callable[..., None]] = {
+    "sample": sample,
+    "interpolate": interpolate,
+    "mix": mix,
+    "vary": vary,
+    "transfer": transfer,
+    "classify": classify,
+    "reconstruct": reconstruct,
+    "blend": blend,
+    "evaluate": evaluate,
+    "export": export,
+    "data": data,
+    "list": list_,
+    "doctor": doctor,
+}
+
+
 def main() -> None:
     """The entry point of the `zoo` command."""
-    commands: dict[str, Callable[..., None]] = {
-        "sample": sample,
-        "interpolate": interpolate,
-        "mix": mix,
-        "vary": vary,
-        "transfer": transfer,
-        "classify": classify,
-        "reconstruct": reconstruct,
-        "blend": blend,
-        "evaluate": evaluate,
-        "export": export,
-        "data": data,
-        "list": list_,
-        "doctor": doctor,
-    }
-    commands = {name: checked(command) for name, command in commands.items()}
+    commands = {name: checked(command) for name, command in COMMANDS.items()}
     exit_on_error(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="zoo"))

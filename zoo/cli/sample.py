@@ -76,7 +76,7 @@ def sample(
         program: the General MIDI name or number of every note, or drums, likewise.
         out: the directory to write.
     """
-    from zoo.data.scores.read import open_score
+    from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.loading import load
     from zoo.listen.gallery import write_gallery
     from zoo.nn.sequence.sampling import Draw
@@ -105,7 +105,7 @@ def sample(
             if v is not None
         },
     )
-    for remark in pieces.remarks:
-        print(f"{primer}: {remark}")
+    if primer is not None:
+        print_remarks(primer, pieces.remarks)
     page = write_gallery(pieces, out, title=f"{model.title}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

@@ -126,7 +126,7 @@ def midi_bytes(sequence: "NoteSequence") -> bytes:
 
 def with_marker(midi: bytes, text: str, tick: int) -> bytes:
     """Returns a MIDI file with a marker in its first track, which has no notes."""
-    import mido
+    import mido  # type: ignore[import-untyped]
 
     file = mido.MidiFile(file=io.BytesIO(midi))
     marker = mido.MidiTrack([mido.MetaMessage("marker", text=text, time=tick)])

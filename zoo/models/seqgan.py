@@ -52,6 +52,7 @@ from zoo.ranges import (
     Count,
     DropoutRate,
     Length,
+    Pieces,
     PositiveShare,
     Range,
     WarmUp,
@@ -100,7 +101,7 @@ class SeqGAN:
     """Steps after these that train the critic alone."""
     critic_steps: Count = 5
     """Steps of the critic for each step of the generator, in adversarial training."""
-    rollouts: Count = 16
+    rollouts: Pieces = 16
     """Completions drawn of each prefix."""
     policy_rate: PositiveShare = 0.2
     """Share of the way to the generator that the rollout policy moves at each step."""

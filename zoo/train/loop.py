@@ -21,9 +21,11 @@ from zoo.train import precision, sharding
 from zoo.train.checkpoint import Checkpoints
 from zoo.train.collapse import CollapseMonitor
 from zoo.train.initialize import initial_state
+from zoo.train.lock import sole_writer
 from zoo.train.log import Log
 from zoo.train.optim import Optimizers, optimizers
 from zoo.train.options import Options
+from zoo.train.peers import together
 from zoo.train.preemption import PreemptionGuard
 from zoo.train.prefetch import Batches, Prefetcher
 from zoo.train.step import Step, TrainState, due, make_step
@@ -94,14 +96,17 @@ def fit(
     Raises:
       ZooError: gradients or a loss were not finite for ten steps in a row, or a save
         failed. In the first case the state is saved.
-      UsageError: the options, the batch size or the checkpoints do not fit.
+      UsageError: the options, the batch size or the checkpoints do not fit, or another
+        process writes to `workdir`.
     """
     began = time.perf_counter()
     workdir = pathlib.Path(workdir)
     meta = with_family(meta or {}, family)
     mesh = sharding.mesh(model=options.model)
     tx = optimizers(family, tx, clip=options.clip)
-    with contextlib.ExitStack() as stack:
+    with together(), contextlib.ExitStack() as stack:
+        if jax.process_index() == 0:
+            stack.enter_context(sole_writer(workdir))
         guard = stack.enter_context(PreemptionGuard())
         checkpoints = stack.enter_context(
             Checkpoints(workdir, keep=options.keep, best=validate is not None)

@@ -9,6 +9,7 @@ import numpy as np
 from zoo.data.codecs.base import Codec, Fit
 from zoo.data.proto import NoteSequence, quarters, seconds
 from zoo.data.refusal import Refused
+from zoo.ranges import Bars, StepsPerQuarter
 
 Whole = TypeVar("Whole")
 
@@ -23,9 +24,9 @@ class CroppedPhrases(ABC):
       event: name of the events without which a phrase is silent.
     """
 
-    bars: int
+    bars: Bars
     metres: tuple[str, ...]
-    steps_per_quarter: int
+    steps_per_quarter: StepsPerQuarter
 
     event: ClassVar[str] = "note"
 

@@ -22,6 +22,7 @@ from zoo.data.codecs.base import (
 from zoo.data.codecs.chorale import CHOIR, VOICES, read_voices
 from zoo.data.codecs.names import pitch_name
 from zoo.data.proto import QPM, NoteSequence, quarters
+from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
@@ -90,6 +91,12 @@ class Voices(BaseCodec):
         present = [voice for voice in VOICES if voice not in missing]
         tracks = {(x.instrument, x.part, x.voice) for x in sequence.notes}
         incomplete = missing and len(tracks) == len(present)
+        if missing and not incomplete and len(tracks) != len(VOICES):
+            raise Refused(
+                "voices",
+                f"It has {len(tracks)} voices: give {' and '.join(present)} alone, or "
+                "all four.",
+            )
         voices = present if incomplete else VOICES
         return fit_line(self, lambda codec: codec.fit(sequence, voices))
 
