@@ -18,7 +18,7 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from zoo.errors import UsageError
@@ -37,7 +37,8 @@ class Range:
     open_low: bool = False
     open_high: bool = False
 
-    def __contains__(self, value: float) -> bool:
+    def holds(self, value: Any) -> bool:
+        """Says whether a number is in the range."""
         above = self.low < value if self.open_low else self.low <= value
         below = value < self.high if self.open_high else value <= self.high
         return above and below  # both are false of NaN
@@ -110,7 +111,7 @@ def checked_class(cls: type) -> type:
     further = getattr(cls, "__post_init__", None)
 
     def __post_init__(self: Any) -> None:
-        hints = hints_of(type(self))
+        hints = hints_of(self.__class__)
         for field in dataclasses.fields(self):
             require_range(field.name, getattr(self, field.name), hints[field.name])
         if further is not None:
@@ -135,7 +136,7 @@ def checked_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @functools.cache
-def hints_of(what: Any) -> Mapping[str, Any]:
+def hints_of(what: Hashable) -> Mapping[str, Any]:
     """Returns the annotations of a class or a function, with their ranges."""
     return typing.get_type_hints(what, include_extras=True)
 
@@ -170,7 +171,7 @@ def require_range(name: str, value: Any, annotation: Any) -> None:
 def require_number(name: str, value: Any, *, whole: bool, limits: Range) -> None:
     """Raises UsageError unless `value` is a number of the kind and range."""
     kind = numbers.Integral if whole else numbers.Real
-    if isinstance(value, kind) and not isinstance(value, bool) and value in limits:
+    if isinstance(value, kind) and not isinstance(value, bool) and limits.holds(value):
         return
     raise UsageError(
         f"`{name}` is {shown(value)}: choose a {'whole ' if whole else ''}number "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tyro.conf import Positional
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, plain, printable
 from zoo.ranges import Change, Count, Pieces, Seed, Several, Share, Temperature, Weight
 
 if TYPE_CHECKING:
@@ -167,8 +167,8 @@ def transfer(
         seed: seed of the search.
         out: the directory to write: the piece as it was read, and in the style.
     """
+    from zoo.cli.scores import open_score, print_remarks
     from zoo.data.corpora.build import progress_bar
-    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
@@ -181,7 +181,8 @@ def transfer(
     move = StyleTransfer(space, classifier, keep)
     sequence = open_score(piece)
     with named(piece):
-        source = space.phrases_of(sequence)
+        source, remarks = space.phrases_of(sequence)
+    print_remarks(piece, remarks)
     codec = space.melody_codec
     with progress_bar(f"searching for {style} phrases") as progress:
         scale = scale_pitch_classes(source, codec)
@@ -206,17 +207,19 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.data.scores.read import open_score
+    from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
-    table = Table("piece", *classifier.styles)
+    table = Table("piece", *map(plain, classifier.styles))
     for path in files:
         piece = open_score(path)
         with named(path):
-            shares = classifier.piece(piece)
-        table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
+            rows, remarks = classifier.phrases_of(piece)
+        print_remarks(path, remarks)
+        shares = classifier.mean(rows)
+        table.add_row(plain(path.name), *(f"{share:.3f}" for share in shares.values()))
     Console().print(table)
 
 
@@ -242,7 +245,7 @@ def read(
 
     Prints what is done to make the pieces fit.
     """
-    from zoo.data.scores.read import open_score
+    from zoo.cli.scores import open_score
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.loading import load
 
@@ -252,7 +255,7 @@ def read(
         with named(path):
             fits.append(space.fit(piece, adapt))
         for remark in fits[-1].remarks:
-            print(f"{path.name}: {remark}")
+            print(printable(f"{path.name}: {remark}"))
     if not fits:
         return space, pieces, None
     return space, pieces, space.likeliest_style(np.stack([fit.array for fit in fits]))

@@ -12,7 +12,9 @@ import numpy as np
 from zoo.config import record
 from zoo.core import LatentSequenceModel, Likelihood, Params, Styled, supports
 from zoo.errors import UsageError, ZooError, require
-from zoo.inference.sampler import Request, Sampler
+from zoo.inference.continuation import Samples, Writer, check_bars
+from zoo.inference.primer import Primer, primer_reader
+from zoo.inference.sampler import Request, Sampler, drawing
 from zoo.inference.saving import save
 from zoo.nn.sequence.sampling import Draw
 from zoo.tasks.base import refusals
@@ -91,6 +93,8 @@ class Model:
         length: int | None = None,
         draw: Draw | None = None,
         primer: "NoteSequence | None" = None,
+        primer_bars: int | None = None,
+        bars: int | None = None,
         rewrite: Sequence[str] = (),
         span: tuple[int, int] | None = None,
         grammar: bool = True,
@@ -100,7 +104,7 @@ class Model:
         style: str | None = None,
         fixed: Mapping[str, str | int] = MappingProxyType({}),
         **controls: Any,
-    ) -> "list[NoteSequence]":
+    ) -> Samples:
         """Writes `n` pieces, none of them silent.
 
         Args:
@@ -110,7 +114,12 @@ class Model:
             family's.
           draw: how tokens are sampled from their distribution.
           primer: a piece to continue; with `rewrite` or `span`, a piece to change; or
-            the tracks that a model accompanies.
+            the tracks that a model accompanies. Pieces have its tempo, and a text
+            annotation "model" where the model begins.
+          primer_bars: bars of the primer to read, from its end; by default all, or 8
+            if that leaves no bar to write.
+          bars: bars of new music, after the bar in which the primer ends; by default
+            the model ends a piece, or `length` does.
           rewrite: voices to rewrite: soprano, alto, tenor, bass; by default all.
           span: the first step to rewrite, and the step after the last.
           grammar: whether to sample only what the codec can write.
@@ -127,32 +136,71 @@ class Model:
         Raises:
           UsageError: the arguments do not fit together, or the family cannot do it.
           ZooError: most of what the model writes is silent.
+
+        Returns:
+          The pieces, and as `remarks` what was changed or left out of the primer.
         """
         require(n >= 1, f"{n} pieces were requested: request at least one.")
         require(best_of >= 1, f"best_of is {best_of}: choose 1 or more.")
-        begin = None if primer is None else self.encode_primer(primer, rewrite)
-        drawn = drawing(draw, controls)
+        changes = bool(rewrite) or span is not None
+        check_bars(bars, length=length, beam=beam, changes=changes)
+        begin = None
+        if primer is not None:
+            room = length or self.family.length
+            begin = self.prime(
+                primer,
+                primer_bars,
+                missing=rewrite,
+                room=room,
+                new=0 if changes else bars,
+            )
+        array = None if begin is None else begin.array
         request = Request(
             length=length,
-            draw=drawn,
-            primer=begin,
-            free=self.region(begin, rewrite, span),
+            draw=drawing(draw, controls),
+            primer=array,
+            free=self.region(array, rewrite, span),
             grammar=grammar,
             best_of=best_of,
             judge=judge,
             style=None if style is None else self.style_index(style),
             fixed=self.constraint(fixed),
         )
+        write = Writer(self.sampler, self.codec, request, primer=begin, bars=bars)
+        remarks = () if begin is None else begin.remarks
         if beam is not None:
-            rows = self.sampler.search(beam, request)
-            if pieces := self.sounding(rows):
-                return pieces[:n]
+            rows = self.sampler.search(beam, write.sized)
+            if pieces := sounding(write.decoded(rows)):
+                return Samples(pieces[:n], remarks)
         else:
-            for count in (n, 2 * n, 8 * n):  # row i does not depend on the count
-                pieces = self.sounding(self.sampler.draw(count, seed, request))
+            for count in (n, 2 * n, 8 * n):  # piece i does not depend on the count
+                pieces = sounding(write.pieces(count, seed))
                 if len(pieces) >= n:
-                    return pieces[:n]
+                    return Samples(pieces[:n], remarks)
         raise ZooError("the model writes pieces without notes: train it for longer.")
+
+    def prime(
+        self,
+        piece: "NoteSequence",
+        primer_bars: int | None = None,
+        *,
+        missing: Sequence[str] = (),
+        room: int | None = None,
+        new: int | None = None,
+    ) -> Primer:
+        """Reads a piece that the model is to continue, with remarks.
+
+        Args:
+          piece: the piece.
+          primer_bars: the bars to read, from the end.
+          missing: voices that the piece lacks.
+          room: events or frames of a whole piece; by default any number.
+          new: bars of new music after the primer; 0 if the primer is changed.
+
+        Raises:
+          UsageError: the family takes no primer, or the codec refuses the piece.
+        """
+        return primer_reader(self)(piece, missing, bars=primer_bars, room=room, new=new)
 
     def log_prob(self, pieces: "Sequence[NoteSequence]") -> np.ndarray:
         """Returns the log-likelihood of pieces, float [n], in nats.
@@ -242,14 +290,8 @@ class Model:
     def encode_primer(
         self, primer: "NoteSequence", missing: Sequence[str] = ()
     ) -> np.ndarray:
-        """Encodes a piece that is to be continued, or that lacks the voices `missing`.
-
-        Raises:
-          UsageError: the codec refuses it.
-        """
-        encoder = self.codec if self.task is None else self.task
-        with refusals(self.codec):
-            return encoder.encode_primer(primer, missing)
+        """Returns the array of `prime` alone."""
+        return self.prime(primer, missing=missing).array
 
     def region(
         self,
@@ -282,25 +324,7 @@ class Model:
             region = np.pad(region, (0, self.family.length - len(region)))
         return region
 
-    def sounding(self, arrays: Iterable[np.ndarray]) -> "list[NoteSequence]":
-        """Decodes the arrays, and leaves out those without notes."""
-        return [piece for piece in map(self.codec.decode, arrays) if piece.notes]
 
-
-def drawing(draw: Draw | None, controls: Mapping[str, Any]) -> Draw:
-    """Returns `draw`, or one made of its fields.
-
-    Raises:
-      UsageError: both are given, or a field that does not exist.
-    """
-    fields = [field.name for field in dataclasses.fields(Draw)]
-    if unknown := [name for name in controls if name not in fields]:
-        raise UsageError(
-            f"there is no argument {unknown[0]}: the controls of sampling are "
-            f"{', '.join(fields)}."
-        )
-    require(
-        draw is None or not controls,
-        f"give draw, or {' and '.join(controls)}, but not both.",
-    )
-    return Draw(**controls) if draw is None else draw
+def sounding(pieces: "Iterable[NoteSequence]") -> "list[NoteSequence]":
+    """Returns the pieces that have notes."""
+    return [piece for piece in pieces if piece.notes]

@@ -46,7 +46,7 @@ from zoo.nn.audio.mel import Mel
 from zoo.nn.audio.multiscale_discriminator import MultiScaleDiscriminator
 from zoo.nn.audio.phase_retrieval import griffin_lim, sinusoidal_phases
 from zoo.nn.audio.pqmf import PQMF
-from zoo.nn.audio.spectral_loss import FFT_SIZES
+from zoo.nn.audio.spectral_loss import FFT_SIZES, FFTSizes
 from zoo.nn.audio.stft import STFT
 from zoo.nn.audio.subband_autoencoder import (
     Decoder,
@@ -62,7 +62,7 @@ from zoo.nn.audio.vocoder import (
     chirps,
 )
 from zoo.nn.rng import row_indices
-from zoo.ranges import Count, Hertz, Samples, Scales, WarmUp, Weight, Width, checked
+from zoo.ranges import Count, Hertz, Scales, WarmUp, Weight, Width, checked
 
 GRIFFIN_LIM_STEPS = 8  # few, because the initial phases are good
 LEAST_SQUARES_STEPS = 50  # from a mel spectrum to magnitudes
@@ -181,7 +181,7 @@ class MelVocoder:
     """Pairing of the losses of critic and generator."""
     matching_weight: Weight = 10.0
     """Weight of the feature matching loss."""
-    fft_sizes: tuple[Samples, ...] = FFT_SIZES
+    fft_sizes: FFTSizes = FFT_SIZES
     """Frame sizes of the spectra that are compared, in samples."""
 
     def __post_init__(self) -> None:

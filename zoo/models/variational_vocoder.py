@@ -49,7 +49,7 @@ from zoo.errors import UsageError
 from zoo.nn.adversarial.losses import Game
 from zoo.nn.audio.multiscale_discriminator import MultiScaleDiscriminator
 from zoo.nn.audio.pqmf import PQMF
-from zoo.nn.audio.spectral_loss import FFT_SIZES
+from zoo.nn.audio.spectral_loss import FFT_SIZES, FFTSizes
 from zoo.nn.audio.subband_autoencoder import (
     Decoder,
     Encoder,
@@ -67,17 +67,7 @@ from zoo.nn.audio.vocoder import (
 )
 from zoo.nn.latent.variational import Gaussian, kl_divergence
 from zoo.nn.rng import row_indices, row_keys
-from zoo.ranges import (
-    Count,
-    Hertz,
-    Samples,
-    Scales,
-    Seconds,
-    WarmUp,
-    Weight,
-    Width,
-    checked,
-)
+from zoo.ranges import Count, Hertz, Scales, Seconds, WarmUp, Weight, Width, checked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +76,7 @@ class VariationalVocoder:
     """Encodes audio as a few latents per frame, and decodes it.
 
     Raises:
-      UsageError: an odd number of bands, a factor below 2, or a number of latents out
-        of range.
+      UsageError: an illegal filter bank, factor or number of latents.
     """
 
     rate: Hertz = 48_000
@@ -123,7 +112,7 @@ class VariationalVocoder:
     """Pairing of the losses of critic and generator."""
     matching_weight: Weight = 10.0
     """Weight of the feature matching loss."""
-    fft_sizes: tuple[Samples, ...] = FFT_SIZES
+    fft_sizes: FFTSizes = FFT_SIZES
     """Frame sizes of the spectra that are compared, in samples."""
     sample_seconds: Seconds = 1.0
     """Duration of a sample, in seconds."""

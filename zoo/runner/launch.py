@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import inspect
 import itertools
-import pathlib
 import textwrap
 from collections.abc import Callable, Collection
 from typing import Annotated, Any
@@ -18,14 +17,9 @@ import jax
 import tyro
 
 from zoo.core import Family, supports
-from zoo.data.corpora.records import data_root
 from zoo.errors import exit_on_error
+from zoo.files import xla_cache
 from zoo.ranges import checked
-
-
-def xla_cache() -> pathlib.Path:
-    """Returns the folder where compiled programs are kept between runs."""
-    return data_root().parent / "xla"
 
 
 def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> None:

@@ -99,6 +99,7 @@ class Compound(BaseCodec):
         return np.array([bar_steps(metre, rate) for metre in self.fractions])
 
     frame_shape = (len(COLUMNS),)
+    lists_notes = True
 
     @property
     def beat(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.bars import at_tempo, copy_metres, main_tempo
 from zoo.data.codecs import grid
 from zoo.data.codecs.base import (
     VELOCITY,
@@ -17,7 +18,7 @@ from zoo.data.codecs.base import (
     require_pitch_range,
     write_notes,
 )
-from zoo.data.proto import QPM, NoteSequence
+from zoo.data.proto import QPM, NoteSequence, quarters
 from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 OFF, ON, ONSET = 0, 1, 2
@@ -132,6 +133,14 @@ class Pianoroll(BaseCodec):
         notes = ((*row, VELOCITY) for row in rows)
         write_notes(sequence, notes, program=program)
         return sequence
+
+    def tail(self, array: np.ndarray, music: NoteSequence, start: float) -> np.ndarray:
+        return array[round(float(quarters(music)(np.array(start))) * self.beat) :]
+
+    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
+        piece = self.decode(array)
+        copy_metres(piece, source)
+        return at_tempo(piece, main_tempo(source))
 
     def reach(self, array: np.ndarray) -> range:
         """Returns the transpositions that keep all pitches within low..high."""

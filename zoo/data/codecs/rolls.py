@@ -1,7 +1,9 @@
 """Piano rolls of several tracks: whole pieces, which `Multitrack` crops to phrases."""
 
+import dataclasses
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -116,6 +118,10 @@ class Rolls(BaseCodec):
     def fractions(self) -> tuple[Fraction, ...]:
         """The metres as (numerator, denominator)."""
         return parse_metres(self.metres, self.steps_per_quarter)
+
+    @property
+    def lenient(self) -> Any:
+        return dataclasses.replace(self, chords=1.0)
 
     @property
     def beat(self) -> int:
