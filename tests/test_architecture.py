@@ -41,7 +41,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "cli": {"*"},
     "weights": set(),
 }
-PACKAGE = {"inference"}  # what zoo/__init__.py imports
+PACKAGE = {"errors", "inference"}  # what zoo/__init__.py imports
 WITHOUT_JAX = {"soundfont", "data", "listen", "metrics"}
 KNOW_PROTOS = WITHOUT_JAX
 HEAVY = (

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import NO_HOME, UsageError, ZooError
 
 ADVICE = "free disk space, or choose a place that can be written"
 CORPUS_ADVICE = (
@@ -45,9 +45,7 @@ def home() -> Path:
     try:
         return Path.home()
     except RuntimeError as error:
-        raise UsageError(
-            "This user has no home folder: set ZOO_DATA to a folder for corpora."
-        ) from error
+        raise UsageError(NO_HOME) from error
 
 
 def user_path(path: str | Path) -> Path:
