@@ -21,7 +21,7 @@ if _program.parts[-3:-2] == ("experiments",):
 def __getattr__(name: str) -> Any:
     """Imports `zoo.load` on first use: it needs Orbax and the codecs."""
     if name == "load":
-        from zoo.inference.model import load
+        from zoo.inference.loading import load
 
         return load
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")

@@ -19,6 +19,7 @@ import tyro
 from zoo.core import Family, supports
 from zoo.errors import exit_on_error
 from zoo.files import xla_cache
+from zoo.ranges import checked
 
 
 def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> None:
@@ -30,7 +31,7 @@ def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> Non
     def run() -> Any:
         jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
         config = (tyro.conf.OmitArgPrefixes,)
-        return tyro.cli(without_sizes(experiment), args=args, config=config)
+        return tyro.cli(without_sizes(checked(experiment)), args=args, config=config)
 
     exit_on_error(run, "the same command resumes from the last checkpoint")
 

@@ -82,6 +82,7 @@ class MusicBuilder(ShardedBuilder, skip_registration=True):  # type: ignore[call
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "1.0.0": "Scores as written, repeats unexpanded.",
         "1.1.0": "Keys of MusicXML are in the mode that it says.",
+        "1.2.0": "Tempos, programs, keys, ties and octaves of all three formats.",
     }
 
     def __init__(

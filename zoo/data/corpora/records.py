@@ -13,7 +13,7 @@ from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
 from zoo.files import data_root as data_root
 
-VERSION = "1.1.0"  # version of the built data; raise it whenever a reader changes
+VERSION = "1.2.0"  # version of the built data; raise it whenever a reader changes
 
 
 @dataclass(frozen=True)
