@@ -18,7 +18,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "ranges": {"errors"},
     "files": {"errors"},
     "upgrades": set(),
-    "config": {"errors", "upgrades"},
+    "config": {"errors", "files", "upgrades"},
     "nn": {"core", "errors", "ranges"},
     "models": {"core", "errors", "ranges", "nn"},
     "train": {"config", "core", "errors", "ranges"},
