@@ -19,7 +19,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "files": {"errors"},
     "memory": {"errors"},
     "upgrades": set(),
-    "config": {"errors", "upgrades"},
+    "config": {"errors", "files", "upgrades"},
     "nn": {"core", "errors", "ranges"},
     "models": {"core", "errors", "ranges", "nn"},
     "train": {"config", "core", "errors", "ranges", "memory"},
@@ -43,7 +43,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "cli": {"*"},
     "weights": set(),
 }
-PACKAGE = {"inference"}  # what zoo/__init__.py imports
+PACKAGE = {"errors", "inference"}  # what zoo/__init__.py imports
 WITHOUT_JAX = {"soundfont", "data", "listen", "metrics"}
 KNOW_PROTOS = WITHOUT_JAX
 HEAVY = (

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from zoo.data.bars import MODEL, model_begins
 from zoo.data.proto import NoteSequence
+from zoo.files import written_whole
 from zoo.listen.engrave import engrave_score
 from zoo.listen.page import Track, write_page
 from zoo.listen.piano_roll import plot_piano_roll
@@ -13,6 +14,7 @@ from zoo.listen.timeline import bar_number, clock
 from zoo.soundfont.score import render
 
 
+@written_whole
 def write_gallery(
     pieces: Sequence[NoteSequence],
     folder: pathlib.Path,
