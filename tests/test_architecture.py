@@ -25,7 +25,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "train": {"config", "core", "errors", "ranges", "memory"},
     "soundfont": {"errors"},
     "data": {"errors", "files", "ranges", "memory", "soundfont"},
-    "listen": {"errors", "files", "data", "soundfont"},
+    "listen": {"errors", "files", "ranges", "data", "soundfont"},
     "metrics": {"errors", "data"},
     "tasks": {"core", "errors", "ranges", "config", "data", "listen"},
     "inference": {
