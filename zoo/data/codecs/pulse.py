@@ -51,17 +51,17 @@ class Pulse(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """Whether the file's own tempos are right."""
+        """True if the file's own tempos are right."""
         return not len(self.times)
 
     @property
     def steady(self) -> bool:
-        """Whether there is one tempo."""
+        """True if there is one tempo."""
         return len(self.times) == 2
 
     @property
     def clean(self) -> bool:
-        """Whether onsets do not deviate as those of performances do."""
+        """True if onsets deviate less than those of performances."""
         return self.lattice.width < CLEAN and self.lattice.outliers < MAX_OUTLIERS / 2
 
     def quarters(self, time: np.ndarray) -> np.ndarray:
