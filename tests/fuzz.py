@@ -20,8 +20,10 @@ def commands(seed: int) -> list[list[str]]:
     """Returns the commands of one round, which `seed` determines."""
     properties = ["-m", "pytest", "-m", "hypothesis", "--hypothesis-profile=fuzz"]
     properties += [f"--hypothesis-seed={seed}", "tests/codecs", "tests/data"]
-    readers = ["tests/data/test_fuzz.py", "--n", "2000", "--seed", str(seed)]
-    return [["python", *properties], ["python", *readers]]
+    size = ["--n", "2000", "--seed", str(seed)]
+    scores = ["tests/data/test_fuzz.py", *size]
+    recordings = ["tests/data/test_fuzz_recordings.py", *size]
+    return [["python", *words] for words in (properties, scores, recordings)]
 
 
 def failed(command: list[str]) -> bool:

@@ -13,7 +13,7 @@ __all__ = ["load"]
 def __getattr__(name: str) -> Any:
     """Imports `zoo.load` on first use: it needs Orbax and the codecs."""
     if name == "load":
-        from zoo.inference.model import load
+        from zoo.inference.loading import load
 
         return load
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")

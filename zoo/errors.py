@@ -4,13 +4,27 @@ Messages name arguments as Python does, in backticks: `best_of`. The command lin
 them as options: --best-of.
 """
 
+import errno
+import io
+import os
 import re
 import sys
+import unicodedata
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 T = TypeVar("T")
 INTERRUPTED = 130  # the exit code of a process ended by SIGINT
+BROKEN_PIPE = 141  # and by SIGPIPE
+UNPRINTABLE = {"Cc", "Cf", "Zl", "Zp"}  # categories of Unicode
+OF_THE_SYSTEM = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EIO, errno.EFBIG, errno.EMFILE),
+}
 
 
 class ZooError(Exception):
@@ -42,16 +56,69 @@ def require(holds: bool, otherwise: str) -> None:
         raise UsageError(otherwise)
 
 
-def exit_on_error(run: Callable[[], T]) -> T:
-    """Runs a command; prints a ZooError as one sentence and exits with its code."""
+def printable(text: str) -> str:
+    """Returns a text of a file or a file's name without what could move a terminal.
+
+    Control characters and marks of direction are left out, line breaks and tabs are
+    spaces, and bytes that are not UTF-8 are written as numbers.
+    """
+    words = "".join(" " if c in "\t\n\r" else c for c in text)
+    words = "".join(c for c in words if unicodedata.category(c) not in UNPRINTABLE)
+    return words.encode("utf-8", "backslashreplace").decode()
+
+
+def plain(text: str) -> "Text":
+    """Returns `printable` text for the tables of rich, where [red] is no markup."""
+    from rich.text import Text
+
+    return Text(printable(text))
+
+
+def exit_on_error(
+    run: Callable[[], T], interrupted: str = "run the same command again"
+) -> T:
+    """Runs a command; prints a ZooError as one sentence and exits with its code.
+
+    Args:
+      run: the command.
+      interrupted: advice to the user who pressed Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale may lack characters
+            stream.reconfigure(errors="replace")
     try:
         return run()
-    except ZooError as error:
-        print(as_options(str(error)), file=sys.stderr)
-        raise SystemExit(error.code) from error
     except KeyboardInterrupt:
-        print(
-            "interrupted: the same command resumes from the last checkpoint.",
-            file=sys.stderr,
+        end(f"interrupted: {interrupted}.", INTERRUPTED)
+    except BrokenPipeError:  # of a program such as head, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BROKEN_PIPE) from None
+    except Exception as error:
+        known = as_sentence(error)
+        if known is None:
+            raise
+        end(as_options(str(known)), known.code, error)
+
+
+def end(message: str, code: int, cause: BaseException | None = None) -> NoReturn:
+    """Prints a message on stderr and exits."""
+    print("\n".join(map(printable, message.split("\n"))), file=sys.stderr)
+    raise SystemExit(code) from cause
+
+
+def as_sentence(error: Exception) -> ZooError | None:
+    """Returns a sentence for an error of the user or the system, None for a bug."""
+    if isinstance(error, ZooError):
+        return error
+    if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+        place = f"{error.filename}: " if error.filename else ""
+        return ZooError(
+            f"{place}{error.strerror}; free disk space, or choose another place."
         )
-        raise SystemExit(INTERRUPTED) from None
+    if "Unable to initialize backend" in str(error):  # of jax, a RuntimeError
+        chosen = os.environ.get("JAX_PLATFORMS", "")
+        return UsageError(
+            f"JAX has no platform {chosen!r} here: unset JAX_PLATFORMS, or set it to "
+            "cpu."
+        )
+    return None

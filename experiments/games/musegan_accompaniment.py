@@ -10,6 +10,7 @@ from typing import Any
 import musegan_chorales
 
 from zoo.models import MuseGAN
+from zoo.ranges import TrainingSteps
 from zoo.runner import launch
 from zoo.tasks import MultitrackPhrases
 from zoo.train.options import Options
@@ -20,7 +21,7 @@ TASK = dataclasses.replace(musegan_chorales.TASK, batch=64)
 
 def musegan_accompaniment(
     workdir: Path = Path("runs/musegan_accompaniment"),
-    steps: int = 3000,
+    steps: TrainingSteps = 3000,
     model: MuseGAN = MODEL,
     task: MultitrackPhrases = TASK,
     conditioning: tuple[str, ...] = ("soprano",),

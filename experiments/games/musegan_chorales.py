@@ -10,6 +10,7 @@ from typing import Any
 
 from zoo.evaluation.multitrack import multitrack_metrics
 from zoo.models import MuseGAN
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import MultitrackPhrases
 from zoo.train.optim import Adam
@@ -27,15 +28,15 @@ TASK = MultitrackPhrases(
 
 def musegan_chorales(
     workdir: Path = Path("runs/musegan_chorales"),
-    steps: int = 20_000,
+    steps: TrainingSteps = 20_000,
     model: MuseGAN = MODEL,
     task: MultitrackPhrases = TASK,
     conditioning: tuple[str, ...] = (),
     polyphonic: tuple[str, ...] = (),
     optimizer: Adam = Adam(5e-4),
     options: Options = Options(ema=0.99, save_every=2000),
-    samples: int = 8,
-    drawn: int = 256,
+    samples: Examples = 8,
+    drawn: Examples = 256,
     name: str = "musegan_chorales",
 ) -> dict[str, Any]:
     """Trains a GAN of piano rolls, and compares its phrases with real ones.

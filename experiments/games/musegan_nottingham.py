@@ -13,6 +13,7 @@ from typing import Any
 import musegan_chorales
 
 from zoo.models import MuseGAN
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch
 from zoo.tasks import MultitrackPhrases
 from zoo.train.options import Options
@@ -30,13 +31,13 @@ TASK = dataclasses.replace(
 
 def musegan_nottingham(
     workdir: Path = Path("runs/musegan_nottingham"),
-    steps: int = 8000,
+    steps: TrainingSteps = 8000,
     model: MuseGAN = MODEL,
     task: MultitrackPhrases = TASK,
     conditioning: tuple[str, ...] = (),
     polyphonic: tuple[str, ...] = ("piano",),
     options: Options = Options(ema=0.99, save_every=1000),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains the GAN of musegan_chorales on a folder, and evaluates it likewise.
 

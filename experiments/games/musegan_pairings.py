@@ -15,6 +15,7 @@ from typing import Any
 from musegan_chorales import MODEL, musegan_chorales
 
 from zoo.nn.adversarial.losses import GAMES
+from zoo.ranges import Seed, TrainingSteps
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train.collapse import CollapseMonitor
@@ -26,9 +27,9 @@ SETTLED = 1000  # steps before which extremes are not counted
 
 def musegan_pairings(
     workdir: Path = Path("runs/musegan_pairings"),
-    steps: int = 20_000,
+    steps: TrainingSteps = 20_000,
     games: tuple[str, ...] = tuple(GAMES),
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> dict[str, Any]:
     """Trains the GAN of musegan_chorales with each pair of losses.
 

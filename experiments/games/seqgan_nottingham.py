@@ -9,6 +9,7 @@ from typing import Any
 import seqgan_tunes
 
 from zoo.models import SeqGAN
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch
 from zoo.tasks import NoteRows
 from zoo.train.options import Options
@@ -16,11 +17,11 @@ from zoo.train.options import Options
 
 def seqgan_nottingham(
     workdir: Path = Path("runs/seqgan_nottingham"),
-    turns: int = 200,
+    turns: TrainingSteps = 200,
     model: SeqGAN = seqgan_tunes.MODEL,
     task: NoteRows = NoteRows(corpus="folder:nottingham_midi"),
     options: Options = Options(save_every=500),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains the SeqGAN of seqgan_tunes on a folder, and evaluates it likewise.
 

@@ -30,7 +30,16 @@ from zoo.core import Batch, Key, Params
 from zoo.errors import UsageError
 from zoo.evaluation.oracle_lstm import Oracle, diversity
 from zoo.models import Markov, SeqGAN
+from zoo.models.markov import Discounts, Order
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import (
+    BatchSize,
+    LearningRate,
+    Pieces,
+    Temperature,
+    TrainingSteps,
+    checked,
+)
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train import loop
@@ -44,14 +53,15 @@ Sample = Callable[[Key, int], Any]  # (key, n) -> sequences [n, t, ..]
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class OracleSequences:
     """Sequences drawn from an oracle, to train on."""
 
     SIZES: ClassVar[tuple[str, ...]] = ("sizes", "styles")
 
-    sequences: int = 10_000
+    sequences: Pieces = 10_000
     """Sequences to train on; as many are generated to evaluate a model."""
-    batch: int = 64
+    batch: BatchSize = 64
     """Sequences of a batch."""
 
 
@@ -84,14 +94,14 @@ class Batches:
 def seqgan_oracle(
     oracle: Path,
     workdir: Path = Path("runs/seqgan_oracle"),
-    turns: int = 60,
+    turns: TrainingSteps = 60,
     model: SeqGAN = SeqGAN(warmup=5000, critic_warmup=500, critic_steps=1, ends=False),
     task: OracleSequences = OracleSequences(),
-    rate: float = 1e-2,
-    critic_rate: float = 3e-4,
-    order: int = 2,
-    discounts: tuple[float, float, float] = (0.6, 0.9, 1.1),
-    markov_temperature: float = 0.73,
+    rate: LearningRate = 1e-2,
+    critic_rate: LearningRate = 3e-4,
+    order: Order = 2,
+    discounts: Discounts = (0.6, 0.9, 1.1),
+    markov_temperature: Temperature = 0.73,
     options: Options = Options(save_every=250),
 ) -> dict[str, Any]:
     """Trains a SeqGAN and a Markov chain on an oracle's sequences, and evaluates both.

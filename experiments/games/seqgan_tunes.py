@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evaluation.compound import note_row_metrics
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.models import SeqGAN
+from zoo.ranges import Examples, LearningRate, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import NoteRows, Task
 from zoo.train.optim import Adam
@@ -33,15 +35,15 @@ MODEL = SeqGAN(
 
 def seqgan_tunes(
     workdir: Path = Path("runs/seqgan_tunes"),
-    turns: int = 200,
+    turns: TrainingSteps = 200,
     model: SeqGAN = MODEL,
     task: NoteRows = NoteRows(),
-    rate: float = 2e-3,
-    generator_rate: float = 1e-4,
-    critic_rate: float = 3e-4,
+    rate: LearningRate = 2e-3,
+    generator_rate: LearningRate = 1e-4,
+    critic_rate: LearningRate = 3e-4,
     options: Options = Options(save_every=500),
-    samples: int = 8,
-    drawn: int = 1000,
+    samples: Examples = 8,
+    drawn: Examples = 1000,
     name: str = "seqgan_tunes",
 ) -> dict[str, Any]:
     """Trains a SeqGAN, and compares its music before and after adversarial training.

@@ -2,8 +2,7 @@
 
 python experiments/latent/drums_vae_2bar.py --workdir runs/drums_vae_2bar
 
-Fetching the corpus `groove` takes TensorFlow; `folder:/path/to/groove`, the same corpus
-unpacked, does not.
+The corpus `groove` is fetched the first time; `groove:/path/to/groove` is a copy of it.
 """
 
 import dataclasses
@@ -13,6 +12,7 @@ from typing import Any
 import music_vae_2bar
 
 from zoo.models import MusicVAE
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch
 from zoo.tasks import Phrases
 from zoo.train.optim import Adam
@@ -24,12 +24,12 @@ TASK = Phrases(corpus="groove", codec="drums", transpose=0)
 
 def drums_vae_2bar(
     workdir: Path = Path("runs/drums_vae_2bar"),
-    steps: int = 4000,
+    steps: TrainingSteps = 4000,
     model: MusicVAE = MODEL,
     task: Phrases = TASK,
     optimizer: Adam = Adam(2e-3),
     options: Options = Options(ema=0.99, save_every=500, bf16=True),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of drum patterns, and evaluates reconstruction.
 

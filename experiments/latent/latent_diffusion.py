@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.models import LatentDiffusion
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train_on_latents
 from zoo.tasks import LatentSequences
 from zoo.train.optim import Adam
@@ -16,13 +17,13 @@ from zoo.train.options import Options
 def latent_diffusion(
     vae: Path,
     workdir: Path = Path("runs/latent_diffusion"),
-    steps: int = 18000,
+    steps: TrainingSteps = 18000,
     model: LatentDiffusion = LatentDiffusion(width=256, layers=4, heads=4),
     task: LatentSequences = LatentSequences(),
     optimizer: Adam = Adam(1e-3),
     options: Options = Options(ema=0.999, save_every=1000),
-    samples: int = 8,
-    drawn: int = 128,
+    samples: Examples = 8,
+    drawn: Examples = 128,
 ) -> dict[str, Any]:
     """Trains a diffusion model of latents, and compares its pieces with real ones.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.models import LatentMDN
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train_on_latents
 from zoo.tasks import LatentSequences
 from zoo.train.optim import Adam
@@ -16,13 +17,13 @@ from zoo.train.options import Options
 def latent_mdn(
     vae: Path,
     workdir: Path = Path("runs/latent_mdn"),
-    steps: int = 3000,
+    steps: TrainingSteps = 3000,
     model: LatentMDN = LatentMDN(width=256, layers=4, heads=4, dropout=0.1),
     task: LatentSequences = LatentSequences(),
     optimizer: Adam = Adam(1e-3),
     options: Options = Options(ema=0.999, save_every=1000),
-    samples: int = 8,
-    drawn: int = 128,
+    samples: Examples = 8,
+    drawn: Examples = 128,
 ) -> dict[str, Any]:
     """Trains a Transformer whose outputs are mixtures of normal distributions.
 

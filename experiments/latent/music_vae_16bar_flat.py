@@ -10,6 +10,7 @@ from typing import Any
 import music_vae_16bar_hierarchical as hierarchical
 
 from zoo.models import MusicVAE
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch
 from zoo.tasks import Phrases
 from zoo.train.optim import Adam
@@ -20,12 +21,12 @@ MODEL = dataclasses.replace(hierarchical.MODEL, conductor=0, decoder=(312, 312))
 
 def music_vae_16bar_flat(
     workdir: Path = Path("runs/music_vae_16bar_flat"),
-    steps: int = 3000,
+    steps: TrainingSteps = 3000,
     model: MusicVAE = MODEL,
     task: Phrases = hierarchical.TASK,
     optimizer: Adam = Adam(2e-3),
     options: Options = hierarchical.OPTIONS,
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of sixteen bars with a flat decoder.
 

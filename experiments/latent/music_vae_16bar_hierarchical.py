@@ -10,6 +10,7 @@ from typing import Any
 import music_vae_2bar
 
 from zoo.models import MusicVAE
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch
 from zoo.tasks import Phrases
 from zoo.train.optim import Adam
@@ -29,12 +30,12 @@ OPTIONS = Options(ema=0.99, save_every=250, bf16=True)
 
 def music_vae_16bar_hierarchical(
     workdir: Path = Path("runs/music_vae_16bar_hierarchical"),
-    steps: int = 3000,
+    steps: TrainingSteps = 3000,
     model: MusicVAE = MODEL,
     task: Phrases = TASK,
     optimizer: Adam = Adam(2e-3),
     options: Options = OPTIONS,
-    samples: int = 8,
+    samples: Examples = 8,
     name: str = "music_vae_16bar_hierarchical",
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of sixteen bars, and evaluates reconstruction.

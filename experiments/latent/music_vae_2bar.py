@@ -15,6 +15,7 @@ from typing import Any
 
 from zoo.evaluation.vae import latent_space_metrics
 from zoo.models import MusicVAE
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Phrases
 from zoo.train.optim import Adam
@@ -26,13 +27,13 @@ OPTIONS = Options(ema=0.999, save_every=500, bf16=True)
 
 def music_vae_2bar(
     workdir: Path = Path("runs/music_vae_2bar"),
-    steps: int = 10000,
+    steps: TrainingSteps = 10000,
     model: MusicVAE = MODEL,
     task: Phrases = Phrases(),
     optimizer: Adam = Adam(2e-3),
     options: Options = OPTIONS,
-    samples: int = 8,
-    steered: int = 32,
+    samples: Examples = 8,
+    steered: Examples = 32,
     name: str = "music_vae_2bar",
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of phrases, and evaluates its latent space.

@@ -10,6 +10,7 @@ from typing import Any
 import music_vae_2bar
 
 from zoo.models import MusicVAE
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch
 from zoo.tasks import Phrases
 from zoo.train.optim import Adam
@@ -21,12 +22,12 @@ TASK = Phrases(corpus="chorales", codec="quartet", metres=("4/4",), batch=64)
 
 def music_vae_chorales(
     workdir: Path = Path("runs/music_vae_chorales"),
-    steps: int = 4000,
+    steps: TrainingSteps = 4000,
     model: MusicVAE = MODEL,
     task: Phrases = TASK,
     optimizer: Adam = Adam(2e-3),
     options: Options = music_vae_2bar.OPTIONS,
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of four voices, and evaluates reconstruction.
 

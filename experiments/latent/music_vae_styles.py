@@ -14,6 +14,7 @@ from typing import Any
 import music_vae_2bar
 
 from zoo.models import MusicVAE
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch
 from zoo.tasks import Phrases
 from zoo.train.optim import Adam
@@ -25,13 +26,13 @@ TASK = Phrases(corpus="tunes+essen", styles=("irish", "german", "chinese"))
 
 def music_vae_styles(
     workdir: Path = Path("runs/music_vae_styles"),
-    steps: int = 6000,
+    steps: TrainingSteps = 6000,
     model: MusicVAE = MODEL,
     task: Phrases = TASK,
     optimizer: Adam = Adam(2e-3),
     options: Options = music_vae_2bar.OPTIONS,
-    samples: int = 8,
-    steered: int = 32,
+    samples: Examples = 8,
+    steered: Examples = 32,
 ) -> dict[str, Any]:
     """Trains a variational autoencoder of phrases, conditioned on their styles.
 

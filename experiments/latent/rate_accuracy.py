@@ -18,8 +18,9 @@ import music_vae_2bar
 
 from zoo.evaluation.vae import PAIRS, interpolated, phrases, reconstruction, spaced
 from zoo.inference.latent_space import LatentSpace
-from zoo.inference.model import load
+from zoo.inference.loading import load
 from zoo.listen.curves import Panel, plot_curves
+from zoo.ranges import Seed, TrainingSteps, Weight
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.train.optim import Adam
@@ -39,10 +40,10 @@ METRICS = {  # and their names in the figure
 def rate_accuracy(
     vae: Path,
     workdir: Path = Path("runs/rate_accuracy"),
-    betas: tuple[float, ...] = (0.05, 0.1, 0.2, 0.5, 1.0),
-    steps: int = 1500,
+    betas: tuple[Weight, ...] = (0.05, 0.1, 0.2, 0.5, 1.0),
+    steps: TrainingSteps = 1500,
     optimizer: Adam = Adam(1e-3),
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> dict[str, Any]:
     """Trains a model for each beta; evaluates accuracy, rate and interpolation.
 

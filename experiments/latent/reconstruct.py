@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evaluation.vae import reconstruction
-from zoo.inference.model import load
+from zoo.inference.loading import load
+from zoo.ranges import Seed
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 
@@ -17,7 +18,7 @@ BATCH = 128
 
 
 def reconstruct(
-    vae: Path, corpus: str, workdir: Path = Path("runs/reconstruct"), seed: int = 0
+    vae: Path, corpus: str, workdir: Path = Path("runs/reconstruct"), seed: Seed = 0
 ) -> dict[str, Any]:
     """Evaluates the reconstruction of phrases of a corpus's test split.
 

@@ -10,6 +10,7 @@ from typing import Any
 from zoo.inference.model import Model
 from zoo.inference.style_classifier import StyleClassifier
 from zoo.models import LatentClassifier
+from zoo.ranges import TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Phrases, Task
 from zoo.train.optim import Adam
@@ -20,7 +21,7 @@ TASK = Phrases(corpus="tunes+essen", styles=("irish", "german", "chinese"))
 
 def style_classifier(
     workdir: Path = Path("runs/style_classifier"),
-    steps: int = 2000,
+    steps: TrainingSteps = 2000,
     model: LatentClassifier = LatentClassifier(TASK.styles),
     task: Phrases = TASK,
     optimizer: Adam = Adam(1e-3),

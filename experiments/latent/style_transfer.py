@@ -20,11 +20,13 @@ import numpy as np
 
 from zoo.evaluation.vae import markov_cost, spaced
 from zoo.inference.latent_space import LatentSpace
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.inference.style_classifier import StyleClassifier
 from zoo.inference.style_transfer import StyleTransfer
 from zoo.listen.gallery import write_gallery
 from zoo.metrics.attributes import contour_correlation
+from zoo.ranges import Examples, Pieces, Seed
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 
@@ -40,9 +42,9 @@ def style_transfer(
     judge: Path,
     workdir: Path = Path("runs/style_transfer"),
     corpus: str = "tunes+essen",
-    n: int = 32,
-    seed: int = 0,
-    samples: int = 2,
+    n: Pieces = 32,
+    seed: Seed = 0,
+    samples: Examples = 2,
 ) -> dict[str, Any]:
     """Transfers phrases of the test split from each style to every other.
 

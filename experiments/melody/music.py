@@ -16,6 +16,7 @@ import tunes_markov
 import zoo
 from zoo.listen.gallery import write_gallery
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.tasks import Events
@@ -24,8 +25,8 @@ from zoo.train.options import Options
 
 def music(
     workdir: Path = Path("runs/music"),
-    steps: int = 600,
-    samples: int = 8,
+    steps: TrainingSteps = 600,
+    samples: Examples = 8,
     task: Events = Events(transpose=0),
     options: Options = Options(ema=0.98, save_every=300),
 ) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from zoo.core import BOUNDARY
 from zoo.inference.model import Model
 from zoo.listen import attention
 from zoo.models import AttentionRNN
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Events, Task
 from zoo.train.optim import Adam
@@ -22,12 +23,12 @@ from zoo.train.options import Options
 
 def tunes_attention_rnn(
     workdir: Path = Path("runs/tunes_attention_rnn"),
-    steps: int = 1500,
+    steps: TrainingSteps = 1500,
     model: AttentionRNN = AttentionRNN(width=256, dropout=0.2),
     task: Events = Events(),
     optimizer: Adam = Adam(5e-3),
     options: Options = Options(ema=0.99, save_every=250),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains an attention RNN to predict the next event, and plots its attention.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.models import LSTM
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Events
 from zoo.train.optim import Adam
@@ -17,12 +18,12 @@ MODEL = LSTM(embed=64, width=256, dropout=0.2)
 
 def tunes_lstm(
     workdir: Path = Path("runs/tunes_lstm"),
-    steps: int = 1500,
+    steps: TrainingSteps = 1500,
     model: LSTM = MODEL,
     task: Events = Events(),
     optimizer: Adam = Adam(5e-3),
     options: Options = Options(ema=0.99, save_every=250),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains an LSTM to predict the next event.
 

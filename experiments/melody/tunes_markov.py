@@ -14,6 +14,7 @@ from typing import Any
 
 from zoo.errors import UsageError
 from zoo.models import Markov
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Events
 from zoo.train.options import Options
@@ -23,11 +24,11 @@ MODEL = Markov(order=12, slots=2**23, discounts=(0.94, 1.51, 1.86))
 
 def tunes_markov(
     workdir: Path = Path("runs/tunes_markov"),
-    steps: int | None = None,
+    steps: TrainingSteps | None = None,
     model: Markov = MODEL,
     task: Events = Events(batch=64, transpose=0),
     options: Options = Options(save_every=20),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Counts a Markov chain over events; a step counts one batch.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.models import Transformer
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Events
 from zoo.train.optim import Adam
@@ -16,12 +17,12 @@ from zoo.train.options import Options
 
 def tunes_transformer(
     workdir: Path = Path("runs/tunes_transformer"),
-    steps: int = 1500,
+    steps: TrainingSteps = 1500,
     model: Transformer = Transformer(width=128, heads=4, dropout=0.1),
     task: Events = Events(),
     optimizer: Adam = Adam(2e-3),
     options: Options = Options(ema=0.99, save_every=250),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains a Transformer to predict the next event.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.inference.model import Model
 from zoo.models import Coconet
+from zoo.ranges import Count, Examples, Pieces, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Frames, Task
 from zoo.train.optim import Adam
@@ -23,14 +24,14 @@ TASK = Frames(corpus="Jsb16thSeparated.json", codec="voices", batch=8, transpose
 
 def chorales_framewise(
     workdir: Path = Path("runs/chorales_framewise"),
-    steps: int = 24000,
+    steps: TrainingSteps = 24000,
     model: Coconet = Coconet(),
     task: Frames = TASK,
-    orders: int = 5,
-    measured: int = 32,
+    orders: Count = 5,
+    measured: Pieces = 32,
     optimizer: Adam = Adam(3e-3, warmup=200),
     options: Options = Options(ema=0.998, save_every=500),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains Coconet, and estimates its framewise likelihood (Algorithm 1).
 

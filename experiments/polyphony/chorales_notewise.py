@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.evaluation.ngram_cache import OWN, Chain, with_ngram_cache
 from zoo.models import NoteTransformer
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Frames
 from zoo.train.optim import Adam
@@ -27,12 +28,12 @@ TASK = Frames(corpus="Jsb16thSeparated.json", codec="voices", length=128, transp
 
 def chorales_notewise(
     workdir: Path = Path("runs/chorales_notewise"),
-    steps: int = 1000,
+    steps: TrainingSteps = 1000,
     model: NoteTransformer = NoteTransformer(roll=False, dropout=0.15, bar=4),
     task: Frames = TASK,
     optimizer: Adam = Adam(2e-3, decay=0.1),
     options: Options = Options(ema=0.99, save_every=200),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains a NoteTransformer; reports nats per 16th with and without the cache.
 

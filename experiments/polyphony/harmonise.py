@@ -10,10 +10,11 @@ import numpy as np
 
 from zoo.data.codecs.chorale import VOICES
 from zoo.errors import UsageError
-from zoo.inference.model import load
+from zoo.inference.loading import load
 from zoo.listen.gallery import write_gallery
 from zoo.models import Coconet
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import Length, Number, Seed
 from zoo.runner import launch
 
 
@@ -21,11 +22,11 @@ def harmonise(
     model: Path,
     corpus: str | None = None,
     workdir: Path = Path("runs/harmonise"),
-    pieces: tuple[int, ...] = (0, 1, 2),
+    pieces: tuple[Number, ...] = (0, 1, 2),
     keep: tuple[str, ...] = ("soprano",),
-    length: int = 256,
+    length: Length = 256,
     draw: Draw = Draw(temperature=0.9),
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Path:
     """Rewrites all voices of chorales but those kept, and writes a page of them.
 

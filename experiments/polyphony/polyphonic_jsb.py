@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.evaluation.ngram_cache import OWN, Chain, with_ngram_cache
 from zoo.models import NoteTransformer
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Frames
 from zoo.train.optim import Adam
@@ -28,12 +29,12 @@ CHAINS = (
 
 def polyphonic_jsb(
     workdir: Path = Path("runs/polyphonic_jsb"),
-    steps: int = 700,
+    steps: TrainingSteps = 700,
     model: NoteTransformer = NoteTransformer(width=96, members=2),
     task: Frames = Frames(corpus="JSB_Chorales.mat", batch=12, length=96),
     optimizer: Adam = Adam(2e-3, decay=0.1),
     options: Options = Options(ema=0.99, save_every=100),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains a NoteTransformer; reports nats per frame with and without the cache.
 

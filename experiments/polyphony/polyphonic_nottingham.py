@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.evaluation.ngram_cache import OWN, Chain, with_ngram_cache
 from zoo.models import NoteTransformer
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Frames
 from zoo.train.optim import Adam
@@ -28,12 +29,12 @@ CHAINS = (
 
 def polyphonic_nottingham(
     workdir: Path = Path("runs/polyphonic_nottingham"),
-    steps: int = 800,
-    model: NoteTransformer = NoteTransformer(slots=9, depth=1, dropout=0.1, bar=4),
+    steps: TrainingSteps = 800,
+    model: NoteTransformer = NoteTransformer(depth=1, dropout=0.1, bar=4),
     task: Frames = Frames(corpus="Nottingham.mat", batch=8, steps_per_quarter=2),
     optimizer: Adam = Adam(2e-3, decay=0.1),
     options: Options = Options(ema=0.99, save_every=200),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains a NoteTransformer; reports nats per frame with and without the cache.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.models import PolyphonicRNN
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Frames
 from zoo.train.optim import Adam
@@ -15,12 +16,12 @@ from zoo.train.options import Options
 
 def polyphonic_rnn(
     workdir: Path = Path("runs/polyphonic_rnn"),
-    steps: int = 1500,
+    steps: TrainingSteps = 1500,
     model: PolyphonicRNN = PolyphonicRNN(dropout=0.5),
     task: Frames = Frames(corpus="JSB_Chorales.mat", length=128),
     optimizer: Adam = Adam(3e-3),
     options: Options = Options(ema=0.99, save_every=100),
-    samples: int = 8,
+    samples: Examples = 8,
 ) -> dict[str, Any]:
     """Trains an LSTM to predict the next frame of a piano roll.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.evaluation.audio import AudioEvaluation
 from zoo.models import MelVocoder
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Audio
 from zoo.train.optim import Adam
@@ -16,13 +17,13 @@ from zoo.train.options import Options
 
 def vocoder_mel(
     workdir: Path = Path("runs/vocoder_mel"),
-    steps: int = 4000,
+    steps: TrainingSteps = 4000,
     model: MelVocoder = MelVocoder(width=48, factors=(4, 4)),
     task: Audio = Audio(length=8192),
     optimizer: Adam = Adam(rate=5e-4, last=0.01),
     options: Options = Options(save_every=500, ema=0.999),
     evaluation: AudioEvaluation = AudioEvaluation(),
-    samples: int = 12,
+    samples: Examples = 12,
 ) -> dict[str, Any]:
     """Trains a MelVocoder, and evaluates its reconstructions of held-out audio.
 

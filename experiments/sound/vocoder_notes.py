@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.evaluation.audio import AudioEvaluation
 from zoo.models import VariationalVocoder
+from zoo.ranges import Examples, TrainingSteps
 from zoo.runner import launch, train
 from zoo.tasks import Audio
 from zoo.train.optim import Adam
@@ -18,13 +19,13 @@ MODEL = VariationalVocoder(width=48, latent=192, factors=(4, 4), beta=4e-3, warm
 
 def vocoder_notes(
     workdir: Path = Path("runs/vocoder_notes"),
-    steps: int = 12_000,
+    steps: TrainingSteps = 12_000,
     model: VariationalVocoder = MODEL,
     task: Audio = Audio(length=4096, batch=32),
     optimizer: Adam = Adam(rate=5e-4, last=0.01),
     options: Options = Options(save_every=1000, ema=0.999),
     evaluation: AudioEvaluation = AudioEvaluation(),
-    samples: int = 12,
+    samples: Examples = 12,
 ) -> dict[str, Any]:
     """Trains a small VariationalVocoder, and evaluates its reconstructions.
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from zoo.errors import UsageError
 from zoo.evaluation.audio import AudioEvaluation
-from zoo.inference.model import load
+from zoo.inference.loading import load
+from zoo.ranges import Examples, TrainingSteps, Weight
 from zoo.runner import launch, train
 from zoo.tasks import Audio
 from zoo.train.optim import Adam
@@ -21,14 +22,14 @@ from zoo.train.options import Options
 def vocoder_refined(
     vocoder: Path,
     workdir: Path = Path("runs/vocoder_refined"),
-    steps: int = 2000,
-    matching_weight: float = 10.0,
+    steps: TrainingSteps = 2000,
+    matching_weight: Weight = 10.0,
     game: str = "hinge",
     task: Audio = Audio(length=8192),
     optimizer: Adam = Adam(rate=1e-4, last=0.01),
     options: Options = Options(save_every=500, ema=0.999),
     evaluation: AudioEvaluation = AudioEvaluation(),
-    samples: int = 12,
+    samples: Examples = 12,
 ) -> dict[str, Any]:
     """Refines the decoder of a VariationalVocoder, and evaluates its reconstructions.
 

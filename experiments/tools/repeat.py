@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError
+from zoo.ranges import Seed
 from zoo.runner import launch
 from zoo.runner.results import CURVES, curve, write
 
@@ -27,7 +28,7 @@ def repeat(
     /,
     corpus: str | None = None,
     runs: dict[str, Path] | None = None,
-    seeds: tuple[int, ...] = (0, 1, 2),
+    seeds: tuple[Seed, ...] = (0, 1, 2),
     workdir: Path = Path("runs/repeat"),
     results: Path = RESULTS,
     curves: Path = CURVES,

@@ -120,6 +120,22 @@ def test_a_primer_is_continued(run, abc_folder):
     assert (tokens[:, :20] == events).all()
 
 
+def test_what_reading_a_primer_left_out_is_printed(run, tmp_path, monkeypatch, capsys):
+    """A book of two tunes; the first has grace notes, and a chord on every beat."""
+    bar = "{d}[FAc]2[GBd]2[FAc]2[GBd]2|"
+    tunes = (f"X:{i}\nM:4/4\nL:1/8\nQ:1/4=90\nK:C\n{bar * 4}\n\n" for i in (1, 2))
+    (tmp_path / "book.abc").write_text("".join(tunes))
+    words = f"sample {run} --primer {tmp_path / 'book.abc'} --primer-bars 2 --bars 3"
+    assert command(f"{words} --n 1 --out {tmp_path / 'out'}", monkeypatch) == 0
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "book.abc: left out or corrected: 4 grace notes, 1 other pieces",
+        "book.abc: primer: the last 2 of its 4 bars are read",
+        "book.abc: chords: 16 lower notes dropped",
+    ]
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "The model begins at 0:05, in bar 3." in page
+
+
 def test_samples_are_pieces_with_notes(run):
     pieces = zoo.load(run).sample(5, seed=2, length=40)
     assert len(pieces) == 5
@@ -171,15 +187,23 @@ def test_real_pieces_are_no_longer_than_a_model_writes_them(
     ("words", "code", "says"),
     [
         ("sample nowhere", 2, "there is no run at nowhere"),
-        ("sample RUN --temperature nan", 2, "temperature is nan"),
-        ("sample RUN --top-p 0", 2, "top_p is 0.0"),
-        ("sample RUN --n 0", 2, "at least one"),
+        ("sample RUN --temperature nan", 2, "--temperature is nan"),
+        (
+            "sample RUN --top-p 0",
+            2,
+            "--top-p is 0: choose a number above 0 and at most 1.",
+        ),
+        ("sample RUN --n 0", 2, "--n is 0"),
         ("sample RUN --temprature 1", 2, "--temperature"),
-        ("sample RUN --temperature -1", 2, "temperature is -1"),
-        ("sample RUN --no-repeat 1", 2, "no_repeat is 1: choose 2"),
+        ("sample RUN --temperature -1", 2, "--temperature is -1"),
+        (
+            "sample RUN --no-repeat 1",
+            2,
+            "--no-repeat is 1: choose a whole number from 2",
+        ),
         ("sample RUN --length 2", 2, "has 3 events or more"),
-        ("sample RUN --best-of 0", 2, "best_of is 0: choose 1 or more"),
-        ("sample RUN --beam 0", 2, "the beam is 0 wide"),
+        ("sample RUN --best-of 0", 2, "--best-of is 0: choose a whole number from 1"),
+        ("sample RUN --beam 0", 2, "--beam is 0"),
         ("sample RUN --beam 2 --temperature 0.5", 2, "beam search samples nothing"),
         ("sample RUN --rewrite alto", 2, "LSTM writes from left to right"),
         ("sample RUN --rewrite viola", 2, "viola"),
@@ -234,7 +258,7 @@ def test_an_error_is_one_sentence(
     ("words", "says"),
     [
         ("--batch 5000", "larger than the data"),
-        ("--rate -1", "learning rate"),
+        ("--rate -1", "--rate is -1"),
         ("--codec chorale", "Chorale refuses all of these"),
         ("--codec pianoroll", "choose the codec melody or performance"),
         ("--width 16", "another --workdir"),

@@ -299,8 +299,8 @@ def test_refusals_state_their_reason(piece, reason, says):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"max_duration": 0}, "at least 1"),
-        ({"velocity_bins": 33}, "within 1 to 32"),
+        ({"max_duration": 0}, "from 1 to 10,000"),
+        ({"velocity_bins": 33}, "from 1 to 32"),
         ({"metres": ("waltz",)}, "such as '3/4'"),
         ({"max_bar": 3}, "did you mean 'max_bars'"),
     ],

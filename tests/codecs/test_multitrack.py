@@ -319,7 +319,7 @@ def test_a_piece_without_a_required_track_is_refused():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"bars": 0}, "at least 1"),
+        ({"bars": 0}, "from 1 to 1,024"),
         ({"tracks": ()}, "tracks are none: choose from melody, drums"),
         ({"tracks": ("piano", "piano")}, "each once"),
         ({"tracks": ("piano", "alto")}, "or soprano, alto, tenor, bass"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pieces import line, metre, piece
 
+from zoo.data.bars import mark_model
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
 from zoo.listen.chords import Chord
@@ -39,6 +40,19 @@ def test_a_piano_roll_has_one_colour_per_voice(tmp_path):
     assert count(image, COLOURS[1]) > 500
     plot_piano_roll(line([67, 72]), tmp_path / "b.png")
     assert count(pixels(tmp_path / "b.png"), COLOURS[1]) == 0
+
+
+def test_a_line_stands_where_the_model_begins(tmp_path):
+    """In the third of four quarters, and dark over the height of the plot."""
+    tune = metre(line([60, 62, 64, 65]), (0, 1, 4))
+    plot_piano_roll(tune, tmp_path / "plain.png")
+    mark_model(tune, 1.0)
+    plot_piano_roll(tune, tmp_path / "marked.png")
+    plain, marked = pixels(tmp_path / "plain.png"), pixels(tmp_path / "marked.png")
+    changed = (np.abs(plain - marked).max(axis=-1) > 0.5).sum(axis=0)
+    column = int(changed.argmax())
+    assert changed[column] > 0.4 * len(plain)
+    assert 0.45 < column / plain.shape[1] < 0.6
 
 
 def test_low_velocities_are_fainter(tmp_path):

@@ -135,9 +135,11 @@ def test_hidden_cells_have_no_effect(net, order):
 
 
 def test_training_masks_by_cells_and_by_frames(params):
-    family = lambda share: dataclasses.replace(SMALL, by_frames=share)
-    loss = jax.jit(lambda share: family(share).loss(params, BATCH, KEY, 0)[0])
-    assert float(loss(0.0)) != float(loss(1.0))
+    def loss(share):
+        family = dataclasses.replace(SMALL, by_frames=share)
+        return float(jax.jit(family.loss)(params, BATCH, KEY, 0)[0])
+
+    assert loss(0.0) != loss(1.0)
 
 
 def test_nearest_known_tokens_on_either_side():
@@ -228,8 +230,8 @@ def test_primers_that_do_not_fit_are_refused(params, options, message):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"gibbs": 0}, "gibbs is 0"),
-        ({"heads": 3}, "twice the heads"),
+        ({"gibbs": 0}, "`gibbs` is 0"),
+        ({"heads": 3}, "a multiple of 6"),
         ({"dropout": 1.0}, "choose"),
     ],
 )

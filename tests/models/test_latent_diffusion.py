@@ -269,13 +269,11 @@ OTHER = MusicVAE(styles=("waltz",))
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: dataclasses.replace(TINY, parts=0), "parts is 0: choose 1 or more"),
         (lambda: dataclasses.replace(TINY, width=6), "width is 6 for 2 heads"),
         (
             lambda: dataclasses.replace(TINY, axes=4),
             "axes is 4: the autoencoder has 3 latents",
         ),
-        (lambda: dataclasses.replace(TINY, style_dropout=1.0), "style_dropout is 1.0"),
         (
             lambda: dataclasses.replace(TINY, vae=OTHER),
             "styles are jig, reel, and those of vae are waltz",

@@ -161,14 +161,6 @@ def latents(**options):
     ("call", "says"),
     [
         (
-            lambda: dataclasses.replace(TINY, mixtures=0),
-            "mixtures is 0: choose 1 or more",
-        ),
-        (
-            lambda: dataclasses.replace(TINY, dropout=1.0),
-            "dropout is 1.0: choose from 0",
-        ),
-        (
             lambda: TINY.sample(initial(), KEY, 1, length=9),
             "length is 9, and a piece has 16",
         ),

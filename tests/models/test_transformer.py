@@ -202,9 +202,6 @@ def test_greedy_samples_beyond_the_context_are_the_most_likely(family, params):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"layers": 0}, "choose 1 or more"),
-        ({"length": 0}, "choose 1 or more"),
-        ({"dropout": 1.0}, "a dropout from 0 to below 1"),
         ({"position": "sinusoidal"}, "choose rotary or relative"),
         ({"width": 6}, "choose a multiple of 4"),
         ({"width": 7, "position": "relative"}, "choose a multiple of 2"),

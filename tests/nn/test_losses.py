@@ -193,7 +193,7 @@ def test_bad_fields_are_errors():
         UsageError, match="pairing is 'hing': choose from hinge, least-squares"
     ):
         Game("hing")
-    with pytest.raises(UsageError, match="r1 is -1"):
+    with pytest.raises(UsageError, match="`r1` is -1"):
         Game(r1=-1.0)
 
 

@@ -4,6 +4,8 @@ import pathlib
 
 from tyro.conf import Positional
 
+from zoo.ranges import Seconds, Seed, Several, Share
+
 
 def reconstruct(
     file: Positional[pathlib.Path],
@@ -11,8 +13,8 @@ def reconstruct(
     run: str,
     out: pathlib.Path = pathlib.Path("reconstructed.wav"),
     like: pathlib.Path | None = None,
-    share: float = 1.0,
-    seed: int = 0,
+    share: Share = 1.0,
+    seed: Seed = 0,
 ) -> None:
     """Encode a recording as latents, and write what a vocoder decodes from them.
 
@@ -24,7 +26,7 @@ def reconstruct(
         share: how much of that timbre, from 0 (none) to 1 (all).
         seed: seed of the decoder's noise.
     """
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.inference.resynthesis import resynthesise
     from zoo.inference.timbre_transfer import transfer
 
@@ -40,9 +42,9 @@ def blend(
     /,
     run: str,
     out: pathlib.Path = pathlib.Path("blended"),
-    steps: int = 5,
-    seconds: float = 10.0,
-    seed: int = 0,
+    steps: Several = 5,
+    seconds: Seconds = 10.0,
+    seed: Seed = 0,
 ) -> None:
     """Interpolate between two recordings in a vocoder's latent space, and write a page.
 
@@ -57,15 +59,13 @@ def blend(
     """
     import numpy as np
 
-    from zoo.errors import require
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.inference.resynthesis import excerpt, require_audio
     from zoo.inference.timbre_transfer import interpolated
     from zoo.listen.audio_page import AudioComparison, write_audio_page
 
     model = load(run)
     require_audio(model)
-    require(steps > 1, f"steps is {steps}: choose 2 or more.")
     rate = model.codec.rate
     first, last = (excerpt(path, rate, seconds) for path in (one, other))
     shares = np.linspace(0, 1, steps).tolist()

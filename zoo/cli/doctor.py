@@ -7,8 +7,7 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from zoo.data.corpora.records import data_root
-from zoo.runner.launch import xla_cache
+from zoo.files import data_root, xla_cache
 from zoo.train.distributed import cores
 
 TESTED = {  # versions of the last complete test run

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tyro.conf import Positional
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, plain, printable
+from zoo.ranges import Change, Count, Pieces, Seed, Several, Share, Temperature, Weight
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -21,10 +22,10 @@ def interpolate(
     one: Positional[pathlib.Path],
     other: Positional[pathlib.Path],
     /,
-    steps: int = 7,
-    seed: int = 0,
-    temperature: float = 0.5,
-    best_of: int = 1,
+    steps: Several = 7,
+    seed: Seed = 0,
+    temperature: Temperature = 0.5,
+    best_of: Count = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("interpolated"),
 ) -> None:
@@ -58,12 +59,12 @@ def mix(
     run: Positional[str],
     pieces: Positional[tuple[pathlib.Path, ...]] = (),
     /,
-    weights: tuple[float, ...] = (),
-    styles: dict[str, float] | None = None,
-    n: int = 4,
-    seed: int = 0,
-    temperature: float = 0.5,
-    best_of: int = 1,
+    weights: tuple[Weight, ...] = (),
+    styles: dict[str, Weight] | None = None,
+    n: Pieces = 4,
+    seed: Seed = 0,
+    temperature: Temperature = 0.5,
+    best_of: Count = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("mixed"),
 ) -> None:
@@ -103,13 +104,13 @@ def vary(
     run: Positional[str],
     piece: Positional[pathlib.Path],
     /,
-    n: int = 8,
-    amount: float = 0.3,
-    styles: dict[str, float] | None = None,
-    attributes: dict[str, float] | None = None,
-    seed: int = 0,
-    temperature: float = 0.5,
-    best_of: int = 1,
+    n: Pieces = 8,
+    amount: Share = 0.3,
+    styles: dict[str, Weight] | None = None,
+    attributes: dict[str, Change] | None = None,
+    seed: Seed = 0,
+    temperature: Temperature = 0.5,
+    best_of: Count = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("varied"),
 ) -> None:
@@ -130,7 +131,7 @@ def vary(
         out: the directory to write.
     """
     from zoo.inference.attribute_steering import Steering
-    from zoo.inference.model import resolve
+    from zoo.inference.loading import resolve
 
     space, sequences, shares = read(run, (piece,), adapt)
     points = space.vary(space.encode(sequences, adapt)[0], n, amount, seed)
@@ -150,8 +151,8 @@ def transfer(
     /,
     style: str,
     guide: str | None = None,
-    keep: float = 4.0,
-    seed: int = 0,
+    keep: Weight = 4.0,
+    seed: Seed = 0,
     out: pathlib.Path = pathlib.Path("transferred"),
 ) -> None:
     """Write a piece in another style, phrase by phrase, with its scale and contour.
@@ -166,10 +167,10 @@ def transfer(
         seed: seed of the search.
         out: the directory to write: the piece as it was read, and in the style.
     """
+    from zoo.cli.scores import open_score, print_remarks
     from zoo.data.corpora.build import progress_bar
-    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import StyleTransfer
     from zoo.listen.gallery import write_gallery
@@ -180,7 +181,8 @@ def transfer(
     move = StyleTransfer(space, classifier, keep)
     sequence = open_score(piece)
     with named(piece):
-        source = space.phrases_of(sequence)
+        source, remarks = space.phrases_of(sequence)
+    print_remarks(piece, remarks)
     codec = space.melody_codec
     with progress_bar(f"searching for {style} phrases") as progress:
         scale = scale_pitch_classes(source, codec)
@@ -205,17 +207,19 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.data.scores.read import open_score
-    from zoo.inference.model import load
+    from zoo.cli.scores import open_score, print_remarks
+    from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
-    table = Table("piece", *classifier.styles)
+    table = Table("piece", *map(plain, classifier.styles))
     for path in files:
         piece = open_score(path)
         with named(path):
-            shares = classifier.piece(piece)
-        table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
+            rows, remarks = classifier.phrases_of(piece)
+        print_remarks(path, remarks)
+        shares = classifier.mean(rows)
+        table.add_row(plain(path.name), *(f"{share:.3f}" for share in shares.values()))
     Console().print(table)
 
 
@@ -241,9 +245,9 @@ def read(
 
     Prints what is done to make the pieces fit.
     """
-    from zoo.data.scores.read import open_score
+    from zoo.cli.scores import open_score
     from zoo.inference.latent_space import LatentSpace
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
 
     space, pieces = LatentSpace(load(run)), [open_score(path) for path in paths]
     fits = []
@@ -251,7 +255,7 @@ def read(
         with named(path):
             fits.append(space.fit(piece, adapt))
         for remark in fits[-1].remarks:
-            print(f"{path.name}: {remark}")
+            print(printable(f"{path.name}: {remark}"))
     if not fits:
         return space, pieces, None
     return space, pieces, space.likeliest_style(np.stack([fit.array for fit in fits]))

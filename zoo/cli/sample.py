@@ -5,27 +5,42 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from zoo.ranges import (
+    Count,
+    Length,
+    Pieces,
+    Position,
+    PositiveShare,
+    Seed,
+    Several,
+    Share,
+    Temperature,
+    TopK,
+)
+
 Voice = Literal["soprano", "alto", "tenor", "bass"]
 
 
 def sample(
     run: Positional[str],
     /,
-    n: int = 8,
-    seed: int = 0,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float = 1.0,
-    min_p: float = 0.0,
-    no_repeat: int | None = None,
-    length: int | None = None,
+    n: Pieces = 8,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    top_k: TopK | None = None,
+    top_p: PositiveShare = 1.0,
+    min_p: Share = 0.0,
+    no_repeat: Several | None = None,
+    length: Length | None = None,
     primer: pathlib.Path | None = None,
+    primer_bars: int | None = None,
+    bars: int | None = None,
     rewrite: tuple[Voice, ...] = (),
-    span: tuple[int, int] | None = None,
+    span: tuple[Position, Position] | None = None,
     grammar: bool = True,
-    best_of: int = 1,
+    best_of: Count = 1,
     judge: Literal["likelihood", "critic"] = "likelihood",
-    beam: int | None = None,
+    beam: Count | None = None,
     style: str | None = None,
     metre: str | None = None,
     program: str | None = None,
@@ -46,6 +61,9 @@ def sample(
         length: maximum length of a piece, in events or steps.
         primer: a MIDI, ABC or MusicXML file to continue or, with rewrite or span, to
             change.
+        primer_bars: bars of the primer to read, from its end; by default all, or 8
+            if that leaves no bar to write.
+        bars: bars of new music; by default the model ends a piece.
         rewrite: voices of the primer to rewrite, if the model can.
         span: the steps of the primer to rewrite: the first, and the one after the last.
             A model of phrases rewrites all phrases that these steps are in.
@@ -58,8 +76,8 @@ def sample(
         program: the General MIDI name or number of every note, or drums, likewise.
         out: the directory to write.
     """
-    from zoo.data.scores.read import open_score
-    from zoo.inference.model import load
+    from zoo.cli.scores import open_score, print_remarks
+    from zoo.inference.loading import load
     from zoo.listen.gallery import write_gallery
     from zoo.nn.sequence.sampling import Draw
 
@@ -72,6 +90,8 @@ def sample(
         length=length,
         draw=draw,
         primer=begin,
+        primer_bars=primer_bars,
+        bars=bars,
         rewrite=rewrite,
         span=span,
         grammar=grammar,
@@ -85,5 +105,7 @@ def sample(
             if v is not None
         },
     )
+    if primer is not None:
+        print_remarks(primer, pieces.remarks)
     page = write_gallery(pieces, out, title=f"{model.title}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

@@ -21,6 +21,7 @@ from zoo.inference.resynthesis import reconstructed
 from zoo.inference.timbre_transfer import PrincipalAxes, latents
 from zoo.nn.audio.mel import Mel
 from zoo.nn.audio.spectral_loss import multi_resolution_stft_loss
+from zoo.ranges import Pieces, TrainingSteps, checked
 from zoo.tasks.audio import Audio
 
 BATCH = 16
@@ -31,12 +32,13 @@ PITCHED_LEVEL = 0.1  # of the loudest frame, from which on pitch is estimated
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class AudioEvaluation:
     """Options of the evaluation of a model of audio; calling it evaluates one."""
 
-    measured: int = 320
+    measured: Pieces = 320
     """Excerpts of the test split to evaluate on."""
-    judged: int = 3000
+    judged: TrainingSteps = 3000
     """Training steps of the classifier of instruments."""
     besides: str = "rendered:chorales"
     """Another dataset of sound to evaluate on, never trained on; "" for none."""

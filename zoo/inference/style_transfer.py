@@ -17,12 +17,14 @@ from zoo.inference.attribute_steering import GREEDY, minimum
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.style_classifier import StyleClassifier
 from zoo.metrics.attributes import contour_correlation, sounding_pitches
+from zoo.ranges import Weight, checked
 
 SCALE_COST = 20.0  # nats for a phrase all of whose notes are outside the scale
 SCORED_BY_MODEL = 16  # candidates per round, chosen by the guide, that the model scores
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+@checked
 class StyleTransfer:
     """Moves phrases of a latent space from one style to another.
 
@@ -40,7 +42,7 @@ class StyleTransfer:
 
     space: LatentSpace
     guide: StyleClassifier | None = None
-    keep: float = 4.0
+    keep: Weight = 4.0
 
     def __post_init__(self) -> None:
         require(

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
+from zoo.data.bars import MODEL, model_begins
 from zoo.data.proto import NoteSequence, seconds
 from zoo.listen.synth import compress, midi_bytes
 from zoo.listen.timeline import bars, clock, voices
@@ -160,6 +161,11 @@ def _roll(sequence: NoteSequence, end: float) -> tuple[str, str]:
                 f'width="{width:.2f}%" height="{height:.2f}%" rx="1.5" '
                 f'fill-opacity="{opacity:.2f}"/>'
             )
+    begins = model_begins(sequence)
+    if begins is not None:
+        x = 100 * begins / end
+        notes.append(f'<line class="model" x1="{x:.2f}%" x2="{x:.2f}%" y2="100%"/>')
+        notes.append(f'<text class="model" x="{x:.2f}%" y="10" dx="4">{MODEL}</text>')
     return "".join(labels), "".join(notes)
 
 

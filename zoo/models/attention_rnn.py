@@ -20,7 +20,7 @@ for it, where Waite trains on one of them, so that it is exact.
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -61,6 +61,17 @@ from zoo.nn.sequence.lstm import (
     zero_carry,
 )
 from zoo.nn.sequence.sampling import Draw, generate
+from zoo.ranges import (
+    DropoutRate,
+    Layers,
+    Length,
+    Number,
+    Range,
+    Size,
+    Vocab,
+    Width,
+    checked,
+)
 
 
 class State(NamedTuple):
@@ -102,6 +113,7 @@ class Net(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class AttentionRNN:
     """Configuration of the lookback RNN and of the attention RNN.
 
@@ -110,44 +122,31 @@ class AttentionRNN:
         without one number per token.
     """
 
-    vocab: int = 130
+    vocab: Vocab = 130
     """Number of tokens, BOUNDARY included."""
-    width: int = 128
+    width: Width = 128
     """Width of each layer's state."""
-    layers: int = 2
+    layers: Layers = 2
     """Number of LSTM layers."""
     _: dataclasses.KW_ONLY
-    memory: int = 40
+    memory: Size = 40
     """Last outputs that the first layer attends to; 0 for a lookback RNN."""
-    lookback: tuple[int, ...] = (1, 2)
+    lookback: tuple[Length, ...] = (1, 2)
     """Distances in bars of the events shown; () for the last event only."""
-    bar: int = 16
+    bar: Length = 16
     """Steps in a bar before any time signature."""
-    bar_lengths: tuple[int, ...] = ()
+    bar_lengths: tuple[Number, ...] = ()
     """For each token, the steps in a bar that it sets, 0 if it is no time signature; ()
     for a vocabulary without time signatures."""
-    bar_bits: int = 1
+    bar_bits: Annotated[int, Range(0, 32)] = 1
     """Binary digits shown of the number of the bar."""
-    dropout: float = 0.0
+    dropout: DropoutRate = 0.0
     """Rate of dropout after each layer."""
-    length: int = 256
+    length: Length = 256
     """Events in a training row, and in a sample."""
 
     def __post_init__(self) -> None:
-        least = min(self.layers, self.bar, *self.lookback)
-        if least < 1 or min(self.memory, self.bar_bits) < 0:
-            raise UsageError(
-                f"layers is {self.layers}, memory {self.memory}, lookback "
-                f"{self.lookback}, bar {self.bar} and bar_bits {self.bar_bits}: choose "
-                "at least 1 for layers, lookback and bar, and 0 for the others."
-            )
-        if not 0 <= self.dropout < 1:
-            raise UsageError(
-                f"dropout is {self.dropout}: choose a rate from 0 to below 1."
-            )
-        if self.bar_lengths and (
-            len(self.bar_lengths) != self.vocab or min(self.bar_lengths) < 0
-        ):
+        if self.bar_lengths and len(self.bar_lengths) != self.vocab:
             raise UsageError(
                 f"bar_lengths has {len(self.bar_lengths)} numbers for {self.vocab} "
                 "tokens: pass one "

@@ -46,6 +46,18 @@ from zoo.nn.rng import Dropout, stratified_uniforms
 from zoo.nn.sequence import orderless
 from zoo.nn.sequence.encoder_block import EncoderBlock, bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import (
+    Count,
+    DropoutRate,
+    Heads,
+    Layers,
+    Length,
+    Share,
+    Vocab,
+    Voices,
+    Width,
+    checked,
+)
 
 KERNEL = 5  # steps that a convolution covers
 NEAR = 2  # semitones around a known pitch whose logits it affects directly
@@ -167,6 +179,7 @@ class Net(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Coconet:
     """Configuration of Coconet.
 
@@ -175,50 +188,36 @@ class Coconet:
         a dropout outside [0, 1).
     """
 
-    vocab: int = 50
+    vocab: Vocab = 50
     """Number of tokens of a voice: 0 for silence, and pitches."""
-    voices: int = 4
+    voices: Voices = 4
     """Number of voices."""
-    width: int = 128
+    width: Width = 128
     """Width of the large network."""
     _: dataclasses.KW_ONLY
-    layers: int = 4
+    layers: Layers = 4
     """Layers of the large network."""
-    heads: int = 2
+    heads: Heads = 2
     """Attention heads of each layer."""
-    decide_width: int = 192
+    decide_width: Width = 192
     """Width of the small network, which predicts the voices of a step."""
-    dropout: float = 0.2
+    dropout: DropoutRate = 0.2
     """Rate of dropout, on what each sublayer adds."""
-    by_frames: float = 0.7
+    by_frames: Share = 0.7
     """Share of training rows whose order goes frame by frame, as the likelihood's does;
     the order of the others goes cell by cell."""
-    masks: int = 8
+    masks: Count = 8
     """Masks drawn for each piece to estimate the loss at evaluation."""
-    gibbs: int = 128
+    gibbs: Count = 128
     """Steps of Gibbs sampling."""
-    length: int = 128
+    length: Length = 128
     """16ths in a sample."""
 
     def __post_init__(self) -> None:
-        sizes = {
-            "vocab": self.vocab,
-            "voices": self.voices,
-            "width": self.width,
-            "layers": self.layers,
-            "heads": self.heads,
-            "masks": self.masks,
-            "gibbs": self.gibbs,
-            "length": self.length,
-        }
-        for name, size in sizes.items():
-            if size < 1:
-                raise UsageError(f"{name} is {size}: choose 1 or more.")
-        if self.width % (2 * self.heads) or not 0 <= self.dropout < 1:
+        if self.width % (2 * self.heads):
             raise UsageError(
-                f"width is {self.width}, heads {self.heads} and dropout "
-                f"{self.dropout}: choose a multiple of twice the heads, and "
-                "a dropout from 0 to below 1."
+                f"`width` is {self.width} for {self.heads} heads: choose a multiple of "
+                f"{2 * self.heads}."
             )
 
     @property

@@ -13,7 +13,7 @@ of several layers; here gradient descent follows the classifier.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
@@ -24,6 +24,7 @@ from zoo.core import Array, Batch, Float, Int, Key, Metrics, Num, Objective, Par
 from zoo.errors import UsageError
 from zoo.nn.latent.hierarchical_lstm import bidirectional, one_hot_inputs
 from zoo.nn.rng import row_keys
+from zoo.ranges import DropoutRate, Length, Range, Vocab, Width, checked
 
 LEARNING_RATE = 0.05  # of Adam, which moves latents
 
@@ -66,6 +67,7 @@ class Net(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class LatentClassifier:
     """A classifier of tokens or latents.
 
@@ -75,18 +77,18 @@ class LatentClassifier:
 
     styles: tuple[str, ...]
     """Names of the classes."""
-    vocab: int | None = 64
+    vocab: Vocab | None = 64
     """Number of tokens, BOUNDARY included; None to classify latents."""
-    length: int = 32
+    length: Length = 32
     """Tokens in an example."""
     _: dataclasses.KW_ONLY
-    latent: int = 256
+    latent: Width = 256
     """Number of latents, where latents are classified."""
-    width: int = 128
+    width: Width = 128
     """Width of the LSTM, in each direction, and of the hidden layers."""
-    layers: int = 1
+    layers: Annotated[int, Range(0, 128)] = 1
     """Hidden layers."""
-    dropout: float = 0.3
+    dropout: DropoutRate = 0.3
     """Share of the units dropped in training."""
 
     def __post_init__(self) -> None:

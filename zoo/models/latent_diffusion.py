@@ -37,7 +37,6 @@ from zoo.core import (
     Params,
     PhraseAutoencoder,
 )
-from zoo.errors import UsageError
 from zoo.models.music_vae import MusicVAE
 from zoo.nn.dense import Dense, gelu_product, normalise
 from zoo.nn.latent import latent_sequence
@@ -53,6 +52,7 @@ from zoo.nn.latent.diffusion import (
 from zoo.nn.rng import row_keys
 from zoo.nn.sequence.encoder_block import bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import Count, DropoutRate, Heads, Layers, Parts, Weight, Width, checked
 
 FREQUENCIES = 32  # of the embedding of a noise level
 MIN_FREQUENCY, MAX_FREQUENCY = 1 / 16, 4.0  # radians per nat
@@ -164,6 +164,7 @@ class Denoiser(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class LatentDiffusion:
     """A diffusion model of the latents of a piece.
 
@@ -175,40 +176,29 @@ class LatentDiffusion:
 
     vae: PhraseAutoencoder = MusicVAE()
     """The pretrained autoencoder of phrases."""
-    parts: int = 32
+    parts: Parts = 32
     """Phrases in a piece."""
-    axes: int = 64
+    axes: Width = 64
     """Principal axes of the latents that are modelled."""
     _: dataclasses.KW_ONLY
-    width: int = 512
+    width: Width = 512
     """Width of the Transformer's layers."""
-    layers: int = 6
+    layers: Layers = 6
     """Blocks of the Transformer."""
-    heads: int = 8
+    heads: Heads = 8
     """Heads of its attention."""
     styles: tuple[str, ...] = ()
     """Names of the styles; empty to train without."""
-    solver_steps: int = 25
+    solver_steps: Count = 25
     """Steps of the solver, to sample."""
-    guidance: float = 1.0
+    guidance: Weight = 1.0
     """Scale of classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598): 1
     samples the model's own distribution, and more exaggerates the style."""
-    style_dropout: float = 0.1
+    style_dropout: DropoutRate = 0.1
     """Share of the rows that are trained without their style."""
 
     def __post_init__(self) -> None:
-        latent_sequence.validate(
-            self,
-            width=self.width,
-            heads=self.heads,
-            parts=self.parts,
-            layers=self.layers,
-            solver_steps=self.solver_steps,
-        )
-        if not 0 <= self.style_dropout < 1:
-            raise UsageError(
-                f"style_dropout is {self.style_dropout}: choose from 0 to below 1."
-            )
+        latent_sequence.validate(self, width=self.width, heads=self.heads)
 
     @property
     def length(self) -> int:

@@ -49,6 +49,7 @@ from zoo.nn.sequence.attention import (
 )
 from zoo.nn.sequence.flash_attention import causal_mask
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import Count, DropoutRate, Heads, Layers, Parts, Width, checked
 
 MIN_LOG_STD = -5.0
 
@@ -178,6 +179,7 @@ class Net(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class LatentMDN:
     """An autoregressive model of the latents of a piece.
 
@@ -189,40 +191,28 @@ class LatentMDN:
 
     vae: PhraseAutoencoder = MusicVAE()
     """The pretrained autoencoder of phrases."""
-    parts: int = 32
+    parts: Parts = 32
     """Phrases in a piece."""
-    axes: int = 64
+    axes: Width = 64
     """Principal axes of the latents that are modelled."""
     _: dataclasses.KW_ONLY
-    width: int = 512
+    width: Width = 512
     """Width of the Transformer's layers."""
-    layers: int = 6
+    layers: Layers = 6
     """Blocks of the Transformer."""
-    heads: int = 8
+    heads: Heads = 8
     """Heads of its attention."""
-    mixtures: int = 16
+    mixtures: Count = 16
     """Normal distributions in the mixture."""
     styles: tuple[str, ...] = ()
     """Names of the styles; empty to train without."""
-    style_dropout: float = 0.1
+    style_dropout: DropoutRate = 0.1
     """Share of the rows that are trained without their style."""
-    dropout: float = 0.0
+    dropout: DropoutRate = 0.0
     """Share of the units dropped in training."""
 
     def __post_init__(self) -> None:
-        latent_sequence.validate(
-            self,
-            width=self.width,
-            heads=self.heads,
-            parts=self.parts,
-            layers=self.layers,
-            mixtures=self.mixtures,
-        )
-        for name in ("style_dropout", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UsageError(
-                    f"{name} is {getattr(self, name)}: choose from 0 to below 1."
-                )
+        latent_sequence.validate(self, width=self.width, heads=self.heads)
 
     @property
     def length(self) -> int:

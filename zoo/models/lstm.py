@@ -48,6 +48,7 @@ from zoo.nn.sequence.lstm import (
     zero_carry,
 )
 from zoo.nn.sequence.sampling import Draw, generate
+from zoo.ranges import DropoutRate, Layers, Length, Vocab, Width, checked
 
 State = tuple[Carry, ...]  # one per layer
 
@@ -82,6 +83,7 @@ class Net(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class LSTM:
     """Configuration of the LSTM.
 
@@ -90,32 +92,25 @@ class LSTM:
         although `embed` and `width` differ.
     """
 
-    vocab: int = 130
+    vocab: Vocab = 130
     """Number of tokens, BOUNDARY included."""
-    embed: int = 128
+    embed: Width = 128
     """Width of the embedding of an event."""
-    width: int = 256
+    width: Width = 256
     """Width of each layer's state."""
     _: dataclasses.KW_ONLY
-    layers: int = 2
+    layers: Layers = 2
     """Number of LSTM layers."""
-    dropout: float = 0.0
+    dropout: DropoutRate = 0.0
     """Rate of dropout, on the embedding table and after each layer."""
-    length: int = 256
+    length: Length = 256
     """Events in a training row, and in a sample."""
-    segment: int | None = None
+    segment: Length | None = None
     """Events that the gradient is propagated through; None for a whole row."""
     tie: bool = False
     """Share the weights of the embedding and the output layer."""
 
     def __post_init__(self) -> None:
-        if self.layers < 1 or not 0 <= self.dropout < 1:
-            raise UsageError(
-                f"layers is {self.layers} and dropout {self.dropout}: choose 1 or more "
-                "layers, and a dropout from 0 to below 1."
-            )
-        if self.segment is not None and self.segment < 1:
-            raise UsageError(f"segment is {self.segment}: choose 1 or more, or None.")
         if self.tie and self.embed != self.width:
             raise UsageError(
                 "tie shares the embedding with the output layer, but embed is "

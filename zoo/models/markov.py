@@ -17,6 +17,7 @@ whose slot is taken is not counted, and its shorter context is used instead.
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -39,8 +40,12 @@ from zoo.errors import UsageError
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.likelihood import mean_nll, previous_tokens
 from zoo.nn.sequence.sampling import Draw, generate
+from zoo.ranges import Length, Range, Vocab, checked
 
 MAX_TABLE = 2**28  # numbers in a table: one gibibyte
+Order = Annotated[int, Range(0, 64)]
+Discount = Annotated[float, Range(0, 3, open_low=True, open_high=True)]
+Discounts = tuple[Discount, Discount, Discount]
 NONE = -1  # in a context: before the BOUNDARY that begins a piece
 MIN_PROBABILITY = float(jnp.finfo(jnp.float32).tiny)
 
@@ -53,6 +58,7 @@ def mix_bits(x: Array) -> Array:
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Markov:
     """Configuration of the Markov chain.
 
@@ -61,26 +67,24 @@ class Markov:
         or too large.
     """
 
-    vocab: int = 130
+    vocab: Vocab = 130
     """Number of tokens, BOUNDARY included."""
-    order: int = 8
+    order: Order = 8
     """Events in the longest context."""
-    slots: int = 2**20
+    slots: Annotated[int, Range(1, MAX_TABLE // 2)] = 2**20
     """Slots for counts in the hash table."""
     _: dataclasses.KW_ONLY
-    discounts: tuple[float, float, float] = (0.9, 1.4, 1.9)
+    discounts: Discounts = (0.9, 1.4, 1.9)
     """Discounts of counts of 1, of 2, and of 3 or more."""
-    length: int = 256
+    length: Length = 256
     """Events in a training row, and in a sample."""
 
     def __post_init__(self) -> None:
-        valid = all(0 < discount < n for n, discount in enumerate(self.discounts, 1))
-        if self.order < 0 or len(self.discounts) != 3 or not valid:
+        if not all(discount < n for n, discount in enumerate(self.discounts, 1)):
             raise UsageError(
-                f"order is {self.order} and discounts are {self.discounts}: choose an "
-                "order of 0 or more, and three discounts above 0 and below 1, 2 and 3."
+                f"`discounts` are {self.discounts}: choose three, below 1, 2 and 3."
             )
-        if not self.vocab <= self.slots <= MAX_TABLE // 2:
+        if self.vocab > self.slots:
             raise UsageError(
                 f"slots is {self.slots} for {self.vocab} tokens: choose from "
                 f"{self.vocab} to {MAX_TABLE // 2}."

@@ -46,7 +46,7 @@ from zoo.nn.audio.mel import Mel
 from zoo.nn.audio.multiscale_discriminator import MultiScaleDiscriminator
 from zoo.nn.audio.phase_retrieval import griffin_lim, sinusoidal_phases
 from zoo.nn.audio.pqmf import PQMF
-from zoo.nn.audio.spectral_loss import FFT_SIZES
+from zoo.nn.audio.spectral_loss import FFT_SIZES, FFTSizes
 from zoo.nn.audio.stft import STFT
 from zoo.nn.audio.subband_autoencoder import (
     Decoder,
@@ -62,6 +62,7 @@ from zoo.nn.audio.vocoder import (
     chirps,
 )
 from zoo.nn.rng import row_indices
+from zoo.ranges import Count, Hertz, Scales, WarmUp, Weight, Width, checked
 
 GRIFFIN_LIM_STEPS = 8  # few, because the initial phases are good
 LEAST_SQUARES_STEPS = 50  # from a mel spectrum to magnitudes
@@ -140,6 +141,7 @@ class MelDecoder(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class MelVocoder:
     """Synthesises audio from log-mel spectra.
 
@@ -148,38 +150,38 @@ class MelVocoder:
         one contains no frequency bin.
     """
 
-    rate: int = 48_000
+    rate: Hertz = 48_000
     """Sampling rate in Hz."""
-    mel_bands: int = 80
+    mel_bands: Count = 80
     """Bands of the mel spectrum."""
-    bands: int = 16
+    bands: Count = 16
     """Bands of the filter bank; also samples per frame of bands."""
     _: dataclasses.KW_ONLY
-    overlap: int = 8
+    overlap: Count = 8
     """Length of the bank's filters, in units of two frames of bands."""
-    factors: tuple[int, ...] = (4, 4, 4, 2)
+    factors: tuple[Count, ...] = (4, 4, 4, 2)
     """Factors of upsampling. Their product is frames of bands per frame of the mel
     spectrum."""
-    width: int = 64
+    width: Width = 64
     """Channels at the rate of the bands; twice as many at every coarser one."""
-    dilations: tuple[int, ...] = (1, 3, 9)
+    dilations: tuple[Count, ...] = (1, 3, 9)
     """Dilations of the decoder's residual blocks, in frames."""
     causal: bool = False
     """Causal convolutions in the decoder. The draft looks ahead in any case, so that
     the model never streams."""
-    mel_weight: float = 4.0
+    mel_weight: Weight = 4.0
     """Weight of the error of the log-mel spectrum."""
-    warm: int = 100_000
+    warm: WarmUp = 100_000
     """Steps of the first phase, before the critic is trained."""
-    critic_width: int = 16
+    critic_width: Width = 16
     """Channels of the critic's first layer."""
-    critic_scales: int = 3
+    critic_scales: Scales = 3
     """Rates at which the critic sees the waveform."""
     game: str = "hinge"
     """Pairing of the losses of critic and generator."""
-    matching_weight: float = 10.0
+    matching_weight: Weight = 10.0
     """Weight of the feature matching loss."""
-    fft_sizes: tuple[int, ...] = FFT_SIZES
+    fft_sizes: FFTSizes = FFT_SIZES
     """Frame sizes of the spectra that are compared, in samples."""
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ Wasserstein's with a gradient penalty. The networks are in
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +46,7 @@ from zoo.nn.adversarial.pianoroll_gan import Generator
 from zoo.nn.conditioning import random_styles, style_weights
 from zoo.nn.rng import row_indices, row_keys
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import Bars, Count, Keys, Length, Range, Weight, Width, checked
 
 STYLE_LOSS = Game("relativistic")
 """The loss of a verdict under the right style against the one under a wrong style."""
@@ -53,6 +55,7 @@ MIN_WIDTH = 16  # the bar generator divides its width by four, the encoder too
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class MuseGAN:
     """A GAN of phrases of several tracks.
 
@@ -64,22 +67,22 @@ class MuseGAN:
     """Names of the tracks."""
     conditioning: tuple[str, ...] = ()
     """Names of the tracks used as conditioning instead of generated."""
-    bars: int = 2
+    bars: Bars = 2
     """Bars in a phrase."""
     _: dataclasses.KW_ONLY
-    steps: int = 16
+    steps: Length = 16
     """Steps in a bar, a multiple of 4."""
-    pitches: int = 48
+    pitches: Keys = 48
     """Pitches in a roll, in semitones."""
     styles: tuple[str, ...] = ()
     """Names of the styles; empty to train without."""
-    latent: int = 32
+    latent: Width = 32
     """Size of each latent."""
-    width: int = 128
+    width: Annotated[int, Range(MIN_WIDTH, 2**14)] = 128
     """Channels of the generator at a quarter of the steps, 16 or more."""
-    critic_width: int = 64
+    critic_width: Annotated[int, Range(2, 2**14)] = 64
     """Channels of the critic's first layer, 2 or more."""
-    critic_steps: int = 1
+    critic_steps: Count = 1
     """Steps of the critic for each step of the generator."""
     neurons: str = "deterministic"
     """Binarisation of rolls in training: "none", "deterministic" (a threshold),
@@ -89,21 +92,13 @@ class MuseGAN:
     polyphonic: tuple[str, ...] = ()
     """Names of the tracks that may sound several notes at once when `neurons` is
     "single"."""
-    r1: float = 1.0
+    r1: Weight = 1.0
     """Weight of the critic's squared gradient at real phrases, for a game without a
     gradient penalty or weight clipping."""
 
     def __post_init__(self) -> None:
-        for name in ("bars", "pitches", "latent", "critic_steps"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}: choose 1 or more.")
-        if self.steps % 4 or self.steps < 4:
+        if self.steps % 4:
             raise UsageError(f"steps is {self.steps}: choose a multiple of 4.")
-        if self.width < MIN_WIDTH or self.critic_width < 2:
-            raise UsageError(
-                f"width is {self.width} and critic_width {self.critic_width}: choose "
-                f"{MIN_WIDTH} or more, and 2 or more."
-            )
         if self.game not in GAMES:
             raise UsageError(f"game is {self.game!r}: choose from {', '.join(GAMES)}.")
         if self.neurons not in NEURONS:
@@ -119,7 +114,6 @@ class MuseGAN:
             raise UsageError(
                 "conditioning has every track: leave one out, to generate."
             )
-        Game(r1=self.r1)  # raises for an illegal weight
 
     @property
     def generated(self) -> tuple[int, ...]:

@@ -51,9 +51,22 @@ from zoo.nn.latent.variational import (
 from zoo.nn.rng import row_keys, uniforms
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import (
+    Bars,
+    Count,
+    Decay,
+    Length,
+    Size,
+    Vocab,
+    Voices,
+    Weight,
+    Width,
+    checked,
+)
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class MusicVAE:
     """A variational autoencoder of phrases.
 
@@ -61,67 +74,50 @@ class MusicVAE:
       UsageError: a size, a weight or a rate out of range.
     """
 
-    vocab: int = 83
+    vocab: Vocab = 83
     """Tokens of a voice, BOUNDARY included."""
-    bars: int = 2
+    bars: Bars = 2
     """Bars in a phrase."""
-    steps: int = 16
+    steps: Length = 16
     """Steps in a bar."""
     _: dataclasses.KW_ONLY
-    voices: int = 1
+    voices: Voices = 1
     """Voices of a step."""
-    latent: int = 256
+    latent: Width = 256
     """Number of latents."""
-    encoder: tuple[int, ...] = (512,)
+    encoder: tuple[Width, ...] = (512,)
     """Widths of the encoder's layers, in each direction."""
-    decoder: tuple[int, ...] = (256, 256)
+    decoder: tuple[Width, ...] = (256, 256)
     """Widths of the decoder's layers."""
-    conductor: int = 0
+    conductor: Size = 0
     """Width of the conductor; 0 for a flat decoder."""
-    summary: int = 0
+    summary: Size = 0
     """Width of the layer that reads the encoded bars; 0 to encode the phrase as a
     whole."""
     styles: tuple[str, ...] = ()
     """Names of the styles; empty to train without."""
-    beta: float = 0.2
+    beta: Weight = 0.2
     """Final weight of the KL divergence."""
-    kl_anneal: float = 0.999
+    kl_anneal: Decay = 0.999
     """Rate of KL annealing: at a step the weight is beta (1 - kl_anneal^step)."""
-    free_nats: float = 0.0
+    free_nats: Weight = 0.0
     """KL divergence of a phrase without cost, in nats."""
-    free_per_latent: float = 0.0
+    free_per_latent: Weight = 0.0
     """KL divergence of each latent without cost, in nats."""
-    sampling_schedule: float = 0.0
+    sampling_schedule: Weight = 0.0
     """Scale in steps of the inverse sigmoid by which scheduled sampling replaces
     teacher forcing; 0 for teacher forcing alone."""
-    particles: int = 16
+    particles: Count = 16
     """Importance samples that a log-likelihood is estimated from."""
 
     def __post_init__(self) -> None:
-        sizes = {
-            "bars": self.bars,
-            "steps": self.steps,
-            "voices": self.voices,
-            "latent": self.latent,
-            "encoder": min(self.encoder, default=0),
-            "decoder": min(self.decoder, default=0),
-        }
-        for name, size in sizes.items():
-            if size < 1:
-                raise UsageError(
-                    f"{name} is {size}: choose 1 or more, for every layer."
-                )
+        for name in ("encoder", "decoder"):
+            if not getattr(self, name):
+                raise UsageError(f"{name} has no layer: give a width for each.")
         if self.latent % self.bars and (self.conductor or self.summary):
             raise UsageError(
                 f"latent is {self.latent} and bars are {self.bars}: choose a multiple, "
                 "because each bar has its share of the latents."
-            )
-        for name in ("beta", "free_nats", "free_per_latent", "sampling_schedule"):
-            if not getattr(self, name) >= 0:
-                raise UsageError(f"{name} is {getattr(self, name)}: choose 0 or more.")
-        if not 0 <= self.kl_anneal < 1:
-            raise UsageError(
-                f"kl_anneal is {self.kl_anneal}: choose from 0 (at once) to below 1."
             )
 
     @property

@@ -47,11 +47,13 @@ from zoo.nn.sequence.note_transformer import (
     roll_to_notes,
 )
 from zoo.nn.sequence.sampling import Draw, primed_frames
+from zoo.ranges import Count, DropoutRate, Heads, Keys, Layers, Length, Width, checked
 
 CHUNK = 128  # frames evaluated at a time
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class NoteTransformer:
     """Configuration of the Transformer over notes.
 
@@ -60,44 +62,39 @@ class NoteTransformer:
         dropout outside [0, 1).
     """
 
-    keys: int = 88
+    keys: Keys = 88
     """Number of pitches."""
-    slots: int = 4
+    slots: Keys = 4
     """Voices, or the most notes in a frame of a piano roll."""
     roll: bool = True
     """Read and write piano rolls; otherwise voices."""
     _: dataclasses.KW_ONLY
-    width: int = 128
+    width: Width = 128
     """Width of the residual stream."""
-    layers: int = 3
+    layers: Layers = 3
     """Layers of the encoder, over frames."""
-    depth: int = 2
+    depth: Layers = 2
     """Layers of the decoder, over the notes of a frame."""
-    heads: int = 4
+    heads: Heads = 4
     """Attention heads of each layer."""
-    dropout: float = 0.3
+    dropout: DropoutRate = 0.3
     """Rate of dropout."""
-    members: int = 1
+    members: Count = 1
     """Networks in the ensemble."""
-    bar: int = 16
+    bar: Length = 16
     """Frames in a bar; the place in the bar is an input."""
-    distances: int = 256
+    distances: Count = 256
     """Distances in frames with an attention bias of their own."""
-    interval: int = 12
+    interval: Keys = 12
     """Widest interval, in semitones, with a logit of its own."""
-    length: int = 64
+    length: Length = 64
     """Frames in a sample."""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            size = getattr(self, field.name)
-            if field.name not in ("roll", "dropout") and size < 1:
-                raise UsageError(f"{field.name} is {size}: choose 1 or more.")
-        if self.width % (2 * self.heads) or not 0 <= self.dropout < 1:
+        if self.width % (2 * self.heads):
             raise UsageError(
-                f"width is {self.width}, heads {self.heads} and dropout "
-                f"{self.dropout}: choose a multiple of twice the heads, and "
-                "a dropout from 0 to below 1."
+                f"`width` is {self.width} for {self.heads} heads: choose a multiple of "
+                f"{2 * self.heads}."
             )
 
     @property

@@ -40,6 +40,7 @@ from zoo.nn.rng import uniforms
 from zoo.nn.sequence.likelihood import language_model_loss
 from zoo.nn.sequence.lstm import Carry, LSTMLayer, stacked_step, zero_carry
 from zoo.nn.sequence.sampling import Draw, primed_frames
+from zoo.ranges import DropoutRate, Keys, Layers, Length, Width, checked
 
 State = tuple[Carry, ...]  # one per layer
 Biases = tuple[Array, ...]  # of the keys [n, k]; with a NADE also of its units [n, d]
@@ -217,6 +218,7 @@ class Net(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class PolyphonicRNN:
     """Configuration of the RNN-NADE.
 
@@ -225,29 +227,23 @@ class PolyphonicRNN:
         [0, 1).
     """
 
-    keys: int = 88
+    keys: Keys = 88
     """Number of keys of the piano roll."""
-    width: int = 256
+    width: Width = 256
     """Width of each layer's state."""
-    layers: int = 1
+    layers: Layers = 1
     """Number of LSTM layers."""
     _: dataclasses.KW_ONLY
     output: Literal["bernoulli", "nade"] = "nade"
     """Distribution of the keys of a frame: bernoulli (independent) or nade."""
-    hidden: int = 128
+    hidden: Width = 128
     """Hidden units of the NADE."""
-    dropout: float = 0.0
+    dropout: DropoutRate = 0.0
     """Rate of dropout after each layer."""
-    length: int = 128
+    length: Length = 128
     """Frames in a sample."""
 
     def __post_init__(self) -> None:
-        if self.layers < 1 or self.hidden < 1 or not 0 <= self.dropout < 1:
-            raise UsageError(
-                f"layers is {self.layers}, hidden {self.hidden} and dropout "
-                f"{self.dropout}: choose 1 or more layers, 1 or more hidden units, and "
-                "a dropout from 0 to below 1."
-            )
         if self.output not in ("bernoulli", "nade"):
             raise UsageError(f"output is {self.output!r}: choose bernoulli or nade.")
 

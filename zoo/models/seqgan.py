@@ -19,6 +19,7 @@ descends the critic's verdict through relaxed samples (`zoo.nn.adversarial.gumbe
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +48,17 @@ from zoo.nn.conditioning import mixture_log_prob, random_styles, style_weights
 from zoo.nn.rng import row_indices
 from zoo.nn.sequence.likelihood import mean_nll
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import (
+    Count,
+    DropoutRate,
+    Length,
+    Pieces,
+    PositiveShare,
+    Range,
+    WarmUp,
+    Width,
+    checked,
+)
 
 ESTIMATORS = ("reinforce", "relax")
 FILTERS = (
@@ -57,6 +69,7 @@ FILTERS = (
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class SeqGAN:
     """A GAN of sequences.
 
@@ -64,33 +77,33 @@ class SeqGAN:
       UsageError: a size, a count or a rate out of range, or an unknown name.
     """
 
-    sizes: tuple[int, ...] = (20, 18, 65, 130, 129, 65, 9)
+    sizes: tuple[Annotated[int, Range(2, 2**20)], ...] = (20, 18, 65, 130, 129, 65, 9)
     """Number of values of each attribute of a row, BOUNDARY included."""
-    length: int = 20
+    length: Length = 20
     """Rows in a sequence."""
-    embed: int = 32
+    embed: Width = 32
     """Width of the generator's embeddings."""
     _: dataclasses.KW_ONLY
-    width: int = 32
+    width: Width = 32
     """Width of the generator's LSTM."""
     styles: tuple[str, ...] = ()
     """Names of the styles; empty to train without."""
     filters: Filters = FILTERS
     """The critic's filters: lengths in rows, and the number of filters of each
     length."""
-    critic_embed: int = 64
+    critic_embed: Width = 64
     """Width of the critic's embeddings."""
-    dropout: float = 0.25
+    dropout: DropoutRate = 0.25
     """Share of the critic's features dropped in training."""
-    warmup: int = 6000
+    warmup: WarmUp = 6000
     """Steps of likelihood pretraining."""
-    critic_warmup: int = 1000
+    critic_warmup: WarmUp = 1000
     """Steps after these that train the critic alone."""
-    critic_steps: int = 5
+    critic_steps: Count = 5
     """Steps of the critic for each step of the generator, in adversarial training."""
-    rollouts: int = 16
+    rollouts: Pieces = 16
     """Completions drawn of each prefix."""
-    policy_rate: float = 0.2
+    policy_rate: PositiveShare = 0.2
     """Share of the way to the generator that the rollout policy moves at each step."""
     game: str = "non-saturating"
     """Losses of critic and generator, one of `GAMES` without a gradient penalty."""
@@ -98,45 +111,19 @@ class SeqGAN:
     """True if a row of BOUNDARY ends a sequence."""
     estimator: str = "reinforce"
     """The generator's gradient: "reinforce", or "relax" for relaxed samples."""
-    temperature: float = 1.0
+    temperature: Annotated[float, Range(0, 1000, open_low=True)] = 1.0
     """Softmax temperature of relaxed samples."""
-    perturbations: int = 1
+    perturbations: Count = 1
     """Noise samples that a relaxed sample is averaged over."""
-    likelihood_every: int = 0
+    likelihood_every: WarmUp = 0
     """Adversarial steps for each step of likelihood (Guo et al. 2018, arXiv:1709.08624,
     section 3.3); 0 for none."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "length",
-            "embed",
-            "width",
-            "critic_embed",
-            "critic_steps",
-            "rollouts",
-            "perturbations",
-        ):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}: choose 1 or more.")
-        if min(self.sizes) < 2:
-            raise UsageError(f"sizes has {min(self.sizes)}: choose 2 values or more.")
-        if self.likelihood_every < 0:
-            raise UsageError(
-                f"likelihood_every is {self.likelihood_every}: choose 0, for never, or "
-                "more."
-            )
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout is {self.dropout}: choose from 0 to below 1.")
-        if not 0 < self.policy_rate <= 1:
-            raise UsageError(
-                f"policy_rate is {self.policy_rate}: choose more than 0 and at most 1."
-            )
         if self.estimator not in ESTIMATORS:
             raise UsageError(
                 f"estimator is {self.estimator!r}: choose {' or '.join(ESTIMATORS)}."
             )
-        if self.temperature <= 0:
-            raise UsageError(f"temperature is {self.temperature}: choose more than 0.")
         if self.game not in GAMES or GAMES[self.game].penalises_gradient:
             games = [
                 name for name, game in GAMES.items() if not game.penalises_gradient
@@ -417,6 +404,7 @@ class SeqGAN:
         primer: Int[Array, "*n p k"] | None = None,
         fixed: Int[Array, " k"] | None = None,
         style: Num[Array, "n ..."] | None = None,
+        ends: Bool[Array, ""] | bool = True,
     ) -> Int[Array, "n t k"]:
         """Draws sequences, int32; row i is a function of `rng` and i.
 
@@ -426,10 +414,13 @@ class SeqGAN:
           primer: the rows that sequences begin with; rows of BOUNDARY are drawn.
           fixed: the value of each attribute in every row; BOUNDARY to draw it.
           style: the index of each sequence's style; by default drawn at random.
+          ends: False to draw no BOUNDARY, so that a sequence goes on.
         """
         style = random_styles(rng, n, self.styles) if style is None else style
         weights = style_weights(style, self.styles)
-        step = self.generator.stepper(params["generator"], weights, draw, fixed=fixed)
+        step = self.generator.stepper(
+            params["generator"], weights, draw, fixed=fixed, ends=ends
+        )
         length = length or self.length
         indices = jnp.arange(n)
         return self.generator.sample(step, rng, indices, length=length, primer=primer)

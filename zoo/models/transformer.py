@@ -50,6 +50,7 @@ from zoo.nn.sequence.likelihood import (
     previous_tokens,
 )
 from zoo.nn.sequence.sampling import Draw, generate
+from zoo.ranges import DropoutRate, Heads, Layers, Length, Vocab, Width, checked
 
 
 class State(NamedTuple):
@@ -137,6 +138,7 @@ class Net(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Transformer:
     """Configuration of the Transformer.
 
@@ -145,18 +147,18 @@ class Transformer:
         not divide (into pairs, if positions are rotary).
     """
 
-    vocab: int = 130
+    vocab: Vocab = 130
     """Number of tokens, BOUNDARY included."""
-    width: int = 256
+    width: Width = 256
     """Width of the residual stream."""
-    layers: int = 4
+    layers: Layers = 4
     """Number of Transformer blocks."""
     _: dataclasses.KW_ONLY
-    heads: int = 8
+    heads: Heads = 8
     """Attention heads of each block."""
-    dropout: float = 0.0
+    dropout: DropoutRate = 0.0
     """Rate of dropout, on embeddings and on what each sublayer adds."""
-    length: int = 512
+    length: Length = 512
     """Events in a training row and in a sample; also the most an event attends to."""
     position: Position = "rotary"
     """Encoding of relative positions: rotary, or relative (learnt by distance)."""
@@ -164,16 +166,10 @@ class Transformer:
     """Keep only the inputs of each block, and recompute the rest for the gradient."""
 
     def __post_init__(self) -> None:
-        if min(self.layers, self.heads, self.length) < 1 or not 0 <= self.dropout < 1:
-            raise UsageError(
-                f"layers is {self.layers}, heads {self.heads}, length {self.length} "
-                f"and dropout {self.dropout}: choose 1 or more of each, and a dropout "
-                "from 0 to below 1."
-            )
         if self.position not in ("rotary", "relative"):
             raise UsageError(f"position is {self.position}: choose rotary or relative.")
         unit = self.heads * (2 if self.position == "rotary" else 1)
-        if self.width < 1 or self.width % unit:
+        if self.width % unit:
             raise UsageError(
                 f"width is {self.width} for {self.heads} {self.position} heads: choose "
                 f"a multiple of {unit}."

@@ -49,7 +49,7 @@ from zoo.errors import UsageError
 from zoo.nn.adversarial.losses import Game
 from zoo.nn.audio.multiscale_discriminator import MultiScaleDiscriminator
 from zoo.nn.audio.pqmf import PQMF
-from zoo.nn.audio.spectral_loss import FFT_SIZES
+from zoo.nn.audio.spectral_loss import FFT_SIZES, FFTSizes
 from zoo.nn.audio.subband_autoencoder import (
     Decoder,
     Encoder,
@@ -67,53 +67,54 @@ from zoo.nn.audio.vocoder import (
 )
 from zoo.nn.latent.variational import Gaussian, kl_divergence
 from zoo.nn.rng import row_indices, row_keys
+from zoo.ranges import Count, Hertz, Scales, Seconds, WarmUp, Weight, Width, checked
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class VariationalVocoder:
     """Encodes audio as a few latents per frame, and decodes it.
 
     Raises:
-      UsageError: an odd number of bands, a factor below 2, or a number of latents out
-        of range.
+      UsageError: an illegal filter bank, factor or number of latents.
     """
 
-    rate: int = 48_000
+    rate: Hertz = 48_000
     """Sampling rate in Hz."""
-    bands: int = 16
+    bands: Count = 16
     """Bands of the filter bank; also samples per frame of bands."""
-    overlap: int = 8
+    overlap: Count = 8
     """Length of the bank's filters, in units of two frames of bands."""
     _: dataclasses.KW_ONLY
-    factors: tuple[int, ...] = (4, 4, 4, 2)
+    factors: tuple[Count, ...] = (4, 4, 4, 2)
     """Strides of the encoder. Their product is frames of bands per frame of latents."""
-    width: int = 64
+    width: Width = 64
     """Channels at the rate of the bands; twice as many at every coarser one."""
-    latent: int = 64
+    latent: Width = 64
     """Latents per frame, `bands` of which are loudness."""
-    dilations: tuple[int, ...] = (1, 3, 9)
+    dilations: tuple[Count, ...] = (1, 3, 9)
     """Dilations of the decoder's residual blocks, in frames."""
     causal: bool = True
     """Causal convolutions, which look only backwards, so that the model can stream."""
-    beta: float = 1e-4
+    beta: Weight = 1e-4
     """Weight of the KL divergence, per nat of a frame of latents."""
-    waveform_weight: float = 1.0
+    waveform_weight: Weight = 1.0
     """Weight of the error of the waveform, relative to its level."""
-    mel_weight: float = 4.0
+    mel_weight: Weight = 4.0
     """Weight of the error of the log-mel spectrum."""
-    warm: int = 100_000
+    warm: WarmUp = 100_000
     """Steps of the first phase, before the critic is trained."""
-    critic_width: int = 16
+    critic_width: Width = 16
     """Channels of the critic's first layer."""
-    critic_scales: int = 3
+    critic_scales: Scales = 3
     """Rates at which the critic sees the waveform."""
     game: str = "hinge"
     """Pairing of the losses of critic and generator."""
-    matching_weight: float = 10.0
+    matching_weight: Weight = 10.0
     """Weight of the feature matching loss."""
-    fft_sizes: tuple[int, ...] = FFT_SIZES
+    fft_sizes: FFTSizes = FFT_SIZES
     """Frame sizes of the spectra that are compared, in samples."""
-    sample_seconds: float = 1.0
+    sample_seconds: Seconds = 1.0
     """Duration of a sample, in seconds."""
 
     def __post_init__(self) -> None:

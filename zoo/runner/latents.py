@@ -9,20 +9,23 @@ import numpy as np
 from zoo.core import LatentSequenceModel, supports
 from zoo.errors import UsageError
 from zoo.inference.latent_space import LatentSpace
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.metrics.repetition import recurrence_metrics
 from zoo.metrics.self_similarity import consistency_metrics
 from zoo.nn.latent.latent_sequence import principal_axes
+from zoo.ranges import Examples, checked
 from zoo.runner.run import train
 from zoo.tasks import LatentSequences, Task, bound
 
 
+@checked
 def train_on_latents(
     family: Any,
     task: LatentSequences,
     *,
     vae: str | pathlib.Path,
-    compared: int = 64,
+    compared: Examples = 64,
     **options: Any,
 ) -> dict[str, Any]:
     """Trains a family on the latents of a trained autoencoder; see `zoo.runner.train`.

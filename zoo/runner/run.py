@@ -1,5 +1,6 @@
 """One training run: batches, checkpoints, evaluation, samples, and the record of it."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -13,29 +14,34 @@ import jax
 from zoo.config import record
 from zoo.core import Family, Params
 from zoo.errors import UsageError
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
+from zoo.ranges import Examples, TrainingSteps, checked
 from zoo.runner.results import compare, provenance, write
 from zoo.tasks.base import Process, Task
 from zoo.train import distributed, loop, precision, sharding
 from zoo.train.evaluate import evaluator, plain
+from zoo.train.lock import sole_writer
 from zoo.train.optim import Adam
 from zoo.train.options import Options
+from zoo.train.peers import together
 
 Optimizer = Adam | Mapping[str, Adam]  # one for all objectives, or one for each
 Evaluate = Callable[[Model, Any], Mapping[str, float]]
 F = TypeVar("F", bound=Family)
 
 
+@checked
 def train(
     family: Family,
     task: Task,
     *,
     name: str,
     workdir: str | pathlib.Path,
-    steps: int,
+    steps: TrainingSteps,
     optimizer: Optimizer = Adam(),
     options: Options = Options(),
-    samples: int = 8,
+    samples: Examples = 8,
     evaluate: Evaluate | None = None,
     pretrained: Params | None = None,
 ) -> dict[str, Any]:
@@ -60,59 +66,62 @@ def train(
       The contents of result.json.
 
     Raises:
-      UsageError: family, task, options or `workdir` do not fit together.
+      UsageError: family, task, options or `workdir` do not fit together, or another
+        process writes to `workdir`.
       ZooError: the loss is not finite for too long, or a checkpoint cannot be saved.
     """
     began = time.perf_counter()
     process = connect(options, task.batch)
     family, workdir = sized(family, task), pathlib.Path(workdir)
-    batches = task.train_batches(options.seed, process)
-    config = {
-        "experiment": name,
-        "family": record(family),
-        "codec": record(task.coder),
-        "task": record(task),
-        "optimizer": record(optimizer),
-        "seed": options.seed,
-    }
-    main = jax.process_index() == 0
-    if main:
-        more = {"steps": steps, "options": record(options)}
-        write(workdir / "config.json", {**config, **more})
-    measure = metrics_of(family, task, options, process)
-    outcome = loop.fit(
-        family,
-        batches,
-        tx=rule(optimizer, steps),
-        steps=steps,
-        workdir=workdir,
-        options=options,
-        meta=config,
-        validate=lambda params: validation(measure(params, "validation")),
-        pretrained=pretrained,
-    )
-    done = workdir / "result.json"
-    if outcome.first_step == 0 and done.exists():  # there was nothing left to train
-        result = json.loads(done.read_text())
-    else:
-        model = dataclasses.replace(
-            load(workdir, mesh=sharding.mesh(model=options.model)), task=task
-        )
-        metrics = final_metrics(model, measure)
-        if evaluate:
-            metrics |= evaluate(model, task)
-        metrics |= {"best_step": model.about["step"], **outcome.figures}
-        elsewhere = time.perf_counter() - began - outcome.here
-        result = {"experiment": name, "metrics": metrics}
-        result |= provenance(outcome.seconds + elsewhere)
+    with together(), contextlib.ExitStack() as stack:
+        if main := jax.process_index() == 0:
+            stack.enter_context(sole_writer(workdir))
+        batches = task.train_batches(options.seed, process)
+        config = {
+            "experiment": name,
+            "family": record(family),
+            "codec": record(task.coder),
+            "task": record(task),
+            "data": task.data_digest(),
+            "optimizer": record(optimizer),
+            "seed": options.seed,
+        }
         if main:
-            local = dataclasses.replace(model, params=jax.device_get(model.params))
-            page = workdir / "samples"
-            task.write_page(local, page, samples, seed=options.seed, title=name)
-            write(done, result)
-    if main and options.compare:
-        print(compare(name, workdir / "metrics.jsonl"), file=sys.stderr)
-    return result
+            more = {"steps": steps, "options": record(options)}
+            write(workdir / "config.json", {**config, **more})
+        measure = metrics_of(family, task, options, process)
+        outcome = loop.fit(
+            family,
+            batches,
+            tx=rule(optimizer, steps),
+            steps=steps,
+            workdir=workdir,
+            options=options,
+            meta=config,
+            validate=lambda params: validation(measure(params, "validation")),
+            pretrained=pretrained,
+        )
+        done = workdir / "result.json"
+        if outcome.first_step == 0 and done.exists():  # nothing was left to train
+            result = json.loads(done.read_text())
+        else:
+            model = load(workdir, mesh=sharding.mesh(model=options.model))
+            model = dataclasses.replace(model, task=task)
+            metrics = final_metrics(model, measure)
+            if evaluate:
+                metrics |= evaluate(model, task)
+            metrics |= {"best_step": model.about["step"], **outcome.figures}
+            elsewhere = time.perf_counter() - began - outcome.here
+            result = {"experiment": name, "metrics": metrics}
+            result |= provenance(outcome.seconds + elsewhere)
+            if main:
+                local = dataclasses.replace(model, params=jax.device_get(model.params))
+                page = workdir / "samples"
+                task.write_page(local, page, samples, seed=options.seed, title=name)
+                write(done, result)
+        if main and options.compare:
+            print(compare(name, workdir / "metrics.jsonl"), file=sys.stderr)
+        return result
 
 
 def connect(options: Options, batch: int) -> Process:
@@ -137,7 +146,9 @@ def sized(family: F, task: Task) -> F:
     sizes = {name: size for name, size in task.sizes.items() if name in fields}
     for name, size in sizes.items():
         chosen = getattr(family, name)
-        if chosen not in (size, fields[name].default):
+        if name in task.MINIMA and chosen > size:
+            sizes[name] = chosen
+        elif chosen not in (size, fields[name].default):
             raise UsageError(
                 f"{name} is {chosen} and the data have {size}: leave {name} out."
             )

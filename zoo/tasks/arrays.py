@@ -11,6 +11,7 @@ from zoo.data import pieces
 from zoo.data.batching.batches import CropBatches, padded_eval_batches
 from zoo.data.codecs.base import BaseCodec, Codec
 from zoo.errors import UsageError
+from zoo.ranges import BatchSize, Length, checked
 from zoo.tasks.base import MusicTask, Process
 
 
@@ -20,6 +21,7 @@ def unrecorded() -> Any:
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Arrays(MusicTask):
     """Arrays of one's own: int [t] or [t, ..] each, of any lengths.
 
@@ -35,9 +37,9 @@ class Arrays(MusicTask):
     _: dataclasses.KW_ONLY
     coder: Codec | None = None
     """The codec that wrote them; without one a model draws arrays, and no music."""
-    batch: int = 16
+    batch: BatchSize = 16
     """Rows of a batch, over all devices."""
-    length: int = 256
+    length: Length = 256
     """Steps of a row."""
     corpus: str = ""
     """Not used: the arrays are the corpus."""
@@ -46,6 +48,10 @@ class Arrays(MusicTask):
     def sizes(self) -> Mapping[str, Any]:
         known = {} if self.coder is None else self.coder.dimensions
         return {**known, "length": self.length}
+
+    @property
+    def training_pieces(self) -> pieces.Pieces:
+        return self.pieces("train")
 
     def pieces(self, split: str) -> pieces.InMemoryPieces:
         """Returns the arrays of a split.

@@ -11,30 +11,34 @@ import numpy as np
 from zoo.core import Batch
 from zoo.data.audio.batches import AudioBatches, audio_eval_batches
 from zoo.data.audio.datasets import AudioSplit, audio_dataset, open_split
+from zoo.data.codecs.base import Fit
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.listen.audio_page import AudioComparison, write_audio_page
+from zoo.ranges import BatchSize, Hertz, Samples, Seconds, checked
 from zoo.tasks.base import Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Audio:
     """Crops of excerpts: notes, or parts of recordings."""
 
     SIZES: ClassVar[tuple[str, ...]] = ("rate",)
+    MINIMA: ClassVar[tuple[str, ...]] = ()
 
     corpus: str = "soundfont_notes"
     """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or
     tfds:nsynth."""
-    hertz: int = 16_000
+    hertz: Hertz = 16_000
     """Sample rate, in hertz; recordings of another rate are resampled."""
-    seconds: float = 4.0
+    seconds: Seconds = 4.0
     """Length of an excerpt, in seconds."""
     _: dataclasses.KW_ONLY
-    length: int = 16_384
+    length: Samples = 16_384
     """Length of a training crop, in samples."""
-    batch: int = 16
+    batch: BatchSize = 16
     """Crops of a batch, over all devices."""
 
     @functools.cached_property
@@ -44,6 +48,10 @@ class Audio:
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {"rate": self.coder.rate}
+
+    def data_digest(self) -> str:
+        dataset = audio_dataset(self.corpus, self.coder.rate, self.seconds)
+        return dataset.home(pathlib.Path()).name  # it changes with the contents
 
     @cached_method
     def excerpts(self, split: str, corpus: str | None = None) -> AudioSplit:
@@ -91,9 +99,7 @@ class Audio:
             for excerpt in self.excerpts(split, corpus)
         ]
 
-    def encode_primer(
-        self, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    def fit_primer(self, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         raise UsageError("a model of audio continues no score: leave the primer out.")
 
     def write_page(

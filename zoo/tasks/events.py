@@ -14,10 +14,12 @@ from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces
 from zoo.errors import UsageError
+from zoo.ranges import BatchSize, Length, Semitones, checked
 from zoo.tasks.base import MusicTask, Process
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Events(MusicTask):
     """Streams of events; several pieces share a row."""
 
@@ -27,12 +29,12 @@ class Events(MusicTask):
     """tunes, essen, chorales, folder:/path/to/files, or a union such as tunes+essen."""
     codec: str = "melody"
     """Codec from scores to events: melody or performance."""
-    batch: int = 16
+    batch: BatchSize = 16
     """Rows of a batch, over all devices."""
     _: dataclasses.KW_ONLY
-    length: int = 256
+    length: Length = 256
     """Events of a row; several pieces share one."""
-    transpose: int = 5
+    transpose: Semitones = 5
     """Largest random transposition in training, in semitones."""
 
     @functools.cached_property
@@ -42,6 +44,10 @@ class Events(MusicTask):
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {**self.coder.dimensions, "length": self.length}
+
+    @property
+    def training_pieces(self) -> Pieces:
+        return self.pieces("train")
 
     def pieces(self, split: str, corpus: str | None = None) -> Pieces:
         """Returns the encoded pieces of a split.

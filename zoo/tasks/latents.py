@@ -14,8 +14,11 @@ import numpy as np
 
 from zoo.core import Batch
 from zoo.data.batching.encoded import corpus_pieces
+from zoo.data.codecs.base import Fit, fit_line
+from zoo.data.pieces import Pieces
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
+from zoo.ranges import BatchSize, Parts, Semitones, checked
 from zoo.tasks.base import (
     Label,
     MusicTask,
@@ -29,6 +32,7 @@ Encode = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class LatentSequences(MusicTask):
     """Sequences of latents of an autoencoder of phrases.
 
@@ -40,12 +44,12 @@ class LatentSequences(MusicTask):
 
     corpus: str = ""
     """A corpus; by default the one that the autoencoder was trained on."""
-    parts: int = 32
+    parts: Parts = 32
     """Phrases of a piece."""
-    batch: int = 32
+    batch: BatchSize = 32
     """Pieces of a batch, over all devices."""
     _: dataclasses.KW_ONLY
-    transpose: int = 2
+    transpose: Semitones = 2
     """Largest transposition in training, in semitones; each is a piece of its own."""
     styles: tuple[str, ...] = ()
     """Styles to condition on; by default those of the autoencoder."""
@@ -68,6 +72,10 @@ class LatentSequences(MusicTask):
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {"parts": self.parts, "styles": self.styles}
+
+    @property
+    def training_pieces(self) -> Pieces:
+        return corpus_pieces(self.corpus, "train", self.phrase_coder.source)
 
     @property
     def phrase_coder(self) -> Any:
@@ -155,12 +163,12 @@ class LatentSequences(MusicTask):
         pieces, _ = self.phrases(split, corpus or self.corpus)
         return [repeated(piece, self.parts) for piece in pieces]
 
-    def encode_primer(
-        self, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    def fit_primer(self, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         with refusals(self.coder):
-            phrases = self.phrase_coder.phrases(piece)
-        return phrases.reshape(-1, *phrases.shape[2:])[: self.coder.length]
+            phrases, remarks = fit_line(
+                self.phrase_coder, lambda codec: codec.fit_phrases(piece)
+            )
+        return Fit(phrases.reshape(-1, *phrases.shape[2:]), remarks)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,11 +13,13 @@ from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.batching.phrases import extract_phrases, require_styles
 from zoo.data.codecs import make
 from zoo.data.codecs.chorale import VOICES
-from zoo.data.pieces import InMemoryPieces
+from zoo.data.pieces import InMemoryPieces, Pieces
+from zoo.ranges import Bars, BatchSize, Pitch, Semitones, checked
 from zoo.tasks.base import Label, MusicTask, Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Phrases(MusicTask):
     """Phrases of a melody, of four voices, or of drums."""
 
@@ -32,14 +34,14 @@ class Phrases(MusicTask):
 
     corpus: str = "tunes"
     """tunes, essen, folder:/path/to/files, or a union such as tunes+essen."""
-    bars: int = 2
+    bars: Bars = 2
     """Bars of a phrase."""
     metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
     """Metres to read: the first, and others whose bars divide one of it."""
     _: dataclasses.KW_ONLY
-    batch: int = 128
+    batch: BatchSize = 128
     """Phrases of a batch, over all devices."""
-    transpose: int = 5
+    transpose: Semitones = 5
     """Largest random transposition in training, in semitones."""
     styles: tuple[str, ...] = ()
     """Styles to condition on; pieces of other styles are left out. None for all
@@ -57,6 +59,10 @@ class Phrases(MusicTask):
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {**self.coder.dimensions, "styles": self.styles}
+
+    @property
+    def training_pieces(self) -> Pieces:
+        return corpus_pieces(self.corpus, "train", self.coder.source)
 
     @cached_method
     def rows(
@@ -79,8 +85,8 @@ class Phrases(MusicTask):
 
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
         if self.styles:
-            pieces = corpus_pieces(self.corpus, "train", self.coder.source)
-            require_styles(self.styles, pieces.labels(self.label))
+            labels = self.training_pieces.labels(self.label)
+            require_styles(self.styles, labels)
         return CropBatches(
             self.rows("train", stride=1),
             self.coder,
@@ -111,6 +117,7 @@ class Phrases(MusicTask):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class MultitrackPhrases(Phrases):
     """Phrases of several tracks as binary piano rolls."""
 
@@ -126,7 +133,7 @@ class MultitrackPhrases(Phrases):
 
     corpus: str = "chorales"
     """chorales, folder:/path/to/files, or another corpus."""
-    bars: int = 2
+    bars: Bars = 2
     """Bars of a phrase."""
     metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
     """Metres to read: the first, and others whose bars divide one of it."""
@@ -136,7 +143,7 @@ class MultitrackPhrases(Phrases):
     tracks: tuple[str, ...] = VOICES
     """The four voices of a chorale, or some of melody, drums, bass, guitar, piano and
     strings."""
-    keys: tuple[int, int] = (36, 83)
+    keys: tuple[Pitch, Pitch] = (36, 83)
     """The lowest and the highest key, as MIDI numbers."""
 
     @functools.cached_property

@@ -7,6 +7,7 @@ import os
 import jax
 
 from zoo.errors import UsageError
+from zoo.train.peers import HEARTBEAT, watch
 
 MIN_ROWS_PER_DEVICE = 4  # of a batch; fewer do not pay for a CPU device of their own
 
@@ -31,14 +32,18 @@ def connect(
         return
     pod = "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
     if coordinator == "auto" or (pod and coordinator is None):
-        jax.distributed.initialize()
+        jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT)
+        watch()
     elif coordinator is not None:
         if processes is None or process is None or not 0 <= process < processes:
             raise UsageError(
                 f"`processes` is {processes} and `process` is {process}: with "
                 "`coordinator`, set both, `process` from 0 to `processes` - 1."
             )
-        jax.distributed.initialize(coordinator, processes, process)
+        jax.distributed.initialize(
+            coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT
+        )
+        watch()
     elif processes is not None or process is not None:
         raise UsageError(
             "`processes` and `process` need `coordinator`: set it to host:port of "

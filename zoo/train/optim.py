@@ -1,7 +1,6 @@
 """Optimizers: AdamW with a schedule, clipping, and protection from bad gradients."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from zoo.core import Array, Batch, Key, Objective, Params, Tree
-from zoo.errors import UsageError
+from zoo.ranges import LearningRate, Share, WarmUp, Weight, checked
 
 Optimizers = dict[str, optax.GradientTransformation]
 NEVER = 2**31 - 1  # errors in a row after which optax would accept a bad gradient
@@ -24,25 +23,19 @@ class Trainable(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Adam:
     """AdamW with linear warm-up and cosine decay of the learning rate."""
 
-    rate: float = 1e-3
+    rate: LearningRate = 1e-3
     """Peak learning rate."""
-    warmup: int = 100
+    warmup: WarmUp = 100
     """Steps of linear warm-up."""
-    decay: float = 0.0
+    decay: Weight = 0.0
     """Decoupled weight decay."""
     _: dataclasses.KW_ONLY
-    last: float = 0.1
+    last: Share = 0.1
     """Final learning rate, as a fraction of the peak."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.rate < math.inf:
-            raise UsageError(
-                f"`rate` is {self.rate:g}: choose a positive learning rate such as "
-                "1e-3."
-            )
 
     def optimizer(self, steps: int) -> optax.GradientTransformation:
         """Returns the optimizer of a run of `steps` steps."""

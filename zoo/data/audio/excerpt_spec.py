@@ -6,12 +6,15 @@ from itertools import pairwise
 from typing import TypeVar
 
 from zoo.errors import UsageError
+from zoo.ranges import Hertz, Seconds, checked
 
 SHARD_SAMPLES = 64 << 20
+MAX_SAMPLES = SHARD_SAMPLES  # of an excerpt
 T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+@checked
 class ExcerptSpec:
     """Excerpts of `seconds` at a sample rate of `rate`.
 
@@ -20,17 +23,18 @@ class ExcerptSpec:
       seconds: maximum duration of an excerpt.
 
     Raises:
-      UsageError: a rate below 1, or excerpts of less than a sample.
+      UsageError: excerpts of less than a sample, or too many.
     """
 
-    rate: int = 16_000
-    seconds: float = 4.0
+    rate: Hertz = 16_000
+    seconds: Seconds = 4.0
 
     def __post_init__(self) -> None:
-        if self.rate < 1 or self.length < 1:
+        if not 1 <= self.length <= MAX_SAMPLES:
             raise UsageError(
-                f"excerpts of seconds={self.seconds:g} at rate={self.rate} are empty: "
-                "increase seconds or rate."
+                f"excerpts of {self.seconds:g} seconds at {self.rate} Hz have "
+                f"{self.length:,} samples: choose a rate and a duration that make 1 to "
+                f"{MAX_SAMPLES:,}."
             )
 
     @property

@@ -12,6 +12,7 @@ from zoo.data.codecs.metre import barred_sequence, metre_spans
 from zoo.data.codecs.steps import HOLD, Steps
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
+from zoo.ranges import Pitch, checked
 
 VOICES = ("soprano", "alto", "tenor", "bass")
 CHOIR = 52  # General MIDI program, counted from 0: choir aahs
@@ -63,6 +64,7 @@ def read_voices(
 
 
 @dataclass(frozen=True)
+@checked
 class Chorale(Steps):
     """A four-part piece as int32 [t, 4], one row for each 16th, from soprano to bass.
 
@@ -76,7 +78,7 @@ class Chorale(Steps):
 
     frame_shape = (len(VOICES),)
 
-    high: int = 84
+    high: Pitch = 84
 
     def fit(self, sequence: NoteSequence) -> Fit:
         """Encodes a piece as int32 [t, 4], with remarks.

@@ -9,7 +9,7 @@ may have any length.
 import functools
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from zoo.data.codecs.base import (
     discard_remarks,
     empty_sequence,
     require_in_range,
-    require_positive,
     up_to_end,
     write_notes,
 )
@@ -33,7 +32,7 @@ from zoo.data.codecs.players import DRUMS, PITCHES, read_players, snap_tracks
 from zoo.data.codecs.steps import METRES, parse_metres
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
-from zoo.errors import UsageError
+from zoo.ranges import Bars, Count, Range, Share, StepsPerQuarter, checked
 
 COLUMNS = ("metre", "bar", "position", "instrument", "pitch", "duration", "velocity")
 INSTRUMENT, PITCH = COLUMNS.index("instrument"), COLUMNS.index("pitch")
@@ -41,6 +40,7 @@ MAX_VELOCITY, MAX_VELOCITY_BINS = 127, 32
 
 
 @dataclass(frozen=True)
+@checked
 class Compound(BaseCodec):
     """A piece as int32 [t, 7], one row for each note, ended by a row of BOUNDARY.
 
@@ -78,20 +78,14 @@ class Compound(BaseCodec):
     """
 
     metres: tuple[str, ...] = METRES
-    steps_per_quarter: int = 4
-    max_bars: int = 16
+    steps_per_quarter: StepsPerQuarter = 4
+    max_bars: Bars = 16
     _: KW_ONLY
-    max_duration: int = 64
-    velocity_bins: int = 8
-    off_grid: float = 0.25
+    max_duration: Count = 64
+    velocity_bins: Annotated[int, Range(1, MAX_VELOCITY_BINS)] = 8
+    off_grid: Share = 0.25
 
     def __post_init__(self):
-        require_positive(max_bars=self.max_bars, max_duration=self.max_duration)
-        if not 1 <= self.velocity_bins <= MAX_VELOCITY_BINS:
-            raise UsageError(
-                f"velocity_bins is {self.velocity_bins}: choose within 1 to "
-                f"{MAX_VELOCITY_BINS}."
-            )
         _ = self.fractions  # raises if a metre is invalid
 
     @functools.cached_property
@@ -106,6 +100,7 @@ class Compound(BaseCodec):
         return np.array([bar_steps(metre, rate) for metre in self.fractions])
 
     frame_shape = (len(COLUMNS),)
+    lists_notes = True
 
     @property
     def beat(self) -> int:

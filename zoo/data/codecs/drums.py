@@ -21,7 +21,6 @@ from zoo.data.codecs.base import (
     Fit,
     Notes,
     discard_remarks,
-    require_positive,
     write_notes,
 )
 from zoo.data.codecs.grammar import Grammar, explore
@@ -39,6 +38,7 @@ from zoo.data.codecs.phrase_cropping import CroppedPhrases, whole_piece_codec
 from zoo.data.codecs.steps import before_boundary, parse_metres
 from zoo.data.proto import QPM, Metre, NoteSequence, metres
 from zoo.data.refusal import Refused
+from zoo.ranges import Bars, Share, StepsPerQuarter, checked
 
 # The General MIDI pitches, 27 to 87, that are read as each drum; the first is written.
 # The pads of the kit that Gillick et al. recorded (22, 26, and 58, the rim of a tom)
@@ -69,6 +69,7 @@ BAR = SILENT + (1 << len(KIT))  # begins a count of bars; in whole parts only
 
 
 @dataclass(frozen=True, kw_only=True)
+@checked
 class DrumPart(BaseCodec):
     """The drums of a piece as int32 [t], one token for each 16th.
 
@@ -94,8 +95,8 @@ class DrumPart(BaseCodec):
     """
 
     metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
-    steps_per_quarter: int = 4
-    off_grid: float = 0.5
+    steps_per_quarter: StepsPerQuarter = 4
+    off_grid: Share = 0.5
 
     def __post_init__(self):
         require_one_length(self.metres, self.fractions, self.steps_per_quarter)
@@ -264,6 +265,7 @@ class DrumPart(BaseCodec):
 
 
 @dataclass(frozen=True)
+@checked
 class Drums(CroppedPhrases, DrumPart):
     """`bars` full bars of a drum part as int32 [length], one token for each step.
 
@@ -280,11 +282,7 @@ class Drums(CroppedPhrases, DrumPart):
     voices: ClassVar[int] = 1
     event: ClassVar[str] = "hit"
 
-    bars: int = 2
-
-    def __post_init__(self):
-        require_positive(bars=self.bars)
-        super().__post_init__()
+    bars: Bars = 2
 
     @functools.cached_property
     def source(self) -> DrumPart:  # type: ignore[override]

@@ -18,7 +18,7 @@ from zoo.data.codecs.metre import (
 from zoo.data.codecs.steps import HOLD, METRE, REST, Steps
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
-from zoo.errors import UsageError
+from zoo.ranges import Bars, Number, checked
 
 # Phases of a metre; see `Melody.grammar`.
 FIRST_BAR, REPEATED, CONFIRMED, RESTATED = range(4)
@@ -45,6 +45,7 @@ class BarState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+@checked
 class Melody(Steps):
     """A monophonic piece as int32 [t], one token for each 16th.
 
@@ -66,13 +67,8 @@ class Melody(Steps):
       UsageError: `bars` is less than 1, or as `Steps`.
     """
 
-    min_notes: int = 2
-    bars: int | None = None
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.bars is not None and self.bars < 1:
-            raise UsageError(f"bars is {self.bars}: choose None or at least 1.")
+    min_notes: Number = 2
+    bars: Bars | None = None
 
     def fit(self, sequence: NoteSequence) -> Fit:
         """Encodes a piece as int32 [t], with remarks.

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.codecs.base import require_positive
 from zoo.data.codecs.phrase_cropping import CroppedPhrases, whole_piece_codec
 from zoo.data.codecs.rolls import BAR, OFF, Rolls, bar_marks
 from zoo.data.proto import QPM, NoteSequence
+from zoo.ranges import Bars, checked
 
 
 @dataclass(frozen=True)
+@checked
 class Multitrack(CroppedPhrases, Rolls):
     """`bars` full bars of several tracks as uint8 [length, k, p], 0 off and 1 on.
 
@@ -33,11 +34,7 @@ class Multitrack(CroppedPhrases, Rolls):
       UsageError: `bars` is less than 1; or as `Rolls`.
     """
 
-    bars: int = 4
-
-    def __post_init__(self):
-        require_positive(bars=self.bars)
-        super().__post_init__()
+    bars: Bars = 4
 
     @functools.cached_property
     def source(self) -> Rolls:  # type: ignore[override]

@@ -7,7 +7,7 @@ stream is encoded as itself.
 """
 
 from dataclasses import KW_ONLY, dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from note_seq import sequences_lib
@@ -21,14 +21,13 @@ from zoo.data.codecs.base import (
     empty_sequence,
     read_notes,
     require_in_range,
-    require_positive,
     write_notes,
 )
 from zoo.data.codecs.grammar import Grammar, explore
 from zoo.data.codecs.grid import quantise
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.errors import UsageError
+from zoo.ranges import Count, Range, checked
 
 PITCHES = 128
 NOTE_ON, NOTE_OFF, SHIFT = 1, 1 + PITCHES, 1 + 2 * PITCHES  # the first token of each
@@ -59,6 +58,7 @@ class StreamState(NamedTuple):
 
 
 @dataclass(frozen=True)
+@checked
 class Performance(BaseCodec):
     """A piece as int32 [t], ended by BOUNDARY, with times in seconds.
 
@@ -78,21 +78,11 @@ class Performance(BaseCodec):
       UsageError: a size that is too small or too large.
     """
 
-    steps_per_second: int = 100
-    max_shift: int = 100
-    velocity_bins: int = 32
+    steps_per_second: Count = 100
+    max_shift: Count = 100
+    velocity_bins: Annotated[int, Range(1, MAX_VELOCITY)] = 32
     _: KW_ONLY
     drums: bool = False
-
-    def __post_init__(self):
-        require_positive(
-            steps_per_second=self.steps_per_second, max_shift=self.max_shift
-        )
-        if not 1 <= self.velocity_bins <= MAX_VELOCITY:
-            raise UsageError(
-                f"velocity_bins is {self.velocity_bins}: choose within 1 to "
-                f"{MAX_VELOCITY}."
-            )
 
     @property
     def vocab(self) -> int:
@@ -177,6 +167,13 @@ class Performance(BaseCodec):
         write_notes(sequence, columns, program=program)
         sequence.total_time = step / rate
         return sequence
+
+    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
+        piece = self.decode(array)
+        for name in ("tempos", "time_signatures"):
+            piece.ClearField(name)
+            getattr(piece, name).extend(getattr(source, name))
+        return piece
 
     def reach(self, array: np.ndarray) -> range:
         """Returns the transpositions that keep all pitches within 0 to 127."""

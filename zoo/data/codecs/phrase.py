@@ -1,5 +1,6 @@
 """Phrases of one line or of four voices: full bars, always of one length."""
 
+import dataclasses
 import functools
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from zoo.data.codecs.phrase_cropping import CroppedPhrases
 from zoo.data.codecs.steps import HOLD, METRE, REST
 from zoo.data.proto import QPM, NoteSequence
 from zoo.data.refusal import Refused
+from zoo.ranges import Bars, Pitch, Share, StepsPerQuarter, checked
 
 PITCH = METRE  # the token of the lowest pitch; in a Melody, the first metre
 
@@ -30,6 +32,7 @@ class PhraseState(NamedTuple):
 
 
 @dataclass(frozen=True)
+@checked
 class Excerpt(CroppedPhrases, BaseCodec):
     """The common part of `Phrase` and `Quartet`: one token for each step and voice.
 
@@ -53,14 +56,14 @@ class Excerpt(CroppedPhrases, BaseCodec):
 
     voices: ClassVar[int] = 1
 
-    bars: int = 2
+    bars: Bars = 2
     metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
-    low: int = 36
+    low: Pitch = 36
     _: KW_ONLY
-    high: int = 96
-    steps_per_quarter: int = 4
-    off_grid: float = 0.25
-    chords: float = 0.1
+    high: Pitch = 96
+    steps_per_quarter: StepsPerQuarter = 4
+    off_grid: Share = 0.25
+    chords: Share = 0.1
 
     def __post_init__(self):
         fractions = self.source.fractions
@@ -96,6 +99,10 @@ class Excerpt(CroppedPhrases, BaseCodec):
     @property
     def beat(self) -> int:
         return self.steps_per_quarter
+
+    @property
+    def lenient(self) -> Any:
+        return dataclasses.replace(self, chords=1.0)
 
     @property
     def dimensions(self) -> Mapping[str, Any]:
@@ -233,6 +240,7 @@ class Phrase(Excerpt):
 
 
 @dataclass(frozen=True)
+@checked
 class Quartet(Excerpt):
     """`bars` full bars of four voices as int32 [length, 4], in the tokens of `Excerpt`.
 
@@ -244,7 +252,7 @@ class Quartet(Excerpt):
     frame_shape = (len(VOICES),)
 
     _: KW_ONLY
-    high: int = 84
+    high: Pitch = 84
 
     @functools.cached_property
     def source(self) -> Chorale:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.bars import at_tempo, copy_metres, main_tempo
 from zoo.data.codecs import grid
 from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
@@ -16,15 +17,16 @@ from zoo.data.codecs.base import (
     empty_sequence,
     require_in_range,
     require_pitch_range,
-    require_positive,
     write_notes,
 )
-from zoo.data.proto import QPM, NoteSequence
+from zoo.data.proto import QPM, NoteSequence, quarters
+from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 OFF, ON, ONSET = 0, 1, 2
 
 
 @dataclass(frozen=True)
+@checked
 class Pianoroll(BaseCodec):
     """A piece as uint8 [t, keys], one row for each 16th, one column for each key.
 
@@ -46,16 +48,15 @@ class Pianoroll(BaseCodec):
       UsageError: an invalid range of pitches or number of steps.
     """
 
-    low: int = 21
-    high: int = 108
-    steps_per_quarter: int = 4
+    low: Pitch = 21
+    high: Pitch = 108
+    steps_per_quarter: StepsPerQuarter = 4
     _: KW_ONLY
     onsets: bool = True
-    off_grid: float = 0.25
+    off_grid: Share = 0.25
 
     def __post_init__(self):
         require_pitch_range(self.low, self.high)
-        require_positive(steps_per_quarter=self.steps_per_quarter)
 
     @property
     def vocab(self) -> int:
@@ -137,6 +138,14 @@ class Pianoroll(BaseCodec):
         notes = ((*row, VELOCITY) for row in rows)
         write_notes(sequence, notes, program=program)
         return sequence
+
+    def tail(self, array: np.ndarray, music: NoteSequence, start: float) -> np.ndarray:
+        return array[round(float(quarters(music)(np.array(start))) * self.beat) :]
+
+    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
+        piece = self.decode(array)
+        copy_metres(piece, source)
+        return at_tempo(piece, main_tempo(source))
 
     def reach(self, array: np.ndarray) -> range:
         """Returns the transpositions that keep all pitches within low..high."""

@@ -1,7 +1,9 @@
 """Piano rolls of several tracks: whole pieces, which `Multitrack` crops to phrases."""
 
+import dataclasses
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,11 +41,13 @@ from zoo.data.codecs.steps import parse_metres
 from zoo.data.proto import QPM, NoteSequence, metres
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
+from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 OFF, ON, BAR = 0, 1, 2  # a step of all BAR begins a count of bars; in whole pieces only
 
 
 @dataclass(frozen=True, kw_only=True)
+@checked
 class Rolls(BaseCodec):
     """A whole piece as uint8 [t, k, p], one step for each 16th, by track and pitch.
 
@@ -90,11 +94,11 @@ class Rolls(BaseCodec):
     tracks: tuple[str, ...] = tuple(BAND)
     required: tuple[str, ...] = ()
     metres: tuple[str, ...] = ("4/4", "2/2", "2/4")
-    low: int = 24
-    high: int = 107
-    steps_per_quarter: int = 4
-    off_grid: float = 0.25
-    chords: float = 0.1
+    low: Pitch = 24
+    high: Pitch = 107
+    steps_per_quarter: StepsPerQuarter = 4
+    off_grid: Share = 0.25
+    chords: Share = 0.1
 
     def __post_init__(self):
         names = set(self.tracks)
@@ -115,6 +119,10 @@ class Rolls(BaseCodec):
     def fractions(self) -> tuple[Fraction, ...]:
         """The metres as (numerator, denominator)."""
         return parse_metres(self.metres, self.steps_per_quarter)
+
+    @property
+    def lenient(self) -> Any:
+        return dataclasses.replace(self, chords=1.0)
 
     @property
     def beat(self) -> int:

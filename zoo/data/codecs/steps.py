@@ -1,5 +1,6 @@
 """The vocabulary that Melody and Chorale share: the events of one step of the grid."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from zoo.data.codecs.metre import Fraction, Span, bar_steps
 from zoo.data.codecs.names import pitch_name
 from zoo.data.proto import QPM, NoteSequence
 from zoo.errors import UsageError
+from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 METRES = (
     *("2/4", "3/4", "4/4", "5/4", "6/4", "7/4"),
@@ -32,6 +34,7 @@ SIGNATURE = re.compile(r"[1-9]\d?/(1|2|4|8|16|32)")
 
 
 @dataclass(frozen=True)
+@checked
 class Steps(BaseCodec):
     """Vocabulary and bars of lines on a grid.
 
@@ -52,13 +55,13 @@ class Steps(BaseCodec):
       UsageError: an invalid range of pitches, number of steps, or metre.
     """
 
-    low: int = 36
-    high: int = 96
-    steps_per_quarter: int = 4
+    low: Pitch = 36
+    high: Pitch = 96
+    steps_per_quarter: StepsPerQuarter = 4
     _: KW_ONLY
     metres: tuple[str, ...] = METRES
-    off_grid: float = 0.25
-    chords: float = 0.1
+    off_grid: Share = 0.25
+    chords: Share = 0.1
 
     def __post_init__(self):
         require_pitch_range(self.low, self.high)
@@ -82,6 +85,10 @@ class Steps(BaseCodec):
     @property
     def beat(self) -> int:
         return self.steps_per_quarter
+
+    @property
+    def lenient(self) -> Any:
+        return dataclasses.replace(self, chords=1.0)
 
     @property
     def dimensions(self) -> Mapping[str, Any]:

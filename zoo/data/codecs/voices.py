@@ -1,32 +1,37 @@
 """The sounding pitches of four voices on a grid of 16ths."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
+from zoo.data.bars import at_tempo, copy_metres, main_tempo
 from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
     BaseCodec,
     Fit,
     empty_sequence,
+    fit_line,
     require_in_range,
     require_pitch_range,
-    require_positive,
     within,
     write_notes,
 )
 from zoo.data.codecs.chorale import CHOIR, VOICES, read_voices
 from zoo.data.codecs.names import pitch_name
-from zoo.data.proto import QPM, NoteSequence
+from zoo.data.proto import QPM, NoteSequence, quarters
+from zoo.data.refusal import Refused
 from zoo.errors import UsageError
+from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 SILENT = 0
 
 
 @dataclass(frozen=True)
+@checked
 class Voices(BaseCodec):
     """A four-part piece as int32 [t, 4], one row for each 16th, from soprano to bass.
 
@@ -52,16 +57,15 @@ class Voices(BaseCodec):
 
     frame_shape = (len(VOICES),)
 
-    low: int = 36
-    high: int = 84
-    steps_per_quarter: int = 4
+    low: Pitch = 36
+    high: Pitch = 84
+    steps_per_quarter: StepsPerQuarter = 4
     _: KW_ONLY
-    off_grid: float = 0.25
-    chords: float = 0.1
+    off_grid: Share = 0.25
+    chords: Share = 0.1
 
     def __post_init__(self):
         require_pitch_range(self.low, self.high)
-        require_positive(steps_per_quarter=self.steps_per_quarter)
 
     @property
     def beat(self) -> int:
@@ -75,9 +79,11 @@ class Voices(BaseCodec):
     def dimensions(self) -> Mapping[str, Any]:
         return {"vocab": self.vocab, "keys": self.vocab - 1, "voices": len(VOICES)}
 
-    def encode_primer(
-        self, sequence: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    @property
+    def lenient(self) -> "Voices":
+        return dataclasses.replace(self, chords=1.0)
+
+    def fit_primer(self, sequence: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         """Encodes a piece of four voices, or of all except the `missing` ones.
 
         Raises:
@@ -86,7 +92,14 @@ class Voices(BaseCodec):
         present = [voice for voice in VOICES if voice not in missing]
         tracks = {(x.instrument, x.part, x.voice) for x in sequence.notes}
         incomplete = missing and len(tracks) == len(present)
-        return self.fit(sequence, present if incomplete else VOICES).array
+        if missing and not incomplete and len(tracks) != len(VOICES):
+            raise Refused(
+                "voices",
+                f"It has {len(tracks)} voices: give {' and '.join(present)} alone, or "
+                "all four.",
+            )
+        voices = present if incomplete else VOICES
+        return fit_line(self, lambda codec: codec.fit(sequence, voices))
 
     def region(
         self, array: np.ndarray, voices: Sequence[str], span: tuple[int, int]
@@ -158,6 +171,14 @@ class Voices(BaseCodec):
             sounding = ((*note, VELOCITY) for note in notes if note[2] >= 0)
             write_notes(sequence, sounding, instrument=i, program=program)
         return sequence
+
+    def tail(self, array: np.ndarray, music: NoteSequence, start: float) -> np.ndarray:
+        return array[round(float(quarters(music)(np.array(start))) * self.beat) :]
+
+    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
+        piece = self.decode(array)
+        copy_metres(piece, source)
+        return at_tempo(piece, main_tempo(source))
 
     def tokens(self, pitches: np.ndarray) -> np.ndarray:
         """Converts MIDI pitches [t, 4], -1 for silence, to rows of this codec.

@@ -45,6 +45,7 @@ from zoo.data.corpora.tfds_writer import (
     translate_write_errors,
 )
 from zoo.data.scores.limits import Limits
+from zoo.errors import printable
 
 __all__ = [
     "MusicBuilder",
@@ -81,6 +82,7 @@ class MusicBuilder(ShardedBuilder, skip_registration=True):  # type: ignore[call
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "1.0.0": "Scores as written, repeats unexpanded.",
         "1.1.0": "Keys of MusicXML are in the mode that it says.",
+        "1.2.0": "Tempos, programs, keys, ties and octaves of all three formats.",
     }
 
     def __init__(
@@ -202,9 +204,13 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
     The bar appears with the first call, so that earlier errors are printed alone.
     """
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
     bar = Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-    task = bar.add_task(title, total=None)
+    task = bar.add_task(printable(title), total=None)
 
     def progress(done: int, total: int) -> None:
         bar.start()

@@ -5,7 +5,6 @@ the sample looks. Axes: b sample, d feature.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 
 import jax
@@ -14,6 +13,7 @@ import optax
 
 from zoo.core import Array, Float, Key, Metrics, Num
 from zoo.errors import UsageError
+from zoo.ranges import Weight, checked
 
 Critic = Callable[[Array], Array]  # samples [b, ..] -> verdicts [b]
 VerdictLoss = Callable[[Array, Array], Array]  # verdicts of real and fake [b] -> [b]
@@ -73,6 +73,7 @@ PAIRINGS: Mapping[str, tuple[VerdictLoss, VerdictLoss]] = {
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Game:
     """The losses of a critic and a generator, and the regularisation of the critic.
 
@@ -85,16 +86,16 @@ class Game:
     targets: tuple[float, float, float] = (0.0, 1.0, 1.0)
     """Targets a, b and c of least squares. With (-1, 1, 0) the generator descends
     Pearson's chi-squared divergence (Mao et al. 2017, section 3.2)."""
-    gp: float = 0.0
+    gp: Weight = 0.0
     """Weight of (|gradient| - 1)^2 on lines between real and fake samples (Gulrajani et
     al. 2017)."""
     _: dataclasses.KW_ONLY
-    r1: float = 0.0
+    r1: Weight = 0.0
     """Weight gamma of gamma / 2 |gradient|^2 at real samples (Mescheder et al. 2018,
     eq. 9)."""
-    r2: float = 0.0
+    r2: Weight = 0.0
     """Weight gamma of gamma / 2 |gradient|^2 at fake samples (ibid., eq. 10)."""
-    clip: float = 0.0
+    clip: Weight = 0.0
     """Largest absolute value of the critic's weights (Arjovsky et al. 2017, algorithm
     1); 0 for no clipping."""
 
@@ -103,10 +104,6 @@ class Game:
         names = ", ".join(pairings)
         if self.pairing not in pairings:
             raise UsageError(f"pairing is {self.pairing!r}: choose from {names}.")
-        for name in ("gp", "r1", "r2", "clip"):
-            weight = getattr(self, name)
-            if not 0 <= weight < math.inf:
-                raise UsageError(f"{name} is {weight:g}: choose a number from 0 up.")
 
     @property
     def losses(self) -> tuple[VerdictLoss, VerdictLoss]:

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 
 from zoo.core import Array, Float, Int
 from zoo.nn.conditioning import Projection
+from zoo.ranges import Length, Width
 
-Filters = tuple[tuple[int, int], ...]  # (length in steps, number of filters)
+Filters = tuple[tuple[Length, Width], ...]  # (length in steps, number of filters)
 
 
 class TextCNN(nn.Module):

@@ -10,7 +10,9 @@ import numpy as np
 
 from zoo.core import Array, Float
 from zoo.nn.audio.stft import STFT, decibels, magnitude, match_rank
+from zoo.ranges import Samples
 
+FFTSizes = tuple[Samples, ...]
 FFT_SIZES = (2048, 1024, 512, 256, 128)
 LOG_OFFSET = 10**-3.5  # added to magnitudes in logarithms; Yamamoto has 1e-7 of a power
 EPS = 1e-8

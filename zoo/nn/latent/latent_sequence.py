@@ -53,23 +53,19 @@ class LatentModel(LatentSequenceModel, Protocol):
         """Draws latents [n, u, z], some of which may be known."""
 
 
-def validate(model: LatentModel, *, width: int, heads: int, **sizes: int) -> None:
-    """Raises UsageError if a field of a model is out of range.
+def validate(model: LatentModel, *, width: int, heads: int) -> None:
+    """Raises UsageError if fields of a model do not fit together.
 
     Args:
       model: the model.
       width: of its layers.
       heads: of its attention.
-      sizes: other fields that are 1 or more.
     """
-    for name, size in {"width": width, "heads": heads, **sizes}.items():
-        if size < 1:
-            raise UsageError(f"{name} is {size}: choose 1 or more.")
     if width % (2 * heads):
         raise UsageError(
             f"width is {width} for {heads} heads: choose a multiple of {2 * heads}."
         )
-    if not 1 <= model.axes <= model.vae.latent:
+    if model.axes > model.vae.latent:
         raise UsageError(
             f"axes is {model.axes}: the autoencoder has {model.vae.latent} latents, so "
             f"choose from 1 to {model.vae.latent}."

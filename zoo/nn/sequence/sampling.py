@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Float, Int, Key
-from zoo.errors import UsageError
 from zoo.nn.rng import uniforms
 from zoo.nn.sequence.constraints import Constraints
 from zoo.nn.sequence.grammar import Grammar
+from zoo.ranges import PositiveShare, Several, Share, Temperature, TopK, checked
 
 State = TypeVar("State")
 CHUNK = 32  # steps between two checks of whether every row has ended
@@ -27,6 +27,7 @@ ONE_BITS = 0x3F800000  # the bits of the float32 1.0
 
 
 @dataclasses.dataclass(frozen=True)
+@checked
 class Draw:
     """Configuration of how tokens are sampled.
 
@@ -39,38 +40,20 @@ class Draw:
       UsageError: a value is outside its range.
     """
 
-    temperature: float = 1.0
+    temperature: Temperature = 1.0
     """Divisor of the logits; 0 takes the most likely token."""
-    top_k: int | None = None
+    top_k: TopK | None = None
     """Keep this many most likely tokens; None or 0 for all."""
-    top_p: float = 1.0
+    top_p: PositiveShare = 1.0
     """Keep the most likely tokens whose total probability reaches this (nucleus
     sampling, Holtzman et al. 2020)."""
     _: dataclasses.KW_ONLY
-    min_p: float = 0.0
+    min_p: Share = 0.0
     """Keep tokens at least this fraction as likely as the most likely one (Nguyen et
     al. 2024)."""
-    no_repeat: int | None = None
+    no_repeat: Several | None = None
     """Size in events of the n-grams that may not occur twice in a row (Paulus et al.
     2017). Music repeats bars, so choose more than a bar; None for no limit."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.temperature < math.inf:
-            raise UsageError(
-                f"temperature is {self.temperature}: choose a finite number from 0 up."
-            )
-        if self.top_k is not None and self.top_k < 0:
-            raise UsageError(
-                f"top_k is {self.top_k}: choose a whole number from 0 (all) up."
-            )
-        if not 0 < self.top_p <= 1:
-            raise UsageError(
-                f"top_p is {self.top_p}: choose a number above 0 and at most 1."
-            )
-        if not 0 <= self.min_p <= 1:
-            raise UsageError(f"min_p is {self.min_p}: choose a number from 0 to 1.")
-        if self.no_repeat is not None and self.no_repeat < 2:
-            raise UsageError(f"no_repeat is {self.no_repeat}: choose 2 events or more.")
 
     @property
     def greedy(self) -> bool:

@@ -1,0 +1,129 @@
+"""An estimate of the memory of a training step, from its program before compilation.
+
+XLA merges elementwise operations into their consumers, so that their results are never
+in memory. Counted are the operands and results of all other operations, for as long as
+they are used. The compiler also aligns and copies arrays: the estimate is mostly below
+what is needed, and a run that does not fit by it would not have started.
+"""
+
+import collections
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from zoo import memory
+from zoo.core import Tree
+
+# operations that are merged with others, or only change how an array is read
+MERGED = frozenset(
+    (
+        *("add", "sub", "mul", "div", "neg", "exp", "log", "tanh", "logistic", "max"),
+        *("min", "abs", "sign", "sqrt", "rsqrt", "square", "pow", "integer_pow"),
+        *("select_n", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "xor"),
+        *("convert_element_type", "broadcast_in_dim", "reshape", "transpose"),
+        *("squeeze", "expand_dims", "slice", "pad", "iota", "rev", "stop_gradient"),
+        *("add_any", "copy", "copy_p", "erf", "log1p", "expm1", "sin", "cos", "rem"),
+        *("floor", "round", "is_finite", "clamp", "shift_left", "optimization_barrier"),
+        *("shift_right_logical", "bitcast_convert_type", "sharding_constraint"),
+    )
+)
+ADVICE = (
+    "lower `batch` or the sizes of the model, or raise `accumulate`, which computes a "
+    "batch in parts"
+)
+
+
+def require_memory(
+    state: Tree, placement: Tree, program: Callable[[], Iterable[Any]], mesh: Mesh
+) -> None:
+    """Raises UsageError if a run does not fit in the memory of its devices.
+
+    Args:
+      state: the shapes of the state.
+      placement: the sharding of each leaf.
+      program: `() -> jaxprs`, of the step, as it is for all devices. It is called only
+        if the state fits, because a program of many operations takes long to trace.
+      mesh: the devices.
+    """
+    there, copies = room(mesh)
+    placed = copies * sum(jax.tree.leaves(jax.tree.map(shard_bytes, state, placement)))
+    memory.require(placed, "the parameters and the optimizer", ADVICE, there)
+    share = copies / mesh.shape["data"]
+    step = max((peak(jaxpr.jaxpr) for jaxpr in program()), default=0) * share
+    memory.require(placed + step, "a training step", ADVICE, there)
+
+
+def room(mesh: Mesh) -> tuple[int, int]:
+    """Returns the free bytes of a device, and how many devices share them."""
+    local = mesh.local_devices
+    statistics = local[0].memory_stats() or {}
+    if "bytes_limit" in statistics:
+        return statistics["bytes_limit"] - statistics.get("bytes_in_use", 0), 1
+    return memory.available(), len(local)
+
+
+def shard_bytes(leaf: Any, sharding: jax.sharding.Sharding) -> int:
+    """Returns the bytes of one device's part of an array."""
+    shape = sharding.shard_shape(leaf.shape)
+    return size(jax.ShapeDtypeStruct(shape, leaf.dtype))
+
+
+def size(value: Any) -> int:
+    """Returns the bytes of an array of a shape and a type; 0 for what is none."""
+    width = getattr(value.dtype, "itemsize", 4) if hasattr(value, "dtype") else 0
+    return functools.reduce(int.__mul__, map(int, value.shape), width) if width else 0
+
+
+def peak(program: Any) -> int:
+    """Returns the most bytes that are in memory at once, but for the arguments."""
+    counted = held(program)
+    last = last_uses(program)
+    now = most = 0
+    for index, equation in enumerate(program.eqns):
+        results = {x for x in equation.outvars if x in counted}
+        now += sum(size(x.aval) for x in results)
+        inside = max(map(peak, bodies(equation)), default=0)
+        most = max(most, now + inside)
+        used = {
+            x for x in equation.invars if not isinstance(x, jax.extend.core.Literal)
+        }
+        ended = {x for x in used | results if x in counted and last[x] == index}
+        now -= sum(size(x.aval) for x in ended)
+    return most
+
+
+def held(program: Any) -> set[Any]:
+    """Returns the variables that are in memory: not those of merged operations alone."""
+    made = {x for equation in program.eqns for x in equation.outvars}
+    counted = {x for x in program.outvars if x in made}
+    for equation in program.eqns:
+        if equation.primitive.name not in MERGED:
+            counted |= set(equation.outvars)
+    return counted
+
+
+def last_uses(program: Any) -> dict[Any, int]:
+    """Returns the last operation that reads each variable; results are read at the
+    end."""
+    last: dict[Any, int] = collections.defaultdict(int)
+    for index, equation in enumerate(program.eqns):
+        for x in (*equation.invars, *equation.outvars):
+            if not isinstance(x, jax.extend.core.Literal):
+                last[x] = index
+    for x in program.outvars:
+        if not isinstance(x, jax.extend.core.Literal):
+            last[x] = len(program.eqns)
+    return last
+
+
+def bodies(equation: Any) -> Iterable[Any]:
+    """Returns the programs inside an operation, such as the body of a loop."""
+    for value in equation.params.values():
+        for inner in value if isinstance(value, tuple | list) else (value,):
+            if hasattr(inner, "eqns"):
+                yield inner
+            elif hasattr(getattr(inner, "jaxpr", None), "eqns"):
+                yield inner.jaxpr

@@ -1,0 +1,65 @@
+"""The processes of a run on several hosts: when one of them ends, all do, and say why.
+
+Without its peers a process would wait in a collective operation, or JAX would abort it
+in the middle of one.
+"""
+
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import jax
+
+from zoo.errors import INTERRUPTED, ZooError, as_options
+
+HEARTBEAT = 20  # seconds of silence after which JAX holds a process for dead
+AGAIN = "run the same command again on every host: it resumes from the last checkpoint."
+# JAX's own threads abort a process, which Python cannot see: another process tells
+WATCHER = "import sys; sys.stdin.read() or print(sys.argv[1], file=sys.stderr)"
+
+
+WATCHERS: list[subprocess.Popen] = []
+
+
+def watch() -> None:
+    """Starts a process that prints a sentence if this one ends by an abort."""
+    sentence = f"this process lost the other hosts of its run; {AGAIN}"
+    command = [sys.executable, "-S", "-c", WATCHER, sentence]
+    WATCHERS.append(subprocess.Popen(command, stdin=subprocess.PIPE))
+    atexit.register(dismiss)
+
+
+def dismiss() -> None:
+    """Ends the watching process, which prints nothing."""
+    while WATCHERS:
+        WATCHERS.pop().communicate(b"ended")
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Ends this process at once if its part of a run on several hosts fails.
+
+    A process that ended in the usual way would wait for the others, and they for it.
+    """
+    try:
+        yield
+    except (ZooError, jax.errors.JaxRuntimeError, KeyboardInterrupt) as error:
+        if jax.process_count() == 1:
+            raise
+        sentence, code = farewell(error)
+        print(sentence, file=sys.stderr, flush=True)
+        dismiss()
+        os._exit(code)
+
+
+def farewell(error: BaseException) -> tuple[str, int]:
+    """Returns what is printed when a process ends by an error, and its exit code."""
+    if isinstance(error, ZooError):
+        return as_options(str(error)), error.code
+    if isinstance(error, KeyboardInterrupt):
+        return f"interrupted; {AGAIN}", INTERRUPTED
+    reason = str(error).partition("\n")[0]
+    return f"this process lost the other hosts of its run ({reason}); {AGAIN}", 1
