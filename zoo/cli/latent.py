@@ -241,7 +241,9 @@ def classify(
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
-    table = Table("piece", *map(plain, classifier.styles))
+    table = Table("piece")
+    for style in classifier.styles:
+        table.add_column(plain(style))
     for path in files:
         piece = open_score(path)
         with named(path):

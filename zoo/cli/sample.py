@@ -7,6 +7,7 @@ from tyro.conf import Positional
 
 from zoo.cli.output import Flat, Output
 from zoo.ranges import (
+    Bars,
     Count,
     Length,
     Pieces,
@@ -34,8 +35,8 @@ def sample(
     no_repeat: Several | None = None,
     length: Length | None = None,
     primer: pathlib.Path | None = None,
-    primer_bars: int | None = None,
-    bars: int | None = None,
+    primer_bars: Bars | None = None,
+    bars: Bars | None = None,
     rewrite: tuple[Voice, ...] = (),
     span: tuple[Position, Position] | None = None,
     grammar: bool = True,

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import signal
 
+from zoo.files import written_whole
 from zoo.listen.page import asset, data_url
 from zoo.listen.synth import MP3_RATES, compress, write_wav
 
@@ -41,6 +42,7 @@ class AudioComparison(NamedTuple):
     versions: dict[str, np.ndarray]
 
 
+@written_whole
 def write_audio_page(
     recordings: Sequence[AudioComparison],
     folder: pathlib.Path,

@@ -10,7 +10,7 @@ from zoo.data.bars import model_begins
 from zoo.data.codecs.names import require_one_of
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.files import folder_aside
+from zoo.files import written_whole
 from zoo.listen.files import (
     AUDIO_FORMATS,
     DEFAULT_FORMATS,
@@ -27,6 +27,7 @@ SCORE_SHARE = 0.4  # of the page, for all scores together
 FEWEST_BARS = 4  # of a score on the page
 
 
+@written_whole
 def write_gallery(
     pieces: Sequence[NoteSequence],
     folder: pathlib.Path,
@@ -63,30 +64,29 @@ def write_gallery(
         require_one_of(name, FORMATS, "format")
     titles = list(names) or [f"Sample {i}" for i in range(1, len(pieces) + 1)]
     titles += [f"Real music {i}" for i in range(1, len(real) + 1)]
-    with folder_aside(folder) as place:
-        music = [*pieces, *real]
-        scores = _engrave_all(music, png="png" in formats)
-        limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
-        tracks = [
-            _track(name, piece, score, limit=limit)
-            for name, piece, score in zip(titles, music, scores, strict=True)
-        ]
-        for i, piece in enumerate(pieces):
-            if {*formats} & {*AUDIO_FORMATS}:
-                tracks[i] = dataclasses.replace(tracks[i], audio=rendered(piece))
-            stem, label = place / f"{i + 1:02d}", f"{title}, {i + 1}"
-            for reason in write_files(
-                tracks[i], stem, formats, score=scores[i], title=label
-            ):
-                print(f"{stem.name}: {reason}", file=sys.stderr)
-        write_page(
-            tracks[: len(pieces)],
-            place / "index.html",
-            title=title,
-            intro=intro,
-            real=tracks[len(pieces) :],
-            heading="Pieces" if names else "Samples of the model",
-        )
+    music = [*pieces, *real]
+    scores = _engrave_all(music, png="png" in formats)
+    limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
+    tracks = [
+        _track(name, piece, score, limit=limit)
+        for name, piece, score in zip(titles, music, scores, strict=True)
+    ]
+    for i, piece in enumerate(pieces):
+        if {*formats} & {*AUDIO_FORMATS}:
+            tracks[i] = dataclasses.replace(tracks[i], audio=rendered(piece))
+        stem, label = folder / f"{i + 1:02d}", f"{title}, {i + 1}"
+        for reason in write_files(
+            tracks[i], stem, formats, score=scores[i], title=label
+        ):
+            print(f"{stem.name}: {reason}", file=sys.stderr)
+    write_page(
+        tracks[: len(pieces)],
+        folder / "index.html",
+        title=title,
+        intro=intro,
+        real=tracks[len(pieces) :],
+        heading="Pieces" if names else "Samples of the model",
+    )
     return folder / "index.html"
 
 

@@ -59,7 +59,8 @@ def cue_chunks(samples: Mapping[str, int]) -> bytes:
     points = struct.pack("<I", len(samples))
     labels = b"adtl"
     for number, (name, sample) in enumerate(samples.items(), 1):
-        points += struct.pack("<II4sIII", number, sample, b"data", 0, 0, sample)
+        point = number, sample, b"data", 0, 0, sample
+        points += struct.pack("<II4sIII", *point)
         text = name.encode() + b"\0"
         label = struct.pack("<I", number) + text
         labels += riff_chunk(b"labl", label)
