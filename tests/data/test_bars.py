@@ -79,6 +79,7 @@ def test_the_main_tempo_lasts_longest():
     piece.tempos.add(time=7.0, qpm=40.0)
     assert main_tempo(piece) == 80.0
     assert main_tempo(NoteSequence()) == 120.0
+    assert main_tempo(excerpt(piece, 9.0)) == 40.0
 
 
 def test_another_tempo_keeps_the_quarters():

@@ -100,6 +100,17 @@ def test_requested_bars_are_read_even_if_they_fill_a_piece(lstm):
     assert model_begins(piece) == 80.0
 
 
+def test_bars_without_notes_are_no_primer(lstm):
+    primer = score(" ".join(["60 62 64 65"] * 2))
+    primer.total_time = 24.0  # ten bars of rests follow
+    with pytest.raises(
+        UsageError, match="the end of the primer, `primer_bars=3`, does"
+    ):
+        lstm.sample(1, primer=primer, primer_bars=3)
+    [piece] = lstm.sample(1, primer=primer)
+    assert model_begins(piece) is not None
+
+
 def test_a_note_that_sounds_where_the_primer_is_cut_is_struck_there(lstm):
     primer = score("60 62 64")
     primer.notes.add(pitch=65, velocity=80, start_time=1.5, end_time=3.5)

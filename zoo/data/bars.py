@@ -71,10 +71,10 @@ def excerpt(
 
 def main_tempo(sequence: NoteSequence) -> float:
     """Returns the tempo that lasts longest, in quarters per minute."""
-    end, lasting = sequence.total_time, {QPM: 0.0}
     changes = {0.0: QPM}
     changes |= {max(x.time, 0.0): x.qpm for x in sequence.tempos if x.qpm > 0}
-    times = sorted(changes)
+    times, end = sorted(changes), sequence.total_time
+    lasting: dict[float, float] = {}
     for time, after in zip(times, [*times[1:], max(end, times[-1])], strict=True):
         rate = changes[time]
         lasting[rate] = lasting.get(rate, 0.0) + min(after, end) - min(time, end)

@@ -1,6 +1,8 @@
 """Music that a model continues: read by its codec, and trimmed at a bar."""
 
+import bisect
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,13 +88,25 @@ class PrimerReader:
                 self.check(bars, count)
             if bars == count:
                 return Primer(fit.array, piece, self.remarks(fit.remarks, piece))
-            start = float(lines[-1 - bars // self.unit])
-            array = self.codec.tail(fit.array, music, start)
+        start = float(lines[-1 - bars // self.unit])
+        array = self.tail(fit.array, music, start, bars)
         begin = float(seconds(piece)(quarters(music)(np.array(start))))
         rest = excerpt(piece, begin)
         remarks = self.remarks_on(rest, missing, fit.remarks)
         trimmed = f"primer: the last {bars} of its {count} bars are read"
         return Primer(array, rest, (trimmed, *remarks))
+
+    def tail(
+        self, array: np.ndarray, music: NoteSequence, start: float, bars: int
+    ) -> np.ndarray:
+        """Returns the last `bars` of a primer, from `start` seconds on."""
+        try:
+            return self.codec.tail(array, music, start)
+        except Refused as refused:
+            raise UsageError(
+                f"the end of the primer, `primer_bars={bars}`, does not fit the "
+                f"{type(self.codec).__name__} codec: {refused.detail} Read more of it."
+            ) from refused
 
     def accompanied(self, fit: Fit, piece: NoteSequence, bars: int | None) -> Primer:
         """Returns the phrase that a model plays to."""
@@ -142,16 +156,21 @@ class PrimerReader:
         if len(array) + least <= room:
             return count * self.unit
         most = room - least if phrases and new is not None else room // 2
+        sizes = functools.partial(self.size, array, music, lines)
         usual = USUAL_BARS // self.unit
-        if not phrases and count > usual:
-            tail = self.codec.tail(array, music, float(lines[-1 - usual]))
-            most = max(most, len(tail)) if len(tail) + least <= room else most
-        low, high = 1, count  # the answer is within low..high - 1, or it is 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            tail = self.codec.tail(array, music, float(lines[-1 - middle]))
-            low, high = (middle, high) if len(tail) <= most else (low, middle)
-        return low * self.unit
+        if not phrases and count > usual and sizes(usual) + least <= room:
+            most = max(most, sizes(usual))
+        # a binary search: the answer is within 1..count - 1
+        return self.unit * max(1, bisect.bisect(range(1, count), most, key=sizes))
+
+    def size(
+        self, array: np.ndarray, music: NoteSequence, lines: np.ndarray, last: int
+    ) -> int:
+        """Returns the events or frames of a primer from its `last` line but one on."""
+        try:
+            return len(self.codec.tail(array, music, float(lines[-1 - last])))
+        except Refused:  # too short to be a piece
+            return 0
 
     def remarks_on(
         self, rest: NoteSequence, missing: Sequence[str], of_all: Sequence[str]
