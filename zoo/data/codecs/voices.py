@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.bars import at_tempo, copy_metres, main_tempo
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
     BaseCodec,
@@ -122,6 +123,10 @@ class Voices(BaseCodec):
           Refused: `empty`, `malformed`, `long`, `voices`, `polyphonic`, `off-grid` or
             `range`.
         """
+        return fit_aligned(lambda piece: self._fit(piece, voices), sequence, bars=False)
+
+    def _fit(self, sequence: NoteSequence, voices: Sequence[str]) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         lines, end, remarks = read_voices(
             sequence,
             self.steps_per_quarter,
