@@ -100,15 +100,21 @@ def test_requested_bars_are_read_even_if_they_fill_a_piece(lstm):
     assert model_begins(piece) == 80.0
 
 
-def test_bars_without_notes_are_no_primer(lstm):
+def test_bars_without_notes_at_the_end_are_left_out(lstm):
     primer = score(" ".join(["60 62 64 65"] * 2))
     primer.total_time = 24.0  # ten bars of rests follow
-    with pytest.raises(
-        UsageError, match="the end of the primer, `primer_bars=3`, does"
-    ):
-        lstm.sample(1, primer=primer, primer_bars=3)
     [piece] = lstm.sample(1, primer=primer)
-    assert model_begins(piece) is not None
+    assert model_begins(piece) == 4.0
+
+
+def test_an_end_that_is_no_piece_is_refused(lstm):
+    """The last bar has one note, where a melody has two or more."""
+    primer = score("60 62 64 65")
+    primer.notes.add(pitch=65, velocity=80, start_time=2.0, end_time=4.0)
+    primer.total_time = 4.0
+    with pytest.raises(UsageError, match="the end of the primer, `primer_bars=1`"):
+        lstm.sample(1, primer=primer, primer_bars=1)
+    assert lstm.sample(1, primer=primer, primer_bars=2)
 
 
 def test_a_note_that_sounds_where_the_primer_is_cut_is_struck_there(lstm):

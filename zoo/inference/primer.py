@@ -75,6 +75,8 @@ class PrimerReader:
         Raises:
           UsageError: the codec refuses the piece, or it has fewer bars.
         """
+        if new != 0 and not self.accompanies:
+            piece = up_to_last_note(piece)
         with refusals(self.codec):
             fit = self.encoder.fit_primer(piece, missing)
             if self.accompanies:
@@ -187,6 +189,16 @@ class PrimerReader:
         tempo = f"tempo: {main_tempo(piece):g} quarters per minute throughout"
         others = [x for x in remarks if not x.startswith("tempo:")]
         return (*others, tempo) if len(rates) > 1 else tuple(others)
+
+
+def up_to_last_note(piece: NoteSequence) -> NoteSequence:
+    """Returns a piece without the silent bars at its end."""
+    beat = quarters(piece)
+    last = max((note.end_time for note in piece.notes), default=piece.total_time)
+    end = bar_lines(piece, float(beat(np.array(last))))[-1]
+    if float(beat(np.array(piece.total_time))) <= end + NEAR:
+        return piece
+    return excerpt(piece, 0.0, float(seconds(piece)(end)))
 
 
 def primer_reader(model: Any) -> PrimerReader:
