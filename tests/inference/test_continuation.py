@@ -170,6 +170,26 @@ def test_a_continuation_has_the_tempo_of_the_primer(lstm):
     assert remarks == ("tempo: 60 quarters per minute throughout",)
 
 
+def test_a_performance_beside_the_grid_is_continued_at_its_own_tempo():
+    """Notes at 100 to the minute in a file that states 120 and 1/4, a third late."""
+    model = writer("polyphonic_rnn")
+    primer = score(" ".join(["60 60 64 65 63 65 64 62"] * 8))
+    primer.source_info.encoding_type = primer.source_info.MIDI
+    del primer.time_signatures[:]
+    primer.time_signatures.add(numerator=1, denominator=4)
+    primer.tempos.add(qpm=120)
+    for note in primer.notes:
+        note.start_time = 1.2 * note.start_time + 0.05
+        note.end_time = 1.2 * note.end_time + 0.05
+    primer.total_time = 1.2 * primer.total_time + 0.05
+    [piece] = pieces = model.sample(1, primer=primer, primer_bars=4, bars=2)
+    assert pieces.remarks[1].startswith("aligned: to 100.0 quarters per minute")
+    assert piece.tempos[0].qpm == pytest.approx(100, abs=0.1)
+    before, new = bars_around(piece)
+    assert 3 < before <= 4  # the inferred bars may begin with a pickup
+    assert before + new == pytest.approx(6, abs=0.01)
+
+
 def test_chords_that_the_codec_drops_are_said_to_be_dropped(lstm):
     """Every note has a lower third: half of all, where a corpus allows a tenth."""
     primer = score("64 65 67 69")

@@ -70,15 +70,15 @@ def excerpt(
 
 
 def main_tempo(sequence: NoteSequence) -> float:
-    """Returns the tempo that lasts longest, in quarters per minute."""
+    """Returns the median of the tempo over time, in quarters per minute."""
     changes = {0.0: QPM}
     changes |= {max(x.time, 0.0): x.qpm for x in sequence.tempos if x.qpm > 0}
-    times, end = sorted(changes), sequence.total_time
-    lasting: dict[float, float] = {}
-    for time, after in zip(times, [*times[1:], max(end, times[-1])], strict=True):
-        rate = changes[time]
-        lasting[rate] = lasting.get(rate, 0.0) + min(after, end) - min(time, end)
-    return max(lasting, key=lambda rate: lasting[rate])
+    times = np.array(sorted(changes))
+    rates = np.array([changes[time] for time in times.tolist()])
+    lasting = np.diff(np.minimum([*times, np.inf], sequence.total_time))
+    order = rates.argsort()
+    total = lasting[order].cumsum()
+    return float(rates[order][np.searchsorted(total, total[-1] / 2)])
 
 
 def at_tempo(sequence: NoteSequence, qpm: float) -> NoteSequence:

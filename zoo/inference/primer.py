@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.core import LatentSequenceModel, supports
 from zoo.data.bars import NEAR, bar_lines, excerpt, main_tempo
+from zoo.data.codecs.alignment import with_bars
 from zoo.data.codecs.base import Fit
 from zoo.data.proto import NoteSequence, quarters, seconds
 from zoo.data.refusal import Refused
@@ -18,6 +19,7 @@ from zoo.inference.sampler import Request
 from zoo.tasks.base import refusals
 
 USUAL_BARS = 8  # of a long primer, if no number is requested
+OF_ALL = ("aligned:", "metre:", "quantised:", "swing:")  # remarks on a whole piece
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,6 +83,8 @@ class PrimerReader:
             fit = self.encoder.fit_primer(piece, missing)
             if self.accompanies:
                 return self.accompanied(fit, piece, bars)
+            aligned = any(x.startswith("aligned:") for x in fit.remarks)
+            piece = with_bars(piece, aligned=aligned)
             music = self.codec.decode_like(fit.array, piece)
             lines = self.lines(music)
             count = (len(lines) - 1) * self.unit
@@ -179,9 +183,13 @@ class PrimerReader:
     ) -> tuple[str, ...]:
         """Returns the remarks on the last bars, or on all if those are no piece."""
         try:
-            return self.remarks(self.encoder.fit_primer(rest, missing).remarks, rest)
+            remarks = self.encoder.fit_primer(rest, missing).remarks
         except (Refused, UsageError):
             return self.remarks(of_all, rest)
+        whole = [x for x in of_all if x.startswith(OF_ALL)]
+        return self.remarks(
+            [*whole, *(x for x in remarks if not x.startswith(OF_ALL))], rest
+        )
 
     def remarks(self, remarks: Sequence[str], piece: NoteSequence) -> tuple[str, ...]:
         """Returns remarks on a piece whose main tempo is kept."""
