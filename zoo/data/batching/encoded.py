@@ -76,8 +76,8 @@ class EncodedPieces(Pieces):
 def file_codec(spec: str, steps_per_quarter: int = 4) -> Codec | None:
     """Returns the codec of a benchmark file, or None if `spec` names a corpus.
 
-    A `.mat` file or a pickle contains piano rolls of 88 keys with that many steps in a quarter
-    note, a `.json` file chorales on 16ths.
+    A `.mat` file or a pickle contains piano rolls of 88 keys with that many steps in a
+    quarter note, a `.json` or `.npz` file chorales on 16ths.
     """
     suffix = benchmark_suffix(spec)
     if suffix in ROLL_SUFFIXES:
