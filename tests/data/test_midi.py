@@ -230,6 +230,14 @@ def test_a_note_without_end_lasts_to_the_end(ending, others, duration):
     assert found.sequence.total_time == duration
 
 
+def test_drums_without_note_offs_last_until_they_are_struck_again():
+    strokes = b"".join(b"\x60\x99\x24\x50" for _ in range(4))
+    found = piece(smf(track(strokes, b"\x60\xff\x2f\x00")))
+    times = [(note.start_time, note.end_time) for note in found.sequence.notes]
+    assert times == [(0.5, 1), (1, 1.5), (1.5, 2), (2, 2.5)]
+    assert found.remarks == {"notes-without-end": 4}
+
+
 def test_a_note_that_begins_at_the_very_end_is_left_out():
     found = piece(smf(track(quarters(60), b"\x00\x90\x3e\x50", END)))
     assert found.remarks == {"notes-without-length": 1}

@@ -188,7 +188,7 @@ def _lines(file: MidiFile, remarks: Counter[str]) -> list[Line]:
     for changes in programs.values():
         changes.sort(key=lambda change: change[0])
     last_tick = max(file.ends)
-    lines = []
+    lines: list[Line] = []
     for track, end in zip(file.tracks, file.ends, strict=True):
         reader = _LineReader(programs, remarks)
         for event in track:
@@ -231,13 +231,18 @@ class _LineReader:
             self.controls[channel].append(Control(event.tick, kind, event.data))
 
     def finish(self, end: int, last_tick: int) -> None:
-        """Ends the notes that have no note-off, at `end` or at `last_tick`."""
+        """Ends the notes that have no note-off.
+
+        They last until their pitch is struck again, the end of the track or, if they
+        begin there, the end of the piece.
+        """
         for (channel, pitch), notes in self.open.items():
-            for start, velocity, program in notes:
-                stop = end if end > start else last_tick
+            strokes = [*(start for start, _, _ in notes), end, last_tick]
+            for start, *how in notes:
+                stop = next((tick for tick in strokes if tick > start), start)
                 if stop > start:
                     self.remarks["notes-without-end"] += 1
-                    sound = Sound(start, stop, pitch, velocity, program)
+                    sound = Sound(start, stop, pitch, *how)
                     self._line(channel).sounds.append(sound)
                 else:
                     self.remarks["notes-without-length"] += 1
@@ -248,9 +253,9 @@ class _LineReader:
         """Ends all notes of a pitch, except those that begin at `tick` again."""
         notes = self.open.pop((channel, pitch), [])
         again = [note for note in notes if note[0] == tick]
-        for start, velocity, program in notes:
+        for start, *how in notes:
             if start != tick:
-                sound = Sound(start, tick, pitch, velocity, program)
+                sound = Sound(start, tick, pitch, *how)
                 self._line(channel).sounds.append(sound)
         if len(again) < len(notes):
             if again:

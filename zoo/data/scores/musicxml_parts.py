@@ -1,4 +1,4 @@
-"""The parts of a MusicXML score: notes at exact positions, and what governs them."""
+"""The parts of a MusicXML score: notes, keys, metres and tempos at exact positions."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Instrument(NamedTuple):
 
 @dataclass
 class Part:
-    """What was read of a part. Positions are in quarters.
+    """The contents of a part. Positions are in quarters.
 
     Attributes:
       name: its name in the part list.
@@ -96,13 +96,22 @@ def _instrument(element: Element, before: Instrument) -> Instrument:
 
 
 class PartReader:
-    """Reads the measures of a part in order."""
+    """Reads the measures of a part in order.
+
+    Attributes:
+      part: what has been read.
+      end: the end of the last measure.
+      silent: whether that measure has only rests.
+      full: the end that it has if it lasts as long as its metre; None for pickups.
+    """
 
     def __init__(self, part: Part):
         self.part = part
         self.default = next(iter(part.instruments))
         self.divisions = Fraction(1)
         self.position = self.start = self.end = Fraction(0)
+        self.silent = True
+        self.full: Fraction | None = None
         self.velocity = VELOCITY
         # semitones and steps of the transposition, by staff; "" for all staves
         self.transpositions: dict[str, tuple[int, int | None]] = {}
@@ -112,14 +121,18 @@ class PartReader:
         # indices of notes with open ties, by voice and pitch
         self.ties: dict[tuple[int, int], int] = {}
 
-    def read(self, measure: Element, start: Fraction) -> Fraction:
-        """Reads a measure that begins at `start`; returns the end of its music."""
+    def read(self, measure: Element, start: Fraction) -> None:
+        """Reads a measure that begins at `start`."""
         self.start = self.position = self.end = start
+        self.silent = True
+        self.full = None
         for child in measure:
             method = self._METHODS.get(child.tag)
             if method:
                 method(self, child)
-        return self.end
+        if self.part.metres and measure.get("implicit") != "yes":
+            _, numerator, denominator = self.part.metres[-1]
+            self.full = start + Fraction(4 * numerator, denominator)
 
     def _move(self, position: Fraction) -> None:
         if position.denominator > FINEST:
@@ -203,6 +216,7 @@ class PartReader:
         if "grace" in children:
             self.part.remarks["grace-notes"] += 1
             return
+        self.silent = self.silent and "rest" in children
         length = Fraction(0)
         if "duration" in children:
             length = values.duration(element) / self.divisions
