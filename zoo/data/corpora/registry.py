@@ -25,13 +25,15 @@ from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS
 from zoo.data.corpora.sources import File, Source
 from zoo.data.scores.read import SUFFIXES
 from zoo.errors import UsageError
+from zoo.files import user_path
 
 INSTALLED: dict[str, Callable[[], list[Source]]] = {
     "tunes": tunes,
     "essen": essen,
     "chorales": chorales,
 }
-BENCHMARK_SUFFIXES = (".mat", ".json")
+ROLL_SUFFIXES = (".mat", ".pickle", ".pkl")
+BENCHMARK_SUFFIXES = (*ROLL_SUFFIXES, ".json", ".npz")
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,17 @@ def benchmark_path(spec: str) -> Path | None:
     """Returns the path of a benchmark file, or None if `spec` names a corpus.
 
     Benchmark files (`zoo.data.corpora.benchmark_files`) have names such as `musedata`,
-    or `file:PATH`, or a path that ends in .mat or .json. Those with names are fetched
-    the first time.
+    or `file:PATH`, or a path that ends in one of `BENCHMARK_SUFFIXES`. Those with names
+    are fetched the first time.
     """
     name, _, path = spec.partition(":")
     if name in BENCHMARKS:
         return benchmark_file(name, path)
     if spec.startswith("file:"):
-        return Path(spec.removeprefix("file:")).expanduser()
+        return user_path(spec.removeprefix("file:"))
     if spec.startswith("folder:") or Path(spec).suffix not in BENCHMARK_SUFFIXES:
         return None
-    return Path(spec).expanduser()
+    return user_path(spec)
 
 
 def benchmark_steps(spec: str) -> int | None:
@@ -84,11 +86,11 @@ def benchmark_steps(spec: str) -> int | None:
 
 def benchmark_suffix(spec: str) -> str | None:
     """Returns the suffix of a benchmark file, which need not be there yet, or None."""
-    name = spec.partition(":")[0]
-    if name in BENCHMARKS:
+    name, _, path = spec.partition(":")
+    if name in BENCHMARKS and Path(path).suffix not in BENCHMARK_SUFFIXES:
         return Path(BENCHMARKS[name].remote.file).suffix
-    path = benchmark_path(spec)
-    return None if path is None else path.suffix
+    file = benchmark_path(spec)
+    return None if file is None else file.suffix
 
 
 def descriptions() -> dict[str, str]:
@@ -123,7 +125,7 @@ def _split_union(spec: str) -> list[str]:
     parts: list[str] = []
     for name in names:
         joined = f"{parts[-1]}+{name}" if parts and ":" in parts[-1] else ""
-        if joined and Path(joined.partition(":")[2]).expanduser().exists():
+        if joined and user_path(joined.partition(":")[2]).exists():
             parts[-1] = joined
         else:
             parts.append(name)
@@ -132,7 +134,7 @@ def _split_union(spec: str) -> list[str]:
 
 def _sources(part: str) -> list[Source]:
     if part.startswith("folder:"):
-        return _folder(Path(part.removeprefix("folder:")).expanduser())
+        return _folder(user_path(part.removeprefix("folder:")))
     if part in INSTALLED:
         return INSTALLED[part]()
     name, _, path = part.partition(":")
