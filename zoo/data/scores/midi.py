@@ -17,7 +17,7 @@ from zoo.data.scores.midi_lines import PITCH_BEND, Line, read_lines
 
 TEMPO, METRE, KEY = 0x51, 0x58, 0x59  # types of meta events
 DRUM_CHANNEL = 9
-MAX_QPM = 10_000
+MIN_TEMPO = 6001  # microseconds; 10,000 quarters per minute are the limit
 MAX_METRE = 7  # a metre of n/128
 
 Value = tuple[int, ...]
@@ -106,8 +106,7 @@ def _meta_values(
 def _tempo(data: bytes) -> Value | None:
     """Returns the microseconds of a quarter note, None if it is out of range."""
     tempo = int.from_bytes(data, "big")
-    legal = len(data) == 3 and tempo and 1 <= 6e7 / tempo <= MAX_QPM
-    return (tempo,) if legal else None
+    return (tempo,) if len(data) == 3 and tempo >= MIN_TEMPO else None
 
 
 def _metre(data: bytes) -> Value | None:

@@ -16,6 +16,7 @@ from zoo.data.scores.musicxml_values import (
 
 VELOCITY = 64  # until <sound dynamics>, as in note_seq
 FORTE = Fraction(9, 10)  # velocity of one percent of the dynamics
+SHORTEST = Fraction(1, 4096)  # of a note, in quarters
 FINEST = 1 << 40  # the largest denominator of a position
 MAX_VOICE = 1000
 
@@ -203,7 +204,7 @@ class PartReader:
         self, element: Element, children: dict[str, Element], length: Fraction
     ) -> None:
         """Adds a note that sounds, or lengthens the note that it is tied to."""
-        if not length:
+        if length < SHORTEST:
             self.part.remarks["notes-without-length"] += 1
             return
         name = children["instrument"].get("id", "") if "instrument" in children else ""
