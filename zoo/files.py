@@ -1,14 +1,18 @@
 """Places of files, and files that are written as a whole or not at all."""
 
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import NO_HOME, UsageError, ZooError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 ADVICE = "free disk space, or choose a place that can be written"
 CORPUS_ADVICE = (
     "free disk space, or set ZOO_DATA to another folder; the files read so far are kept"
@@ -45,9 +49,7 @@ def home() -> Path:
     try:
         return Path.home()
     except RuntimeError as error:
-        raise UsageError(
-            "This user has no home folder: set ZOO_DATA to a folder for corpora."
-        ) from error
+        raise UsageError(NO_HOME) from error
 
 
 def user_path(path: str | Path) -> Path:
@@ -99,6 +101,23 @@ def written_aside(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def written_whole(
+    write: Callable[Concatenate[T, Path, P], Path],
+) -> Callable[Concatenate[T, Path, P], Path]:
+    """Makes a function that writes things to a folder do so whole or not at all.
+
+    It returns the path of one of its files.
+    """
+
+    @functools.wraps(write)
+    def whole(things: T, folder: Path, *args: P.args, **kwargs: P.kwargs) -> Path:
+        with folder_aside(folder) as staging:
+            path = write(things, staging, *args, **kwargs)
+        return folder / path.name
+
+    return whole
 
 
 @contextlib.contextmanager

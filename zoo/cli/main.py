@@ -11,6 +11,7 @@ from tyro.conf import Positional
 from zoo.cli.audio import blend, reconstruct
 from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
+from zoo.cli.play import play
 from zoo.cli.sample import sample
 from zoo.errors import exit_on_error
 from zoo.ranges import BatchSize, Count, Hertz, Seconds, checked
@@ -124,6 +125,7 @@ def doctor() -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "sample": sample,
+    "play": play,
     "interpolate": interpolate,
     "mix": mix,
     "vary": vary,

@@ -11,6 +11,7 @@ from zoo.data.proto import QPM, NoteSequence, metres, quarters, seconds
 
 MAX_BARS = 10_000  # bounds the bar lines of malformed files, e.g. in 1/64
 TOLERANCE = 1e-3  # quarters; bar lines that are closer are one
+NEAR = 0.05  # quarters; below the steps of any grid, above rounding to 10 ms
 INSTANT = 1e-6  # seconds
 MODEL = "model"  # the text annotation where a model begins
 
@@ -131,11 +132,12 @@ def model_begins(sequence: NoteSequence) -> float | None:
 def stop_after(sequence: NoteSequence, time: float, bars: int) -> float | None:
     """Returns the time of the bar line `bars` bars after a time, both in seconds.
 
-    A bar in which `time` lies is not counted. None if the piece ends before.
+    A bar in which `time` lies is not counted. A time near a bar line is at it. The
+    result is None if the piece ends before.
     """
     beat, end = quarters(sequence), sequence.total_time
     lines = bar_lines(sequence, float(beat(np.array(end))))
-    first = int(np.searchsorted(lines, float(beat(np.array(time))) - TOLERANCE))
+    first = int(np.searchsorted(lines, float(beat(np.array(time))) - NEAR))
     if first + bars >= len(lines):
         return None
     stop = float(seconds(sequence)(lines[first + bars]))

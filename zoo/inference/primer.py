@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from zoo.core import LatentSequenceModel, supports
-from zoo.data.bars import bar_lines, excerpt, main_tempo
+from zoo.data.bars import NEAR, bar_lines, excerpt, main_tempo
 from zoo.data.codecs.base import Fit
 from zoo.data.proto import NoteSequence, quarters, seconds
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, require
+from zoo.inference.sampler import Request
 from zoo.tasks.base import refusals
 
 USUAL_BARS = 8  # of a long primer, if no number is requested
@@ -105,7 +106,7 @@ class PrimerReader:
     def lines(self, music: NoteSequence) -> np.ndarray:
         """Returns the times in seconds at which a primer may begin, and its end."""
         end = float(quarters(music)(np.array(music.total_time)))
-        lines = bar_lines(music, end)
+        lines = bar_lines(music, max(end - NEAR, end / 2))  # rounded up
         return seconds(music)(np.append(lines[:-1][:: self.unit], lines[-1]))
 
     def check(self, bars: int, count: int) -> None:
@@ -175,6 +176,7 @@ def primer_reader(model: Any) -> PrimerReader:
     Raises:
       UsageError: its family takes none.
     """
+    model.sampler.check(Request())
     model.sampler.check_continues()
     phrases = supports(model.family, LatentSequenceModel)
     return PrimerReader(

@@ -184,6 +184,17 @@ class NoteRows(Frames):
     def pieces(self, split: str, corpus: str | None = None) -> InMemoryPieces:
         return split_excerpts(super().pieces(split, corpus), self.length)
 
+    def eval_batches(
+        self,
+        split: str,
+        *,
+        corpus: str | None = None,
+        batch: int | None = None,
+        process: Process = (0, 1),
+    ) -> Iterable[Batch]:
+        rows = self.pieces(split, corpus)
+        return padded_eval_batches(rows, batch or self.batch, process, self.length)
+
     def train_pieces(self) -> Pieces:
         super().train_pieces()  # checks the styles
         return super().pieces("train")

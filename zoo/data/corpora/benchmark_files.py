@@ -11,6 +11,7 @@ They are not part of this package; `zoo.data.corpora.archives` fetches them, and
 are read from any path.
 """
 
+import functools
 import json
 import pathlib
 import sys
@@ -49,8 +50,7 @@ def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
       ZooError: the file is malformed, or a piece has another shape or other values.
     """
     path = pathlib.Path(path)
-    readers = {".mat": rolls, ".json": chorales}
-    if path.suffix not in readers:
+    if path.suffix not in (".mat", ".json"):
         raise UsageError(
             f"{path} is neither .mat nor .json: give a file such as Nottingham.mat."
         )
@@ -58,16 +58,24 @@ def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
         raise UsageError(
             f"there is no file {path}: docs/results/polyphony.md names the sources."
         )
+    stat = path.stat()
+    return dict(read_once(path, stat.st_size, stat.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=4)
+def read_once(
+    path: pathlib.Path, size: int, modified: int
+) -> Mapping[str, InMemoryPieces]:
+    """Reads the splits of a file of that size and time, which does not change."""
+    del size, modified
     public = SHA256.get(path.name)
     if public and sha256(path) != public:
         print(
             f"{path} is not the public {path.name}: its SHA-256 differs.",
             file=sys.stderr,
         )
-    return {
-        split: InMemoryPieces(pieces)
-        for split, pieces in readers[path.suffix](path).items()
-    }
+    read = rolls if path.suffix == ".mat" else chorales
+    return {split: InMemoryPieces(pieces) for split, pieces in read(path).items()}
 
 
 def rolls(path: pathlib.Path) -> dict[str, list[np.ndarray]]:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from zoo.data.corpora.archives import benchmark_file, collection_source
 from zoo.data.corpora.layouts import groove_table
+from zoo.data.corpora.listing import list_files, readable
 from zoo.data.corpora.music21_scores import chorales, essen, tunes
 from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS
 from zoo.data.corpora.sources import File, Source
@@ -161,35 +162,33 @@ def _folder(path: Path) -> list[Source]:
         raise UsageError(
             f"There is no folder {path}: give the path of a folder of scores."
         )
-    root, files = path.resolve(), []
-    info = groove_table(root)
-    for file in sorted(root.rglob("*")):
-        if file.suffix.lower() in SUFFIXES and file.is_file():
-            subfolder = file.parent.relative_to(root).as_posix()
-            label = root.name if subfolder == "." else subfolder
-            key = file.relative_to(root).as_posix()
-            style, split = info.get(key, (label, ""))
-            stat = file.stat()
-            files.append(
-                File(
-                    file,
-                    key,
-                    style,
-                    size=stat.st_size,
-                    modified=stat.st_mtime_ns,
-                    split=split,
-                )
+    root = path.resolve()
+    info, found = groove_table(root), list_files(root, SUFFIXES)
+    files = []
+    for file in found.files:
+        style, split = info.get(file.key, (file.label, ""))
+        files.append(
+            File(
+                file.path,
+                file.key,
+                style,
+                size=file.size,
+                modified=file.modified,
+                split=split,
             )
+        )
     if not files:
         suffixes = ", ".join(sorted(SUFFIXES))
         raise UsageError(
             f"The folder {path} contains no file of a supported type ({suffixes})."
         )
+    name = readable(root.name)
     source = Source(
-        name=root.name or "folder",
+        name=name or "folder",
         files=tuple(files),
-        citation=f"the folder {root.name}",
+        citation=f"the folder {name}",
         licence="Not stated: these are your own files, under your own terms.",
+        refused=found.refused,
     )
     return [source]
 
