@@ -23,6 +23,7 @@ from zoo.core import (
 from zoo.errors import UsageError, ZooError, require
 from zoo.inference.sampler import Request, Sampler
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import Pieces, Seed, require_range
 from zoo.tasks.base import Task, bound, refusals
 from zoo.train.checkpoint import Checkpoints, shapes
 from zoo.train.evaluate import evaluator, plain
@@ -86,6 +87,8 @@ class Model:
 
         `controls` are fields of `Draw`, such as `temperature`, instead of `draw`.
         """
+        require_range("n", n, Pieces)
+        require_range("seed", seed, Seed)
         request = Request(
             length=length,
             draw=drawing(draw, controls),
@@ -139,8 +142,13 @@ class Model:
           UsageError: the arguments do not fit together, or the family cannot do it.
           ZooError: most of what the model writes is silent.
         """
-        require(n >= 1, f"{n} pieces were requested: request at least one.")
-        require(best_of >= 1, f"best_of is {best_of}: choose 1 or more.")
+        require_range("n", n, Pieces)
+        require_range("seed", seed, Seed)
+        require(
+            self.codec is not None,
+            f"{self.title} was trained without a codec and writes no music: draw "
+            "arrays by `tokens`.",
+        )
         begin = None if primer is None else self.encode_primer(primer, rewrite)
         drawn = drawing(draw, controls)
         request = Request(

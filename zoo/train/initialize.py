@@ -25,8 +25,8 @@ class Plan(NamedTuple):
 
     Attributes:
       new_state: `() -> state`, the state of a new run.
-      shapes: the shapes of the state.
-      placement: the sharding of each of its leaves.
+      shapes: the shapes of the state, with the sharding of each of its leaves.
+      placement: these shardings.
       batch: the first batch of this process.
     """
 
@@ -53,6 +53,11 @@ def plan(
 
     shapes = jax.eval_shape(new_state)
     placement = sharding.place(mesh, shapes, sharding.PLACEMENTS[options.placement])
+    shapes = jax.tree.map(
+        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
+        shapes,
+        placement,
+    )
     return Plan(new_state, shapes, placement, batch)
 
 
@@ -85,12 +90,7 @@ def initial_state(
             f"it has {', '.join(map(str, checkpoints.steps)) or 'none'}."
         )
     check_same_run(checkpoints.meta(step), meta, checkpoints)
-    like = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
-        shapes,
-        placement,
-    )
-    state = checkpoints.restore(like, step)
+    state = checkpoints.restore(shapes, step)
     checkpoints.delete_after(step)
     return state
 
