@@ -81,12 +81,12 @@ def attention_rnn(family: AttentionRNN, n: int) -> Step:
     """Returns a training step; features are computed beforehand, and not timed."""
     width, layers, j = family.width, family.layers, len(family.lookback)
     tokens = torch.randint(family.vocab, (n, family.length))
-    inputs, found = jax.jit(family.inputs)(tokens.numpy())
-    x = torch.tensor(np.asarray(family.encode(inputs, found)))
-    there = torch.nn.functional.one_hot(
-        torch.tensor(np.asarray(found.events)).long(), family.vocab
+    inputs, matches = jax.jit(family.inputs)(tokens.numpy())
+    x = torch.tensor(np.asarray(family.encode(inputs, matches)))
+    repeated = torch.nn.functional.one_hot(
+        torch.tensor(np.asarray(matches.events)).long(), family.vocab
     )
-    there[..., 0] = 0
+    repeated[..., 0] = 0
     stack: list[torch.nn.Module] = []
     if family.memory:
         stack.append(Attending(x.shape[-1], width, family.memory))
@@ -97,11 +97,11 @@ def attention_rnn(family: AttentionRNN, n: int) -> Step:
 
     def logits() -> torch.Tensor:
         y = stack[0](x) if stack else x
-        said, repeats = head(plain(y)[0]).split([family.vocab, j], -1)
+        events, repeats = head(plain(y)[0]).split([family.vocab, j], -1)
         for i in range(j):
-            both = torch.logaddexp(said, repeats[..., i, None])
-            said = torch.where(there[..., i, :].bool(), both, said)
-        return said.transpose(0, 1)
+            merged = torch.logaddexp(events, repeats[..., i, None])
+            events = torch.where(repeated[..., i, :].bool(), merged, events)
+        return events.transpose(0, 1)
 
     return trainer(torch.nn.ModuleList([*stack, plain, head]), logits, tokens)
 
@@ -126,7 +126,7 @@ class Layer(torch.nn.Module):
         self.cos, self.sin = angle.cos(), angle.sin()
 
     def rotate(self, x: torch.Tensor, at: slice) -> torch.Tensor:
-        """Queries or keys [b, h, t, d] of the events `at`."""
+        """Rotates queries or keys [b, h, t, d] of the events `at`."""
         (a, b), cos, sin = x.chunk(2, -1), self.cos[at], self.sin[at]
         return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
 
@@ -159,7 +159,7 @@ class Layer(torch.nn.Module):
 
 
 def transformer_net(family: Transformer) -> torch.nn.ModuleList:
-    """Embedding, layers, and the head, whose input is normalised first."""
+    """Returns the embedding, the layers, and the head."""
     sizes = family.width, family.heads, family.length
     layers = [Layer(*sizes) for _ in range(family.layers)]
     embed = torch.nn.Embedding(family.vocab, family.width)
@@ -209,30 +209,37 @@ class VAE(torch.nn.Module):
 
     def __init__(self, family: MusicVAE) -> None:
         super().__init__()
-        v, z, (read,), (write, *_) = (
+        v, z, (encoder_width,), (decoder_width, *_) = (
             family.vocab,
             family.latent,
             family.encoder,
             family.decoder,
         )
         self.layers, self.beta = len(family.decoder), family.beta
-        self.read = torch.nn.LSTM(v, read, bidirectional=True, batch_first=True)
-        self.q = torch.nn.Linear(2 * read, 2 * z)
-        self.enter = torch.nn.Linear(z, 2 * self.layers * write)
-        self.write = torch.nn.LSTM(v + z, write, self.layers, batch_first=True)
-        self.head = torch.nn.Linear(write, v)
+        self.encoder = torch.nn.LSTM(
+            v, encoder_width, bidirectional=True, batch_first=True
+        )
+        self.q = torch.nn.Linear(2 * encoder_width, 2 * z)
+        self.initial_state = torch.nn.Linear(z, 2 * self.layers * decoder_width)
+        self.decoder = torch.nn.LSTM(
+            v + z, decoder_width, self.layers, batch_first=True
+        )
+        self.head = torch.nn.Linear(decoder_width, v)
 
     def forward(self, tokens: torch.Tensor, hot: torch.Tensor) -> torch.Tensor:
-        """The loss of `tokens` [b, t], one-hot in `hot` [b, t, v]."""
-        _, (last, _) = self.read(hot)
+        """Returns the loss of `tokens` [b, t], one-hot in `hot` [b, t, v]."""
+        _, (last, _) = self.encoder(hot)
         mean, log_std = self.q(last.transpose(0, 1).flatten(1)).chunk(2, -1)
         z = mean + log_std.exp() * torch.randn_like(mean)
         h, c = (
-            self.enter(z).tanh().unflatten(1, (2, self.layers, -1)).permute(1, 2, 0, 3)
+            self.initial_state(z)
+            .tanh()
+            .unflatten(1, (2, self.layers, -1))
+            .permute(1, 2, 0, 3)
         )
         before = torch.nn.functional.pad(hot[:, :-1], (0, 0, 1, 0))
         x = torch.cat([before, z[:, None].expand(-1, hot.shape[1], -1)], -1)
-        logits = self.head(self.write(x, (h.contiguous(), c.contiguous()))[0])
+        logits = self.head(self.decoder(x, (h.contiguous(), c.contiguous()))[0])
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1) - log_std
         nll = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten())
         return nll * tokens.shape[1] + self.beta * kl.sum(-1).mean()

@@ -1,4 +1,4 @@
-"""One step of descent in PyTorch, as the shared step takes it."""
+"""One training step in PyTorch, clipped as in the shared step."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,16 +11,16 @@ CLIP = 1.0  # as the shared step clips
 def descend(
     weights: Iterable[torch.nn.Parameter], objective: Callable[[], torch.Tensor]
 ) -> Step:
-    """One training step of `weights` on an objective, all other ones held still."""
+    """Returns a training step of `weights` on an objective; others stay fixed."""
     weights = list(weights)
     adam = torch.optim.Adam(weights, lr=1e-3)
 
     def step() -> float:
         loss = objective()
-        for weight, slope in zip(
+        for weight, gradient in zip(
             weights, torch.autograd.grad(loss, weights), strict=True
         ):
-            weight.grad = slope
+            weight.grad = gradient
         torch.nn.utils.clip_grad_norm_(weights, CLIP)
         adam.step()
         return loss.item()

@@ -21,8 +21,10 @@ def commands(seed: int) -> list[list[str]]:
     properties = ["-m", "pytest", "-m", "hypothesis", "--hypothesis-profile=fuzz"]
     properties += [f"--hypothesis-seed={seed}", "tests/codecs", "tests/data"]
     properties += ["tests/runner/test_options.py"]
-    readers = ["tests/data/test_fuzz.py", "--n", "2000", "--seed", str(seed)]
-    return [["python", *properties], ["python", *readers]]
+    size = ["--n", "2000", "--seed", str(seed)]
+    scores = ["tests/data/test_fuzz.py", *size]
+    recordings = ["tests/data/test_fuzz_recordings.py", *size]
+    return [["python", *words] for words in (properties, scores, recordings)]
 
 
 def failed(command: list[str]) -> bool:

@@ -16,33 +16,34 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "core": set(),
     "errors": set(),
     "ranges": {"errors"},
+    "files": {"errors"},
     "memory": {"errors"},
     "upgrades": set(),
-    "config": {"errors", "upgrades"},
+    "config": {"errors", "files", "upgrades"},
     "nn": {"core", "errors", "ranges"},
     "models": {"core", "errors", "ranges", "nn"},
     "train": {"config", "core", "errors", "ranges", "memory"},
     "soundfont": {"errors"},
-    "data": {"errors", "ranges", "memory", "soundfont"},
-    "listen": {"errors", "data", "soundfont"},
+    "data": {"errors", "files", "ranges", "memory", "soundfont"},
+    "listen": {"errors", "files", "ranges", "data", "soundfont"},
     "metrics": {"errors", "data"},
     "tasks": {"core", "errors", "ranges", "config", "data", "listen"},
     "inference": {
-        *("core", "errors", "ranges", "config", "nn", "models", "train"),
+        *("core", "errors", "files", "ranges", "config", "nn", "models", "train"),
         *("data", "listen", "metrics", "tasks"),
     },
     "runner": {
-        *("core", "errors", "ranges", "config", "nn", "train"),
+        *("core", "errors", "files", "ranges", "config", "nn", "train"),
         *("data", "listen", "metrics", "tasks", "inference"),
     },
     "evaluation": {
-        *("core", "errors", "ranges", "config", "nn", "models", "train"),
+        *("core", "errors", "files", "ranges", "config", "nn", "models", "train"),
         *("data", "listen", "metrics", "tasks", "inference"),
     },
     "cli": {"*"},
     "weights": set(),
 }
-PACKAGE = {"inference"}  # what zoo/__init__.py imports
+PACKAGE = {"errors", "inference"}  # what zoo/__init__.py imports
 WITHOUT_JAX = {"soundfont", "data", "listen", "metrics"}
 KNOW_PROTOS = WITHOUT_JAX
 HEAVY = (

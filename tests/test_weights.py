@@ -7,7 +7,7 @@ import runpy
 import pytest
 
 import zoo
-from zoo.inference.model import WEIGHTS, weights
+from zoo.inference.loading import WEIGHTS, weights
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHIP = runpy.run_path(str(ROOT / "experiments" / "tools" / "ship.py"))

@@ -6,21 +6,29 @@ code to import from elsewhere.
 """
 
 import dataclasses
+import functools
 import importlib
 import json
+import math
 import pathlib
-from collections.abc import Iterable
+import types
+import typing
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.files import without_home
 from zoo.upgrades import upgraded
 
 HOMES = ("zoo.models", "zoo.data.codecs", "zoo.tasks")  # whose classes are restored
+SHOWN = 40  # characters of a value in an error
 Json = Any
 
 
 def record(value: Any) -> Json:
     """Returns the JSON of a dataclass, a tuple or a plain value, however nested.
+
+    The path of the user's home is written ~.
 
     Raises:
       TypeError: it holds something else.
@@ -36,7 +44,9 @@ def record(value: Any) -> Json:
         return [record(item) for item in value]
     if isinstance(value, dict):
         return {key: record(item) for key, item in value.items()}
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return without_home(value)
+    if value is None or isinstance(value, bool | int | float):
         return value
     raise TypeError(
         "a configuration holds plain values and dataclasses, not "
@@ -46,12 +56,14 @@ def record(value: Any) -> Json:
 
 def current(recorded: Json) -> Json:
     """Returns a record of any version as this version would have written it."""
+    if isinstance(recorded, str):
+        return without_home(recorded)
     if isinstance(recorded, list):
         return [current(item) for item in recorded]
     if not isinstance(recorded, dict):
         return recorded
     fields = {key: current(value) for key, value in recorded.items()}
-    return upgraded(fields) if "class" in fields else fields
+    return upgraded(fields) if isinstance(fields.get("class"), str) else fields
 
 
 def restore(
@@ -80,14 +92,69 @@ def build(recorded: Json, known: Iterable[type], version: str | None) -> Any:
     if "class" not in recorded:
         return fields
     cls = find(recorded["class"], known, version)
-    unknown = fields.keys() - {field.name for field in dataclasses.fields(cls)}
+    unknown = fields.keys() - {x.name for x in dataclasses.fields(cls) if x.init}
     if unknown:
         raise ZooError(
             f"the record of {cls.__name__} has fields this version does not know "
             f"({', '.join(sorted(unknown))}): {writer(version)} wrote it; upgrade, or "
             "train again."
         )
-    return cls(**fields)
+    wrong = [k for k, v in fields.items() if not conforms(v, hints(cls).get(k, Any))]
+    if wrong:
+        raise ZooError(
+            f"the record of {cls.__name__} has {wrong[0]} {shown(fields[wrong[0]])}, "
+            "which is none of the values it may have: take a copy that is whole, or "
+            "train again."
+        )
+    try:
+        return cls(**fields)
+    except Exception as error:  # a record may hold anything
+        raise ZooError(
+            f"the record of {cls.__name__} cannot be used ({cause(error)}): take a "
+            "copy that is whole, or train again."
+        ) from error
+
+
+def cause(error: Exception) -> str:
+    """Returns why a value cannot be built, in words of the zoo."""
+    if isinstance(error, ZooError):
+        return str(error).partition(":")[0].replace("`", "")
+    return "its fields are incomplete or do not fit together"
+
+
+def shown(value: Any) -> str:
+    """Returns a value in a few characters."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+@functools.cache
+def hints(cls: type) -> Mapping[str, Any]:
+    """Returns the types of a class's fields, as far as they are known."""
+    try:
+        return typing.get_type_hints(cls)
+    except NameError:  # a class of the caller's names types that it does not import
+        return {}
+
+
+def conforms(value: Any, hint: Any) -> bool:
+    """Says whether a restored value may stand in a field of a type."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return value in inner
+    if origin in (typing.Union, types.UnionType):
+        return any(conforms(value, kind) for kind in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        kinds = inner[:1] * len(value) if inner[-1:] == (...,) else inner
+        return len(value) == len(kinds) and all(map(conforms, value, kinds))
+    if hint is float:
+        return isinstance(value, int | float) and -math.inf < value < math.inf
+    try:
+        return hint is Any or isinstance(value, origin or hint)
+    except TypeError:  # a protocol that cannot be checked
+        return True
 
 
 def name_of(cls: type) -> str:
@@ -105,6 +172,8 @@ def find(path: str, known: Iterable[type], version: str | None = None) -> type:
     for cls in known:
         if path in (name_of(cls), f"{cls.__module__}.{cls.__qualname__}"):
             return cls
+    if not isinstance(path, str):
+        raise ZooError("the record names no class: take a copy that is whole.")
     if "." not in path:
         for home in HOMES:
             found = getattr(importlib.import_module(home), path, None)

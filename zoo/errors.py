@@ -4,13 +4,32 @@ Messages name arguments as Python does, in backticks: `best_of`. The command lin
 them as options: --best-of.
 """
 
+import atexit
+import contextlib
+import errno
+import io
+import os
 import re
+import signal
 import sys
+import unicodedata
 from collections.abc import Callable
-from typing import TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 T = TypeVar("T")
 INTERRUPTED = 130  # the exit code of a process ended by SIGINT
+BROKEN_PIPE = 141  # and by SIGPIPE
+NO_HOME = "This user has no home folder: set HOME to a folder that can be written."
+UNPRINTABLE = {"Cc", "Cf", "Zl", "Zp"}  # categories of Unicode
+OF_THE_SYSTEM = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EIO, errno.EFBIG, errno.EMFILE),
+}
 
 
 class ZooError(Exception):
@@ -42,16 +61,97 @@ def require(holds: bool, otherwise: str) -> None:
         raise UsageError(otherwise)
 
 
-def exit_on_error(run: Callable[[], T]) -> T:
-    """Runs a command; prints a ZooError as one sentence and exits with its code."""
+def printable(text: str) -> str:
+    """Returns a text of a file or a file's name without what could move a terminal.
+
+    Control characters and marks of direction are left out, line breaks and tabs are
+    spaces, and bytes that are not UTF-8 are written as numbers.
+    """
+    words = "".join(" " if c in "\t\n\r" else c for c in text)
+    words = "".join(c for c in words if unicodedata.category(c) not in UNPRINTABLE)
+    return words.encode("utf-8", "backslashreplace").decode()
+
+
+def plain(text: str) -> "Text":
+    """Returns `printable` text for the tables of rich, where [red] is no markup."""
+    from rich.text import Text
+
+    return Text(printable(text))
+
+
+def exit_on_error(
+    run: Callable[[], T], interrupted: str = "run the same command again"
+) -> T:
+    """Runs a command; prints a ZooError as one sentence and exits with its code.
+
+    Args:
+      run: the command.
+      interrupted: advice to the user who pressed Ctrl-C.
+    """
+    # a command that is done is not interrupted any more
+    atexit.register(ignore_interrupts)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale may lack characters
+            stream.reconfigure(errors="replace")
     try:
         return run()
-    except ZooError as error:
-        print(as_options(str(error)), file=sys.stderr)
-        raise SystemExit(error.code) from error
     except KeyboardInterrupt:
-        print(
-            "interrupted: the same command resumes from the last checkpoint.",
-            file=sys.stderr,
+        end_interrupted(interrupted)
+    except BrokenPipeError:  # of a program such as head, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BROKEN_PIPE) from None
+    except Exception as error:
+        known = as_sentence(error)
+        if known is None:
+            raise
+        end(as_options(str(known)), known.code, error)
+
+
+def end_interrupted(advice: str) -> NoReturn:
+    """Exits after Ctrl-C. Another one must not interrupt the end of the process."""
+    ignore_interrupts()
+    end(f"interrupted: {advice}.", INTERRUPTED)
+
+
+def ignore_interrupts() -> None:
+    """Makes Ctrl-C do nothing."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def end_imports_on_interrupt() -> None:
+    """Makes Ctrl-C one line while a program imports, before `exit_on_error` runs."""
+
+    def hook(kind: type, value: BaseException, trace: TracebackType | None) -> None:
+        if kind is not KeyboardInterrupt:
+            return sys.__excepthook__(kind, value, trace)
+        print("interrupted: run the same command again.", file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)  # Python would end itself by a signal
+
+    sys.excepthook = hook
+
+
+def end(message: str, code: int, cause: BaseException | None = None) -> NoReturn:
+    """Prints a message on stderr and exits."""
+    print("\n".join(map(printable, message.split("\n"))), file=sys.stderr)
+    raise SystemExit(code) from cause
+
+
+def as_sentence(error: Exception) -> ZooError | None:
+    """Returns a sentence for an error of the user or the system, None for a bug."""
+    if isinstance(error, ZooError):
+        return error
+    if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+        place = f"{error.filename}: " if error.filename else ""
+        return ZooError(
+            f"{place}{error.strerror}; free disk space, or choose another place."
         )
-        raise SystemExit(INTERRUPTED) from None
+    if "Could not determine home directory" in str(error):  # of pathlib
+        return UsageError(NO_HOME)
+    if "Unable to initialize backend" in str(error):  # of jax, a RuntimeError
+        chosen = os.environ.get("JAX_PLATFORMS", "")
+        return UsageError(
+            f"JAX has no platform {chosen!r} here: unset JAX_PLATFORMS, or set it to "
+            "cpu."
+        )
+    return None

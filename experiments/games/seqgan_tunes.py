@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evaluation.compound import note_row_metrics
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.models import SeqGAN
 from zoo.ranges import Examples, LearningRate, TrainingSteps
 from zoo.runner import launch, train

@@ -2,8 +2,7 @@
 
 python experiments/latent/drums_vae_2bar.py --workdir runs/drums_vae_2bar
 
-Fetching the corpus `groove` takes TensorFlow; `folder:/path/to/groove`, the same corpus
-unpacked, does not.
+The corpus `groove` is fetched the first time; `groove:/path/to/groove` is a copy of it.
 """
 
 import dataclasses

@@ -18,7 +18,7 @@ import music_vae_2bar
 
 from zoo.evaluation.vae import PAIRS, interpolated, phrases, reconstruction, spaced
 from zoo.inference.latent_space import LatentSpace
-from zoo.inference.model import load
+from zoo.inference.loading import load
 from zoo.listen.curves import Panel, plot_curves
 from zoo.ranges import Seed, TrainingSteps, Weight
 from zoo.runner import launch

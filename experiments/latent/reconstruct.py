@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evaluation.vae import reconstruction
-from zoo.inference.model import load
+from zoo.inference.loading import load
 from zoo.ranges import Seed
 from zoo.runner import launch
 from zoo.runner.results import provenance, write

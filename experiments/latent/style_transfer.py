@@ -20,7 +20,8 @@ import numpy as np
 
 from zoo.evaluation.vae import markov_cost, spaced
 from zoo.inference.latent_space import LatentSpace
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.inference.style_classifier import StyleClassifier
 from zoo.inference.style_transfer import StyleTransfer
 from zoo.listen.gallery import write_gallery

@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.data.codecs.chorale import VOICES
 from zoo.errors import UsageError
-from zoo.inference.model import load
+from zoo.inference.loading import load
 from zoo.listen.gallery import write_gallery
 from zoo.models import Coconet
 from zoo.nn.sequence.sampling import Draw

@@ -30,7 +30,7 @@ CHAINS = (
 def polyphonic_nottingham(
     workdir: Path = Path("runs/polyphonic_nottingham"),
     steps: TrainingSteps = 800,
-    model: NoteTransformer = NoteTransformer(slots=9, depth=1, dropout=0.1, bar=4),
+    model: NoteTransformer = NoteTransformer(depth=1, dropout=0.1, bar=4),
     task: Frames = Frames(corpus="Nottingham.mat", batch=8, steps_per_quarter=2),
     optimizer: Adam = Adam(2e-3, decay=0.1),
     options: Options = Options(ema=0.99, save_every=200),

@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo.errors import UsageError
 from zoo.evaluation.audio import AudioEvaluation
-from zoo.inference.model import load
+from zoo.inference.loading import load
 from zoo.ranges import Examples, TrainingSteps, Weight
 from zoo.runner import launch, train
 from zoo.tasks import Audio

@@ -11,8 +11,8 @@ from typing import Any
 
 import zoo
 from zoo.data.corpora.registry import corpus
-from zoo.inference.model import WEIGHTS, Model
-from zoo.inference.saving import save
+from zoo.inference.loading import WEIGHTS
+from zoo.inference.model import Model
 from zoo.runner import launch
 from zoo.runner.results import write
 
@@ -27,7 +27,7 @@ def ship(run: Path, /, to: Path = WEIGHTS) -> None:
     model = zoo.load(run)
     home = to / model.about["experiment"]
     shutil.rmtree(home, ignore_errors=True)
-    save(model, home, half=True)
+    model.save(home, half=True)
     result = json.loads((run / "result.json").read_text())
     write(home / "card.json", {**weigh(home), **terms(model), "result": result})
 

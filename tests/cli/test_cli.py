@@ -120,6 +120,22 @@ def test_a_primer_is_continued(run, abc_folder):
     assert (tokens[:, :20] == events).all()
 
 
+def test_what_reading_a_primer_left_out_is_printed(run, tmp_path, monkeypatch, capsys):
+    """A book of two tunes; the first has grace notes, and a chord on every beat."""
+    bar = "{d}[FAc]2[GBd]2[FAc]2[GBd]2|"
+    tunes = (f"X:{i}\nM:4/4\nL:1/8\nQ:1/4=90\nK:C\n{bar * 4}\n\n" for i in (1, 2))
+    (tmp_path / "book.abc").write_text("".join(tunes))
+    words = f"sample {run} --primer {tmp_path / 'book.abc'} --primer-bars 2 --bars 3"
+    assert command(f"{words} --n 1 --out {tmp_path / 'out'}", monkeypatch) == 0
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "book.abc: left out or corrected: 4 grace notes, 1 other pieces",
+        "book.abc: primer: the last 2 of its 4 bars are read",
+        "book.abc: chords: 16 lower notes dropped",
+    ]
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "The model begins at 0:05, in bar 3." in page
+
+
 def test_samples_are_pieces_with_notes(run):
     pieces = zoo.load(run).sample(5, seed=2, length=40)
     assert len(pieces) == 5
@@ -198,8 +214,9 @@ def test_real_pieces_are_no_longer_than_a_model_writes_them(
             2,
             "leave the range 36 to 96; transposed by -26 it would fit",
         ),
-        ("sample RUN --primer CHORDS", 2, "does not fit the Melody codec"),
-        ("sample RUN --primer CHORDS", 2, "sound together"),
+        ("sample RUN --primer ELEVEN", 2, "does not fit the Melody codec"),
+        ("sample RUN --primer ELEVEN", 2, "A bar is in 11/4; it needs a model of its"),
+        ("sample RUN --primer HIGH --bars 4 --length 9", 2, "--bars or --length"),
         ("sample RUN --primer RESTS", 2, "no notes"),
         ("evaluate RUN --corpus folder:/none", 2, "/none"),
         (
@@ -220,11 +237,12 @@ def test_an_error_is_one_sentence(
     )
     for name, bar in (
         ("HIGH", "c''' d'''' e''' f'''"),
-        ("CHORDS", "[CEG][DFA]"),
+        ("ELEVEN", "CDEFGABcdef"),
         ("RESTS", "z4"),
     ):
         path = tmp_path / f"{name}.abc"
-        path.write_text(f"X:1\nT:{name}\nM:4/4\nL:1/4\nK:C\n{bar}|{bar}|]\n")
+        metre = "11/4" if name == "ELEVEN" else "4/4"
+        path.write_text(f"X:1\nT:{name}\nM:{metre}\nL:1/4\nK:C\n{bar}|{bar}|]\n")
         words = words.replace(name, str(path))
     frames = tmp_path / "frames.json"
     frames.write_text(

@@ -61,7 +61,6 @@ def test_grace_notes_and_irregular_bars_are_counted():
         (">C", "abc-rhythm", "Line 6"),
         ("C4|[K:Q]D", "abc-key", "Line 6"),
         ("M:4/5\nC", "abc-metre", "Line 6"),
-        ("C\nQ:fast", "abc-tempo", "Line 7"),
         ("C|0D|", "abc-form", "Line 6"),
         ("+CEG+", "abc-syntax", "Line 6"),
         ("z4|", "no-notes", ""),

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.data.batching.batches import PackedBatches, packed_eval_batches
-from zoo.data.batching.encoded import corpus_pieces, encode, pack
+from zoo.data.batching.encoded import EncodedPieces, corpus_pieces, encode, pack
 from zoo.data.codecs import Melody
-from zoo.data.pieces import Pieces
+from zoo.data.pieces import InMemoryPieces, Pieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
@@ -57,6 +57,28 @@ def test_encoded_pieces_are_read_unchanged(pieces):
     assert pieces.refused == {"empty": 1}
     assert pieces.lengths.tolist() == [5 + 3 * i for i in range(12)]
     assert pieces.labels("style") == [f"style {i}" for i in range(12)]
+
+
+def test_a_digest_changes_with_any_array_and_is_recorded(pieces, tmp_path):
+    arrays = [melody(i, 5 + 3 * i) for i in range(12)]
+    assert pieces.digest == InMemoryPieces(arrays).digest
+    del pieces.about["digest"]  # as in encodings of earlier versions
+    assert pieces.digest == InMemoryPieces(arrays).digest
+    others = [arrays[::-1], arrays[:-1], [*arrays[:-1], arrays[-1] + 1]]
+    joined = [np.concatenate(arrays[:2]), *arrays[2:]]
+    digests = {InMemoryPieces(x).digest for x in (arrays, joined, *others)}
+    assert len(digests) == 5
+
+
+def test_the_most_notes_at_once_are_counted_over_all_pieces(tmp_path):
+    frames = np.zeros((3, 5, 8), np.uint8)
+    frames[0, 1, :2] = frames[2, 4, 3:6] = frames[2, 1, :2] = 1
+    found = encode(
+        [record(*x) for x in enumerate(frames)], Identity(), tmp_path / "train"
+    )
+    del found.about["most_at_once"]
+    assert found.most_at_once == InMemoryPieces(frames).most_at_once == 3
+    assert EncodedPieces(tmp_path / "train").most_at_once == 3
 
 
 def test_the_error_of_a_refused_corpus_names_the_reason(tmp_path):

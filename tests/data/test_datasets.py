@@ -1,6 +1,7 @@
 """Audio folders as datasets: splits without common audio, in bounded memory."""
 
 import json
+import os
 import shutil
 import tracemalloc
 
@@ -11,8 +12,10 @@ import soundfile
 from zoo.data.audio import excerpt_spec
 from zoo.data.audio.batches import AudioBatches, audio_eval_batches
 from zoo.data.audio.datasets import audio_dataset, build, open_split
+from zoo.data.audio.decode import Decoder
 from zoo.data.audio.folder import AudioFolder
 from zoo.data.corpora.dedup import SPLITS
+from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
 RATE = 1000
@@ -132,6 +135,44 @@ def test_a_long_recording_is_divided_in_bounded_memory(tmp_path, monkeypatch):
     assert peak < 6e6 < noise.size * 2
 
 
+def test_a_file_that_is_lost_after_it_was_read_loses_nothing(tmp_path, monkeypatch):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for i in range(4):
+        soundfile.write(sounds / f"{i}.wav", tone(40 + i, 1.0), RATE)
+    (sounds / "4.wav").write_bytes((sounds / "3.wav").read_bytes()[:30])
+
+    def removed(done, total):
+        if done == total:
+            shutil.rmtree(sounds, ignore_errors=True)
+
+    of = AudioFolder(sounds, rate=RATE, seconds=1.0)
+    report = build(of, tmp_path / "data", progress=removed)
+    assert report.kept.total() == 4
+    assert report.splits.total() == 4
+    ((name, _),) = report.reasons.pieces["unreadable"]
+    assert name == "4.wav"
+
+
+def test_names_that_are_not_utf8_are_kept(tmp_path):
+    sounds = os.fsencode(tmp_path / "sounds")
+    os.makedirs(sounds + b"/caf\xe9")
+    soundfile.write(sounds + b"/caf\xe9/\xff.wav", tone(40, 1.0), RATE, format="WAV")
+    of = AudioFolder(tmp_path / "sounds", rate=RATE, seconds=1.0)
+    report = build(of, tmp_path / "data")
+    assert report.styles == {r"caf\xe9": 1}
+    (one,) = open_split(of, "train", tmp_path / "data")
+    assert (one.id, one.label) == (r"caf\xe9/\xff.wav#0", r"caf\xe9")
+
+
+def test_samples_that_cannot_be_written_refuse_no_recording(tmp_path):
+    soundfile.write(tmp_path / "0.wav", tone(40, 1.0), RATE)
+    decoder = Decoder(tmp_path / "nowhere", RATE, RATE)
+    with pytest.raises(ZooError, match=r"could not be written .* ZOO_DATA") as caught:
+        decoder(tmp_path / "0.wav")
+    assert not isinstance(caught.value, Refused)
+
+
 def test_batches_are_functions_of_their_step(built, root):
     of, _ = built
     train = open_split(of, "train", root)
@@ -170,7 +211,7 @@ def test_errors_of_invalid_requests(tmp_path, built, root):
         build(audio_dataset(f"audio_folder:{tmp_path / 'nowhere'}"), tmp_path)
     with pytest.raises(UsageError, match="contains no recording"):
         build(AudioFolder(tmp_path), tmp_path / "data")
-    with pytest.raises(UsageError, match="are empty"):
+    with pytest.raises(UsageError, match="`seconds` is 0"):
         AudioFolder(tmp_path, seconds=0)
     (tmp_path / "a.wav").write_text("no")
     with pytest.raises(ZooError, match="dropped as unreadable"):

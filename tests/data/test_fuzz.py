@@ -35,6 +35,7 @@ WORDS = {
             b"\xff\x58\x04\x04\xff\x00\x00",
             b"\xff\x59\x02\x80\x03",
         ),
+        *(b"\xc0\x10", b"\xf8", b"XFIH\x00\x00\x00\x02ab", b"\x00\x01", b"\x00\x02"),
     ],
     "abc": [
         *(
@@ -74,7 +75,9 @@ WORDS = {
             b"\nP:",
             b"\nX:9\n",
         ),
-        *(b"\n\n", b"\\\n", b"=\n", b"\xff", b"\x00"),
+        *(b"\n\n", b"\\\n", b"=\n", b"\xff", b"\x00", b"\\\nK:D\n", b"\\\nM:9/8\n"),
+        *(b"[V:2]", b"[V:1 clef=treble-8]", b"\nV:2 octave=-9\n", b" transpose=99"),
+        *(b"\nK:D middle=B", b"\nQ:Andante", b"\nH:told\nby", b"[K:clef=bass+15]"),
     ],
     "musicxml": [
         *(
@@ -98,6 +101,11 @@ WORDS = {
         ),
         *(b"<backup><duration>9</duration></backup>", b"<sound tempo='0'/>"),
         b"<attributes><time><beats>3+2</beats><beat-type>8</beat-type></time></attributes>",
+        *(b"<cue/>", b"<octave-change>-9</octave-change>", b"<sound tempo='60'/>"),
+        *(b"<voice>x</voice>", b"<unpitched/>", b"<tie type='stop'/>", b"0.3333333"),
+        b"<harmony><root><root-step>C</root-step></root><kind>other</kind></harmony>",
+        b"<metronome><beat-unit>half</beat-unit><per-minute>60</per-minute></metronome>",
+        b"<transpose><chromatic>-2</chromatic></transpose><time><senza-misura/></time>",
     ],
 }
 
@@ -105,10 +113,16 @@ WORDS = {
 def seeds() -> dict[str, list[bytes]]:
     score = specimens.musicxml()
     return {
-        "midi": [specimens.midi()],
+        "midi": [specimens.midi(), rmid(specimens.midi())],
         "abc": [specimens.ABC.encode()],
         "musicxml": [score, score, specimens.mxl(score)],
     }
+
+
+def rmid(midi: bytes) -> bytes:
+    """Returns a MIDI file in a RIFF file."""
+    chunk = b"RMIDdata" + struct.pack("<I", len(midi)) + midi
+    return b"RIFF" + struct.pack("<I", len(chunk)) + chunk
 
 
 def mutate(data: bytes, kind: str, rng: random.Random) -> bytes:
@@ -161,6 +175,7 @@ def cut(data: bytes, kind: str, rng: random.Random) -> bytes:
 
 def mend(data: bytes) -> bytes:
     """Corrects the track lengths of a MIDI file."""
+    data = data[data.find(b"MThd") :] if data.startswith(b"RIFF") else data
     head, *tracks = data.split(b"MTrk")
     head = head[:10] + struct.pack(">H", len(tracks)) + head[12:]
     return head + b"".join(

@@ -1,22 +1,19 @@
 """The Groove MIDI Dataset, with the styles and splits of its own table."""
 
-import contextlib
-import importlib.util
 import io
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 import tunes
 from note_seq import midi_io
 
 from zoo.data.codecs import Drums
-from zoo.data.corpora import groove
 from zoo.data.corpora.build import build, open_split
 from zoo.data.corpora.dedup import assign, sketch
+from zoo.data.corpora.layouts import GROOVE_TABLE, groove_table
+from zoo.data.corpora.public import COLLECTIONS
 from zoo.data.corpora.registry import corpus
 from zoo.data.scores.read import read_bytes
-from zoo.errors import ZooError
 
 SPLITS = ("train", "validation", "test", "train", "train", "test")
 
@@ -29,22 +26,17 @@ def beat(seed: int) -> bytes:
     return file.getvalue()
 
 
-def examples():
-    """Yields examples in the schema of TFDS (groove/full-midionly, 2.0.1)."""
-    names = ["afrobeat", "funk", "rock"]
-    text = tfds.features.Text()
-    style = {"primary": tfds.features.ClassLabel(names=names), "secondary": text}
-    features = tfds.features.FeaturesDict({"id": text, "style": style, "midi": text})
-    for i, split in enumerate(SPLITS):
-        labels = {"primary": 1 + i % 2, "secondary": b"groove"}
-        name = f"drummer{i % 2}/session1/{i}".encode()
-        yield split, {"id": name, "style": labels, "midi": beat(i)}, features
-
-
 @pytest.fixture
 def unpacked(tmp_path):
-    groove.write_archive(examples(), tmp_path / "groove")
-    return tmp_path / "groove"
+    folder = tmp_path / "groove"
+    lines = ["drummer,style,midi_filename,split"]
+    for i, split in enumerate(SPLITS):
+        name = f"drummer{i % 2}/session1/{i}.mid"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(beat(i))
+        lines.append(f"drummer{i % 2},{'rock' if i % 2 else 'funk/1'},{name},{split}")
+    (folder / GROOVE_TABLE).write_text("\n".join(lines))
+    return folder
 
 
 def test_styles_and_splits_are_those_of_the_table(unpacked):
@@ -63,12 +55,12 @@ def test_styles_and_splits_are_those_of_the_table(unpacked):
 
 
 def test_a_build_has_the_splits_of_the_table(unpacked, tmp_path, monkeypatch):
-    """A dataset that is already downloaded needs neither TensorFlow nor a network."""
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
-    report = build("groove", workers=1)
+    spec = f"groove:{unpacked}"
+    report = build(spec, workers=1)
     assert report.splits == {"train": 3, "validation": 1, "test": 2}
-    assert report.licences == {"groove": groove.LICENCE}
-    found = open_split("groove", "test")
+    assert report.licences == {"groove": COLLECTIONS["groove"].remote.licence}
+    found = open_split(spec, "test")
     assert {record.id for record in found} == {
         "groove/drummer0/session1/2.mid",
         "groove/drummer1/session1/5.mid",
@@ -82,35 +74,10 @@ def test_the_table_of_the_archive_is_read(tmp_path):
     row = (
         "drummer1,drummer1/s,drummer1/s/1,funk/groove1,138,beat,4-4,drummer1/s/1.mid,,"
     )
-    (tmp_path / groove.INFO).write_text(f"{head}duration,split\n{row}27.8,test\n")
-    assert groove.read_info(tmp_path) == {"drummer1/s/1.mid": ("funk", "test")}
-    (tmp_path / groove.INFO).write_text("name,year\nsomething else,1999\n")
-    assert groove.read_info(tmp_path) == {}
-
-
-def test_an_interrupted_download_leaves_no_folder(tmp_path):
-    def interrupted():
-        yield from list(examples())[:2]
-        raise KeyboardInterrupt
-
-    with contextlib.suppress(KeyboardInterrupt):
-        groove.write_archive(interrupted(), tmp_path / "groove")
-    assert not (tmp_path / "groove").exists()
-    groove.write_archive(examples(), tmp_path / "groove")
-    assert len(groove.read_info(tmp_path / "groove")) == len(SPLITS)
-
-
-def test_the_error_without_tensorflow_names_alternatives(tmp_path, monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name: None if name == "tensorflow" else find(name),
-    )
-    with pytest.raises(
-        ZooError, match=r"pip install 'music-zoo\[tfds-catalog\]', or unpack"
-    ):
-        groove.dataset_folder(tmp_path)
+    (tmp_path / GROOVE_TABLE).write_text(f"{head}duration,split\n{row}27.8,test\n")
+    assert groove_table(tmp_path) == {"drummer1/s/1.mid": ("funk", "test")}
+    (tmp_path / GROOVE_TABLE).write_text("name,year\nsomething else,1999\n")
+    assert groove_table(tmp_path) == {}
 
 
 def test_a_preassigned_split_is_kept_and_variants_follow_it():

@@ -1,12 +1,14 @@
 """Reading of recordings of all types, and refusal of invalid ones."""
 
+import io
+import struct
 import tracemalloc
 
 import numpy as np
 import pytest
 import soundfile
 
-from zoo.data.audio.recordings import BLOCK, Recording
+from zoo.data.audio.recordings import BLOCK, Recording, RecordingLimits
 from zoo.data.refusal import Refused
 
 RATE = 16000
@@ -71,6 +73,69 @@ def test_a_long_recording_is_read_in_bounded_memory(tmp_path):
     tracemalloc.stop()
     assert count == 100 * RATE
     assert most < 30 * BLOCK * 4
+
+
+def encoded(name, samples, rate=44_100, **options):
+    """Returns the bytes of a file."""
+    file = io.BytesIO()
+    file.name = name
+    soundfile.write(file, samples, rate, **options)
+    return bytearray(file.getvalue())
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_a_truncated_mp3_is_kept_as_far_as_it_decodes(tmp_path, share):
+    data = encoded("a.mp3", tone(44_100, 6.0))
+    whole, cut = tmp_path / "whole.mp3", tmp_path / "cut.mp3"
+    whole.write_bytes(data)
+    cut.write_bytes(data[: int(share * len(data))])
+    expected, remarks = read(whole, 6 * RATE)
+    assert (len(expected), remarks["truncated"]) == (1, 0)
+    (found,), remarks = read(cut, 6 * RATE)
+    assert remarks["truncated"] == 1
+    assert len(found) == pytest.approx(share * 6 * RATE, abs=0.3 * RATE)
+    inside = slice(0, len(found) - RATE // 20)  # the decoder rings at its end
+    np.testing.assert_array_equal(found[inside], expected[0][inside])
+
+
+def test_claims_of_a_header_are_checked_against_limits(tmp_path):
+    wav = encoded("a.wav", tone(RATE), RATE, subtype="PCM_16")
+    flac = encoded("a.flac", tone(RATE), RATE)
+
+    def patched(name, data, at, layout, value):
+        changed = bytearray(data)
+        struct.pack_into(layout, changed, at, value)
+        (tmp_path / name).write_bytes(changed)
+        with pytest.raises(Refused) as caught:
+            read(tmp_path / name)
+        return caught.value.reason
+
+    tracemalloc.start()
+    assert patched("fast.wav", wav, 24, "<I", 2_000_000_000) == "sample-rate"
+    assert patched("slow.wav", wav, 24, "<I", 1) == "sample-rate"
+    assert patched("wide.wav", wav, 22, "<H", 999) == "channels"
+    # 36 bits of STREAMINFO are the number of samples
+    assert patched("long.flac", flac, 22, ">I", 2**32 - 1) == "too-long"
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 30 * BLOCK * 4
+
+
+def test_a_stream_of_unknown_length_is_read_to_its_end(tmp_path):
+    data = encoded("a.flac", tone(RATE), RATE)
+    data[21] &= 0xF0
+    struct.pack_into(">I", data, 22, 0)
+    (tmp_path / "a.flac").write_bytes(data)
+    found, remarks = read(tmp_path / "a.flac", 2 * RATE)
+    assert [len(x) for x in found] == [RATE]
+    assert not remarks["truncated"]
+
+
+def test_a_recording_longer_than_the_limit_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(RATE, 2.0), RATE)
+    limits = RecordingLimits(duration=1.5)
+    with pytest.raises(Refused, match=r"0\.0 hours long and the limit is 0"):
+        list(Recording(tmp_path / "a.wav", RATE, limits).excerpts(RATE))
 
 
 def test_unreadable_and_silent_files_are_refused(tmp_path):

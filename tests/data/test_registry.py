@@ -6,7 +6,7 @@ import sys
 import pytest
 import tunes
 
-from zoo.data.corpora import registry
+from zoo.data.corpora import music21_scores
 from zoo.data.corpora.registry import corpus
 from zoo.errors import UsageError, ZooError
 
@@ -108,6 +108,6 @@ def test_missing_and_empty_folders(tmp_path):
 
 
 def test_the_error_without_music21_scores(monkeypatch, tmp_path):
-    monkeypatch.setattr(registry, "_music21", lambda: tmp_path)
+    monkeypatch.setattr(music21_scores, "_music21", lambda: tmp_path)
     with pytest.raises(ZooError, match="no scores in corpus/oneills1850: pip install"):
         corpus("tunes")

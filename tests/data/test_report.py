@@ -74,6 +74,28 @@ def test_a_printed_report_has_the_counts():
         assert words in out.getvalue()
 
 
+def test_names_and_details_are_text_not_markup():
+    report = Report(spec="folder:[red]a[/red]")
+    sequence = tunes.sequence([(60, 0.5)])
+    report.keep("[b]", "[/i] jigs\x1b[2J", sequence)
+    report.drop("[b]", "a[/b].abc", Refused("no-key", "K:[/b] \x1b[31m:bell:."))
+    report.licences = {"[b]": "[/x]"}
+    out = io.StringIO()
+    report.print(Console(file=out, width=120))
+    for words in ("[red]a[/red]", "[/i] jigs[2J 1", "K:[/b] [31m:bell:.", "[b]: [/x]"):
+        assert words in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+    assert [*report.list_drops()] == [
+        "dropped as no-key: a[/b].abc: K:[/b] [31m:bell:."
+    ]
+
+
+def test_every_drop_is_kept():
+    report = made_of([("a", "empty", pitch) for pitch in range(40, 60)])
+    assert len(report.reasons.pieces["empty"]) == 20
+    assert len([*Report.from_json(report.to_json()).list_drops()]) == 20
+
+
 def test_a_pickup_is_not_a_metre():
     sequence = tunes.sequence([(60, 0.25)] * 25)
     sequence.time_signatures.add(numerator=1, denominator=8)

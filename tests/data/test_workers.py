@@ -10,6 +10,7 @@ import pytest
 import specimens
 
 from zoo.data.corpora.workers import MAX_AHEAD_FILES, read_all
+from zoo.data.refusal import Refused
 from zoo.data.scores.limits import Limits, Piece
 from zoo.data.scores.read import read
 from zoo.errors import ZooError
@@ -17,7 +18,7 @@ from zoo.errors import ZooError
 QUICK = Limits(seconds=1.0, memory=512 << 20)
 
 
-def misbehave(path: Path, limits: Limits) -> list[Piece]:
+def misbehave(path: Path) -> list[Piece]:
     """Behaves as the file's name says."""
     word = path.stem.split("-")[0]
     if word == "hang":
@@ -30,9 +31,11 @@ def misbehave(path: Path, limits: Limits) -> list[Piece]:
         bytearray(8 << 30)
     elif word == "fail":
         raise RuntimeError("a bug")
+    elif word == "full":
+        raise ZooError("The disk is full.")
     elif word == "print":
         print("noise on standard output")
-    return read(path, limits)
+    return read(path, QUICK)
 
 
 @pytest.fixture
@@ -53,11 +56,11 @@ def test_a_failure_is_attributed_to_its_file(folder, capfd):
         "segfault.mid", "good-4.mid", "memory.abc", "good-5.abc", "fail.mid",
         "print.abc", "good-6.mid",
     )  # fmt: skip
-    found = dict(read_all(folder(*names), QUICK, workers=2, reader=misbehave))
+    found = dict(read_all(folder(*names), misbehave, QUICK))
     reasons = {
-        path.name: pieces[0].refused.reason
-        for path, pieces in found.items()
-        if pieces[0].refused
+        path.name: result.reason
+        for path, result in found.items()
+        if isinstance(result, Refused)
     }
     assert [path.name for path in found] == list(names)
     assert reasons == {
@@ -67,7 +70,7 @@ def test_a_failure_is_attributed_to_its_file(folder, capfd):
         "memory.abc": "too-much-memory",
         "fail.mid": "reader-failed",
     }
-    details = {path.name: str(pieces[0].refused) for path, pieces in found.items()}
+    details = {path.name: str(result) for path, result in found.items()}
     assert "code 3" in details["exit.abc"]
     assert "SIGSEGV" in details["segfault.mid"]
     assert "a bug" in details["fail.mid"]
@@ -84,7 +87,7 @@ def test_pieces_are_unchanged_and_paths_are_consumed_lazily(folder):
         for consumed in itertools.count(3):  # noqa: B007 (read outside)
             yield paths[2]
 
-    found = read_all(endless(), workers=1, reader=misbehave)
+    found = read_all(endless(), misbehave, Limits(), workers=1)
     assert [next(found), next(found)] == [(path, read(path)) for path in paths[:2]]
     assert consumed <= MAX_AHEAD_FILES + 2
     begun = time.monotonic()
@@ -92,12 +95,18 @@ def test_pieces_are_unchanged_and_paths_are_consumed_lazily(folder):
     assert time.monotonic() - begun < 60  # although its worker sleeps for an hour
 
 
+def test_an_error_of_the_disk_is_not_a_refusal(folder):
+    with pytest.raises(ZooError, match=r"The disk is full\.") as caught:
+        list(read_all(folder("a.abc", "full.mid"), misbehave, QUICK))
+    assert not isinstance(caught.value, Refused)
+
+
 def test_no_files_need_no_workers():
-    assert list(read_all([], reader=misbehave)) == []
+    assert list(read_all([], misbehave, QUICK)) == []
 
 
 def test_the_error_of_workers_that_cannot_start(folder, monkeypatch, tmp_path):
     (tmp_path / "note_seq.py").write_text("raise SystemExit(9)")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ZooError, match="exit code 9"):
-        list(read_all(folder("a.abc")))
+        list(read_all(folder("a.abc"), misbehave, QUICK))

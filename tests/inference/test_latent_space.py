@@ -195,6 +195,23 @@ def test_bad_requests_say_so(space, call, says):
         call(space)
 
 
+def test_of_chords_the_upper_line_is_taken_and_said(space):
+    """Every note has a lower third: half of all, where a corpus allows a tenth."""
+    chords = tune([60, 62, 64, 65] * 2)
+    for note in list(chords.notes):
+        chords.notes.add().CopyFrom(note)
+        chords.notes[-1].pitch -= 4
+    array, remarks = space.fit(chords)
+    np.testing.assert_array_equal(array, space.fit(ONE).array)
+    assert "chords: 8 lower notes dropped" in remarks
+    rows, remarks = space.phrases_of(chords)
+    assert rows.shape == (2, CODEC.length)
+    assert remarks == (
+        "chords: 8 lower notes dropped",
+        "phrases: 2 of 1 bars are read, all of them full",
+    )
+
+
 def test_attribute_vectors_are_the_slopes_of_the_means(space):
     """Of 300 phrases, more than are encoded at once: each slope is the others'
     residual's."""

@@ -9,6 +9,7 @@ import pytest
 from small_models import FAMILIES, VOICES, score, trained
 
 from zoo.core import BOUNDARY
+from zoo.data.bars import model_begins
 from zoo.errors import UsageError
 from zoo.inference.model import Model
 from zoo.inference.sampler import Request, Sampler
@@ -73,6 +74,8 @@ def test_every_family_writes_music_and_goes_on_from_a_primer(model):
 def test_a_classifier_writes_nothing_and_says_so():
     with pytest.raises(UsageError, match="LatentClassifier classifies music"):
         trained("latent_classifier").sample(1)
+    with pytest.raises(UsageError, match="LatentClassifier classifies music"):
+        trained("latent_classifier").sample(1, primer=HYMN)
 
 
 def test_a_family_searches_with_beams_or_says_that_it_does_not(model):
@@ -184,10 +187,11 @@ def test_a_soprano_alone_is_harmonised(coconet):
         ({"rewrite": ("viola",), "primer": HYMN}, "there is no voice viola"),
         ({"span": (8, 20), "primer": HYMN}, "it has 16 steps"),
         ({"span": (3, 3), "primer": HYMN}, "is not within the primer"),
-        ({"primer": score("60 62", "64 65")}, "where a chorale has four"),
+        ({"primer": score("60 62", "64 65")}, "2 of the four voices: name the others"),
+        ({"primer": score(*["60 62"] * 5)}, "5 voices, where a chorale has four"),
         (
             {"primer": score("60 62", "64 65"), "rewrite": ("alto",)},
-            "where a chorale has four",
+            "give soprano and tenor and bass alone, or all four",
         ),
         ({"primer": HYMN, "length": 8}, "a piece of 8 was requested"),
     ],
@@ -208,12 +212,26 @@ def test_a_span_of_latents_is_written_anew_by_the_phrase():
     assert (rows[:, [0, 3]] == begun.reshape(4, 4)[[0, 3]]).all()
     assert (rows[:, [1, 2]] != begun.reshape(4, 4)[[1, 2]]).any(axis=(1, 2)).all()
     assert model.sample(1, primer=piece, span=(6, 9))
+    [longer] = samples = model.sample(1, primer=piece)
+    assert samples.remarks[0] == "primer: the last 2 of its 4 bars are read"
+    assert model_begins(longer) == 1.0
     with pytest.raises(UsageError, match="give a shorter primer, or a span of it"):
-        model.sample(1, primer=piece)
+        model.sampler.draw(1, 0, Request(primer=begun))
     with pytest.raises(UsageError, match="has no separate voices"):
         model.sample(1, primer=piece, rewrite=("alto",))
     with pytest.raises(UsageError, match="LatentMDN continues primers"):
         trained("latent_mdn").sample(1, primer=piece, span=(6, 9))
+
+
+def test_a_melody_is_harmonised_by_itself_or_with_all_voices(coconet):
+    rewrite = ("alto", "tenor", "bass")
+    melody = score("72 71 69 67")
+    [hymn] = coconet.sample(1, primer=melody, rewrite=rewrite)
+    soprano = [x.pitch for x in hymn.notes if x.instrument == 0]
+    assert soprano == [72, 71, 69, 67]
+    assert model_begins(hymn) is None
+    with pytest.raises(UsageError, match="2 of the four voices: give soprano alone"):
+        coconet.sample(1, primer=score("72 71", "64 65"), rewrite=rewrite)
 
 
 def test_most_families_rewrite_nothing(lstm):

@@ -6,7 +6,6 @@ from small_models import trained
 
 import zoo
 from zoo.errors import UsageError
-from zoo.inference.saving import save
 
 
 def test_a_saved_model_writes_the_same_music(tmp_path):
@@ -20,7 +19,7 @@ def test_a_saved_model_writes_the_same_music(tmp_path):
 
 def test_a_model_may_be_saved_in_half_precision(tmp_path):
     model = trained("lstm")
-    save(model, tmp_path / "half", half=True)
+    model.save(tmp_path / "half", half=True)
     kernel, again = (
         np.asarray(x.params["net"]["head"]["kernel"])
         for x in (model, zoo.load(tmp_path / "half"))

@@ -8,8 +8,10 @@ import pytest
 from note_seq import midi_io
 from pieces import line, metre, piece
 
+from zoo.data.bars import mark_model
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
+from zoo.listen.gallery import caption
 from zoo.listen.page import MAX_BYTES, Track, write_page
 from zoo.soundfont.score import TAIL
 
@@ -92,3 +94,18 @@ def test_a_large_page_gets_a_lower_audio_quality(tmp_path, monkeypatch):
     monkeypatch.setattr("zoo.listen.page.MAX_BYTES", best - 1)
     write_page(tracks(seconds=0.125), tmp_path / "a.html", title="A", intro="B")
     assert (tmp_path / "a.html").stat().st_size < 0.8 * best
+
+
+def test_the_page_says_where_the_model_begins(tmp_path):
+    """In the second of two bars of a quarter, after a pickup of an eighth."""
+    tune = metre(piece((0, 0.25, 60), (0.25, 0.75, 62), (0.75, 1.25, 64)), (0, 1, 8))
+    metre(tune, (0.25, 1, 4))
+    assert caption(tune) == ""
+    mark_model(tune, 0.75)
+    assert caption(tune) == "The model begins at 0:00, in bar 2."
+    write_page(
+        [Track("A", tune, caption(tune))], tmp_path / "a.html", title="", intro=""
+    )
+    text = (tmp_path / "a.html").read_text("utf-8")
+    assert '<line class="model" x1="60.00%"' in text
+    assert caption(tune) in text

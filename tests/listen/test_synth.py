@@ -1,13 +1,16 @@
 """Length, pitch, loudness and instruments of rendered audio; files round-trip."""
 
 import io
+import struct
 
+import mido
 import numpy as np
 import pytest
 import soundfile
 from note_seq import midi_io
 from pieces import line, piece
 
+from zoo.data.bars import mark_model
 from zoo.errors import ZooError
 from zoo.listen.synth import compress, midi_bytes, write_midi, write_wav
 from zoo.soundfont.score import PEAK, TAIL, render
@@ -175,3 +178,47 @@ def test_midi_reads_back(tmp_path):
 
 def test_midi_is_deterministic():
     assert midi_bytes(line([60, 62])) == midi_bytes(line([60, 62]))
+
+
+def events(midi):
+    """Returns the events of a MIDI file, and their times in seconds."""
+    played, time = [], 0.0
+    for event in mido.MidiFile(file=io.BytesIO(midi)):
+        time += event.time
+        played.append((round(time, 4), event.copy(time=0)))
+    return played
+
+
+def test_a_marker_stands_where_the_model_begins():
+    sequence = line([60, 62, 64, 65])
+    sequence.tempos.add(qpm=90)
+    before = events(midi_bytes(sequence))
+    mark_model(sequence, 1.5)
+    after = events(midi_bytes(sequence))
+    [marker] = [event for event in after if event[1].type == "marker"]
+    assert marker[0] == pytest.approx(1.5, abs=0.005)
+    assert marker[1].text == "model"
+    assert [event for event in after if event is not marker] == before
+
+
+def test_a_cue_point_stands_where_the_model_begins(tmp_path):
+    audio = render(line([60, 64]), RATE)
+    write_wav(tmp_path / "a.wav", audio, RATE, cues={"model": 0.5, "end": 1.0})
+    content = (tmp_path / "a.wav").read_bytes()
+    assert struct.unpack("<I", content[4:8]) == (len(content) - 8,)
+    chunks, at = {}, 12
+    while at < len(content):
+        name, size = struct.unpack("<4sI", content[at : at + 8])
+        chunks[name] = content[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+    assert list(chunks) == [b"fmt ", b"data", b"cue ", b"LIST"]
+    assert chunks[b"cue "] == struct.pack("<I", 2) + b"".join(
+        struct.pack("<II4sIII", number, sample, b"data", 0, 0, sample)
+        for number, sample in ((1, RATE // 2), (2, RATE))
+    )
+    assert chunks[b"LIST"] == (
+        b"adtllabl" + struct.pack("<II", 10, 1) + b"model\0"
+        b"labl" + struct.pack("<II", 8, 2) + b"end\0"
+    )
+    read, _ = soundfile.read(tmp_path / "a.wav")
+    np.testing.assert_allclose(read, audio, atol=2 / 32767)

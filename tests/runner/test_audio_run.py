@@ -19,8 +19,7 @@ from zoo.data.codecs.waveform import Waveform
 from zoo.errors import UsageError
 from zoo.evaluation.audio import AudioEvaluation, reconstruction_metrics
 from zoo.evaluation.instrument_classifier import learn
-from zoo.inference.model import AudioModel
-from zoo.inference.resynthesis import reconstructed, resynthesise
+from zoo.inference.resynthesis import AudioModel, reconstructed, resynthesise
 from zoo.inference.timbre_transfer import (
     PrincipalAxes,
     Statistics,

@@ -5,12 +5,15 @@ import json
 import numpy as np
 import optax
 import pytest
+import scipy.io
 
 import zoo
+from zoo.data.codecs import Voices
 from zoo.errors import UsageError
-from zoo.models import LSTM
+from zoo.models import LSTM, NoteTransformer
 from zoo.runner import train
-from zoo.tasks import Arrays
+from zoo.runner.run import sized
+from zoo.tasks import Arrays, Frames
 from zoo.train.loop import fit
 from zoo.train.options import Options
 
@@ -76,3 +79,57 @@ def test_a_model_without_a_record_draws_arrays_and_says_what_it_lacks(own):
         own.sample(2)
     with pytest.raises(UsageError, match="recorded no task"):
         own.evaluate()
+
+
+def rolls(path, most):
+    """Writes piano rolls whose fullest frame, of the test split, has `most` notes."""
+    splits = {}
+    for key, notes in (("traindata", 2), ("validdata", 1), ("testdata", most)):
+        cell = np.empty((1, 2), object)
+        for i in range(2):
+            cell[0, i] = np.zeros((6, 88))
+            cell[0, i][3, 20 : 20 + notes] = 1
+        splits[key] = cell
+    scipy.io.savemat(path, splits)
+    return str(path)
+
+
+@pytest.mark.parametrize(("chosen", "slots"), [(4, 7), (7, 7), (9, 9)])
+def test_slots_hold_the_most_notes_of_any_split(tmp_path, chosen, slots):
+    task = Frames(rolls(tmp_path / "a.mat", 7))
+    assert sized(NoteTransformer(slots=chosen), task).slots == slots
+
+
+def test_too_few_slots_are_refused_with_both_numbers(tmp_path):
+    task = Frames(rolls(tmp_path / "a.mat", 15))
+    with pytest.raises(UsageError, match="slots is 9 and the data have 15: leave"):
+        sized(NoteTransformer(slots=9), task)
+
+
+def test_voices_have_a_slot_each(tmp_path):
+    chorales = {key: [[[72, 67, 64, 48]]] for key in ("train", "valid", "test")}
+    (tmp_path / "a.json").write_text(json.dumps(chorales))
+    family = sized(NoteTransformer(roll=False), Frames(str(tmp_path / "a.json")))
+    assert (family.slots, family.keys) == (4, Voices().dimensions["keys"])
+
+
+def test_a_run_knows_its_corpus(tmp_path):
+    def run(steps, **options):
+        arrays = [np.arange(1, 9)] * 6
+        arrays[0] = arrays[0] + steps // 4  # another piece at step 4
+        return train(
+            LSTM(vocab=11, embed=4, width=4, layers=1),
+            Arrays(arrays, arrays, arrays, batch=4, length=8),
+            name="own",
+            workdir=tmp_path,
+            steps=steps,
+            options=Options(quiet=True, **options),
+            samples=0,
+        )
+
+    run(2)
+    run(3)
+    with pytest.raises(UsageError, match="the corpus has changed since checkpoint 3"):
+        run(4)
+    run(4, accept_new_data=True)
+    run(5)

@@ -1,8 +1,10 @@
 """Disk failures and non-finite gradients give short errors and lose no checkpoint."""
 
+import dataclasses
 import shutil
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import orbax.checkpoint as ocp
@@ -222,3 +224,29 @@ def test_an_error_of_the_data_is_raised_unchanged(tmp_path):
         with pytest.raises(UsageError, match=f"^no batch {at}$"):
             fit(tmp_path / str(at), batches=Points(on_read=on_read))
     assert jax.tree.leaves(fit(tmp_path / "3").state)  # it resumes
+
+
+@dataclasses.dataclass(frozen=True)
+class Overfull(Quadratic):
+    """A loss that is infinite from step 4 on, with the same finite gradients."""
+
+    def loss(self, params, batch, rng, step):
+        value, metrics = super().loss(params, batch, rng, step)
+        return value + jnp.where(step < 4, 0.0, jnp.inf), metrics
+
+
+def test_ten_infinite_losses_in_a_row_stop_the_run(tmp_path):
+    with pytest.raises(ZooError, match=r"loss was not finite for 10 .* step 14, on"):
+        fit(tmp_path, 40, family=Overfull())
+    assert 14 <= steps(tmp_path)[-1] <= 16
+
+
+def test_a_corpus_that_changed_is_refused_unless_it_is_accepted(tmp_path):
+    fit(tmp_path, 4, meta={"data": "old"})
+    with pytest.raises(
+        UsageError, match=r"changed since checkpoint 4 .* was old and is new; .*`accept"
+    ):
+        fit(tmp_path, 6, meta={"data": "new"})
+    fit(tmp_path, 6, meta={"data": "new"}, accept_new_data=True)
+    fit(tmp_path, 8, meta={"data": "new"})
+    assert steps(tmp_path)[-1] == 8

@@ -26,7 +26,7 @@ def reconstruct(
         share: how much of that timbre, from 0 (none) to 1 (all).
         seed: seed of the decoder's noise.
     """
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.inference.resynthesis import resynthesise
     from zoo.inference.timbre_transfer import transfer
 
@@ -59,7 +59,7 @@ def blend(
     """
     import numpy as np
 
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.inference.resynthesis import excerpt, require_audio
     from zoo.inference.timbre_transfer import interpolated
     from zoo.listen.audio_page import AudioComparison, write_audio_page

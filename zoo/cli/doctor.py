@@ -7,8 +7,7 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from zoo.data.corpora.records import data_root
-from zoo.runner.launch import xla_cache
+from zoo.files import data_root, xla_cache
 from zoo.train.distributed import cores
 
 TESTED = {  # versions of the last complete test run
@@ -21,6 +20,8 @@ TESTED = {  # versions of the last complete test run
     "note-seq": "0.0.5",
     "music21": "10.5.1",
     "soundfile": "0.14.0",
+    "verovio": "6.4.1",
+    "resvg-py": "0.5.0",
     "tyro": "1.0.17",
     "numpy": "2.4.6",
 }

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tyro.conf import Positional
 
-from zoo.errors import UsageError
+from zoo.cli.output import Flat, Output
+from zoo.errors import UsageError, plain, printable
 from zoo.ranges import Change, Count, Pieces, Seed, Several, Share, Temperature, Weight
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def interpolate(
     best_of: Count = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("interpolated"),
+    output: Flat = Output(),
 ) -> None:
     """Interpolate between the first phrases of two pieces in a model's latent space.
 
@@ -41,6 +43,7 @@ def interpolate(
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     from zoo.listen.latent import plot_strip
 
@@ -49,7 +52,14 @@ def interpolate(
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
         styles = (1 - share) * styles[:1] + share * styles[1:]
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     music = write(path, styles, f"from {one.stem} to {other.stem}")
     plot_strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
@@ -67,6 +77,7 @@ def mix(
     best_of: Count = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("mixed"),
+    output: Flat = Output(),
 ) -> None:
     """Mix the first phrases of several pieces, or several styles.
 
@@ -82,6 +93,7 @@ def mix(
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     space, sequences, shares = read(run, pieces, adapt)
     warn_unless_one("weights", weights)
@@ -96,7 +108,14 @@ def mix(
         rng = np.random.default_rng(seed)
         points = rng.normal(size=(n, space.size)).astype(np.float32)
     names = [*(path.stem for path in pieces), *(styles or {})]
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     write(points, styles or shares, "a mix of " + ", ".join(names))
 
 
@@ -113,6 +132,7 @@ def vary(
     best_of: Count = 1,
     adapt: bool = False,
     out: pathlib.Path = pathlib.Path("varied"),
+    output: Flat = Output(),
 ) -> None:
     """Write variations of the first phrase of a piece.
 
@@ -129,9 +149,10 @@ def vary(
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     from zoo.inference.attribute_steering import Steering
-    from zoo.inference.model import resolve
+    from zoo.inference.loading import resolve
 
     space, sequences, shares = read(run, (piece,), adapt)
     points = space.vary(space.encode(sequences, adapt)[0], n, amount, seed)
@@ -141,7 +162,14 @@ def vary(
         steering = Steering.load(space, resolve(run))
         points = steering(points, attributes, seed, styles or own)
         title += "".join(f", {name} {x:+g}" for name, x in attributes.items())
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     write(points, styles or own, title)
 
 
@@ -154,6 +182,7 @@ def transfer(
     keep: Weight = 4.0,
     seed: Seed = 0,
     out: pathlib.Path = pathlib.Path("transferred"),
+    output: Flat = Output(),
 ) -> None:
     """Write a piece in another style, phrase by phrase, with its scale and contour.
 
@@ -166,14 +195,14 @@ def transfer(
         keep: weight of the contour: less is further in the style, and from the piece.
         seed: seed of the search.
         out: the directory to write: the piece as it was read, and in the style.
+        output: sound and files of the pieces.
     """
+    from zoo.cli.scores import open_score, print_remarks
     from zoo.data.corpora.build import progress_bar
-    from zoo.data.scores.read import open_score
     from zoo.inference.latent_space import LatentSpace
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import StyleTransfer
-    from zoo.listen.gallery import write_gallery
     from zoo.metrics.attributes import scale_pitch_classes
 
     space = LatentSpace(load(run))
@@ -181,13 +210,14 @@ def transfer(
     move = StyleTransfer(space, classifier, keep)
     sequence = open_score(piece)
     with named(piece):
-        source = space.phrases_of(sequence)
+        source, remarks = space.phrases_of(sequence)
+    print_remarks(piece, remarks)
     codec = space.melody_codec
     with progress_bar(f"searching for {style} phrases") as progress:
         scale = scale_pitch_classes(source, codec)
         rows = move(source, style, seed, scale=scale, progress=progress)
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
-    page = write_gallery(music, out, title=f"{piece.stem}, and in the style {style}")
+    page = output.write(music, out, title=f"{piece.stem}, and in the style {style}")
     print(
         f"{len(rows)} phrases of {codec.bars} bars, as read and in the style {style}; "
         f"open {page}"
@@ -206,17 +236,21 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.data.scores.read import open_score
-    from zoo.inference.model import load
+    from zoo.cli.scores import open_score, print_remarks
+    from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
-    table = Table("piece", *classifier.styles)
+    table = Table("piece")
+    for style in classifier.styles:
+        table.add_column(plain(style))
     for path in files:
         piece = open_score(path)
         with named(path):
-            shares = classifier.piece(piece)
-        table.add_row(path.name, *(f"{share:.3f}" for share in shares.values()))
+            rows, remarks = classifier.phrases_of(piece)
+        print_remarks(path, remarks)
+        shares = classifier.mean(rows)
+        table.add_row(plain(path.name), *(f"{share:.3f}" for share in shares.values()))
     Console().print(table)
 
 
@@ -242,9 +276,9 @@ def read(
 
     Prints what is done to make the pieces fit.
     """
-    from zoo.data.scores.read import open_score
+    from zoo.cli.scores import open_score
     from zoo.inference.latent_space import LatentSpace
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
 
     space, pieces = LatentSpace(load(run)), [open_score(path) for path in paths]
     fits = []
@@ -252,7 +286,7 @@ def read(
         with named(path):
             fits.append(space.fit(piece, adapt))
         for remark in fits[-1].remarks:
-            print(f"{path.name}: {remark}")
+            print(printable(f"{path.name}: {remark}"))
     if not fits:
         return space, pieces, None
     return space, pieces, space.likeliest_style(np.stack([fit.array for fit in fits]))
@@ -269,20 +303,20 @@ class Writer:
         temperature: float,
         best_of: int,
         out: pathlib.Path,
+        output: Output,
     ) -> None:
-        self.space, self.seed, self.out = space, seed, out
+        self.space, self.seed, self.out, self.output = space, seed, out, output
         self.temperature, self.best_of = temperature, best_of
 
     def __call__(
         self, points: np.ndarray, styles: "Styles", title: str
     ) -> "list[NoteSequence]":
-        from zoo.listen.gallery import write_gallery
         from zoo.nn.sequence.sampling import Draw
 
         draw = Draw(self.temperature)
         pieces = self.space.decode(
             points, self.seed, draw, styles, best_of=self.best_of
         )
-        page = write_gallery(pieces, self.out, title=title)
+        page = self.output.write(pieces, self.out, title=title)
         print(f"{len(pieces)} pieces in {self.out}; open {page}")
         return pieces

@@ -2,7 +2,7 @@
 
 import pathlib
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import tyro
@@ -11,6 +11,7 @@ from tyro.conf import Positional
 from zoo.cli.audio import blend, reconstruct
 from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
+from zoo.cli.play import play
 from zoo.cli.sample import sample
 from zoo.errors import exit_on_error
 from zoo.ranges import BatchSize, Count, Hertz, Seconds, checked
@@ -34,7 +35,7 @@ def export(
         platform: the platform to run on.
     """
     from zoo.inference.export import export
-    from zoo.inference.model import load
+    from zoo.inference.loading import load
 
     folder = export(load(run), out, batch=batch, platform=platform)
     print(f"{to} in {folder}; {folder / 'about.json'} names what goes in and out")
@@ -50,20 +51,22 @@ def data(
     beam: str | None = None,
     rate: Hertz = 16_000,
     seconds: Seconds = 4.0,
+    list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
 ) -> None:
     """Build a corpus, if it is not built yet, and print what was kept and dropped.
 
     Args:
         action: what to do.
-        corpus: tunes, essen, chorales, folder:/path, or a union such as tunes+essen; of
-            sound, soundfont_notes, audio_folder:/path, rendered:tunes (or any corpus),
-            or tfds:nsynth.
+        corpus: tunes, essen, chorales, maestro, lakh, pop909, nottingham, groove,
+            folder:/path, or a union such as tunes+essen; of sound, soundfont_notes,
+            audio_folder:/path, rendered:tunes (or any corpus), or tfds:nsynth.
         for_: also print which pieces this codec refuses, and why.
         force: build it again.
         workers: number of processes that read files.
         beam: run on Apache Beam, with these flags, such as "--runner=DirectRunner".
         rate: sample rate of sound, in hertz.
         seconds: length of a note or an excerpt of sound, in seconds.
+        list_: also print every piece that was dropped, with the reason.
     """
     from zoo.data.audio import datasets
     from zoo.data.codecs import make
@@ -74,35 +77,43 @@ def data(
     with progress_bar(f"reading {corpus}") as progress:
         if corpus.startswith(datasets.SPECS):
             of = datasets.audio_dataset(corpus, rate, seconds)
-            datasets.build(of, workers=workers, force=force, progress=progress).print()
-            return
-        flags = None if beam is None else shlex.split(beam)
-        report = build(
-            corpus, force=force, workers=workers, progress=progress, beam_flags=flags
-        )
+            report = datasets.build(of, workers=workers, force=force, progress=progress)
+            codec = None
+        else:
+            flags = None if beam is None else shlex.split(beam)
+            report = build(
+                corpus,
+                force=force,
+                workers=workers,
+                progress=progress,
+                beam_flags=flags,
+            )
     if codec:
         records = (record for split in SPLITS for record in open_split(corpus, split))
         report = report.with_codec(codec, records)
     report.print()
+    if list_:
+        for line in report.list_drops():
+            print(line)
 
 
 def list_() -> None:
     """Name the families, codecs, corpora and weights there are."""
     from zoo.data.codecs import CODECS
-    from zoo.data.corpora.registry import NAMED_CORPORA
-    from zoo.inference.model import weights
+    from zoo.data.corpora.registry import descriptions
+    from zoo.inference.loading import weights
     from zoo.models import families
 
-    named: dict[str, dict[str, str | None]] = {
+    named: dict[str, Mapping[str, str | None]] = {
         "families": {name: module.__doc__ for name, module in families().items()},
         "codecs": {name: codec.__doc__ for name, codec in CODECS.items()},
-        "corpora": {name: source.__doc__ for name, source in NAMED_CORPORA.items()},
+        "corpora": descriptions(),
         "weights": dict.fromkeys(weights(), "shipped with the package"),
     }
     for kind, members in named.items():
         print(kind)
         for name, text in members.items():
-            print(f"  {name:12} {(text or '').strip().splitlines()[0]}")
+            print(f"  {name:16} {(text or '').strip().splitlines()[0]}")
 
 
 def doctor() -> None:
@@ -114,6 +125,7 @@ def doctor() -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "sample": sample,
+    "play": play,
     "interpolate": interpolate,
     "mix": mix,
     "vary": vary,

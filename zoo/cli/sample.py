@@ -5,7 +5,9 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from zoo.cli.output import Flat, Output
 from zoo.ranges import (
+    Bars,
     Count,
     Length,
     Pieces,
@@ -33,6 +35,8 @@ def sample(
     no_repeat: Several | None = None,
     length: Length | None = None,
     primer: pathlib.Path | None = None,
+    primer_bars: Bars | None = None,
+    bars: Bars | None = None,
     rewrite: tuple[Voice, ...] = (),
     span: tuple[Position, Position] | None = None,
     grammar: bool = True,
@@ -43,6 +47,7 @@ def sample(
     metre: str | None = None,
     program: str | None = None,
     out: pathlib.Path = pathlib.Path("samples"),
+    output: Flat = Output(),
 ) -> None:
     """Write pieces: MIDI, WAV, piano roll and score, and a page that plays them.
 
@@ -59,6 +64,9 @@ def sample(
         length: maximum length of a piece, in events or steps.
         primer: a MIDI, ABC or MusicXML file to continue or, with rewrite or span, to
             change.
+        primer_bars: bars of the primer to read, from its end; by default all, or 8
+            if that leaves no bar to write.
+        bars: bars of new music; by default the model ends a piece.
         rewrite: voices of the primer to rewrite, if the model can.
         span: the steps of the primer to rewrite: the first, and the one after the last.
             A model of phrases rewrites all phrases that these steps are in.
@@ -70,10 +78,10 @@ def sample(
         metre: the metre of every bar, such as 3/4, for a model of note rows.
         program: the General MIDI name or number of every note, or drums, likewise.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
-    from zoo.data.scores.read import open_score
-    from zoo.inference.model import load
-    from zoo.listen.gallery import write_gallery
+    from zoo.cli.scores import open_score, print_remarks
+    from zoo.inference.loading import load
     from zoo.nn.sequence.sampling import Draw
 
     draw = Draw(temperature, top_k, top_p, min_p=min_p, no_repeat=no_repeat)
@@ -85,6 +93,8 @@ def sample(
         length=length,
         draw=draw,
         primer=begin,
+        primer_bars=primer_bars,
+        bars=bars,
         rewrite=rewrite,
         span=span,
         grammar=grammar,
@@ -98,5 +108,7 @@ def sample(
             if v is not None
         },
     )
-    page = write_gallery(pieces, out, title=f"{model.title}, seed {seed}")
+    if primer is not None:
+        print_remarks(primer, pieces.remarks)
+    page = output.write(pieces, out, title=f"{model.title}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

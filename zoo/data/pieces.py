@@ -1,6 +1,7 @@
 """Encoded pieces: arrays of different lengths, with labels and per-piece columns."""
 
 import abc
+import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import overload
@@ -32,6 +33,42 @@ class Pieces(Sequence[np.ndarray]):
     @abc.abstractmethod
     def labels(self, kind: str) -> list[str]:
         """Returns the style, mode or metre of each piece, "" if it is unknown."""
+
+    @property
+    def digest(self) -> str:
+        """A digest of the arrays in their order, by which a run knows its corpus."""
+        total = Digest()
+        for array in self:
+            total.add(array)
+        return total.text
+
+    @property
+    def most_at_once(self) -> int:
+        """The most values above 0 in one frame, such as the notes of a chord."""
+        return max((count_at_once(array) for array in self), default=0)
+
+
+class Digest:
+    """A digest of arrays that are added one by one."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.blake2b(digest_size=8)
+
+    def add(self, array: np.ndarray) -> None:
+        """Adds an array, with its shape."""
+        self.hash.update(f"{array.dtype.name} {array.shape}\n".encode())
+        self.hash.update(np.ascontiguousarray(array).data)
+
+    @property
+    def text(self) -> str:
+        """The digest of all arrays so far, in hexadecimal."""
+        return self.hash.hexdigest()
+
+
+def count_at_once(frames: np.ndarray) -> int:
+    """Returns the most values above 0 in one of `frames` [t, ...]."""
+    counts = (frames > 0).reshape(len(frames), -1).sum(axis=1)
+    return int(counts.max(initial=0))
 
 
 class InMemoryPieces(Pieces):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Params, PhraseAutoencoder, supports
-from zoo.data.codecs import Fit
+from zoo.data.codecs.base import Fit, fit_line
 from zoo.errors import UsageError, require
 from zoo.inference.model import Model
 from zoo.metrics.attributes import ATTRIBUTES, attribute_table
@@ -95,17 +95,19 @@ class LatentSpace:
           UsageError: the piece does not fit.
         """
         with refusals(self.model.codec):
-            codec = self.model.codec
-            return codec.adapted(piece) if adapt else codec.fit(piece)
+            return fit_line(
+                self.model.codec,
+                lambda codec: codec.adapted(piece) if adapt else codec.fit(piece),
+            )
 
-    def phrases_of(self, piece: "NoteSequence") -> np.ndarray:
-        """Encodes all phrases of a melody as tokens int32 [n, t].
+    def phrases_of(self, piece: "NoteSequence") -> Fit:
+        """Encodes all phrases of a melody as tokens int32 [n, t], with remarks.
 
         Raises:
           UsageError: the piece does not fit.
         """
         with refusals(self.model.codec):
-            return self.melody_codec.phrases(piece)
+            return fit_line(self.melody_codec, lambda codec: codec.fit_phrases(piece))
 
     def encode(
         self,

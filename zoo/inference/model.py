@@ -7,31 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-import jax
 import numpy as np
-from jax.sharding import Mesh
 
-from zoo.config import restore
-from zoo.core import (
-    AudioAutoencoder,
-    LatentSequenceModel,
-    Likelihood,
-    Params,
-    Styled,
-    supports,
-)
+from zoo.config import record
+from zoo.core import LatentSequenceModel, Likelihood, Params, Styled, supports
 from zoo.errors import UsageError, ZooError, require
-from zoo.inference.sampler import Request, Sampler
+from zoo.inference.continuation import Samples, Writer, check_bars
+from zoo.inference.primer import Primer, primer_reader
+from zoo.inference.sampler import Request, Sampler, drawing
+from zoo.inference.saving import save
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Pieces, Seed, require_range
-from zoo.tasks.base import Task, bound, refusals
-from zoo.train.checkpoint import Checkpoints, shapes
+from zoo.tasks.base import refusals
 from zoo.train.evaluate import evaluator, plain
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
-
-WEIGHTS = pathlib.Path(__file__).parents[1] / "weights"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,6 +96,8 @@ class Model:
         length: int | None = None,
         draw: Draw | None = None,
         primer: "NoteSequence | None" = None,
+        primer_bars: int | None = None,
+        bars: int | None = None,
         rewrite: Sequence[str] = (),
         span: tuple[int, int] | None = None,
         grammar: bool = True,
@@ -114,7 +107,7 @@ class Model:
         style: str | None = None,
         fixed: Mapping[str, str | int] = MappingProxyType({}),
         **controls: Any,
-    ) -> "list[NoteSequence]":
+    ) -> Samples:
         """Writes `n` pieces, none of them silent.
 
         Args:
@@ -124,7 +117,12 @@ class Model:
             family's.
           draw: how tokens are sampled from their distribution.
           primer: a piece to continue; with `rewrite` or `span`, a piece to change; or
-            the tracks that a model accompanies.
+            the tracks that a model accompanies. Pieces have its tempo, and a text
+            annotation "model" where the model begins.
+          primer_bars: bars of the primer to read, from its end; by default all, or 8
+            if that leaves no bar to write.
+          bars: bars of new music, after the bar in which the primer ends; by default
+            the model ends a piece, or `length` does.
           rewrite: voices to rewrite: soprano, alto, tenor, bass; by default all.
           span: the first step to rewrite, and the step after the last.
           grammar: whether to sample only what the codec can write.
@@ -141,6 +139,9 @@ class Model:
         Raises:
           UsageError: the arguments do not fit together, or the family cannot do it.
           ZooError: most of what the model writes is silent.
+
+        Returns:
+          The pieces, and as `remarks` what was changed or left out of the primer.
         """
         require_range("n", n, Pieces)
         require_range("seed", seed, Seed)
@@ -149,29 +150,65 @@ class Model:
             f"{self.title} was trained without a codec and writes no music: draw "
             "arrays by `tokens`.",
         )
-        begin = None if primer is None else self.encode_primer(primer, rewrite)
-        drawn = drawing(draw, controls)
+        changes = bool(rewrite) or span is not None
+        check_bars(bars, length=length, beam=beam, changes=changes)
+        begin = None
+        if primer is not None:
+            room = length or self.family.length
+            begin = self.prime(
+                primer,
+                primer_bars,
+                missing=rewrite,
+                room=room,
+                new=0 if changes else bars,
+            )
+        array = None if begin is None else begin.array
         request = Request(
             length=length,
-            draw=drawn,
-            primer=begin,
-            free=self.region(begin, rewrite, span),
+            draw=drawing(draw, controls),
+            primer=array,
+            free=self.region(array, rewrite, span),
             grammar=grammar,
             best_of=best_of,
             judge=judge,
             style=None if style is None else self.style_index(style),
             fixed=self.constraint(fixed),
         )
+        write = Writer(self.sampler, self.codec, request, primer=begin, bars=bars)
+        remarks = () if begin is None else begin.remarks
         if beam is not None:
-            rows = self.sampler.search(beam, request)
-            if pieces := self.sounding(rows):
-                return pieces[:n]
+            rows = self.sampler.search(beam, write.sized)
+            if pieces := sounding(write.decoded(rows)):
+                return Samples(pieces[:n], remarks)
         else:
-            for count in (n, 2 * n, 8 * n):  # row i does not depend on the count
-                pieces = self.sounding(self.sampler.draw(count, seed, request))
+            for count in (n, 2 * n, 8 * n):  # piece i does not depend on the count
+                pieces = sounding(write.pieces(count, seed))
                 if len(pieces) >= n:
-                    return pieces[:n]
+                    return Samples(pieces[:n], remarks)
         raise ZooError("the model writes pieces without notes: train it for longer.")
+
+    def prime(
+        self,
+        piece: "NoteSequence",
+        primer_bars: int | None = None,
+        *,
+        missing: Sequence[str] = (),
+        room: int | None = None,
+        new: int | None = None,
+    ) -> Primer:
+        """Reads a piece that the model is to continue, with remarks.
+
+        Args:
+          piece: the piece.
+          primer_bars: the bars to read, from the end.
+          missing: voices that the piece lacks.
+          room: events or frames of a whole piece; by default any number.
+          new: bars of new music after the primer; 0 if the primer is changed.
+
+        Raises:
+          UsageError: the family takes no primer, or the codec refuses the piece.
+        """
+        return primer_reader(self)(piece, missing, bars=primer_bars, room=room, new=new)
 
     def log_prob(self, pieces: "Sequence[NoteSequence]") -> np.ndarray:
         """Returns the log-likelihood of pieces, float [n], in nats.
@@ -216,11 +253,23 @@ class Model:
         batches = self.task.eval_batches(split, corpus=corpus, batch=batch)
         return plain(evaluator(self.family)(self.params, batches))
 
-    def save(self, path: str | pathlib.Path) -> pathlib.Path:
-        """Writes the model as a checkpoint that `zoo.load` reads; returns `path`."""
-        from zoo.inference.saving import save
+    def save(self, path: str | pathlib.Path, *, half: bool = False) -> pathlib.Path:
+        """Writes the model as a checkpoint that `zoo.load` reads.
 
-        return save(self, pathlib.Path(path))
+        Args:
+          path: the directory to write; it must not hold checkpoints.
+          half: whether to store parameters in 16 bits.
+
+        Returns:
+          `path`.
+
+        Raises:
+          UsageError: `path` holds checkpoints already.
+        """
+        parts = {"family": self.family, "codec": self.codec, "task": self.task}
+        records = {k: record(v) for k, v in parts.items() if v is not None}
+        about = {**self.about, **records}
+        return save(pathlib.Path(path), self.params, about, half=half)
 
     def style_index(self, name: str) -> int:
         """Returns the index of a style.
@@ -249,14 +298,8 @@ class Model:
     def encode_primer(
         self, primer: "NoteSequence", missing: Sequence[str] = ()
     ) -> np.ndarray:
-        """Encodes a piece that is to be continued, or that lacks the voices `missing`.
-
-        Raises:
-          UsageError: the codec refuses it.
-        """
-        encoder = self.codec if self.task is None else self.task
-        with refusals(self.codec):
-            return encoder.encode_primer(primer, missing)
+        """Returns the array of `prime` alone."""
+        return self.prime(primer, missing=missing).array
 
     def region(
         self,
@@ -289,130 +332,7 @@ class Model:
             region = np.pad(region, (0, self.family.length - len(region)))
         return region
 
-    def sounding(self, arrays: Iterable[np.ndarray]) -> "list[NoteSequence]":
-        """Decodes the arrays, and leaves out those without notes."""
-        return [piece for piece in map(self.codec.decode, arrays) if piece.notes]
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class AudioModel(Model):
-    """A trained model of audio, which reconstructs it."""
-
-    def sample(self, *args: Any, **options: Any) -> Any:
-        raise UsageError(
-            f"{self.name} reconstructs audio and writes none of its own: use "
-            "`reconstruct`, or the command zoo reconstruct."
-        )
-
-    def reconstruct(
-        self, audio: np.ndarray, seed: int = 0, **options: Any
-    ) -> np.ndarray:
-        """Reconstructs audio float [b, s] from the means of its latents."""
-        from zoo.inference.resynthesis import reconstructed
-
-        return reconstructed(self, audio, seed, **options)
-
-
-def drawing(draw: Draw | None, controls: Mapping[str, Any]) -> Draw:
-    """Returns `draw`, or one made of its fields.
-
-    Raises:
-      UsageError: both are given, or a field that does not exist.
-    """
-    fields = [field.name for field in dataclasses.fields(Draw)]
-    if unknown := [name for name in controls if name not in fields]:
-        raise UsageError(
-            f"there is no argument {unknown[0]}: the controls of sampling are "
-            f"{', '.join(fields)}."
-        )
-    require(
-        draw is None or not controls,
-        f"give draw, or {' and '.join(controls)}, but not both.",
-    )
-    return Draw(**controls) if draw is None else draw
-
-
-def resolve(name: str | pathlib.Path) -> pathlib.Path:
-    """Returns the directory of a run, or of the weights that ship under that name.
-
-    Raises:
-      UsageError: there is neither.
-    """
-    for path in (pathlib.Path(name), WEIGHTS / str(name)):
-        if (path / "checkpoints").is_dir():
-            return path
-    shipped = ", ".join(weights()) or "none"
-    raise UsageError(
-        f"there is no run at {name}: give a directory that training has written, "
-        f"or the name of shipped weights ({shipped})."
-    )
-
-
-def weights() -> list[str]:
-    """Returns the names of the weights that ship with the package."""
-    return sorted(path.parent.name for path in WEIGHTS.glob("*/checkpoints"))
-
-
-def load(
-    path: str | pathlib.Path,
-    *,
-    step: int | None = None,
-    known: tuple[type, ...] = (),
-    mesh: Mesh | None = None,
-) -> Model:
-    """Loads the model of a run directory, or of shipped weights.
-
-    Args:
-      path: the directory, or the name of shipped weights.
-      step: the step of a checkpoint; by default the best one.
-      known: classes outside the zoo that the checkpoint may name.
-      mesh: devices to put the parameters on; by default one.
-
-    Raises:
-      UsageError: there is no such run or step.
-      ZooError: the checkpoint was written by an incompatible version.
-    """
-    checkpoints = Checkpoints(resolve(path), read_only=True)
-    try:
-        chosen = checkpoints.best if step is None else step
-        if chosen not in checkpoints.steps:
-            there = ", ".join(map(str, checkpoints.steps)) or "none"
-            raise UsageError(
-                f"there is no checkpoint {step} in {path}: it has {there}."
-            )
-        about = checkpoints.meta(chosen)
-        version = about.get("versions", {}).get("music-zoo")
-        if "family" not in about:
-            raise ZooError(
-                f"{path} records no family: train it by `zoo.runner.train`, or give "
-                "`meta={'family': zoo.config.record(family)}` to `fit`."
-            )
-        recorded = {
-            name: restore(about[name], known, version)
-            for name in ("family", "codec", "task", "music")
-            if about.get(name)
-        }
-        family, codec = recorded["family"], recorded.get("codec")
-        fresh = jax.eval_shape(family.init, jax.random.key(0), family.example(1))
-        params = checkpoints.params(shapes(fresh, mesh), chosen)
-        task = recorded.get("task", recorded.get("music"))  # as 0.1 called it
-    finally:
-        checkpoints.close()
-    return assembled(family, params, codec, task=task, about=about)
-
-
-def assembled(
-    family: Any, params: Params, codec: Any, *, task: Task | None, about: Any
-) -> Model:
-    """Returns a model whose task has the codec, and the encoder, of its checkpoint."""
-    if task is not None and codec is not None:
-        task = bound(task, coder=codec)
-    if task is not None and supports(family, LatentSequenceModel):
-        from zoo.inference.latent_space import LatentSpace
-
-        vae = family.vae
-        coder = dataclasses.replace(codec, bars=vae.bars)
-        space = LatentSpace(Model(vae, params["vae"], coder))
-        task = bound(task, coder=codec, encode=space.means)
-    cls = AudioModel if supports(family, AudioAutoencoder) else Model
-    return cls(family, params, codec, task=task, about=about)
+def sounding(pieces: "Iterable[NoteSequence]") -> "list[NoteSequence]":
+    """Returns the pieces that have notes."""
+    return [piece for piece in pieces if piece.notes]

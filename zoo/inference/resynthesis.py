@@ -1,5 +1,6 @@
-"""Reconstruction of recordings of any length by a model of audio."""
+"""Models of audio, and reconstruction of recordings of any length."""
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,23 @@ from zoo.nn.audio.vocoder import LatentTransform
 
 FRAMES_PER_BLOCK = 64  # of latents
 MINUTE = 60.0  # seconds
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AudioModel(Model):
+    """A trained model of audio, which reconstructs it."""
+
+    def sample(self, *args: Any, **options: Any) -> Any:
+        raise UsageError(
+            f"{self.name} reconstructs audio and writes none of its own: use "
+            "`reconstruct`, or the command zoo reconstruct."
+        )
+
+    def reconstruct(
+        self, audio: np.ndarray, seed: int = 0, **options: Any
+    ) -> np.ndarray:
+        """Reconstructs audio float [b, s] from the means of its latents."""
+        return reconstructed(self, audio, seed, **options)
 
 
 def reconstructed(

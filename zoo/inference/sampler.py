@@ -6,7 +6,7 @@ Axes: n row, t step, k value of a frame.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import jax
@@ -50,6 +50,7 @@ class Request:
       judge: what selects them: likelihood per event, or the critic.
       style: index of a style, or one for each row [n].
       fixed: values [k] that every frame has, BOUNDARY where it is free.
+      ends: whether a piece may end before `length`.
     """
 
     length: Length | None = None
@@ -62,6 +63,7 @@ class Request:
     judge: Literal["likelihood", "critic"] = "likelihood"
     style: int | np.ndarray | None = None
     fixed: np.ndarray | None = None
+    ends: bool = True
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -164,8 +166,13 @@ class Sampler:
             request.draw.no_repeat is None or self.takes("grammar"),
             f"{self.name} writes frames, and no_repeat is about events: leave it out.",
         )
+        if request.primer is not None:
+            self.check_continues()
+
+    def check_continues(self) -> None:
+        """Raises UsageError if the family neither continues nor accompanies music."""
         require(
-            request.primer is None or self.takes("primer") or self.accompanies,
+            self.takes("primer") or self.accompanies,
             f"{self.name} writes whole phrases and continues nothing: leave the primer "
             "out.",
         )
@@ -175,7 +182,10 @@ class Sampler:
         by."""
         values: dict[str, Any] = {"free": request.free, "fixed": request.fixed}
         if request.grammar and self.grammar:
-            values["grammar"] = self.grammar.with_limit(size)
+            grammar = self.grammar if request.ends else self.grammar.without_end()
+            values["grammar"] = grammar.with_limit(size)
+        if self.takes("ends"):
+            values["ends"] = request.ends
         if self.accompanies:
             values["tracks"] = request.primer
         else:
@@ -301,3 +311,22 @@ class Sampler:
             f"a piece that begins so has {needed} events or more, and {size} were "
             "requested: give a greater length.",
         )
+
+
+def drawing(draw: Draw | None, controls: Mapping[str, Any]) -> Draw:
+    """Returns `draw`, or one made of its fields.
+
+    Raises:
+      UsageError: both are given, or a field that does not exist.
+    """
+    fields = [field.name for field in dataclasses.fields(Draw)]
+    if unknown := [name for name in controls if name not in fields]:
+        raise UsageError(
+            f"there is no argument {unknown[0]}: the controls of sampling are "
+            f"{', '.join(fields)}."
+        )
+    require(
+        draw is None or not controls,
+        f"give draw, or {' and '.join(controls)}, but not both.",
+    )
+    return Draw(**controls) if draw is None else draw

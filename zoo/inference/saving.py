@@ -1,26 +1,29 @@
 """Writing a model as a checkpoint of its own."""
 
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
-from zoo.config import record
+from zoo.core import Params
 from zoo.errors import UsageError
-from zoo.train.checkpoint import FORMAT, by_path, versions
+from zoo.train.checkpoint import plain, tensor_shapes
+from zoo.train.digests import digests
+from zoo.train.meta import FORMAT, versions
 
-if TYPE_CHECKING:
-    from zoo.inference.model import Model
 
-
-def save(model: "Model", path: pathlib.Path, *, half: bool = False) -> pathlib.Path:
-    """Writes what `zoo.load` needs of a model; returns `path`.
+def save(
+    path: pathlib.Path, params: Params, about: Mapping[str, Any], *, half: bool
+) -> pathlib.Path:
+    """Writes parameters and what is recorded of them; returns `path`.
 
     Args:
-      model: the model.
       path: the directory to write; it must not hold checkpoints.
+      params: the parameters of every network.
+      about: the records of family, codec and task, and more.
       half: whether to store parameters in 16 bits.
 
     Raises:
@@ -29,14 +32,14 @@ def save(model: "Model", path: pathlib.Path, *, half: bool = False) -> pathlib.P
     if (path / "checkpoints").exists():
         raise UsageError(f"{path} holds checkpoints already: choose another directory.")
     dtype = jnp.float16 if half else None
-    params = jax.tree.map(lambda x: jnp.asarray(x, dtype), model.params)
-    tensors = {f"params/{k}": list(x.shape) for k, x in by_path(params).items()}
-    own = {"format": FORMAT, "step": 0, "versions": versions(), "tensors": tensors}
-    about = {**own, **model.about}
-    about["family"] = record(model.family)
-    about["codec"] = record(model.codec)
-    if model.task is not None:
-        about["task"] = record(model.task)
+    params = jax.tree.map(lambda x: jnp.asarray(x, dtype), params)
+    about = plain(
+        {
+            **{"format": FORMAT, "step": 0, "versions": versions(), **about},
+            "tensors": tensor_shapes(params=params),
+            "digests": digests({"ema": params}),
+        }
+    )
     items = {"ema": ocp.args.StandardSave(params), "meta": ocp.args.JsonSave(about)}
     folder = path.absolute() / "checkpoints" / str(about["step"])
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler("ema", "meta")) as writer:

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from zoo.core import Batch, Classifier, supports
+from zoo.data.codecs.base import Fit, fit_line
 from zoo.errors import require
 from zoo.inference.latent_space import ENCODED_AT_ONCE, batched
 from zoo.inference.model import Model
@@ -56,8 +57,19 @@ class StyleClassifier:
         Raises:
           UsageError: the piece has no phrase that the classifier reads.
         """
+        return self.mean(self.phrases_of(sequence).array)
+
+    def phrases_of(self, sequence: "NoteSequence") -> Fit:
+        """Encodes all phrases of a piece as tokens int32 [n, t], with remarks.
+
+        Raises:
+          UsageError: the piece has no phrase that the classifier reads.
+        """
         with refusals(self.model.codec):
-            rows = self.model.codec.phrases(sequence)
+            return fit_line(self.model.codec, lambda codec: codec.fit_phrases(sequence))
+
+    def mean(self, rows: np.ndarray) -> dict[str, float]:
+        """Returns the probability of each style: the mean over phrases int32 [n, t]."""
         return dict(zip(self.styles, self(rows).mean(axis=0).tolist(), strict=True))
 
     def recalls(self, batches: Iterable[Batch]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from zoo.data.bars import MODEL, model_begins
 from zoo.data.proto import NoteSequence, quarters
 from zoo.listen.timeline import Voice, bars, has_pickup, pitch_name, voices
 
@@ -66,6 +67,7 @@ def add_roll(
     _add_notes(axes, sequence, parts)
     _number_bars(axes, lines, first=0 if has_pickup(sequence) else 1)
     _name_pitches(axes, low, high)
+    _mark_model(axes, sequence)
     axes.tick_params(length=2, color="#8a857c")
     axes.set(xlim=(lines[0], lines[-1]), ylim=(low - 0.5, high + 0.5), xlabel="bar")
     axes.spines[["top", "right"]].set_visible(False)
@@ -99,6 +101,24 @@ def _add_notes(axes: Axes, sequence: NoteSequence, parts: Sequence[Voice]) -> No
         )
         label = names.get(voice[0].instrument) or f"voice {number + 1}"
         axes.plot([], [], "s", color=colour, label=label)
+
+
+def _mark_model(axes: Axes, sequence: NoteSequence) -> None:
+    """Plots a line where a model begins, if the sequence has the mark."""
+    begins = model_begins(sequence)
+    if begins is None:
+        return
+    x = float(quarters(sequence)(np.array(begins)))
+    axes.axvline(x, color="#23201c", lw=1.2, ls=(0, (4, 2)), zorder=3)
+    axes.annotate(
+        MODEL,
+        (x, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, -2),
+        textcoords="offset points",
+        fontsize=8,
+        va="top",
+    )
 
 
 def _number_bars(axes: Axes, lines: np.ndarray, first: int) -> None:

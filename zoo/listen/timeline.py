@@ -1,17 +1,22 @@
 """Voices, bar lines and pitch names of a NoteSequence."""
 
 import itertools
-import math
 
 import numpy as np
 
+from zoo.data.bars import bar_lines
 from zoo.data.proto import NoteSequence, metres, quarters
 from zoo.errors import ZooError
 
 Voice = list[NoteSequence.Note]
 
-MAX_BARS = 10_000  # bounds the bar lines of malformed files, e.g. in 1/64
 PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+
+
+def require_notes(sequence: NoteSequence) -> None:
+    """Raises ZooError for a piece without notes."""
+    if not sequence.notes:
+        raise ZooError("the piece has no notes to plot: choose a longer one.")
 
 
 def voices(sequence: NoteSequence) -> list[Voice]:
@@ -20,8 +25,7 @@ def voices(sequence: NoteSequence) -> list[Voice]:
     Raises:
       ZooError: the sequence has no notes.
     """
-    if not sequence.notes:
-        raise ZooError("the piece has no notes to plot: choose a longer one.")
+    require_notes(sequence)
 
     def voice(note: NoteSequence.Note) -> tuple[int, int, bool]:
         return note.instrument, note.program, note.is_drum
@@ -36,16 +40,7 @@ def bars(sequence: NoteSequence) -> np.ndarray:
     A pickup is a short first bar with a metre of its own.
     """
     last = max((note.end_time for note in sequence.notes), default=0.0)
-    end = float(quarters(sequence)(np.array(last)))
-    changes = [m for m in metres(sequence) if m.start < end] or metres(sequence)[:1]
-    ends = [m.start for m in changes[1:]] + [end]
-    lines: list[float] = []
-    for metre, stop in zip(changes, ends, strict=True):
-        count = math.ceil((stop - metre.start) / metre.bar - 1e-6)
-        count = min(count, MAX_BARS - len(lines))
-        lines += [metre.start + i * metre.bar for i in range(count)]
-    final = max(end, lines[-1] + changes[-1].bar) if lines else end
-    return np.array([*lines, final])
+    return bar_lines(sequence, float(quarters(sequence)(np.array(last))))
 
 
 def has_pickup(sequence: NoteSequence) -> bool:
@@ -57,6 +52,13 @@ def has_pickup(sequence: NoteSequence) -> bool:
     if not rest:
         return False
     return first.bar < rest[0].bar and abs(rest[0].start - first.bar) < 1e-3
+
+
+def bar_number(sequence: NoteSequence, time: float) -> int:
+    """Returns the number of the bar at a time in seconds; a pickup is 0."""
+    beat = float(quarters(sequence)(np.array(time)))
+    index = int(np.searchsorted(bars(sequence), beat + 1e-3, side="right")) - 1
+    return index + (0 if has_pickup(sequence) else 1)
 
 
 def pitch_name(pitch: int) -> str:

@@ -249,9 +249,11 @@ class AttentionRNN:
     ) -> Float[Array, "*b d"]:
         """Returns the input of the network: one-hot events, and the `flags`."""
         if not self.lookback:
-            return jax.nn.one_hot(token, self.vocab)
+            return jax.nn.one_hot(token, self.vocab, dtype=jnp.float32)
         events = jnp.concatenate([token[..., None], features.events], axis=-1)
-        one_hot = jax.nn.one_hot(events, self.vocab).reshape(*token.shape, -1)
+        one_hot = jax.nn.one_hot(events, self.vocab, dtype=jnp.float32).reshape(
+            *token.shape, -1
+        )
         return jnp.concatenate([one_hot, self.flags(features)], axis=-1)
 
     def flags(self, features: Features) -> Array:

@@ -98,8 +98,10 @@ class Net(nn.Module):
         self.norm, self.middle = nn.LayerNorm(), [nn.LayerNorm(), nn.LayerNorm()]
         size, init = self.decide_width, nn.initializers.normal(0.3)
         # the names of parameters are those of earlier checkpoints
-        self.token = self.param("heard", init, (self.voices, self.vocab, size))
-        self.voice = self.param("which", init, (self.voices, size))
+        self.token = self.param(
+            "heard", init, (self.voices, self.vocab, size), jnp.float32
+        )
+        self.voice = self.param("which", init, (self.voices, size), jnp.float32)
         self.weigh, self.hidden = Dense(size), Dense(size)
         self.gain = Dense(len(OFFSETS) + 1)
         self.head = Dense(self.vocab)
@@ -137,7 +139,9 @@ class Net(nn.Module):
         distance = jnp.where(distance < 8, distance, log_distance)
         distance = jnp.minimum(distance, DISTANCES - 1)
         beat = jnp.broadcast_to(jnp.arange(t)[:, None] % BAR, (b, t, 1))
-        one_hot = lambda x, size: jax.nn.one_hot(x, size).reshape(b, t, -1)
+        one_hot = lambda x, size: jax.nn.one_hot(x, size, dtype=jnp.float32).reshape(
+            b, t, -1
+        )
         own = one_hot(jnp.where(known, tokens, orderless.NONE), self.vocab)
         inputs = [own, one_hot(near, self.vocab)]
         inputs += [one_hot(distance, DISTANCES), one_hot(beat, BAR)]
@@ -159,7 +163,7 @@ class Net(nn.Module):
         deterministic: bool,
     ) -> Float[Array, "b t j v"]:
         """Returns the logits of those voices, conditioned on the `visible` tokens."""
-        one_hot = jax.nn.one_hot(tokens, self.vocab)
+        one_hot = jax.nn.one_hot(tokens, self.vocab, dtype=jnp.float32)
         others = jnp.einsum("btkv,kvd->btkd", one_hot, self.token)
         others = jnp.einsum("btjk,btkd->btjd", visible.astype(others.dtype), others)
         z = self.weigh(evidence.h)[:, :, None] + others + self.voice[voice]
@@ -271,7 +275,10 @@ class Coconet:
             outputs = jax.lax.map(evaluate, jnp.arange(self.masks))
             log_p, correct = (x.mean(axis=0) for x in outputs)
         else:
-            by_frame = jax.random.uniform(kind_key, (len(mask), 1, 1)) < self.by_frames
+            by_frame = (
+                jax.random.uniform(kind_key, (len(mask), 1, 1), jnp.float32)
+                < self.by_frames
+            )
             cells = orderless.known_cells(mask_key, mask, level, self.voices)
             frames = orderless.known_frames(mask_key, mask, level)[..., None]
             known = jnp.where(by_frame, frames, cells)
@@ -418,7 +425,9 @@ class Coconet:
 
         def rewrite(keys: Array, tokens: Array, known: Array) -> Array:
             shape = 2, *tokens.shape[1:]
-            chance = jax.vmap(lambda key: jax.random.uniform(key, shape))(keys)
+            chance = jax.vmap(lambda key: jax.random.uniform(key, shape, jnp.float32))(
+                keys
+            )
             order, u = jnp.argsort(chance[:, 0], axis=-1), chance[:, 1]
             mask = jnp.ones(tokens.shape[:2], bool)
             evidence = apply(tokens, known, mask, method="read")

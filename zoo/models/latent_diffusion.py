@@ -147,7 +147,7 @@ class Denoiser(nn.Module):
             is_known.astype(z_t.dtype),
         ]
         init = nn.initializers.normal(0.02)
-        position = self.param("place", init, (self.parts, self.width))
+        position = self.param("place", init, (self.parts, self.width), jnp.float32)
         x = Dense(self.width, name="enter")(jnp.concatenate(inputs, axis=-1))
         x = x + position[None, : x.shape[1]]
         h = Dense(self.width, name="level_in")(level_embedding(level))
@@ -222,12 +222,12 @@ class LatentDiffusion:
 
     def init(self, rng: Key, batch: Batch) -> Params:
         net_rng, vae_rng = jax.random.split(rng)
-        x, mask = jnp.zeros((1, self.parts, self.axes)), batch["mask"][:1]
+        x, mask = jnp.zeros((1, self.parts, self.axes), jnp.float32), batch["mask"][:1]
         label = latent_sequence.style_labels(self.styles, None, 1)
         net = self.net.init(
             net_rng,
             x,
-            jnp.zeros(1),
+            jnp.zeros(1, jnp.float32),
             known=x,
             known_mask=mask,
             mask=mask,
@@ -262,7 +262,7 @@ class LatentDiffusion:
             )
 
         # 1. FORWARD PROCESS z_t = alpha x + sigma eps (Kingma et al. 2021, eq. 1)
-        eps = jax.random.normal(eps_rng, x.shape)
+        eps = jax.random.normal(eps_rng, x.shape, jnp.float32)
         alpha, sigma = (factor[:, None, None] for factor in alpha_sigma(level))
         z_t = alpha * x + sigma * eps
 
@@ -373,7 +373,9 @@ class LatentDiffusion:
             return alpha * z_t - sigma * v
 
         shape = x_known.shape[1:]
-        noise = jax.vmap(lambda key: jax.random.normal(key, shape))(row_keys(rng, n))
+        noise = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(
+            row_keys(rng, n)
+        )
         x = dpm_solver(denoise, noise, self.solver_steps if steps is None else steps)
         z = latent_sequence.from_axes(params, x)
         return z if known is None else jnp.where(known_mask[..., None], known, z)
@@ -410,7 +412,7 @@ def random_known(rng: Key, mask: Bool[Array, "b u"]) -> Bool[Array, "b u"]:
     In half of the rows none is; in a quarter the first few are; in a quarter all but a
     span. At least one position is unknown, and every number of them is equally likely.
     """
-    kind, share, offset = jax.random.uniform(rng, (3, len(mask), 1))
+    kind, share, offset = jax.random.uniform(rng, (3, len(mask), 1), jnp.float32)
     size, index = mask.sum(axis=1, keepdims=True), jnp.cumsum(mask, axis=1) - 1
     span = 1 + jnp.floor(share * size)
     inside = jnp.floor(offset * (size - span + 1))

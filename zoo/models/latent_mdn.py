@@ -102,7 +102,9 @@ class Net(nn.Module):
 
     def setup(self) -> None:
         self.enter = Dense(self.width)
-        self.begin = self.param("begin", nn.initializers.normal(1.0), (self.width,))
+        self.begin = self.param(
+            "begin", nn.initializers.normal(1.0), (self.width,), jnp.float32
+        )
         self.blocks = [
             Block(
                 width=self.width,
@@ -239,7 +241,7 @@ class LatentMDN:
     def init(self, rng: Key, batch: Batch) -> Params:
         net_rng, vae_rng = jax.random.split(rng)
         label = latent_sequence.style_labels(self.styles, None, 1)
-        x = jnp.zeros((1, self.parts, self.axes))
+        x = jnp.zeros((1, self.parts, self.axes), jnp.float32)
         net = self.net.init(net_rng, x, label, None)
         return {"net": net["params"], **latent_sequence.init_frozen(self, vae_rng)}
 

@@ -237,10 +237,12 @@ class NoteTransformer:
     def member_start(self, n: int, frames: int) -> State:
         """Returns the state of one member, with caches for that many frames."""
         shape = (n, frames, self.heads, self.width // self.heads)
-        cache = KeyValues(jnp.zeros(shape), jnp.zeros(shape))
+        cache = KeyValues(jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
         caches = (cache,) * (self.layers + self.depth)
         recent = jnp.zeros((n, MAX_AGE, self.slots), jnp.int32)
-        return State(jnp.array(0), recent, caches, jnp.zeros((n, 1, self.width)))
+        return State(
+            jnp.array(0), recent, caches, jnp.zeros((n, 1, self.width), jnp.float32)
+        )
 
     def start(self, n: int, frames: int | None = None) -> State:
         """Returns the state of `n` rows before their first frame.

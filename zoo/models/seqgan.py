@@ -404,6 +404,7 @@ class SeqGAN:
         primer: Int[Array, "*n p k"] | None = None,
         fixed: Int[Array, " k"] | None = None,
         style: Num[Array, "n ..."] | None = None,
+        ends: Bool[Array, ""] | bool = True,
     ) -> Int[Array, "n t k"]:
         """Draws sequences, int32; row i is a function of `rng` and i.
 
@@ -413,10 +414,13 @@ class SeqGAN:
           primer: the rows that sequences begin with; rows of BOUNDARY are drawn.
           fixed: the value of each attribute in every row; BOUNDARY to draw it.
           style: the index of each sequence's style; by default drawn at random.
+          ends: False to draw no BOUNDARY, so that a sequence goes on.
         """
         style = random_styles(rng, n, self.styles) if style is None else style
         weights = style_weights(style, self.styles)
-        step = self.generator.stepper(params["generator"], weights, draw, fixed=fixed)
+        step = self.generator.stepper(
+            params["generator"], weights, draw, fixed=fixed, ends=ends
+        )
         length = length or self.length
         indices = jnp.arange(n)
         return self.generator.sample(step, rng, indices, length=length, primer=primer)

@@ -9,7 +9,8 @@ import numpy as np
 from zoo.core import LatentSequenceModel, supports
 from zoo.errors import UsageError
 from zoo.inference.latent_space import LatentSpace
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.metrics.repetition import recurrence_metrics
 from zoo.metrics.self_similarity import consistency_metrics
 from zoo.nn.latent.latent_sequence import principal_axes

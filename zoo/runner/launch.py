@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import inspect
 import itertools
-import pathlib
 import textwrap
 from collections.abc import Callable, Collection
 from typing import Annotated, Any
@@ -18,14 +17,9 @@ import jax
 import tyro
 
 from zoo.core import Family, supports
-from zoo.data.corpora.records import data_root
 from zoo.errors import exit_on_error
+from zoo.files import xla_cache
 from zoo.ranges import checked
-
-
-def xla_cache() -> pathlib.Path:
-    """Returns the folder where compiled programs are kept between runs."""
-    return data_root().parent / "xla"
 
 
 def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> None:
@@ -33,10 +27,13 @@ def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> Non
 
     Exits with 2 if the request is wrong, and with 1 on failure.
     """
-    jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
-    command = without_sizes(checked(experiment))
-    config = (tyro.conf.OmitArgPrefixes,)
-    exit_on_error(lambda: tyro.cli(command, args=args, config=config))
+
+    def run() -> Any:
+        jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
+        config = (tyro.conf.OmitArgPrefixes,)
+        return tyro.cli(without_sizes(checked(experiment)), args=args, config=config)
+
+    exit_on_error(run, "the same command resumes from the last checkpoint")
 
 
 def without_sizes(experiment: Callable[..., Any]) -> Callable[..., Any]:

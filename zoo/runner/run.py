@@ -14,7 +14,8 @@ import jax
 from zoo.config import record
 from zoo.core import Family, Params
 from zoo.errors import UsageError
-from zoo.inference.model import Model, load
+from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.ranges import Examples, TrainingSteps, checked
 from zoo.runner.results import compare, provenance, write
 from zoo.tasks.base import Process, Task
@@ -82,6 +83,7 @@ def train(
             "family": record(family),
             "codec": record(task.coder),
             "task": record(task),
+            "data": task.data_digest(),
             "optimizer": record(optimizer),
             "seed": options.seed,
         }
@@ -147,7 +149,9 @@ def sized(family: F, task: Task) -> F:
     sizes = {name: size for name, size in task.sizes.items() if name in fields}
     for name, size in sizes.items():
         chosen = getattr(family, name)
-        if chosen not in (size, fields[name].default):
+        if name in task.MINIMA and chosen > size:
+            sizes[name] = chosen
+        elif chosen not in (size, fields[name].default):
             raise UsageError(
                 f"{name} is {chosen} and the data have {size}: leave {name} out."
             )

@@ -11,6 +11,7 @@ import numpy as np
 from zoo.core import Batch
 from zoo.data.audio.batches import AudioBatches, audio_eval_batches
 from zoo.data.audio.datasets import AudioSplit, audio_dataset, open_split
+from zoo.data.codecs.base import Fit
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
@@ -25,6 +26,7 @@ class Audio:
     """Crops of excerpts: notes, or parts of recordings."""
 
     SIZES: ClassVar[tuple[str, ...]] = ("rate",)
+    MINIMA: ClassVar[tuple[str, ...]] = ()
 
     corpus: str = "soundfont_notes"
     """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or
@@ -46,6 +48,10 @@ class Audio:
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {"rate": self.coder.rate}
+
+    def data_digest(self) -> str:
+        dataset = audio_dataset(self.corpus, self.coder.rate, self.seconds)
+        return dataset.home(pathlib.Path()).name  # it changes with the contents
 
     @cached_method
     def excerpts(self, split: str, corpus: str | None = None) -> AudioSplit:
@@ -93,9 +99,7 @@ class Audio:
             for excerpt in self.excerpts(split, corpus)
         ]
 
-    def encode_primer(
-        self, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    def fit_primer(self, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         raise UsageError("a model of audio continues no score: leave the primer out.")
 
     def write_page(

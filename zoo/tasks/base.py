@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 import numpy as np
 
 from zoo.core import Batch
-from zoo.data.codecs.base import Codec
+from zoo.data.codecs.base import Codec, Fit
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -33,11 +33,13 @@ class Task(Protocol):
 
     Attributes:
       SIZES: the fields of a family that the data decide, such as "vocab".
+      MINIMA: fields of a family that may exceed what the data need, such as "slots".
       corpus: the name of the corpus, a folder, or a file.
       batch: rows of a batch, over all devices.
     """
 
     SIZES: ClassVar[tuple[str, ...]]
+    MINIMA: ClassVar[tuple[str, ...]]
 
     @property
     def corpus(self) -> str: ...
@@ -51,7 +53,10 @@ class Task(Protocol):
 
     @property
     def sizes(self) -> Mapping[str, Any]:
-        """The values of `SIZES`, as far as they are known."""
+        """The values of `SIZES` and `MINIMA`, as far as they are known."""
+
+    def data_digest(self) -> str:
+        """Returns a digest of the data to train on, by which a run knows them."""
 
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> Batches:
         """Returns training batches without end."""
@@ -81,10 +86,10 @@ class Task(Protocol):
         They are what a model of the task would write: whole pieces, or phrases.
         """
 
-    def encode_primer(
-        self, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    def fit_primer(self, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         """Encodes a piece that is to be continued, or that lacks the voices `missing`.
+
+        The remarks say what was changed or left out.
 
         Raises:
           UsageError: the piece does not fit the codec.
@@ -99,11 +104,14 @@ class Task(Protocol):
 class MusicTask:
     """Defaults of the tasks whose models write music."""
 
-    def encode_primer(
-        self: Any, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    MINIMA: ClassVar[tuple[str, ...]] = ()
+
+    def data_digest(self: Any) -> str:
+        return self.training_pieces.digest
+
+    def fit_primer(self: Any, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         with refusals(self.coder):
-            return self.coder.encode_primer(piece, missing)
+            return self.coder.fit_primer(piece, missing)
 
     def write_page(
         self: Any, model: Any, folder: pathlib.Path, n: int, *, seed: int, title: str
@@ -120,7 +128,9 @@ def refusals(codec: Codec) -> Iterator[None]:
         yield
     except Refused as refused:
         name = type(codec).__name__
-        message = f"the piece does not fit the {name} codec: {refused}"
+        fact, semicolon, _ = str(refused).partition("; add it to the codec")
+        advice = "; it needs a model of its own." if semicolon else ""
+        message = f"the piece does not fit the {name} codec: {fact}{advice}"
         raise UsageError(message) from refused
 
 

@@ -1,5 +1,6 @@
 """Music as a row of values at each step: piano rolls, voices, or notes."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +15,9 @@ from zoo.data.batching.phrases import require_styles, select_styles, split_excer
 from zoo.data.codecs import make
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import InMemoryPieces, Pieces
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooError
 from zoo.ranges import BatchSize, Length, Semitones, StepsPerQuarter, checked
-from zoo.tasks.base import Label, MusicTask, Process, cached_method
+from zoo.tasks.base import SPLITS, Label, MusicTask, Process, cached_method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Frames(MusicTask):
     """Frames of several values at each step; a row is one piece, or a crop of one."""
 
     SIZES: ClassVar[tuple[str, ...]] = ("vocab", "keys", "voices", "length")
+    MINIMA: ClassVar[tuple[str, ...]] = ("slots",)
 
     corpus: str = "chorales"
     """A .mat file of piano rolls, a .json file of chorales, or a corpus such as
@@ -64,7 +66,29 @@ class Frames(MusicTask):
 
     @property
     def sizes(self) -> Mapping[str, Any]:
-        return {**self.coder.dimensions, "length": self.length}
+        return {
+            **self.coder.dimensions,
+            "length": self.length,
+            "slots": self.most_at_once,
+        }
+
+    @functools.cached_property
+    def most_at_once(self) -> int:
+        """The voices of a piece, or the most notes in a frame of any split."""
+        voices = self.coder.dimensions.get("voices")
+        if voices is not None:
+            return voices
+        counts = [self.training_pieces.most_at_once]
+        for split in SPLITS[1:]:
+            with contextlib.suppress(ZooError):  # a small corpus may lack the split
+                counts.append(
+                    corpus_pieces(self.corpus, split, self.coder).most_at_once
+                )
+        return max(counts)
+
+    @property
+    def training_pieces(self) -> Pieces:
+        return corpus_pieces(self.corpus, "train", self.coder)
 
     @cached_method
     def pieces(self, split: str, corpus: str | None = None) -> Pieces:
@@ -92,8 +116,8 @@ class Frames(MusicTask):
           UsageError: one of the styles is not among them.
         """
         if self.styles:
-            pieces = corpus_pieces(self.corpus, "train", self.coder)
-            require_styles(self.styles, pieces.labels(self.label))
+            labels = self.training_pieces.labels(self.label)
+            require_styles(self.styles, labels)
         return self.pieces("train")
 
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
@@ -150,7 +174,11 @@ class NoteRows(Frames):
 
     @property
     def sizes(self) -> Mapping[str, Any]:
-        return {**super().sizes, "styles": self.styles}
+        return {
+            **self.coder.dimensions,
+            "length": self.length,
+            "styles": self.styles,
+        }
 
     @cached_method
     def pieces(self, split: str, corpus: str | None = None) -> InMemoryPieces:

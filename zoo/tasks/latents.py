@@ -14,6 +14,8 @@ import numpy as np
 
 from zoo.core import Batch
 from zoo.data.batching.encoded import corpus_pieces
+from zoo.data.codecs.base import Fit, fit_line
+from zoo.data.pieces import Pieces
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.ranges import BatchSize, Parts, Semitones, checked
@@ -70,6 +72,10 @@ class LatentSequences(MusicTask):
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {"parts": self.parts, "styles": self.styles}
+
+    @property
+    def training_pieces(self) -> Pieces:
+        return corpus_pieces(self.corpus, "train", self.phrase_coder.source)
 
     @property
     def phrase_coder(self) -> Any:
@@ -157,12 +163,12 @@ class LatentSequences(MusicTask):
         pieces, _ = self.phrases(split, corpus or self.corpus)
         return [repeated(piece, self.parts) for piece in pieces]
 
-    def encode_primer(
-        self, piece: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    def fit_primer(self, piece: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         with refusals(self.coder):
-            phrases = self.phrase_coder.phrases(piece)
-        return phrases.reshape(-1, *phrases.shape[2:])[: self.coder.length]
+            phrases, remarks = fit_line(
+                self.phrase_coder, lambda codec: codec.fit_phrases(piece)
+            )
+        return Fit(phrases.reshape(-1, *phrases.shape[2:]), remarks)
 
 
 @dataclasses.dataclass(frozen=True)

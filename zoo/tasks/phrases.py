@@ -13,7 +13,7 @@ from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.batching.phrases import extract_phrases, require_styles
 from zoo.data.codecs import make
 from zoo.data.codecs.chorale import VOICES
-from zoo.data.pieces import InMemoryPieces
+from zoo.data.pieces import InMemoryPieces, Pieces
 from zoo.ranges import Bars, BatchSize, Pitch, Semitones, checked
 from zoo.tasks.base import Label, MusicTask, Process, cached_method
 
@@ -60,6 +60,10 @@ class Phrases(MusicTask):
     def sizes(self) -> Mapping[str, Any]:
         return {**self.coder.dimensions, "styles": self.styles}
 
+    @property
+    def training_pieces(self) -> Pieces:
+        return corpus_pieces(self.corpus, "train", self.coder.source)
+
     @cached_method
     def rows(
         self, split: str, corpus: str | None = None, stride: int = 0
@@ -81,8 +85,8 @@ class Phrases(MusicTask):
 
     def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> CropBatches:
         if self.styles:
-            pieces = corpus_pieces(self.corpus, "train", self.coder.source)
-            require_styles(self.styles, pieces.labels(self.label))
+            labels = self.training_pieces.labels(self.label)
+            require_styles(self.styles, labels)
         return CropBatches(
             self.rows("train", stride=1),
             self.coder,

@@ -2,16 +2,18 @@
 
 A checkpoint has four items, so that a reader loads only what it needs: `params`, `ema`,
 `rest` (optimizer state, key and step) and `meta` (JSON: format, family, codec,
-configuration and versions). Orbax writes a step to a temporary directory and renames
-it. A step to be deleted is renamed first. A killed process therefore never leaves a
-partial checkpoint.
+configuration and versions). Every array has a digest in `meta`, and so has `meta`
+itself; they are checked on reading. Orbax writes a step to a temporary directory and
+renames it. A step to be deleted is renamed first. A killed process therefore never
+leaves a partial checkpoint.
 """
 
 import contextlib
 import dataclasses
-import importlib.metadata
+import errno
 import logging
 import math
+import os
 import pathlib
 import shutil
 from collections.abc import Iterator, Mapping
@@ -27,13 +29,13 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, L
 
 from zoo.core import Params, Tree
 from zoo.errors import UsageError, ZooError
+from zoo.train.digests import Damaged, by_path, check_digests, digests, sealed
+from zoo.train.meta import FORMAT, checked, versions
 from zoo.train.step import TrainState
 
-FORMAT = 1
 ITEMS = ("params", "ema", "rest", "meta")
 BEST = "valid"  # the metric that the best checkpoint minimises
 TRASH = "deleted"  # directory of steps to be deleted
-MAX_ERROR_LENGTH = 160  # characters of a quoted error
 WRITE_ERRORS = (ValueError, KeyError, TypeError, OSError, RuntimeError)
 # Orbax logs errors with the traceback of every thread; they are raised as well
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
@@ -43,12 +45,6 @@ ocp.type_handlers.register_type_handler(
     ocp.type_handlers.ArrayHandler(min_slice_bytes_for_replica_parallel=2**20),
     override=True,
 )
-PACKAGES = ("music-zoo", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
-
-
-def versions() -> dict[str, str]:
-    """Returns the installed version of each package in `PACKAGES`."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def validation_loss(metrics: Mapping[str, float]) -> float:
@@ -56,13 +52,19 @@ def validation_loss(metrics: Mapping[str, float]) -> float:
     return metrics.get(BEST, math.inf)
 
 
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, shortened."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    line = line.partition(" [")[0]  # TensorStore appends its source location
-    if len(line) <= MAX_ERROR_LENGTH:
-        return line
-    return f"{line[:40]} ... {line[-110:]}"
+def reason(error: BaseException, otherwise: str) -> str:
+    """Returns why files could not be read or written, in words of the system.
+
+    Libraries pass errors of the system on as text; all else that they say is about
+    themselves, and is replaced by `otherwise`.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED: Out of mem" in text:
+        return "there is not enough memory"
+    known = (os.strerror(number) for number in errno.errorcode)
+    return next((words for words in known if words in text), otherwise)
 
 
 class Checkpoints:
@@ -119,8 +121,8 @@ class Checkpoints:
                 self.empty_trash()
         except OSError as error:
             raise UsageError(
-                f"cannot write checkpoints to {self.directory} ({first_line(error)}): "
-                "choose a writable `workdir`."
+                f"cannot write checkpoints to {self.directory} ("
+                f"{reason(error, 'it cannot be opened')}): choose a writable `workdir`."
             ) from error
 
     def open(self, options: ocp.CheckpointManagerOptions) -> ocp.CheckpointManager:
@@ -151,7 +153,13 @@ class Checkpoints:
     @property
     def best(self) -> int | None:
         """The step with the lowest validation loss; without validation, the latest."""
-        return self.manager.best_step() or self.latest
+        losses = {}
+        for step in self.steps:
+            with contextlib.suppress(ZooError):
+                losses[step] = self.meta(step).get("valid")
+        if len(losses) < len(self.steps) or None in losses.values():
+            return self.manager.best_step() or self.latest  # 0.1 has no other record
+        return min(losses, key=lambda step: (losses[step], -step), default=None)
 
     def save(
         self, state: TrainState, meta: Mapping[str, Any], valid: float | None = None
@@ -174,24 +182,25 @@ class Checkpoints:
             "rng": jax.random.key_data(state.rng),
             "step": state.step,
         }
+        if valid is None or math.isnan(valid):
+            valid = math.inf
+        items = {"params": state.params, "ema": state.ema, "rest": rest}
         header = {
             "format": FORMAT,
             "step": step,
             "versions": versions(),
-            "tensors": tensor_shapes(state),
+            "tensors": tensor_shapes(params=state.params, opt=state.opt),
+            "valid": valid,
         }
-        items = ocp.args.Composite(
-            params=ocp.args.StandardSave(state.params),
-            ema=ocp.args.StandardSave(state.ema),
-            rest=ocp.args.StandardSave(rest),
-            meta=ocp.args.JsonSave({**header, **meta}),
-        )
-        if valid is None or math.isnan(valid):
-            valid = math.inf
+        header = plain({**header, **meta, "digests": digests(items)})
+        arguments = {name: ocp.args.StandardSave(item) for name, item in items.items()}
+        arguments["meta"] = ocp.args.JsonSave(header)
         self.wait()
         with self.explain_write_errors(f"cannot save step {step}"):
             self.check_disk_space(state)
-            self.manager.save(step, args=items, metrics={BEST: valid})
+            self.manager.save(
+                step, args=ocp.args.Composite(**arguments), metrics={BEST: valid}
+            )
 
     def check_disk_space(self, state: TrainState) -> None:
         """Raises OSError, before anything is written, if the disk is too full."""
@@ -201,9 +210,8 @@ class Checkpoints:
         )
         free = shutil.disk_usage(self.directory).free
         if free < needed:
-            raise OSError(
-                f"it takes {needed / 1e6:.1f} MB, and {free / 1e6:.1f} are free"
-            )
+            sizes = f"it takes {needed / 1e6:.1f} MB, and {free / 1e6:.1f} are free"
+            raise OSError(errno.ENOSPC, sizes)
 
     def wait(self) -> None:
         """Blocks until all writes and deletions are complete."""
@@ -224,7 +232,8 @@ class Checkpoints:
             if latest is not None:
                 safe = f"step {latest} is safe"
             raise ZooError(
-                f"{problem} in {self.directory} ({first_line(error)}); {safe}: free "
+                f"{problem} in {self.directory} ("
+                f"{reason(error, 'its files could not be written')}); {safe}: free "
                 "space or correct the permissions there, and run the same command "
                 "again."
             ) from error
@@ -240,20 +249,11 @@ class Checkpoints:
           UsageError: the tensors of the checkpoint differ from those of `like`.
           ZooError: the checkpoint cannot be read.
         """
-        expected = tensor_shapes(like)
-        saved = self.meta(step)["tensors"]
-        for name in sorted(expected.keys() | saved.keys()):
-            if expected.get(name) != saved.get(name):
-                raise UsageError(
-                    f"{name} has shape {saved.get(name, 'none')} in checkpoint {step} "
-                    f"of {self.directory} and shape {expected.get(name, 'none')} in "
-                    "this model and optimizer: use the options of that run, or "
-                    "another `workdir`."
-                )
+        self.check_shapes(step, tensor_shapes(params=like.params, opt=like.opt))
         key = jax.eval_shape(jax.random.key_data, like.rng)
         key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=like.rng.sharding)
         rest = {"opt": by_path(like.opt), "rng": key, "step": like.step}
-        items = self.read(
+        items = self.arrays(
             step,
             params=ocp.args.StandardRestore(like.params),
             ema=ocp.args.StandardRestore(like.ema),
@@ -269,31 +269,66 @@ class Checkpoints:
             rng=jax.random.wrap_key_data(rest["rng"]),
         )
 
+    def check_shapes(self, step: int, expected: Mapping[str, list[int]]) -> None:
+        """Raises UsageError unless the checkpoint has tensors of these shapes.
+
+        Items of it that are not expected may have any.
+        """
+        items = {name.partition("/")[0] for name in expected}
+        saved = {
+            name: shape
+            for name, shape in self.meta(step)["tensors"].items()
+            if name.partition("/")[0] in items
+        }
+        for name in sorted(expected.keys() | saved.keys()):
+            if expected.get(name) != saved.get(name):
+                raise UsageError(
+                    f"{name} has shape {saved.get(name, 'none')} in checkpoint {step} "
+                    f"of {self.directory} and shape {expected.get(name, 'none')} in "
+                    "this model and optimizer: use the options of that run, or "
+                    "another `workdir`."
+                )
+
     def meta(self, step: int) -> dict[str, Any]:
         """Returns the JSON that describes a checkpoint.
 
         Raises:
           ZooError: it cannot be read, or was written by a newer version.
         """
-        path = self.directory / str(step)
         meta = self.read(step, meta=ocp.args.JsonRestore())["meta"]
-        if not isinstance(meta, dict) or not {"format", "tensors"} <= meta.keys():
-            raise ZooError(f"{path} is not a checkpoint of the zoo.")
-        if meta["format"] > FORMAT:
-            raise ZooError(
-                f"{path} has format {meta['format']}, and this version reads formats "
-                f"up to {FORMAT}: upgrade music-zoo."
-            )
-        return meta
+        try:
+            return checked(meta, self.directory / str(step))
+        except Damaged as error:
+            raise self.unreadable(step, str(error)) from error
 
     def params(self, like: Params, step: int, item: str = "ema") -> Params:
-        """Returns the parameters: averaged (`ema`) or as trained (`params`)."""
-        return self.read(step, **{item: ocp.args.StandardRestore(like)})[item]
+        """Returns the parameters: averaged (`ema`) or as trained (`params`).
+
+        Raises:
+          UsageError: the tensors of the checkpoint differ from those of `like`.
+          ZooError: the checkpoint cannot be read.
+        """
+        self.check_shapes(step, tensor_shapes(params=like))
+        return self.arrays(step, **{item: ocp.args.StandardRestore(like)})[item]
 
     def leaves(self, step: int) -> dict[str, np.ndarray]:
         """Returns every averaged parameter by its path, for any family."""
-        tree = self.read(step, ema=ocp.args.StandardRestore())["ema"]
+        tree = self.arrays(step, ema=ocp.args.StandardRestore())["ema"]
         return {name: np.asarray(leaf) for name, leaf in by_path(tree).items()}
+
+    def arrays(self, step: int, **items: ocp.args.CheckpointArgs) -> Tree:
+        """Returns items of arrays, if they have their digests.
+
+        Checkpoints of version 0.1 have none, and are read as they are.
+        """
+        recorded = self.meta(step).get("digests")
+        trees = self.read(step, **items)
+        if recorded is not None:
+            try:
+                check_digests({name: trees[name] for name in items}, recorded)
+            except Damaged as error:
+                raise self.unreadable(step, str(error)) from error
+        return trees
 
     def read(self, step: int, **items: ocp.args.CheckpointArgs) -> Tree:
         try:
@@ -301,16 +336,16 @@ class Checkpoints:
                 check_index(self.directory / str(step) / item)
             return self.manager.restore(step, args=ocp.args.Composite(**items))
         except Exception as error:  # Orbax raises many types over a damaged file
-            raise self.unreadable(step, error) from error
+            why = reason(error, "its files are damaged or incomplete")
+            raise self.unreadable(step, why) from error
 
-    def unreadable(self, step: int, error: BaseException) -> ZooError:
+    def unreadable(self, step: int, why: str) -> ZooError:
         earlier = [s for s in self.steps if s < step]
         advice = "there is no earlier one: start again in another directory."
         if earlier:
             advice = f"set `restore_step={earlier[-1]}` to resume from the one before."
         return ZooError(
-            f"checkpoint {step} in {self.directory} cannot be read "
-            f"({first_line(error)}); {advice}"
+            f"checkpoint {step} in {self.directory} cannot be read ({why}); {advice}"
         )
 
     def delete_after(self, step: int) -> None:
@@ -344,19 +379,24 @@ def check_index(item: pathlib.Path) -> None:
         raise ValueError(f"{item.name} contains no tensors")
 
 
-def by_path(tree: Tree) -> dict[str, Any]:
-    """Returns the leaves of a tree by their paths."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-        for path, leaf in leaves
-    }
+def plain(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `meta` as JSON with its digest.
+
+    Raises:
+      UsageError: JSON cannot express it.
+    """
+    try:
+        return sealed(meta)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            "`meta` holds more than JSON can express: give numbers, texts, lists and "
+            "dictionaries."
+        ) from error
 
 
-def tensor_shapes(state: TrainState) -> dict[str, list[int]]:
-    """Returns the shapes of the parameters and of the optimizer state, by path."""
-    tree = {"params": state.params, "opt": state.opt}
-    return {name: list(leaf.shape) for name, leaf in by_path(tree).items()}
+def tensor_shapes(**trees: Tree) -> dict[str, list[int]]:
+    """Returns the shapes of parameters, and of an optimizer state, by path."""
+    return {name: list(leaf.shape) for name, leaf in by_path(trees).items()}
 
 
 def shapes(tree: Tree, mesh: Mesh | None = None) -> Tree:

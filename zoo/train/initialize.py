@@ -19,6 +19,8 @@ from zoo.train.options import Options
 from zoo.train.prefetch import Batches
 from zoo.train.step import TrainState
 
+DATA = "data"  # the entry of a checkpoint's meta that digests the corpus
+
 
 class Plan(NamedTuple):
     """A run before anything is computed.
@@ -89,7 +91,10 @@ def initial_state(
             f"there is no checkpoint {step} in {checkpoints.directory}: "
             f"it has {', '.join(map(str, checkpoints.steps)) or 'none'}."
         )
-    check_same_run(checkpoints.meta(step), meta, checkpoints)
+    saved = checkpoints.meta(step)
+    if not options.accept_new_data:
+        check_same_data(saved, meta, checkpoints)
+    check_same_run(saved, meta, checkpoints)
     state = checkpoints.restore(shapes, step)
     checkpoints.delete_after(step)
     return state
@@ -124,12 +129,26 @@ def check_batch_size(batch: Batch, mesh: Mesh, accumulate: int) -> None:
         )
 
 
+def check_same_data(
+    saved: Mapping[str, Any], meta: Mapping[str, Any], checkpoints: Checkpoints
+) -> None:
+    """Raises UsageError if the corpus is not the one of a checkpoint any more."""
+    before, now = saved.get(DATA), meta.get(DATA)
+    if before and now and before != now:
+        raise UsageError(
+            f"the corpus has changed since checkpoint {saved['step']} of "
+            f"{checkpoints.directory.parent}: its digest was {before} and is {now}; "
+            "restore the corpus, set `accept_new_data` to go on with the new one, or "
+            "use another `workdir`."
+        )
+
+
 def check_same_run(
     saved: Mapping[str, Any], meta: Mapping[str, Any], checkpoints: Checkpoints
 ) -> None:
-    """Raises UsageError if family, codec or data differ from those of a checkpoint."""
+    """Raises UsageError if family, codec or task differ from those of a checkpoint."""
     for key in meta:
-        if key not in saved:
+        if key not in saved or key == DATA:
             continue
         before, now = current(saved[key]), current(meta[key])
         if before != now:

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import math
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,8 @@ from zoo.train.preemption import PreemptionGuard
 from zoo.train.prefetch import Batches, Prefetcher
 from zoo.train.step import Step, TrainState, due, make_step
 
-MAX_NONFINITE = 10  # consecutive steps with bad gradients after which a run stops
+# consecutive steps with bad gradients, or a bad loss, after which a run stops
+MAX_NONFINITE = 10
 SPEED_WINDOW = 50  # steps over which the speed is averaged
 LAG = 2  # steps whose metrics stay on the device, so that the host never blocks it
 EPS = 1e-9
@@ -93,8 +95,8 @@ def fit(
       pretrained: networks to start from instead of a random initialisation, by name.
 
     Raises:
-      ZooError: gradients were not finite for ten steps in a row, or a save failed. In
-        the first case the state is saved.
+      ZooError: gradients or a loss were not finite for ten steps in a row, or a save
+        failed. In the first case the state is saved.
       UsageError: the options, the batch size or the checkpoints do not fit, or another
         process writes to `workdir`.
     """
@@ -270,6 +272,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.logged, self.collapse = int(self.state.step), CollapseMonitor()
+        self.bad_losses = 0
 
     def advance(self, state: TrainState, metrics: Metrics) -> None:
         """Takes over the result of a step."""
@@ -287,20 +290,25 @@ class Run:
         self.logged += 1
         step = self.logged
         if metrics["rejected"] >= MAX_NONFINITE:
-            self.give_up()
+            self.give_up("gradients were")
+        losses = [value for name, value in metrics.items() if name.endswith("/loss")]
+        finite = all(map(math.isfinite, losses))
+        self.bad_losses = 0 if finite else self.bad_losses + 1
+        if self.bad_losses >= MAX_NONFINITE:
+            self.give_up("the loss was")
         if step % self.options.log_every == 0 or step in (1, self.steps):
             self.log.write(step, metrics)
             for warning in self.collapse.check(step, metrics):
                 self.log.message(warning)
         self.log.show(step, self.speed.text(step, metrics))
 
-    def give_up(self) -> None:
-        """Saves the state and raises ZooError."""
+    def give_up(self, bad: str) -> None:
+        """Saves the state and raises ZooError; `bad` was not finite for too long."""
         self.pending.clear()
         self.save()
         self.checkpoints.wait()
         raise ZooError(
-            f"gradients were not finite for {MAX_NONFINITE} steps in a row, the last "
+            f"{bad} not finite for {MAX_NONFINITE} steps in a row, the last "
             f"of them step {self.logged}, on batch {self.logged - 1}; the state is "
             f"saved in {self.checkpoints.directory}: examine that batch, or start "
             "again with a lower learning rate."

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import jax.extend
 from jax.sharding import Mesh
 
 from zoo import memory

@@ -34,6 +34,8 @@ class Options:
     """Devices that share one copy of the parameters (the model axis of the mesh)."""
     restore_step: TrainingSteps | None = None
     """Resume from this checkpoint and delete the later ones; by default the latest."""
+    accept_new_data: bool = False
+    """Resume although the corpus has changed since the checkpoint."""
     init_from: str | None = None
     """Directory of a run to take the initial parameters from."""
     compare: bool = False

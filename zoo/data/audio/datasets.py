@@ -1,9 +1,10 @@
 """Audio datasets, built as TFDS datasets in ArrayRecord files, without TensorFlow.
 
-`audio_folder:/path` is read twice: first to scan it (`zoo.data.audio.scan`), then to
-write it shard by shard. `soundfont_notes` and `rendered:CORPUS` are synthesised while
-they are written. Memory is bounded by a shard, 128 MB. Random crops and their order are
-chosen in training, by `zoo.data.audio.batches`.
+The recordings of `audio_folder:/path` are decoded into one file for each process
+(`zoo.data.audio.scan`), from which shards are written. `soundfont_notes` and
+`rendered:CORPUS` are synthesised while they are written. Memory is bounded by a shard,
+128 MB. Random crops and their order are chosen in training, by
+`zoo.data.audio.batches`.
 """
 
 import contextlib
@@ -39,7 +40,7 @@ from zoo.errors import UsageError
 FOLDER_PREFIX, RENDERED_PREFIX, TFDS_PREFIX = "audio_folder:", "rendered:", "tfds:"
 NOTES = "soundfont_notes"
 SPECS = FOLDER_PREFIX, NOTES, RENDERED_PREFIX, TFDS_PREFIX
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 TEXTS = ("id", "label", "source", "licence")
 
 # The examples of one file, by key.
@@ -110,7 +111,8 @@ class AudioBuilder(ShardedBuilder, skip_registration=True):  # type: ignore[call
     name = "sound"  # the directory of the dataset
     VERSION = tfds.core.Version(VERSION)
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
-        "1.0.0": "Excerpts of 16 bits, of one channel."
+        "1.0.0": "Excerpts of 16 bits, of one channel.",
+        "1.1.0": "Truncated recordings end where they do.",
     }
 
     def __init__(
@@ -181,7 +183,7 @@ def build(
     Args:
       dataset: the dataset.
       root: folder of built corpora, by default `data_root()`.
-      workers: number of threads that read recordings.
+      workers: number of processes that read recordings.
       force: builds it again.
       progress: called with the number of items done and the total number.
 

@@ -1,23 +1,25 @@
 """A folder of recordings as an audio dataset.
 
-The recordings are scanned, divided into splits so that identical audio shares a split,
-and read again to be written.
+The recordings are decoded, and divided into splits so that identical audio shares a
+split.
 """
 
 import dataclasses
 import functools
 import hashlib
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from zoo.data.audio.decode import Decoded, Decoder
 from zoo.data.audio.excerpt_spec import ExcerptSpec
-from zoo.data.audio.recordings import Recording
 from zoo.data.audio.scan import ScannedFile, list_recordings, scan
-from zoo.data.corpora.dedup import assign_groups
+from zoo.data.corpora.dedup import assign_groups, split_notices
 from zoo.data.corpora.ingest import Progress
+from zoo.data.corpora.listing import Listing, readable
 from zoo.data.corpora.report import Report
 from zoo.data.refusal import Refused
 
@@ -29,11 +31,22 @@ Excerpt = tuple[ScannedFile, int]  # a recording and the index of one of its exc
 
 @dataclasses.dataclass(frozen=True)
 class FileExcerpts:
-    """Excerpts of a recording, by their indices."""
+    """Excerpts of a recording, by their indices; `samples` is the file of all."""
 
-    path: Path
-    file: ScannedFile
-    numbers: frozenset[int]
+    samples: Path
+    decoded: Decoded
+    numbers: tuple[int, ...]
+    _: dataclasses.KW_ONLY
+    name: str
+    label: str
+
+    def read(self, length: int) -> Iterator[tuple[int, bytes]]:
+        """Yields each index with its samples, int16 little-endian."""
+        with self.samples.open("rb") as file:
+            for number in self.numbers:
+                begin = number * length
+                file.seek(self.decoded.offset + 2 * begin)
+                yield number, file.read(2 * min(length, self.decoded.samples - begin))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,22 +61,19 @@ class Shard:
 
     def __call__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for recording in self.recordings:
-            parts = Recording(recording.path, self.rate).excerpts(self.length)
-            indices = range(max(recording.numbers) + 1)
-            for number, part in zip(indices, parts, strict=False):
-                if number in recording.numbers:
-                    name = f"{recording.file.key}#{number}"
-                    yield (
-                        name,
-                        {
-                            "id": name,
-                            "label": recording.file.label,
-                            "source": self.source,
-                            "licence": LICENCE,
-                            "rate": self.rate,
-                            "audio": part.astype("<i2").tobytes(),
-                        },
-                    )
+            for number, audio in recording.read(self.length):
+                name = f"{recording.name}#{number}"
+                yield (
+                    name,
+                    {
+                        "id": name,
+                        "label": recording.label,
+                        "source": self.source,
+                        "licence": LICENCE,
+                        "rate": self.rate,
+                        "audio": audio,
+                    },
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,58 +84,60 @@ class AudioFolder(ExcerptSpec):
 
     @property
     def spec(self) -> str:
-        return f"audio_folder:{self.path.name}"
+        return f"audio_folder:{self.name}"
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return readable(self.path.name) or "folder"
 
     @property
     def features(self) -> Mapping[str, Any]:
         return {}
 
     @functools.cached_property
-    def files(self) -> list[ScannedFile]:
+    def listing(self) -> Listing:
         return list_recordings(self.path)
 
     def home(self, root: Path) -> Path:
         """Returns the directory of the built dataset; it changes with the files."""
-        stamps = "".join(f"{f.key} {f.size} {f.modified}\n" for f in self.files)
-        listing = stamps.encode("utf-8", "surrogateescape")
-        digest = hashlib.blake2b(listing, digest_size=6).hexdigest()
-        name = "".join(c if c.isalnum() or c in "_-" else "_" for c in self.path.name)
+        stamps = "".join(f"{f.key} {f.size} {f.modified}\n" for f in self.listing.files)
+        digest = hashlib.blake2b(os.fsencode(stamps), digest_size=6).hexdigest()
+        name = "".join(c if c.isalnum() or c in "_-" else "_" for c in self.name)
         return root / f"{name[:60]}-{self.rate}-{self.length}-{digest}"
 
     def collect(
         self, staging: Path, workers: int, progress: Progress
     ) -> tuple[Report, dict[str, list[Shard]]]:
         """Returns a report and the shards of each split."""
-        files = scan(
-            self.path,
-            self.files,
-            staging / "survey.jsonl",
-            rate=self.rate,
-            length=self.length,
-            workers=workers,
-            progress=progress,
-        )
+        decoder = Decoder(staging, self.rate, self.length)
+        files = scan(self.listing.files, decoder, workers=workers, progress=progress)
         report = build_report(self, files)
         report.require_music()
         splits = assign_splits(files)
         report.splits = Counter(
             {split: len(excerpts) for split, excerpts in splits.items()}
         )
-        return report, make_shards(self, splits)
+        pairs = [(split, [f.label]) for split, part in splits.items() for f, _ in part]
+        report.notices = split_notices(*zip(*pairs, strict=True))
+        return report, make_shards(self, splits, staging)
 
 
 def build_report(dataset: AudioFolder, files: Sequence[ScannedFile]) -> Report:
     """Returns a report without splits; it counts recordings, but excerpts by style."""
-    report, source = Report(spec=dataset.spec), dataset.path.name
+    report, source = Report(spec=dataset.spec), dataset.name
     report.licences = {source: LICENCE}
+    for key, refused in dataset.listing.refused:
+        report.drop(source, readable(key), refused)
     for file in files:
-        if file.refused:
-            report.drop(source, file.key, Refused(*file.refused))
+        if file.decoded is None:
+            assert file.refused is not None
+            report.drop(source, readable(file.key), Refused(*file.refused))
             continue
         report.kept[source] += 1
-        report.styles[file.label] += len(file.excerpts)
-        report.remarks.update({"silent": file.silent, "clipped": file.clipped})
-        report.milliseconds += round(1000 * file.samples / dataset.rate)
+        report.styles[readable(file.label)] += len(file.excerpts)
+        report.remarks.update(file.decoded.remarks)
+        report.milliseconds += round(1000 * file.decoded.samples / dataset.rate)
     report.remarks = +report.remarks
     return report
 
@@ -145,27 +157,28 @@ def assign_splits(files: Sequence[ScannedFile]) -> dict[str, list[Excerpt]]:
             group = whole if len(kept) >= MIN_RECORDINGS else digest
             groups[group].append((file, number))
     splits: dict[str, list[Excerpt]] = defaultdict(list)
-    for digest, split in assign_groups({digest: digest for digest in groups}).items():
+    labels = {key: {file.label for file, _ in group} for key, group in groups.items()}
+    digests = {digest: digest for digest in groups}
+    for digest, split in assign_groups(digests, kinds=labels).items():
         splits[split] += groups[digest]
     return splits
 
 
 def make_shards(
-    dataset: AudioFolder, splits: Mapping[str, list[Excerpt]]
+    dataset: AudioFolder, splits: Mapping[str, list[Excerpt]], staging: Path
 ) -> dict[str, list[Shard]]:
     """Divides each split into files; the order depends only on the names."""
 
     def order(excerpt: Excerpt) -> tuple[bytes, int]:
-        key = excerpt[0].key.encode("utf-8", "surrogateescape")
-        return hashlib.md5(key).digest(), excerpt[1]
+        return hashlib.md5(os.fsencode(excerpt[0].key)).digest(), excerpt[1]
 
     shards = {}
     for split, excerpts in splits.items():
         ordered = sorted(excerpts, key=order)
         shards[split] = [
             Shard(
-                group_by_file(dataset, part),
-                dataset.path.name,
+                group_by_file(part, staging),
+                dataset.name,
                 dataset.rate,
                 length=dataset.length,
             )
@@ -175,12 +188,19 @@ def make_shards(
 
 
 def group_by_file(
-    dataset: AudioFolder, excerpts: Sequence[Excerpt]
+    excerpts: Sequence[Excerpt], staging: Path
 ) -> tuple[FileExcerpts, ...]:
     """Groups successive excerpts of the same recording."""
-    return tuple(
-        FileExcerpts(
-            dataset.path / file.key, file, frozenset(number for _, number in group)
+    groups = []
+    for file, group in groupby(excerpts, key=lambda excerpt: excerpt[0]):
+        assert file.decoded is not None
+        groups.append(
+            FileExcerpts(
+                staging / file.decoded.file,
+                file.decoded,
+                tuple(number for _, number in group),
+                name=readable(file.key),
+                label=readable(file.label),
+            )
         )
-        for file, group in groupby(excerpts, key=lambda excerpt: excerpt[0])
-    )
+    return tuple(groups)

@@ -1,36 +1,35 @@
-"""Scan of a folder of recordings, before the dataset is written.
+"""Scan of a folder of recordings: each is decoded once, in a worker process.
 
 The result of each file is a line of `survey.jsonl`, so that an interrupted scan is
-resumed.
+resumed. The samples are in files beside it (`zoo.data.audio.decode`).
 """
 
+import contextlib
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from zoo.data.audio.recordings import SUFFIXES, Recording
+from zoo.data.audio.decode import Decoded, Decoder
+from zoo.data.audio.recordings import SUFFIXES
 from zoo.data.corpora.ingest import Progress
+from zoo.data.corpora.listing import FoundFile, Listing, list_files
+from zoo.data.corpora.workers import read_all
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
+
+AHEAD_BYTES = 1 << 40  # the results are small, however large the files are
 
 
 @dataclasses.dataclass(frozen=True)
 class ScannedFile:
-    """A recording.
+    """A recording: its samples, or the reason and detail of its refusal.
 
     Attributes:
       key: path relative to the folder.
       label: name of the subfolder.
       size: in bytes.
       modified: modification time in nanoseconds.
-      excerpts: a hash of each excerpt that is not silent.
-      samples: total number of samples of these.
-      silent: number of silent excerpts, which are left out.
-      clipped: number of clipped excerpts, which are kept.
-      refused: reason and detail, if the file cannot be read.
     """
 
     key: str
@@ -38,19 +37,34 @@ class ScannedFile:
     size: int
     _: dataclasses.KW_ONLY
     modified: int
-    excerpts: tuple[str, ...] = ()
-    samples: int = 0
-    silent: int = 0
-    clipped: int = 0
+    decoded: Decoded | None = None
     refused: tuple[str, str] | None = None
+
+    @classmethod
+    def of(cls, file: FoundFile, result: Decoded | Refused) -> "ScannedFile":
+        """Returns a file with the result of its decoding."""
+        refused = isinstance(result, Refused)
+        return cls(
+            file.key,
+            file.label,
+            file.size,
+            modified=file.modified,
+            decoded=None if refused else result,
+            refused=(result.reason, result.detail) if refused else None,
+        )
 
     @property
     def version(self) -> tuple[str, int, int]:
         """The file's key, size and modification time."""
         return self.key, self.size, self.modified
 
+    @property
+    def excerpts(self) -> tuple[str, ...]:
+        """A hash of each excerpt."""
+        return self.decoded.excerpts if self.decoded else ()
 
-def list_recordings(folder: Path) -> list[ScannedFile]:
+
+def list_recordings(folder: Path) -> Listing:
     """Lists the recordings below `folder`, not yet read.
 
     Raises:
@@ -60,83 +74,76 @@ def list_recordings(folder: Path) -> list[ScannedFile]:
         raise UsageError(
             f"There is no folder {folder}: give the path of a folder with recordings."
         )
-    files = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            subfolder, stat = path.parent.relative_to(folder).as_posix(), path.stat()
-            label = folder.name if subfolder == "." else subfolder
-            key = path.relative_to(folder).as_posix()
-            files.append(
-                ScannedFile(key, label, stat.st_size, modified=stat.st_mtime_ns)
-            )
-    if not files:
-        suffixes = ", ".join(SUFFIXES)
+    listing = list_files(folder, SUFFIXES)
+    if not listing.files:
         raise UsageError(
             f"The folder {folder} contains no recording of a supported type "
-            f"({suffixes})."
+            f"({', '.join(SUFFIXES)})."
         )
-    return files
+    return listing
 
 
 def scan(
-    folder: Path,
-    files: Sequence[ScannedFile],
-    log: Path,
+    files: Sequence[FoundFile],
+    decoder: Decoder,
     *,
-    rate: int,
-    length: int,
     workers: int,
     progress: Progress,
 ) -> list[ScannedFile]:
-    """Reads all `files`, except those whose results are in `log`.
+    """Decodes all `files`, except those that were decoded before.
 
     Args:
-      folder: folder of the recordings.
-      files: result of `list_recordings`.
-      log: file of results, which are appended to.
-      rate: samples per second.
-      length: samples of an excerpt.
-      workers: number of threads.
+      files: the recordings.
+      decoder: decodes one; its folder keeps the results.
+      workers: number of processes.
       progress: called with the number of files done and the total number.
     """
-    results = {file.version: file for file in read_scan(log)}
-    todo = [file for file in files if file.version not in results]
-    progress(len(files) - len(todo), len(files))
-    with ThreadPoolExecutor(workers) as pool, log.open("a") as lines:
-        scanned = pool.map(lambda file: scan_file(folder, file, rate, length), todo)
-        for count, file in enumerate(scanned, len(files) - len(todo) + 1):
-            results[file.version] = file
-            lines.write(json.dumps(dataclasses.asdict(file)) + "\n")
+    results = {file.version: file for file in read_scan(decoder.folder)}
+    versions = [(file.key, file.size, file.modified) for file in files]
+    todo = [f for f, key in zip(files, versions, strict=True) if key not in results]
+    done = len(files) - len(todo)
+    progress(done, len(files))
+    decoded = read_all(
+        (file.path for file in todo),
+        decoder,
+        decoder.limits,
+        workers,
+        ahead_bytes=AHEAD_BYTES,
+    )
+    with contextlib.closing(decoded), survey(decoder.folder).open("a") as lines:
+        pairs = zip(todo, decoded, strict=True)
+        for count, (file, (_, result)) in enumerate(pairs, done + 1):
+            scanned = ScannedFile.of(file, result)
+            results[scanned.version] = scanned
+            lines.write(json.dumps(dataclasses.asdict(scanned)) + "\n")
             lines.flush()
             progress(count, len(files))
-    return [results[file.version] for file in files]
+    return [results[version] for version in versions]
 
 
-def scan_file(folder: Path, file: ScannedFile, rate: int, length: int) -> ScannedFile:
-    """Reads one recording to its end."""
-    recording, hashes, samples = Recording(folder / file.key, rate), [], 0
-    try:
-        for part in recording.excerpts(length):
-            hashes.append(hashlib.blake2b(part.tobytes(), digest_size=8).hexdigest())
-            samples += len(part)
-    except Refused as refused:
-        return dataclasses.replace(file, refused=(refused.reason, refused.detail))
-    return dataclasses.replace(
-        file,
-        excerpts=tuple(hashes),
-        samples=samples,
-        silent=recording.remarks["silent"],
-        clipped=recording.remarks["clipped"],
-    )
+def survey(folder: Path) -> Path:
+    """Returns the path of the results of a scan."""
+    return folder / "survey.jsonl"
 
 
-def read_scan(log: Path) -> Iterator[ScannedFile]:
-    """Yields the results of an earlier scan, up to a truncated last line."""
+def read_scan(folder: Path) -> Iterator[ScannedFile]:
+    """Yields the results of an earlier scan, up to a truncated last line.
+
+    Those whose samples are not there are left out.
+    """
+    log = survey(folder)
     for line in log.read_text().splitlines() if log.exists() else ():
         try:
             fields = json.loads(line)
-        except json.JSONDecodeError:
+            decoded, refused = fields.pop("decoded"), fields.pop("refused")
+        except (json.JSONDecodeError, KeyError):
             return
-        fields["excerpts"] = tuple(fields["excerpts"])
-        fields["refused"] = fields["refused"] and tuple(fields["refused"])
-        yield ScannedFile(**fields)
+        if decoded is None:
+            yield ScannedFile(**fields, refused=tuple(refused))
+            continue
+        decoded["excerpts"] = tuple(decoded["excerpts"])
+        samples = Decoded(**decoded)
+        path = folder / samples.file
+        end = samples.offset + 2 * samples.samples
+        if path.exists() and path.stat().st_size >= end:
+            yield ScannedFile(**fields, decoded=samples)

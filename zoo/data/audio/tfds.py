@@ -52,7 +52,7 @@ class TfdsAudio(ExcerptSpec):
 
     @cached_property
     def builder(self) -> Any:
-        return fetch_builder(self.name, self.name, ALTERNATIVE)
+        return fetch_builder(self.name, ALTERNATIVE)
 
     @property
     def licence(self) -> str:

@@ -19,8 +19,13 @@ from zoo.data.codecs.voices import Voices
 from zoo.data.corpora import benchmark_files
 from zoo.data.corpora.labels import KINDS, labels
 from zoo.data.corpora.records import VERSION, data_root, known_split
-from zoo.data.corpora.registry import benchmark_path, corpus
-from zoo.data.pieces import Pieces
+from zoo.data.corpora.registry import (
+    benchmark_path,
+    benchmark_steps,
+    benchmark_suffix,
+    corpus,
+)
+from zoo.data.pieces import Digest, Pieces, count_at_once
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
@@ -52,6 +57,16 @@ class EncodedPieces(Pieces):
         return self.about["labels"][kind]
 
     @property
+    def digest(self) -> str:
+        # encodings of earlier versions do not record it
+        return self.about.get("digest") or super().digest
+
+    @property
+    def most_at_once(self) -> int:
+        most = self.about.get("most_at_once")
+        return super().most_at_once if most is None else most
+
+    @property
     def refused(self) -> dict[str, int]:
         """Number of pieces that the codec refused, by reason."""
         return self.about["refused"]
@@ -63,12 +78,11 @@ def file_codec(spec: str, steps_per_quarter: int = 4) -> Codec | None:
     A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter
     note, a `.json` file chorales on 16ths.
     """
-    path = benchmark_path(spec)
-    if path is None:
-        return None
-    if path.suffix == ".mat":
-        return Pianoroll(onsets=False, steps_per_quarter=steps_per_quarter)
-    return Voices()
+    suffix = benchmark_suffix(spec)
+    if suffix == ".mat":
+        steps = benchmark_steps(spec) or steps_per_quarter
+        return Pianoroll(onsets=False, steps_per_quarter=steps)
+    return None if suffix is None else Voices()
 
 
 def corpus_pieces(
@@ -128,6 +142,7 @@ def encode(
     refused: collections.Counter[str] = collections.Counter()
     details: dict[str, str] = {}
     ids, record_labels, lengths, shape, dtype = [], [], [0], (), "int32"
+    digest, most = Digest(), 0
     with tempfile.TemporaryDirectory(
         dir=folder.parent, prefix=".encoding-"
     ) as unfinished:
@@ -142,6 +157,8 @@ def encode(
                     details.setdefault(refusal.reason, refusal.detail)
                     continue
                 array.tofile(file)
+                digest.add(array)
+                most = max(most, count_at_once(array))
                 ids.append(record.id)
                 record_labels.append(labels(record))
                 lengths.append(len(array))
@@ -152,6 +169,8 @@ def encode(
         about = {
             "shape": shape,
             "dtype": dtype,
+            "digest": digest.text,
+            "most_at_once": most,
             "refused": dict(refused),
             "ids": ids,
             "labels": {kind: [x[kind] for x in record_labels] for kind in KINDS},

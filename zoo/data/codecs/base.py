@@ -1,10 +1,11 @@
 """The interface of codecs, and the reading and writing of protos that they share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from zoo.data.bars import at_tempo, excerpt, main_tempo
 from zoo.data.codecs.grammar import BOUNDARY as BOUNDARY
 from zoo.data.codecs.grammar import Grammar
 from zoo.data.proto import QPM, TICKS, NoteSequence
@@ -75,6 +76,9 @@ class Codec(Protocol):
     def monophonic(self) -> bool: ...
 
     @property
+    def lists_notes(self) -> bool: ...
+
+    @property
     def beat(self) -> int: ...
 
     @property
@@ -85,9 +89,18 @@ class Codec(Protocol):
 
     def prefix(self, array: np.ndarray) -> np.ndarray: ...
 
-    def encode_primer(
+    @property
+    def lenient(self) -> Any: ...
+
+    def fit_primer(
         self, sequence: NoteSequence, missing: Sequence[str] = ()
+    ) -> Fit: ...
+
+    def tail(
+        self, array: np.ndarray, music: NoteSequence, start: float
     ) -> np.ndarray: ...
+
+    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence: ...
 
     def constraint(self, **values: str | int) -> np.ndarray: ...
 
@@ -111,10 +124,12 @@ class BaseCodec:
     Attributes:
       frame_shape: shape of one step of an array; () for tokens.
       monophonic: whether the arrays are phrases of a single melodic line.
+      lists_notes: whether a row is a note, and no time passes after the last one.
     """
 
     frame_shape: ClassVar[tuple[int, ...]] = ()
     monophonic: ClassVar[bool] = False
+    lists_notes: ClassVar[bool] = False
 
     @property
     def beat(self) -> int:
@@ -135,15 +150,45 @@ class BaseCodec:
         """Returns an encoded piece without its last BOUNDARY, to be continued."""
         return array if self.frame_shape else array[array != BOUNDARY]
 
-    def encode_primer(
+    @property
+    def lenient(self) -> Any:
+        """The codec that reduces any chords to a line, if the codec reads lines."""
+        return self
+
+    def fit_primer(
         self: Any, sequence: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    ) -> Fit:
         """Encodes a piece that is to be continued, or that lacks the voices `missing`.
+
+        A corpus is better without pieces of many chords; of a primer the upper line is
+        taken, with a remark.
 
         Raises:
           Refused: the piece cannot be encoded.
         """
-        return self.prefix(self.encode(sequence))
+        array, remarks = fit_line(self, lambda codec: codec.fit(sequence))
+        return Fit(self.prefix(array), remarks)
+
+    def tail(
+        self: Any, array: np.ndarray, music: NoteSequence, start: float
+    ) -> np.ndarray:
+        """Returns an encoded piece without its end, from a time on.
+
+        A note that sounds then is struck there.
+
+        Args:
+          array: the encoded piece.
+          music: the same, decoded.
+          start: the time of a bar line of `music`, in seconds.
+
+        Raises:
+          Refused: the rest of the piece cannot be encoded.
+        """
+        return self.prefix(self.encode(excerpt(music, start)))
+
+    def decode_like(self: Any, array: np.ndarray, source: NoteSequence) -> NoteSequence:
+        """Decodes an array at the tempo of `source`, in its metres if it has none."""
+        return at_tempo(self.decode(array), main_tempo(source))
 
     def constraint(self, **values: str | int) -> np.ndarray:
         """Returns a row [k] with the values to fix, and BOUNDARY in free columns.
@@ -216,6 +261,16 @@ class PhraseCodec(Protocol):
 
     def adapted(self, sequence: NoteSequence) -> Fit:
         """Encodes the first phrase; first pads or transposes a piece if necessary."""
+
+
+def fit_line(codec: Any, fit: Callable[[Any], Fit]) -> Fit:
+    """Returns `fit(codec)`; of chords that the codec refuses, the upper line."""
+    try:
+        return fit(codec)
+    except Refused as refused:
+        if refused.reason != "polyphonic":
+            raise
+        return fit(codec.lenient)
 
 
 def within(span: tuple[int, int], length: int) -> np.ndarray:

@@ -168,6 +168,13 @@ class Performance(BaseCodec):
         sequence.total_time = step / rate
         return sequence
 
+    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
+        piece = self.decode(array)
+        for name in ("tempos", "time_signatures"):
+            piece.ClearField(name)
+            getattr(piece, name).extend(getattr(source, name))
+        return piece
+
     def reach(self, array: np.ndarray) -> range:
         """Returns the transpositions that keep all pitches within 0 to 127."""
         pitch = self._pitches(array)

@@ -1,5 +1,6 @@
 """Phrases of one line or of four voices: full bars, always of one length."""
 
+import dataclasses
 import functools
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -98,6 +99,10 @@ class Excerpt(CroppedPhrases, BaseCodec):
     @property
     def beat(self) -> int:
         return self.steps_per_quarter
+
+    @property
+    def lenient(self) -> Any:
+        return dataclasses.replace(self, chords=1.0)
 
     @property
     def dimensions(self) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from zoo.data.codecs.base import Codec, Fit
-from zoo.data.proto import NoteSequence, seconds
+from zoo.data.proto import NoteSequence, quarters, seconds
 from zoo.data.refusal import Refused
 from zoo.ranges import Bars, StepsPerQuarter
 
@@ -64,12 +64,22 @@ class CroppedPhrases(ABC):
         return self.fit(sequence).array
 
     def phrases(self, sequence: NoteSequence) -> np.ndarray:
-        """Encodes consecutive phrases of a piece, [n, length, ..].
+        """Returns the array of `fit_phrases` alone; raises Refused as it does."""
+        return self.fit_phrases(sequence).array
+
+    def fit_phrases(self, sequence: NoteSequence) -> Fit:
+        """Encodes consecutive phrases of a piece, [n, length, ..], with remarks.
 
         Raises:
           Refused: as `fit`.
         """
-        return np.stack(self._fit_phrases(sequence, self.bars)[0])
+        phrases, remarks = self._fit_phrases(sequence, self.bars)
+        read = f"phrases: {len(phrases)} of {self.bars} bars are read, all of them full"
+        return Fit(np.stack(phrases), (*remarks, read))
+
+    def tail(self, array: np.ndarray, music: NoteSequence, start: float) -> np.ndarray:
+        step = float(quarters(music)(np.array(start))) * self.steps_per_quarter
+        return array[round(step) :]
 
     def adapted(self, sequence: NoteSequence) -> Fit:
         """Encodes the first phrase as `fit` does; pads a short piece with rests."""

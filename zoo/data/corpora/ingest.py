@@ -8,22 +8,26 @@ any number of machines that share the folder.
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data.corpora.dedup import fingerprint, sketch
+from zoo.data.corpora.labels import metre
+from zoo.data.corpora.listing import readable
 from zoo.data.corpora.registry import Corpus, File, Source
 from zoo.data.corpora.report import Report
 from zoo.data.corpora.workers import read_all
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.scores.limits import Limits, Piece
+from zoo.data.scores.read import read
 
 CHUNK_FILES = 256
 CHUNK_BYTES = 4 << 20
@@ -48,6 +52,7 @@ class Row:
     """A piece of a chunk: the location of its proto, and the fields of its record.
 
     Attributes:
+      metre: the metre of most of it, "" if there is none.
       split: the split of the collection that it belongs to; "" if there is none.
     """
 
@@ -59,7 +64,13 @@ class Row:
     style: str
     source: str
     fingerprint: str
-    split: str = ""
+    metre: str
+    split: str
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The style and the metre, which every split should have."""
+        return tuple(filter(None, (self.style, self.metre)))
 
     def read(self) -> bytes:
         """Returns the serialized NoteSequence."""
@@ -77,7 +88,7 @@ def chunks(corpus: Corpus, folder: Path) -> list[Chunk]:
             groups.append([])
             size = 0
         # Chunks are sent to other machines, so they do not contain the list of files.
-        groups[-1].append((dataclasses.replace(source, files=()), file))
+        groups[-1].append((dataclasses.replace(source, files=(), refused=()), file))
         size += file.size
     return [Chunk(folder / f"{i:05d}", tuple(files)) for i, files in enumerate(groups)]
 
@@ -89,27 +100,38 @@ def stage(
     left = [chunk for chunk in todo if not chunk.done]
     total = sum(len(chunk.files) for chunk in todo)
     done = total - sum(len(chunk.files) for chunk in left)
-    results = read_all(
+    results = read_scores(
         (file.path for c in left for _, file in c.files), limits, workers
     )
 
     def pieces(chunk: Chunk) -> Iterator[list[Piece]]:
         nonlocal done
         for _ in chunk.files:
-            yield next(results)[1]
+            yield next(results)
             done += 1
             progress(done, total)
 
     progress(done, total)
-    for chunk in left:
-        _write(chunk, pieces(chunk))
+    with contextlib.closing(results):
+        for chunk in left:
+            _write(chunk, pieces(chunk))
 
 
 def stage_one(chunk: Chunk, limits: Limits) -> None:
     """Reads one chunk in a separate process, unless it is finished."""
     if not chunk.done:
-        results = read_all([file.path for _, file in chunk.files], limits, 1)
-        _write(chunk, (pieces for _, pieces in results))
+        _write(chunk, read_scores([file.path for _, file in chunk.files], limits, 1))
+
+
+def read_scores(
+    paths: Iterable[Path], limits: Limits, workers: int
+) -> Generator[list[Piece]]:
+    """Yields the pieces of each file, which worker processes read."""
+    reader = functools.partial(read, limits=limits)
+    with contextlib.closing(read_all(paths, reader, limits, workers)) as results:
+        for path, found in results:
+            refused = isinstance(found, Refused)
+            yield [Piece(path.name, refused=found)] if refused else found
 
 
 def _write(chunk: Chunk, results: Iterable[list[Piece]]) -> None:
@@ -122,21 +144,23 @@ def _write(chunk: Chunk, results: Iterable[list[Piece]]) -> None:
         for (source, origin), pieces in zip(chunk.files, results, strict=True):
             for piece in pieces:
                 suffix = piece.name.removeprefix(origin.path.name)
-                name = f"{source.name}/{origin.key}{suffix}"
+                name = readable(f"{source.name}/{origin.key}{suffix}")
+                style = readable(origin.style)
                 try:
                     sequence = _require_sequence(source, piece)
                 except Refused as refused:
                     report.drop(source.name, name, refused)
                     continue
-                report.keep(source.name, origin.style, sequence, piece.remarks)
+                report.keep(source.name, style, sequence, piece.remarks)
                 sequence.id = name
                 rows.append(
                     (
                         file.write(sequence.SerializeToString()),
                         name,
-                        origin.style,
+                        style,
                         source.name,
                         fingerprint(sequence),
+                        metre(sequence),
                         origin.split,
                     )
                 )
@@ -189,7 +213,7 @@ def gather(done: Iterable[Chunk]) -> tuple[list[Row], list[np.ndarray], Report]:
             ends = np.cumsum(arrays["sizes"])[:-1]
             sketches += np.split(arrays["hashes"], ends) if about["rows"] else []
         file, offset = chunk.stem.with_suffix(".bin"), 0
-        for size, name, style, source, digest, split in about["rows"]:
+        for size, name, style, source, digest, beat, split in about["rows"]:
             rows.append(
                 Row(
                     file,
@@ -199,6 +223,7 @@ def gather(done: Iterable[Chunk]) -> tuple[list[Row], list[np.ndarray], Report]:
                     style=style,
                     source=source,
                     fingerprint=digest,
+                    metre=beat,
                     split=split,
                 )
             )

@@ -1,6 +1,5 @@
 """Random access to the records of built corpora."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
@@ -12,8 +11,9 @@ import tensorflow_datasets as tfds
 from zoo.data.corpora.dedup import SPLITS
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
+from zoo.files import data_root as data_root
 
-VERSION = "1.1.0"  # version of the built data; raise it whenever a reader changes
+VERSION = "1.2.0"  # version of the built data; raise it whenever a reader changes
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,6 @@ class Record:
     _: KW_ONLY
     licence: str
     sequence: NoteSequence
-
-
-def data_root() -> Path:
-    """Returns the folder of built corpora, $ZOO_DATA or in the user's cache."""
-    folder = os.environ.get("ZOO_DATA")
-    if folder:
-        return Path(folder).expanduser()
-    return Path.home() / ".cache" / "music-zoo" / "data"
 
 
 def known_split(split: str) -> str:

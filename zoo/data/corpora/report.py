@@ -3,10 +3,11 @@
 Addition of reports is associative and commutative, so that each chunk has its own.
 """
 
+import bisect
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -17,9 +18,9 @@ from rich.table import Table
 
 from zoo.data.proto import NoteSequence, metres, quarters
 from zoo.data.refusal import Refused
-from zoo.errors import ZooError
+from zoo.errors import ZooError, plain, printable
 
-MAX_EXAMPLES = 3  # names stored for each reason
+MAX_DETAIL = 160  # characters of a detail in a table
 NO_REMARKS: Mapping[str, int] = {}
 
 
@@ -41,31 +42,34 @@ class NamedSequence(Protocol):
 
 @dataclass
 class Drops:
-    """Counts of refusals by reason, with the first few names and details of each."""
+    """Refusals by reason: their counts, and the name and detail of every piece."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    pieces: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, name: str, refused: Refused) -> None:
         self.counts[refused.reason] += 1
-        self._merge(refused.reason, [(name, refused.detail)])
+        pieces = self.pieces.setdefault(refused.reason, [])
+        bisect.insort(pieces, (name, refused.detail))
 
     def __add__(self, other: Self) -> "Drops":
-        total = Drops(self.counts + other.counts)
-        for part in (self, other):
-            for reason, examples in part.examples.items():
-                total._merge(reason, examples)
-        return total
+        pieces = {
+            reason: sorted(self.pieces.get(reason, []) + other.pieces.get(reason, []))
+            for reason in {**self.pieces, **other.pieces}
+        }
+        return Drops(self.counts + other.counts, pieces)
 
-    def _merge(self, reason: str, examples: list[tuple[str, str]]) -> None:
-        both = self.examples.get(reason, []) + list(examples)
-        self.examples[reason] = sorted(both)[:MAX_EXAMPLES]
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        """Yields the reason, name and detail of every piece."""
+        for reason in sorted(self.pieces):
+            for name, detail in self.pieces[reason]:
+                yield reason, name, detail
 
     @property
     def most_frequent(self) -> tuple[str, int, str]:
-        """The most frequent reason, its count, and its first example."""
+        """The most frequent reason, its count, and its first piece."""
         reason = min(self.counts, key=lambda r: (-self.counts[r], r))
-        name, detail = self.examples[reason][0]
+        name, detail = self.pieces[reason][0]
         return reason, self.counts[reason], f"{name}: {detail}"
 
 
@@ -86,6 +90,7 @@ class Report:
         their order.
       licences: licences by source.
       refusals: refusals by codec, of the pieces kept.
+      notices: sentences about the corpus for the user.
       limits: limits under which files were read.
       build_seconds: time of the build.
     """
@@ -102,6 +107,7 @@ class Report:
     milliseconds: int = 0
     licences: dict[str, str] = field(default_factory=dict)
     refusals: dict[str, Drops] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
     limits: dict[str, float] = field(default_factory=dict)
     build_seconds: float = 0.0
 
@@ -206,7 +212,7 @@ class Report:
             values[name] = {
                 key: Drops(
                     Counter(drops["counts"]),
-                    {k: [(n, d) for n, d in v] for k, v in drops["examples"].items()},
+                    {k: [(n, d) for n, d in v] for k, v in drops["pieces"].items()},
                 )
                 for key, drops in data[name].items()
             }
@@ -216,27 +222,33 @@ class Report:
         """Prints the report as tables."""
         (console or Console()).print(self)
 
+    def list_drops(self) -> Iterator[str]:
+        """Yields a line for every piece that is dropped, or a codec would refuse."""
+        for title, drops in {"dropped": self.reasons, **self._codec_drops()}.items():
+            for reason, name, detail in drops:
+                yield printable(f"{title} as {reason}: {name}: {detail}")
+
     def __rich__(self) -> RenderableType:
-        tables = [self._sources(), self._contents()]
+        parts: list[RenderableType] = [self._sources(), self._contents()]
         for name, drops in {"dropped": self.reasons, **self._codec_drops()}.items():
             if drops.counts:
-                tables.append(_reasons(name, drops))
-        return Group(
-            *tables, *(f"{name}: {text}" for name, text in self.licences.items())
-        )
+                parts.append(_reasons(name, drops))
+        parts += [plain(text) for text in self.notices]
+        parts += [plain(f"{name}: {text}") for name, text in self.licences.items()]
+        return Group(*parts)
 
     def _codec_drops(self) -> dict[str, Drops]:
         return {f"{name} would refuse": drops for name, drops in self.refusals.items()}
 
     def _sources(self) -> Table:
-        table = Table("source", "kept", "dropped", "kept %", title=f"{self.spec}")
+        table = Table("source", "kept", "dropped", "kept %", title=plain(self.spec))
         for source in sorted(self.kept.keys() | self.dropped.keys()):
             kept, dropped = (
                 self.kept[source],
                 self.dropped.get(source, Drops()).counts.total(),
             )
             table.add_row(
-                source,
+                plain(source),
                 f"{kept:,}",
                 f"{dropped:,}",
                 f"{100 * kept / (kept + dropped):.1f}",
@@ -254,9 +266,8 @@ class Report:
         for name in ("styles", "splits", "metres", "remarks"):
             counts: Counter[str] = getattr(self, name)
             if counts:
-                table.add_row(
-                    name, ", ".join(f"{k} {n:,}" for k, n in counts.most_common(12))
-                )
+                most = ", ".join(f"{k} {n:,}" for k, n in counts.most_common(12))
+                table.add_row(name, plain(most))
         return table
 
 
@@ -282,6 +293,7 @@ def _metres(sequence: NoteSequence) -> set[str]:
 def _reasons(title: str, drops: Drops) -> Table:
     table = Table(title, "pieces", "for example")
     for reason, count in drops.counts.most_common():
-        name, detail = drops.examples[reason][0]
-        table.add_row(reason, f"{count:,}", f"{name}: {detail}"[:160])
+        name, detail = drops.pieces[reason][0]
+        example = plain(f"{name}: {detail}"[:MAX_DETAIL])
+        table.add_row(plain(reason), f"{count:,}", example)
     return table

@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 from zoo.data.corpora.report import Report
 from zoo.errors import ZooError
+from zoo.files import CORPUS_ADVICE
 
 
 @contextlib.contextmanager
@@ -46,8 +47,7 @@ def translate_write_errors(root: Path) -> Iterator[None]:
     except OSError as error:
         raise ZooError(
             f"The corpus could not be written below {root} "
-            f"({error.strerror or error}): free disk space, or set "
-            "ZOO_DATA to another folder; the files read so far are kept."
+            f"({error.strerror or error}): {CORPUS_ADVICE}."
         ) from error
 
 

@@ -1,4 +1,5 @@
-"""Reading of files in worker processes, so that no file can stop the others.
+"""Reading of scores and recordings in worker processes, so that no file can stop the
+others.
 
 A worker is a new interpreter, not a fork, because the parent may have JAX's threads. It
 receives small batches of paths and answers file by file, so that a crash is attributed
@@ -14,18 +15,15 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.data.scores.limits import Limits, Piece
-from zoo.data.scores.read import read
 from zoo.errors import ZooError
 
-BATCH = 8  # files sent to a worker at once
+BATCH, BATCH_BYTES = 8, 4 << 20  # files sent to a worker at once, and about their size
 # Limits on files that are read before an earlier one is finished.
 MAX_AHEAD_FILES, MAX_AHEAD_BYTES = 64, 16 << 20
 START_TIMEOUT = 300.0  # seconds that the imports of a worker may take
@@ -33,8 +31,20 @@ ENTRY = (
     "import sys; from zoo.data.corpora.workers import serve; serve(int(sys.argv[1]))"
 )
 
-Reader = Callable[[Path, Limits], list[Piece]]  # importable by its name
-Packed = list[tuple[str, bytes | None, Refused | None, Mapping[str, int]]]
+T = TypeVar("T")
+Reader = Callable[[Path], T]  # it and its result can be pickled
+
+
+class Guard(Protocol):
+    """Limits on the reading of one file."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that reading may add to a worker's memory."""
 
 
 class Job(NamedTuple):
@@ -46,27 +56,30 @@ class Job(NamedTuple):
 
 def read_all(
     paths: Iterable[str | Path],
-    limits: Limits = Limits(),
+    reader: Reader[T],
+    guard: Guard,
     workers: int = 2,
-    reader: Reader = read,
-) -> Iterator[tuple[Path, list[Piece]]]:
-    """Reads files in worker processes; yields each path with its pieces, in order.
+    *,
+    ahead_bytes: int = MAX_AHEAD_BYTES,
+) -> Generator[tuple[Path, T | Refused]]:
+    """Reads files in worker processes; yields each path with its result, in order.
 
-    A file that exceeds `limits.seconds` is refused as `timeout`, one that ends its
-    process as `crash`. `limits.memory` is enforced if the system supports it. `paths`
+    A file that exceeds `guard.seconds` is refused as `timeout`, one that ends its
+    process as `crash`. `guard.memory` is enforced if the system supports it. `paths`
     is consumed lazily.
 
     Args:
       paths: the files.
-      limits: limits on one file.
+      reader: reads one file; it may raise Refused.
+      guard: limits on one file.
       workers: number of processes.
-      reader: reads one file.
+      ahead_bytes: size of the files that may be read before an earlier one is finished.
 
     Raises:
-      ZooError: no process can be started.
+      ZooError: no process can be started, or the reader raises one that is not Refused.
     """
-    queue, pool = _Queue(paths), list[_Worker]()
-    done: dict[int, tuple[Path, Packed]] = {}
+    queue, pool = _Queue(paths, ahead_bytes), list[_Worker]()
+    done: dict[int, tuple[Path, T | Refused]] = {}
     index = 0
     try:
         while True:
@@ -75,15 +88,14 @@ def read_all(
                 if not batch:
                     break
                 if all(worker.jobs for worker in pool):
-                    pool.append(_Worker(reader, limits))
+                    pool.append(_Worker(reader, guard))
                 next(worker for worker in pool if not worker.jobs).send(batch)
             if not any(worker.jobs for worker in pool):
                 return
-            for job, packed in _answers(pool, queue):
-                done[job.number] = job.path, packed
+            for job, result in _answers(pool, queue):
+                done[job.number] = job.path, result
             while index in done:
-                path, packed = done.pop(index)
-                yield path, _unpack(packed)
+                yield done.pop(index)
                 queue.close(index)
                 index += 1
     finally:
@@ -94,19 +106,20 @@ def read_all(
 class _Queue:
     """The jobs in order, at most `MAX_AHEAD_*` ahead of the results."""
 
-    def __init__(self, paths: Iterable[str | Path]):
+    def __init__(self, paths: Iterable[str | Path], ahead_bytes: int):
         self.source = enumerate(map(Path, paths))
+        self.ahead_bytes = ahead_bytes
         self.returned: deque[Job] = deque()  # unread jobs of workers that ended
         self.open: dict[int, int] = {}  # bytes of each file that is not yet yielded
 
     def batch(self) -> list[Job]:
         """Takes the next jobs; empty if there are none, or too many are open."""
         jobs: list[Job] = []
-        while len(jobs) < BATCH:
+        while len(jobs) < BATCH and self._bytes(jobs) < BATCH_BYTES:
             if self.returned:
                 jobs.append(self.returned.popleft())
                 continue
-            full = sum(self.open.values()) >= MAX_AHEAD_BYTES
+            full = sum(self.open.values()) >= self.ahead_bytes
             if len(self.open) >= MAX_AHEAD_FILES or full:
                 break
             item = next(self.source, None)
@@ -118,6 +131,9 @@ class _Queue:
                 self.open[job.number] = job.path.stat().st_size
         return jobs
 
+    def _bytes(self, jobs: list[Job]) -> int:
+        return sum(self.open.get(job.number, 0) for job in jobs)
+
     def close(self, index: int) -> None:
         """Notes that the result of a job was yielded."""
         self.open.pop(index, None)
@@ -126,8 +142,8 @@ class _Queue:
 class _Worker:
     """A process that reads files; `jobs` are unanswered, the current one first."""
 
-    def __init__(self, reader: Reader, limits: Limits):
-        self.limits, self.ready = limits, False
+    def __init__(self, reader: Reader[Any], guard: Guard):
+        self.guard, self.ready = guard, False
         self.deadline = time.monotonic() + START_TIMEOUT
         self.jobs: deque[Job] = deque()
         ours, theirs = socket.socketpair()
@@ -141,16 +157,18 @@ class _Worker:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # decoders print warnings
+                process_group=0,  # Ctrl-C is for the parent, which ends its workers
                 env={**os.environ, **one_thread, **path},
             )
         self.connection = Connection(ours.detach())
-        self._send((reader, limits))
+        self._send((reader, guard))
 
     def send(self, batch: list[Job]) -> None:
         """Sends jobs to the process."""
         self.jobs.extend(batch)
         if self.ready:
-            self.deadline = time.monotonic() + self.limits.seconds
+            self.deadline = time.monotonic() + self.guard.seconds
         self._send([str(job.path) for job in batch])
 
     def _send(self, message: object) -> None:
@@ -158,14 +176,16 @@ class _Worker:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(message)
 
-    def receive(self) -> tuple[Job, Packed] | None:
+    def receive(self) -> tuple[Job, Any] | None:
         """Receives an answer, None after the imports; raises EOFError on exit."""
-        packed = self.connection.recv()
-        self.deadline = time.monotonic() + self.limits.seconds
-        if packed is None:
+        answer = self.connection.recv()
+        self.deadline = time.monotonic() + self.guard.seconds
+        if not self.ready:
             self.ready = True
             return None
-        return self.jobs.popleft(), packed
+        if isinstance(answer, ZooError) and not isinstance(answer, Refused):
+            raise answer
+        return self.jobs.popleft(), answer
 
     def end(self) -> int:
         """Stops the process; returns its exit code, negative for a signal."""
@@ -175,7 +195,7 @@ class _Worker:
         return self.process.wait()
 
 
-def _answers(pool: list[_Worker], queue: _Queue) -> Iterator[tuple[Job, Packed]]:
+def _answers(pool: list[_Worker], queue: _Queue) -> Iterator[tuple[Job, Any]]:
     """Waits for the first answer or deadline; removes workers that ended."""
     busy = {worker.connection: worker for worker in pool if worker.jobs}
     soonest = min(worker.deadline for worker in busy.values())
@@ -190,7 +210,7 @@ def _answers(pool: list[_Worker], queue: _Queue) -> Iterator[tuple[Job, Packed]]
             except (EOFError, OSError):
                 refused = _crash(worker)
         elif worker.deadline <= time.monotonic():
-            seconds = worker.limits.seconds
+            seconds = worker.guard.seconds
             refused = Refused(
                 "timeout", f"Over {seconds:g} seconds; raise Limits.seconds."
             )
@@ -206,7 +226,7 @@ def _answers(pool: list[_Worker], queue: _Queue) -> Iterator[tuple[Job, Packed]]
             worker.end()
             job = worker.jobs.popleft()
             queue.returned.extendleft(reversed(worker.jobs))
-            yield job, [(job.path.name, None, refused, {})]
+            yield job, refused
 
 
 def _crash(worker: _Worker) -> Refused:
@@ -222,56 +242,38 @@ def _crash(worker: _Worker) -> Refused:
     )
 
 
-def _unpack(packed: Packed) -> list[Piece]:
-    return [
-        Piece(
-            name,
-            data if data is None else NoteSequence.FromString(data),
-            refused,
-            remarks=remarks,
-        )
-        for name, data, refused, remarks in packed
-    ]
-
-
 def serve(descriptor: int) -> None:
     """Runs a worker: reads the files whose paths arrive at socket `descriptor`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, ConnectionError):  # the parent has finished
-        reader, limits = connection.recv()
-        _limit_memory(limits.memory)
+        reader, guard = connection.recv()
+        _limit_memory(guard.memory)
         connection.send(None)
         while True:
             for path in connection.recv():
                 # The alarm also ends an orphaned process that hangs in C code.
-                signal.alarm(math.ceil(limits.seconds) + 60)
-                packed = _read(reader, Path(path), limits)
+                signal.alarm(math.ceil(guard.seconds) + 60)
+                result = _read(reader, Path(path))
                 signal.alarm(0)
-                connection.send(packed)
+                connection.send(result)
 
 
-def _read(reader: Reader, path: Path, limits: Limits) -> Packed:
+def _read(reader: Reader[T], path: Path) -> T | ZooError:
+    """Returns what `reader` returns, or the error that is to be sent."""
     try:
-        pieces = reader(path, limits)
+        return reader(path)
+    except ZooError as error:
+        return error
     except MemoryError:
         detail = "Reading exceeds Limits.memory; raise it or leave the file out."
-        pieces = [Piece(path.name, refused=Refused("too-much-memory", detail))]
+        return Refused("too-much-memory", detail)
     except Exception as error:
         detail = (
             f"The reader failed ({type(error).__name__}: {error}); please report the "
             "file."
         )
-        pieces = [Piece(path.name, refused=Refused("reader-failed", detail))]
-    return [
-        (
-            p.name,
-            p.sequence.SerializeToString() if p.sequence else None,
-            p.refused,
-            dict(p.remarks),
-        )
-        for p in pieces
-    ]
+        return Refused("reader-failed", detail)
 
 
 def _limit_memory(memory: int) -> None:

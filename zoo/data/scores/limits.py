@@ -17,7 +17,7 @@ class Limits:
     """
 
     bytes: int = 16 << 20  # size of the file, compressed and uncompressed
-    ticks: int = 10_000_000  # length of a MIDI track; note_seq uses 16 bytes per tick
+    ticks: int = 10_000_000  # length of a MIDI track
     notes: int = 100_000  # notes of a piece
     _: KW_ONLY
     pieces: int = 20_000  # pieces of a file

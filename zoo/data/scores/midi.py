@@ -1,19 +1,70 @@
-"""Standard MIDI files, validated and then read by note_seq.
+"""Standard MIDI files as NoteSequences, as note_seq reads them where they are valid.
 
-note_seq's parser uses memory in proportion to the highest tick, which four corrupt
-bytes can set to 268 million. Every chunk and event is therefore validated first.
+Differences: tempos, metres and keys are read from all tracks. The program of a channel
+may be set in another track. An event that is out of range is left out, where note_seq
+refuses the file. A note without an end lasts to the end of its track. All notes of one
+channel of a track have one instrument, also if their program changes.
 """
 
-import warnings
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass, field
+from typing import NamedTuple
 
-from note_seq import midi_io
-
-from zoo.data.proto import NoteSequence
-from zoo.data.refusal import Refused
+from zoo.data.proto import QPM, NoteSequence
 from zoo.data.scores.limits import Limits
+from zoo.data.scores.midi_events import (
+    META,
+    NOTE_ON,
+    PROGRAM_CHANGE,
+    Event,
+    MidiFile,
+    read_events,
+)
 
-# Number of data bytes of a channel message, by the high nibble of its status byte.
-DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
+TRACK_NAME, TEMPO, METRE, KEY = 0x03, 0x51, 0x58, 0x59  # types of meta events
+NOTE_OFF, CONTROL_CHANGE, PITCH_BEND = 0x8, 0xB, 0xE  # high nibbles of status bytes
+DRUM_CHANNEL = 9
+MAX_QPM = 10_000
+MAX_METRE = 7  # a metre of n/128
+
+Value = tuple[int, ...]
+Clock = Callable[[int], float]  # from ticks to seconds
+
+
+class Sound(NamedTuple):
+    """A note of a line."""
+
+    start: int
+    end: int
+    pitch: int
+    velocity: int
+    program: int
+
+
+class Control(NamedTuple):
+    """A control change or pitch bend of a line."""
+
+    tick: int
+    status: int
+    data: bytes
+
+
+@dataclass
+class Line:
+    """The notes of one channel of a track, in order of their ends.
+
+    Attributes:
+      channel: the channel, from 0.
+      name: the name of the track when the first of its notes ended.
+    """
+
+    channel: int
+    name: str
+    _: KW_ONLY
+    sounds: list[Sound] = field(default_factory=list)
+    controls: list[Control] = field(default_factory=list)
 
 
 def read_midi(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, int]]:
@@ -25,102 +76,252 @@ def read_midi(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, int]
     Raises:
       Refused: the file is malformed or exceeds `limits`.
     """
-    validate(data, limits)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            sequence = midi_io.midi_to_note_sequence(data)
-        except midi_io.MIDIConversionError as error:
-            raise Refused(
-                "midi-syntax",
-                f"note_seq cannot read this MIDI file ({error}); export it again.",
-            ) from error
-    return sequence, {"meta-beside-first-track": 1} if caught else {}
+    file = read_events(data, limits)
+    remarks = Counter(file.remarks)
+    sequence = NoteSequence(ticks_per_quarter=file.division)
+    sequence.source_info.encoding_type = NoteSequence.SourceInfo.MIDI
+    seconds = _write_tempos(sequence, file, remarks)
+    _write_signatures(sequence, file, seconds, remarks)
+    _write_lines(sequence, _lines(file, remarks), seconds)
+    return sequence, {name: count for name, count in remarks.items() if count}
 
 
-def validate(data: bytes, limits: Limits) -> None:
-    """Raises Refused if a MIDI file is truncated, malformed or exceeds `limits`."""
-    if data[:4] != b"MThd" or len(data) < 14:
-        raise Refused(
-            "not-midi", "The file does not begin with a MIDI header; check its suffix."
+def _write_tempos(
+    sequence: NoteSequence, file: MidiFile, remarks: Counter[str]
+) -> Clock:
+    """Writes the tempos of all tracks; returns the resulting map to seconds."""
+    changes = [(0, 60.0 / (QPM * file.division))]  # tick, seconds per tick
+    for tick, (tempo,) in _meta_values(file, TEMPO, remarks):
+        rate = 60.0 / (6e7 / tempo * file.division)
+        if tick == 0:
+            changes = [(0, rate)]
+        elif rate != changes[-1][1]:
+            changes.append((tick, rate))
+    ticks = [tick for tick, _ in changes]
+    starts = [0.0]
+    for (tick, rate), stop in zip(changes, ticks[1:], strict=False):
+        starts.append(starts[-1] + rate * (stop - tick))
+    for start, (_, rate) in zip(starts, changes, strict=True):
+        sequence.tempos.add(time=start, qpm=60.0 / (rate * file.division))
+
+    def seconds(tick: int) -> float:
+        index = bisect_right(ticks, tick) - 1
+        return starts[index] + changes[index][1] * (tick - ticks[index])
+
+    return seconds
+
+
+def _write_signatures(
+    sequence: NoteSequence, file: MidiFile, seconds: Clock, remarks: Counter[str]
+) -> None:
+    """Writes the metres and keys of all tracks."""
+    for tick, (numerator, denominator) in _meta_values(file, METRE, remarks):
+        sequence.time_signatures.add(
+            time=seconds(tick), numerator=numerator, denominator=denominator
         )
-    division = int.from_bytes(data[12:14], "big")
-    if division == 0 or division & 0x8000:
-        raise Refused(
-            "midi-division",
-            "The file's time division is not in ticks per quarter note; convert it.",
+    modes = NoteSequence.KeySignature
+    for tick, (fifths, minor) in _meta_values(file, KEY, remarks):
+        sequence.key_signatures.add(
+            time=seconds(tick),
+            key=(7 * fifths + 9 * minor) % 12,
+            mode=modes.MINOR if minor else modes.MAJOR,
         )
-    position, tracks, notes = 8 + int.from_bytes(data[4:8], "big"), 0, 0
-    while tracks < int.from_bytes(data[10:12], "big"):
-        if position + 8 > len(data):
-            raise Refused(
-                "truncated", f"Track {tracks} is missing; download the file again."
-            )
-        end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "big")
-        if end > len(data):
-            raise Refused(
-                "truncated", f"Track {tracks} is truncated; download the file again."
-            )
-        if data[position : position + 4] == b"MTrk":
-            notes += _count_notes(data, position + 8, end, limits)
-            if notes > limits.notes:
-                raise Refused(
-                    "too-many-notes",
-                    f"More than {limits.notes:,} notes; raise Limits.notes.",
-                )
-        tracks, position = tracks + 1, end
-    if not notes:
-        raise Refused("no-notes", "The MIDI file contains no notes; leave it out.")
 
 
-def _count_notes(data: bytes, position: int, end: int, limits: Limits) -> int:
-    """Counts the note-ons of the track `data[position:end]`, validating each event."""
-    tick = notes = status = 0
-    while position < end:
-        delta, position = _variable_length(data, position, end)
-        tick += delta
-        if tick > limits.ticks:
-            raise Refused(
-                "too-many-ticks",
-                f"An event lies beyond tick {limits.ticks:,}; the file is probably "
-                "corrupt, otherwise raise Limits.ticks.",
-            )
-        if position >= end:
-            raise Refused("truncated", f"An event is truncated at byte {position}.")
-        if data[position] & 0x80:
-            status, position = data[position], position + 1
-        elif not 0x80 <= status < 0xF0:
-            raise Refused(
-                "midi-syntax", f"A data byte without a status at byte {position}."
-            )
-        if status == 0xFF:
-            size, position = _variable_length(data, position + 1, end)
-        elif status in (0xF0, 0xF7):
-            size, position = _variable_length(data, position, end)
-        elif status > 0xF0:
-            raise Refused(
-                "midi-syntax",
-                f"A message that files may not contain at byte {position - 1}.",
-            )
-        else:
-            size = DATA_BYTES[status >> 4]
-        if position + size > end:
-            raise Refused("truncated", f"An event is truncated at byte {position}.")
-        if status >> 4 == 0x9 and data[position + 1] > 0:
-            notes += 1
-        position += size
-    return notes
+def _meta_values(
+    file: MidiFile, kind: int, remarks: Counter[str]
+) -> Iterator[tuple[int, Value]]:
+    """Yields ticks and values of the meta events of one type, in order of time.
 
-
-def _variable_length(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """Reads a variable-length quantity of at most four bytes, seven bits in each.
-
-    Returns:
-      The number, and the position after it.
+    A copy of an event in another track is left out, and so is an invalid event.
     """
-    value = 0
-    for at in range(position, min(position + 4, end)):
-        value = value << 7 | data[at] & 0x7F
-        if data[at] < 0x80:
-            return value, at + 1
-    raise Refused("midi-syntax", f"A number at byte {position} does not end.")
+    events = (e for track in file.tracks for e in track if e.kind == kind)
+    seen = set()
+    for event in sorted(events, key=lambda event: event.tick):
+        value = _META[kind](event.data)
+        if value is None:
+            remarks["invalid-meta-events"] += 1
+        elif (event.tick, value) not in seen:
+            seen.add((event.tick, value))
+            yield event.tick, value
+
+
+def _tempo(data: bytes) -> Value | None:
+    """Returns the microseconds of a quarter note, None if it is out of range."""
+    tempo = int.from_bytes(data, "big")
+    legal = len(data) == 3 and tempo and 1 <= 6e7 / tempo <= MAX_QPM
+    return (tempo,) if legal else None
+
+
+def _metre(data: bytes) -> Value | None:
+    """Returns numerator and denominator, None if one is out of range."""
+    if len(data) < 2 or not data[0] or data[1] > MAX_METRE:
+        return None
+    return data[0], 1 << data[1]
+
+
+def _key(data: bytes) -> Value | None:
+    """Returns the number of sharps, negative for flats, and 1 for minor.
+
+    None stands for values out of range.
+    """
+    if len(data) != 2 or data[1] > 1:
+        return None
+    fifths = int.from_bytes(data[:1], "big", signed=True)
+    return (fifths, data[1]) if abs(fifths) <= 7 else None
+
+
+_META: dict[int, Callable[[bytes], Value | None]] = {
+    TEMPO: _tempo,
+    METRE: _metre,
+    KEY: _key,
+}
+
+
+def _lines(file: MidiFile, remarks: Counter[str]) -> list[Line]:
+    """Returns the lines of all tracks, in the order in which their first notes end."""
+    programs: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for track in file.tracks:
+        for event in track:
+            if event.status >> 4 == PROGRAM_CHANGE:
+                programs[event.status & 15].append((event.tick, event.data[0]))
+    for changes in programs.values():
+        changes.sort(key=lambda change: change[0])
+    last_tick = max(file.ends)
+    lines: list[Line] = []
+    for track, end in zip(file.tracks, file.ends, strict=True):
+        reader = _LineReader(programs, remarks)
+        for event in track:
+            reader.read(event)
+        reader.finish(end, last_tick)
+        lines += reader.lines.values()
+    return lines
+
+
+class _LineReader:
+    """Collects the notes of a track by channel."""
+
+    def __init__(
+        self, programs: dict[int, list[tuple[int, int]]], remarks: Counter[str]
+    ):
+        self.programs = programs  # changes in all tracks, by channel
+        self.remarks = remarks
+        self.own: dict[int, int] = {}  # the last program in this track, by channel
+        self.name = ""
+        self.lines: dict[int, Line] = {}
+        self.controls: dict[int, list[Control]] = defaultdict(list)
+        # start, velocity and program of the notes that sound, by channel and pitch
+        self.open: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+
+    def read(self, event: Event) -> None:
+        """Reads the next event of the track."""
+        kind, channel = event.status >> 4, event.status & 15
+        if event.status == META:
+            if event.kind == TRACK_NAME:
+                self.name = _decode(event.data)
+        elif kind == NOTE_ON and event.data[1]:
+            pitch, velocity = event.data
+            note = event.tick, velocity, self._program(channel, event.tick)
+            self.open.setdefault((channel, pitch), []).append(note)
+        elif kind in (NOTE_ON, NOTE_OFF):
+            self._close(channel, event.data[0], event.tick)
+        elif kind == PROGRAM_CHANGE:
+            self.own[channel] = event.data[0]
+        elif kind in (CONTROL_CHANGE, PITCH_BEND):
+            self.controls[channel].append(Control(event.tick, kind, event.data))
+
+    def finish(self, end: int, last_tick: int) -> None:
+        """Ends the notes that have no note-off.
+
+        They last until their pitch is struck again, the end of the track or, if they
+        begin there, the end of the piece.
+        """
+        for (channel, pitch), notes in self.open.items():
+            strokes = [*(start for start, _, _ in notes), end, last_tick]
+            for start, *how in notes:
+                stop = next((tick for tick in strokes if tick > start), start)
+                if stop > start:
+                    self.remarks["notes-without-end"] += 1
+                    sound = Sound(start, stop, pitch, *how)
+                    self._line(channel).sounds.append(sound)
+                else:
+                    self.remarks["notes-without-length"] += 1
+        for channel, line in self.lines.items():
+            line.controls = self.controls[channel]
+
+    def _close(self, channel: int, pitch: int, tick: int) -> None:
+        """Ends all notes of a pitch, except those that begin at `tick` again."""
+        notes = self.open.pop((channel, pitch), [])
+        again = [note for note in notes if note[0] == tick]
+        for start, *how in notes:
+            if start != tick:
+                sound = Sound(start, tick, pitch, *how)
+                self._line(channel).sounds.append(sound)
+        if len(again) < len(notes):
+            if again:
+                self.open[channel, pitch] = again
+        else:
+            self.remarks["notes-without-length"] += len(again)
+
+    def _line(self, channel: int) -> Line:
+        if channel not in self.lines:
+            self.lines[channel] = Line(channel, self.name)
+        return self.lines[channel]
+
+    def _program(self, channel: int, tick: int) -> int:
+        """Returns the program that this track chose, or any other track before it."""
+        if channel in self.own:
+            return self.own[channel]
+        changes = self.programs.get(channel, [])
+        index = bisect_right(changes, tick, key=lambda change: change[0]) - 1
+        return changes[index][1] if index >= 0 else 0
+
+
+def _decode(name: bytes) -> str:
+    """Decodes UTF-8, otherwise Latin-1, in which every byte is valid."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
+
+
+def _write_lines(sequence: NoteSequence, lines: list[Line], seconds: Clock) -> None:
+    """Writes each line as an instrument."""
+    for number, line in enumerate(lines):
+        if line.name:
+            sequence.instrument_infos.add(instrument=number, name=line.name)
+        for sound in line.sounds:
+            sequence.notes.add(
+                instrument=number,
+                program=sound.program,
+                start_time=seconds(sound.start),
+                end_time=seconds(sound.end),
+                pitch=sound.pitch,
+                velocity=sound.velocity,
+                is_drum=line.channel == DRUM_CHANNEL,
+            )
+    sequence.total_time = max((note.end_time for note in sequence.notes), default=0.0)
+    for number, line in enumerate(lines):
+        _write_controls(sequence, line, number, seconds)
+
+
+def _write_controls(
+    sequence: NoteSequence, line: Line, number: int, seconds: Clock
+) -> None:
+    """Writes control changes and pitch bends, with the program of the next note."""
+    starts = sorted((sound.start, sound.program) for sound in line.sounds)
+    for control in line.controls:
+        index = bisect_left(starts, (control.tick, 0))
+        common = {
+            "time": seconds(control.tick),
+            "instrument": number,
+            "program": starts[min(index, len(starts) - 1)][1],
+            "is_drum": line.channel == DRUM_CHANNEL,
+        }
+        first, second = control.data
+        if control.status == PITCH_BEND:
+            sequence.pitch_bends.add(bend=first + 128 * second - 8192, **common)
+        else:
+            sequence.control_changes.add(
+                control_number=first, control_value=second, **common
+            )

@@ -1,47 +1,32 @@
-"""MusicXML, plain or compressed, read by note_seq with corrections before and after.
+"""MusicXML, plain or compressed.
 
-note_seq's parser does not join tied notes, places grace notes at time zero, reads C
-flat and B sharp in the wrong octave, misses pickups if divisions are fine, carries the
-last tempo of a part into the next, and reads every key as major. It therefore receives
-a score without grace notes and tempo changes, with such pitches respelled. Ties,
-tempos, metres and keys are restored afterwards.
+Notes sound as transposing parts sound. A measure begins at the same time in all parts.
+Repeats are not expanded. What is not understood is left out and counted, except the
+pitches and durations of notes.
 """
 
 import io
-import tempfile
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import zip_longest
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from note_seq import musicxml_parser, musicxml_reader
-
-from zoo.data.proto import NoteSequence
+from zoo.data.proto import TICKS, NoteSequence
 from zoo.data.refusal import Refused
-from zoo.data.scores.abc.fields import MODES
 from zoo.data.scores.limits import Limits
-from zoo.data.scores.timeline import time_signatures, write_tempos
+from zoo.data.scores.musicxml_parts import Part, PartReader, instruments
+from zoo.data.scores.musicxml_values import Element
+from zoo.data.scores.timeline import Clock, time_signatures, write_tempos
 
 MAX_DEPTH = 64  # nesting of elements; a score needs about ten
 DIVISIONS = 10080  # ticks per quarter, divisible by all tuplets in use
-NOTE_ELEMENTS = {  # the children of <note> that note_seq reads
-    "chord",
-    "duration",
-    "rest",
-    "pitch",
-    "unpitched",
-    "voice",
-    "type",
-    "dot",
-    "time-modification",
-}
-STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-Element = ElementTree.Element
 
 
 def read_musicxml(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, int]]:
-    """Reads the bytes of a score, .mxl or plain. Repeats are not expanded.
+    """Reads the bytes of a score, .mxl or plain.
 
     Returns:
       The sequence, and counts of remarks.
@@ -55,32 +40,18 @@ def read_musicxml(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, 
             "not-musicxml",
             f"The root is <{root.tag}>, not <score-partwise>; export it as partwise.",
         )
-    parts = root.findall("part")
-    if len(parts) > limits.parts:
-        raise Refused("too-many-parts", f"{len(parts)} parts; raise Limits.parts.")
+    if (count := len(root.findall("part"))) > limits.parts:
+        raise Refused("too-many-parts", f"{count} parts; raise Limits.parts.")
     if sum(1 for _ in root.iter("note")) > limits.notes:
         raise Refused(
             "too-many-notes", f"Over {limits.notes:,} notes; raise Limits.notes."
         )
-    try:
-        graces, tempos, ties = _prepare(parts)
-        with tempfile.NamedTemporaryFile(suffix=".xml") as file:
-            ElementTree.ElementTree(root).write(file)
-            file.flush()
-            document = musicxml_parser.MusicXMLDocument(file.name)
-        sequence = musicxml_reader.musicxml_to_sequence_proto(document)
-        _join_ties(sequence, ties)
-        irregular = _restore_times(sequence, document, tempos)
-    except MemoryError:
-        raise
-    except Exception as error:  # note_seq does not catch errors of int() and find()
-        message = f"{type(error).__name__}: {error}"
-        raise Refused(
-            "musicxml-syntax",
-            f"note_seq cannot read this score ({message}); export it again.",
-        ) from error
-    counts = {"grace-notes": graces, "irregular-bars": irregular}
-    return sequence, {name: count for name, count in counts.items() if count}
+    parts, starts = _read_parts(root)
+    sequence, irregular = _sequence(parts, starts)
+    remarks = Counter({"irregular-bars": irregular})
+    for part in parts:
+        remarks += part.remarks
+    return sequence, {name: count for name, count in remarks.items() if count}
 
 
 def unzip(data: bytes, limits: Limits) -> bytes:
@@ -145,128 +116,114 @@ def _parse(data: bytes) -> Element:
     return builder.close()
 
 
-def _prepare(parts: list[Element]) -> tuple[int, list[float], list[Counter[str]]]:
-    """Prepares a score for note_seq, as described above.
+def _read_parts(root: Element) -> tuple[list[Part], list[Fraction]]:
+    """Reads all parts, measure by measure.
 
     Returns:
-      The number of grace notes removed, the tempos of the first part, and the tie marks
-      of each note.
+      The parts, and the start of each measure in quarters, with the end of the last.
     """
-    graces = 0
-    tempos: list[float] = []
-    ties: list[Counter[str]] = []
-    for part in parts:
-        for measure in part.findall("measure"):
-            for note in measure.findall("note"):
-                if note.find("grace") is not None:
-                    measure.remove(note)
-                    graces += 1
-                elif note.find("rest") is None:
-                    marks = [*note.findall("tie"), *note.findall("notations/tied")]
-                    ties.append(Counter(mark.get("type", "") for mark in marks))
-                    _respell(note.find("pitch"))
-                # note_seq is slow on elements that it does not use.
-                note[:] = [child for child in note if child.tag in NOTE_ELEMENTS]
-            for sound in measure.findall("direction/sound[@tempo]"):
-                if part is parts[0]:
-                    tempos.append(float(sound.get("tempo", "")) or 120.0)
-                sound.set("tempo", "120")
-    return graces, tempos, ties
+    listed = {part.get("id"): part for part in root.iterfind("part-list/score-part")}
+    readers, columns = [], []
+    for element in root.findall("part"):
+        about = listed.get(element.get("id"))
+        name = "" if about is None else about.findtext("part-name") or ""
+        readers.append(PartReader(Part(name, instruments(about))))
+        columns.append(element.findall("measure"))
+    starts = [Fraction(0)]
+    for index, row in enumerate(zip_longest(*columns), 1):
+        present = [
+            reader for reader, x in zip(readers, row, strict=True) if x is not None
+        ]
+        for reader, measure in zip(readers, row, strict=True):
+            if measure is None:
+                continue
+            try:
+                reader.read(measure, starts[-1])
+            except ValueError as error:
+                raise Refused(
+                    "musicxml-syntax",
+                    f"Bar {index} of {reader.part.name or 'a part'} has {error}; "
+                    "export the score again.",
+                ) from error
+        starts.append(_bar_line(present))
+    return [reader.part for reader in readers], starts
 
 
-def _respell(pitch: Element | None) -> None:
-    """Respells a pitch whose accidental crosses an octave boundary, as B sharp does."""
-    if pitch is None:
-        return
-    step, alter, octave = (pitch.find(name) for name in ("step", "alter", "octave"))
-    if step is None or alter is None or octave is None:
-        return
-    octaves, semitone = divmod(STEPS[step.text or ""] + int(float(alter.text or 0)), 12)
-    if octaves:
-        step.text = max(
-            (x for x in STEPS if STEPS[x] <= semitone), key=STEPS.__getitem__
-        )
-        alter.text = str(semitone - STEPS[step.text])
-        octave.text = str(int(octave.text or "") + octaves)
+def _bar_line(readers: list[PartReader]) -> Fraction:
+    """Returns the end of a measure that all parts have read.
 
-
-def _join_ties(sequence: NoteSequence, ties: list[Counter[str]]) -> None:
-    """Joins tied notes; `ties` are the tie marks of each note of `sequence`."""
-    notes: list[NoteSequence.Note] = []
-    open_ties: dict[tuple[int, int], NoteSequence.Note] = {}
-    for note, tie in zip(sequence.notes, ties, strict=True):
-        before = open_ties.pop((note.part, note.pitch), None)
-        if (
-            tie["stop"]
-            and before is not None
-            and abs(before.end_time - note.start_time) < 1e-6
-        ):
-            before.end_time = note.end_time
-            note = before
-        else:
-            notes.append(note)
-        if tie["start"]:
-            open_ties[note.part, note.pitch] = note
-    copies = [NoteSequence.Note.FromString(note.SerializeToString()) for note in notes]
-    del sequence.notes[:]
-    sequence.notes.extend(copies)
-
-
-def _restore_times(
-    sequence: NoteSequence,
-    document: musicxml_parser.MusicXMLDocument,
-    tempos: list[float],
-) -> int:
-    """Restores tempos, metres and keys of a sequence that was read at one tempo.
-
-    Returns:
-      The number of irregular bars.
+    Rests of a whole bar often have a wrong duration. They count if it is that of the
+    metre, or if all parts rest.
     """
+    ends = [x.end for x in readers if not x.silent or x.end == x.full]
+    return max(ends or [reader.end for reader in readers])
 
-    def ticks(time: float) -> int:
-        return round(2 * DIVISIONS * time)
 
-    tempo_ticks = [ticks(tempo.time) for tempo in sequence.tempos] if tempos else []
-    bar_lines = [ticks(sequence.total_time)]
-    metres, keys = [], []
-    if document.parts:
-        measures = document.parts[0].measures
-        bar_lines = sorted(
-            {*bar_lines, *(ticks(measure.start_time_position) for measure in measures)}
-        )
-        for measure in measures:
-            position = ticks(measure.start_time_position)
-            time = measure.xml_measure.find("attributes/time")
-            if time is not None and time.find("beats") is not None:
-                numerator = int(time.findtext("beats", ""))
-                denominator = int(time.findtext("beat-type", ""))
-                metres.append((position, numerator, denominator))
-            if (key := measure.xml_measure.find("attributes/key")) is not None:
-                keys.append((position, *_key(key)))
-    signatures, irregular = time_signatures(bar_lines, metres, DIVISIONS)
+def _sequence(parts: list[Part], starts: list[Fraction]) -> tuple[NoteSequence, int]:
+    """Returns the sequence of the parts, and the number of irregular bars.
 
-    del sequence.tempos[:]
-    seconds = write_tempos(sequence, zip(tempo_ticks, tempos, strict=True), DIVISIONS)
-    del sequence.time_signatures[:]
+    Metres and keys are those of the first part that has notes with a pitch.
+    """
+    sequence = NoteSequence(ticks_per_quarter=TICKS)
+    info = NoteSequence.SourceInfo
+    sequence.source_info.source_type = info.SCORE_BASED
+    sequence.source_info.encoding_type = info.MUSIC_XML
+    seconds = write_tempos(sequence, _tempos(parts), DIVISIONS)
+    sequence.total_time = seconds(_ticks(starts[-1]))
+
+    pitched = [part for part in parts if any(not note.is_drum for note in part.notes)]
+    leaders = [*pitched, *parts]
+    metres = next((part.metres for part in leaders if part.metres), [])
+    signatures, irregular = time_signatures(
+        sorted({*map(_ticks, starts)}),
+        [(_ticks(place), above, below) for place, above, below in metres],
+        DIVISIONS,
+    )
     for position, numerator, denominator in signatures:
         sequence.time_signatures.add(
             time=seconds(position), numerator=numerator, denominator=denominator
         )
-    del sequence.key_signatures[:]
-    for position, tonic, mode in keys:
-        sequence.key_signatures.add(time=seconds(position), key=tonic, mode=mode)
-    for event in sequence.text_annotations:
-        event.time = seconds(ticks(event.time))
-    for note in sequence.notes:
-        note.start_time = seconds(ticks(note.start_time))
-        note.end_time = seconds(ticks(note.end_time))
-    sequence.total_time = seconds(ticks(sequence.total_time))
-    return irregular
+    for place, tonic, mode in next((part.keys for part in leaders if part.keys), []):
+        time = seconds(_ticks(place))
+        sequence.key_signatures.add(time=time, key=tonic, mode=mode)
+    _write_parts(sequence, parts, seconds)
+    return sequence, irregular
 
 
-def _key(key: Element) -> tuple[int, int]:
-    """Returns the tonic (a pitch class) and the mode of a key, by default major."""
-    mode = key.findtext("mode", "").strip().lower()[:3] or "none"
-    shift, name = MODES.get(mode, (0, "NOT_SPECIFIED"))
-    tonic = 7 * (int(key.findtext("fifths", "")) - shift) % 12
-    return tonic, NoteSequence.KeySignature.Mode.Value(name)
+def _tempos(parts: list[Part]) -> Iterator[tuple[int, float]]:
+    """Yields the tempos of all parts.
+
+    At one position, those of <sound> replace printed ones, and those of an earlier part
+    replace others.
+    """
+    for part in reversed(parts):
+        yield from ((_ticks(position), qpm) for position, qpm in part.metronomes)
+    for part in reversed(parts):
+        yield from ((_ticks(position), qpm) for position, qpm in part.tempos)
+
+
+def _write_parts(sequence: NoteSequence, parts: list[Part], seconds: Clock) -> None:
+    """Writes notes and chord symbols; each part is an instrument."""
+    chords = sorted({chord for part in parts for chord in part.chords})
+    kind = NoteSequence.TextAnnotation.CHORD_SYMBOL
+    for position, text in chords:
+        time = seconds(_ticks(position))
+        sequence.text_annotations.add(time=time, text=text, annotation_type=kind)
+    for index, part in enumerate(parts):
+        sequence.part_infos.add(part=index, name=part.name)
+        for note in part.notes:
+            sequence.notes.add(
+                start_time=seconds(_ticks(note.start)),
+                end_time=seconds(_ticks(note.end)),
+                pitch=min(max(note.pitch, -1), 128),  # refused later if out of range
+                velocity=note.velocity,
+                program=note.program,
+                is_drum=note.is_drum,
+                instrument=index,
+                part=index,
+                voice=note.voice,
+            )
+
+
+def _ticks(position: Fraction) -> int:
+    return round(position * DIVISIONS)

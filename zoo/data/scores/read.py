@@ -5,6 +5,7 @@ Repeats are not expanded but stored as note_seq's section groups, which
 `note_seq.sequences_lib.expand_section_groups` expands.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,13 @@ from zoo.data.scores.abc import read_book
 from zoo.data.scores.limits import Limits, Piece
 from zoo.data.scores.midi import read_midi
 from zoo.data.scores.musicxml import read_musicxml
-from zoo.errors import UsageError
+from zoo.errors import UsageError, printable
 
 __all__ = [
     "SUFFIXES",
     "Limits",
     "Piece",
-    "open_score",
+    "open_piece",
     "read",
     "read_bytes",
     "read_first",
@@ -30,6 +31,8 @@ __all__ = [
 SUFFIXES = {
     ".mid": "midi",
     ".midi": "midi",
+    ".rmi": "midi",
+    ".kar": "midi",
     ".abc": "abc",
     ".xml": "musicxml",
     ".musicxml": "musicxml",
@@ -91,21 +94,33 @@ def read_bytes(
 
 def read_first(path: str | Path, limits: Limits = Limits()) -> NoteSequence:
     """Reads the first piece of a file. Raises Refused if it cannot be read."""
-    piece = read(path, limits)[0]
-    if piece.sequence is None:
-        assert piece.refused is not None
+    sequence = _first(path, limits).sequence
+    assert sequence is not None
+    return sequence
+
+
+def open_piece(path: str | Path) -> Piece:
+    """Reads the first piece of a file that the user named; failure is a UsageError.
+
+    Its remarks count the other pieces of the file, too.
+    """
+    try:
+        return _first(path, Limits())
+    except Refused as refused:
+        raise UsageError(str(refused)) from refused
+
+
+def _first(path: str | Path, limits: Limits) -> Piece:
+    """Returns the first piece of a file. Raises Refused if it cannot be read."""
+    piece, *others = read(path, limits)
+    if piece.refused is not None:
         raise Refused(
             piece.refused.reason, f"{path} cannot be read. {piece.refused.detail}"
         )
-    return piece.sequence
-
-
-def open_score(path: str | Path) -> NoteSequence:
-    """Reads the first piece of a file that the user named; failure is a UsageError."""
-    try:
-        return read_first(path)
-    except Refused as refused:
-        raise UsageError(str(refused)) from refused
+    if others:
+        remarks = {**piece.remarks, "other-pieces": len(others)}
+        piece = dataclasses.replace(piece, remarks=remarks)
+    return piece
 
 
 _PARSERS: dict[str, Callable[[bytes, Limits], tuple[NoteSequence, dict[str, int]]]] = {
@@ -119,14 +134,30 @@ def _refuse(name: str, reason: str, detail: str) -> list[Piece]:
 
 
 def _check_piece(piece: Piece, limits: Limits) -> Piece:
-    """Returns the piece, refused if its sequence fails `check`."""
+    """Returns the piece with printable names, refused if it fails `check`."""
     if piece.sequence is None:
         return piece
+    _clean_names(piece.sequence)
     try:
         check(piece.sequence, limits)
     except Refused as refused:
         return Piece(piece.name, refused=refused, remarks=piece.remarks)
     return piece
+
+
+def _clean_names(sequence: NoteSequence) -> None:
+    """Makes the titles, names and words of a sequence printable."""
+    if sequence.HasField("sequence_metadata"):
+        metadata = sequence.sequence_metadata
+        metadata.title = printable(metadata.title)
+        metadata.artist = printable(metadata.artist)
+        for texts in (metadata.composers, metadata.genre):
+            texts[:] = map(printable, texts)
+    sequence.collection_name = printable(sequence.collection_name)
+    for info in (*sequence.part_infos, *sequence.instrument_infos):
+        info.name = printable(info.name)
+    for annotation in sequence.text_annotations:
+        annotation.text = printable(annotation.text)
 
 
 def check(sequence: NoteSequence, limits: Limits) -> None:

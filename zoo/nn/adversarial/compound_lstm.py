@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.core import BOUNDARY, Array, Float, Int, Key, Params
+from zoo.core import BOUNDARY, Array, Bool, Float, Int, Key, Params
 from zoo.nn.adversarial.gumbel import gumbel_softmax
 from zoo.nn.rng import uniforms
 from zoo.nn.sequence.lstm import Carry, LSTMLayer, stacked_step, zero_carry
@@ -63,9 +63,12 @@ class CompoundLSTM(nn.Module):
         The accuracy is the share of the row's values that were the likeliest.
         """
         has_more = (rows[..., 0] != BOUNDARY) | (not self.ends)
-        log_p, hits = jnp.zeros(rows.shape[:2]), jnp.zeros(rows.shape[:2])
+        log_p, hits = (
+            jnp.zeros(rows.shape[:2], jnp.float32),
+            jnp.zeros(rows.shape[:2], jnp.float32),
+        )
         for i, logits in enumerate(self.logits(rows, style)):
-            target = jax.nn.one_hot(rows[..., i], logits.shape[-1])
+            target = jax.nn.one_hot(rows[..., i], logits.shape[-1], dtype=jnp.float32)
             chosen = (logits * target).sum(axis=-1)
             counts = has_more | (i == 0)
             log_p += jnp.where(counts, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0)
@@ -132,6 +135,7 @@ class CompoundLSTM(nn.Module):
         draw: Draw = Draw(),
         *,
         fixed: Int[Array, " k"] | None = None,
+        ends: Bool[Array, ""] | bool = True,
     ) -> RowStepper:
         """Returns a function that draws the next row, with its weights prepared.
 
@@ -142,7 +146,8 @@ class CompoundLSTM(nn.Module):
           style: the weight of each style.
           draw: how values are sampled.
           fixed: the value of each attribute in every row; BOUNDARY for attributes to
-          draw.
+            draw.
+          ends: False to draw no BOUNDARY, so that a sequence goes on.
         """
         lstm = net["lstm"]
         advance = stacked_step([lstm])
@@ -163,6 +168,7 @@ class CompoundLSTM(nn.Module):
                     h += net[f"known_{i - 1}"]["embedding"][row[-1]]
                 x = jnp.tanh(h) if i else h
                 logits = x @ head["kernel"] + head["bias"][None]
+                logits = logits.at[..., BOUNDARY].add(jnp.where(ends, 0.0, NEG_INF))
                 value = draw(self.mask_boundary(logits, i), u[:, i])
                 if fixed is not None:
                     # the end of a sequence is drawn even if the attribute is fixed

@@ -175,9 +175,11 @@ class Game:
         rng: Key,
     ) -> Float[Array, ""]:
         """Returns the penalties on the critic's gradient with respect to samples."""
-        penalty = jnp.zeros(())
+        penalty = jnp.zeros((), jnp.float32)
         if self.gp:
-            t = jax.random.uniform(rng, (len(real),) + (1,) * (real.ndim - 1))
+            t = jax.random.uniform(
+                rng, (len(real),) + (1,) * (real.ndim - 1), jnp.float32
+            )
             square = squared_gradient_norm(critic, real + t * (fake - real))
             norm = jnp.sqrt(square + GRADIENT_EPS)
             penalty += self.gp * ((norm - 1) ** 2).mean()

@@ -26,7 +26,7 @@ class Gaussian(NamedTuple):
 
     def sample(self, rng: Key) -> Array:
         """Draws a reparametrised sample (Kingma & Welling 2013, eq. 10)."""
-        noise = jax.random.normal(rng, self.mean.shape)
+        noise = jax.random.normal(rng, self.mean.shape, jnp.float32)
         return self.mean + jnp.exp(self.log_std) * noise
 
     def log_prob(self, z: Float[Array, "... z"]) -> Float[Array, "..."]:

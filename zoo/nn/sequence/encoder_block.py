@@ -59,7 +59,7 @@ class EncoderBlock(nn.Module):
         b, t, d = x.shape
         drop = Dropout(self.dropout)
         init = nn.initializers.normal(self.kernel**-0.5)
-        taps = self.param("taps", init, (self.kernel, d))
+        taps = self.param("taps", init, (self.kernel, d), jnp.float32)
         # 1. DEPTHWISE CONVOLUTION
         y = Dense(d)(nn.LayerNorm()(x)) * mask[..., None]
         y = jnp.pad(y, ((0, 0), (self.kernel // 2, self.kernel // 2), (0, 0)))

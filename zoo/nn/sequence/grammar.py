@@ -15,6 +15,7 @@ import numpy as np
 from zoo.core import BOUNDARY, Array, Bool, Int
 
 NONE = -1
+NEVER = np.iinfo(np.int16).max  # the need of a token that is forbidden
 MAX_EVENTS = np.iinfo(np.int32).max
 
 
@@ -58,6 +59,11 @@ class Grammar:
         """Returns the grammar of pieces of at most `limit` events."""
         return dataclasses.replace(self, limit=jnp.int32(limit))
 
+    def without_end(self) -> "Grammar":
+        """Returns the grammar of pieces that go on until the limit."""
+        needs = self.needs.at[:, BOUNDARY].set(NEVER)
+        return dataclasses.replace(self, needs=needs)
+
     def start(self, n: int, length: int) -> GrammarState:
         """Returns the state of `n` rows of at most `length` events."""
         left = jnp.full((n,), jnp.minimum(self.limit, length))
@@ -72,7 +78,7 @@ class Grammar:
 
     def allow(self, state: GrammarState) -> Bool[Array, "n v"]:
         """Returns the tokens after which the piece can still end legally in time."""
-        legal = self.needs[state.node] < state.left[:, None]
+        legal = self.needs[state.node] < jnp.minimum(state.left, NEVER)[:, None]
         if self.keys:
             legal &= self._allowed_keys(state)
         return legal | (state.node == NONE)[:, None]

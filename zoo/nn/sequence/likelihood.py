@@ -19,7 +19,9 @@ def pick_log_probs(
     logits: Float[Array, "*n v"], tokens: Int[Array, "*n"]
 ) -> tuple[Float[Array, "*n"], Bool[Array, "*n"]]:
     """Returns each token's log-likelihood, and whether it was the most likely one."""
-    chosen = (logits * jax.nn.one_hot(tokens, logits.shape[-1])).sum(axis=-1)
+    chosen = (logits * jax.nn.one_hot(tokens, logits.shape[-1], dtype=jnp.float32)).sum(
+        axis=-1
+    )
     log_p = chosen - jax.nn.logsumexp(logits, axis=-1)
     return log_p, chosen >= logits.max(axis=-1)
 

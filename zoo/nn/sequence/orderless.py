@@ -20,7 +20,7 @@ NONE = -99  # the token of a missing neighbour; its one-hot vector is zero
 
 def random_ranks(rng: Key, among: Bool[Array, "*b n"]) -> Int[Array, "*b n"]:
     """Draws the ranks of a random order, in which entries not in `among` come last."""
-    chance = jnp.where(among, jax.random.uniform(rng, among.shape), 2.0)
+    chance = jnp.where(among, jax.random.uniform(rng, among.shape, jnp.float32), 2.0)
     return jnp.argsort(jnp.argsort(chance, axis=-1), axis=-1)
 
 
@@ -126,7 +126,7 @@ def ordered_frames(
         rank = random_ranks(order_key, mask)
         position = jnp.take_along_axis(rank, which, axis=1)
         if steps:
-            offset = jax.random.uniform(offset_key, valid.shape)
+            offset = jax.random.uniform(offset_key, valid.shape, jnp.float32)
             stratum = random_ranks(stratum_key, valid) + offset
             strata = jnp.minimum(m, jnp.maximum(count, 1))
             position = jnp.floor(stratum * count / strata).astype(int)
@@ -175,7 +175,7 @@ def annealed_gibbs(
     def step(i: Array, tokens: Array) -> Array:
         split = lambda key: jax.random.split(jax.random.fold_in(key, i))
         mask_keys, sample_keys = jnp.moveaxis(jax.vmap(split)(keys), 1, 0)
-        uniform = lambda key: jax.random.uniform(key, tokens.shape[1:])
+        uniform = lambda key: jax.random.uniform(key, tokens.shape[1:], jnp.float32)
         chance = jax.vmap(uniform)(mask_keys)
         chance = jnp.where(i % 2 == 0, chance[..., :1], chance)
         share = jnp.maximum(low, 1 - (1 - low) * i / (hold * steps))

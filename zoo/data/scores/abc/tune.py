@@ -2,19 +2,22 @@
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from zoo.data.proto import TICKS, NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.scores.abc import form
+from zoo.data.scores.abc.lex import TOKEN
 from zoo.data.scores.abc.voice import QUARTER, Voice
 from zoo.data.scores.limits import Limits
 from zoo.data.scores.timeline import Clock, time_signatures, write_tempos
 
 # The lookahead excludes a note before a repeat sign, `d:|`.
 _FIELD = re.compile(r"([A-Za-z+]):(?![|:\]])\s*(.*)")
-_VOICE_FIELD = re.compile(r"\[V:\s*([^\]\s]+)[^\]]*\]")
-_MUSIC_FIELDS = "KLMPQ"  # other fields do not affect the notes
+_VOICE_FIELD = re.compile(r"\[V:\s*([^\]\s]+)([^\]]*)\]")
+_MUSIC_FIELDS = "KLMPQV"  # other fields do not affect the notes
 
 MAX_LINE = 100_000  # characters in a line of music with its continuations
 
@@ -33,60 +36,116 @@ def read_tune(lines: list[Line], limits: Limits) -> tuple[NoteSequence, dict[str
       Refused: the tune is malformed; `detail` names line and column.
     """
     header, body = _header(lines)
-    voices = [_read(header, part, limits) for part in _split(body, limits)]
+    voices = [_read(header, part, limits) for part in _split(header, body, limits)]
     sequence, irregular = _sequence(header, voices)
-    remarks = {
-        "grace-notes": sum(voice.graces for voice in voices),
-        "irregular-bars": irregular,
-    }
-    return sequence, {name: count for name, count in remarks.items() if count}
+    remarks = header.remarks + Counter({"irregular-bars": irregular})
+    for voice in voices:
+        remarks += voice.remarks
+    return sequence, dict(remarks)
 
 
-def _header(lines: list[Line]) -> tuple[dict[str, Line], list[Line]]:
-    """Splits a tune after its first K field.
+@dataclass
+class Header:
+    """The fields of a tune up to its first K.
 
-    Returns:
-      The last field of each name (all titles are joined), and the remaining lines.
+    Attributes:
+      fields: the last field of each name; all titles are joined.
+      voices: the properties of each V field, by the name of the voice.
+      remarks: counts of what was left out.
     """
-    header: dict[str, Line] = {}
+
+    fields: dict[str, Line] = field(default_factory=dict)
+    voices: dict[str, list[Line]] = field(default_factory=dict)
+    remarks: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str, number: int, value: str) -> None:
+        """Adds a field."""
+        if name == "V" and value:
+            voice, *properties = value.split(maxsplit=1)
+            line = f"V:{' '.join(properties)}"
+            self.voices.setdefault(voice, []).append((number, line))
+        elif name == "T" and name in self.fields:
+            value = f"{self.fields[name][1]}; {value}"
+        self.fields[name] = number, value
+
+
+def _header(lines: list[Line]) -> tuple[Header, list[Line]]:
+    """Splits a tune after its first K field, or, without one, before its first music.
+
+    Text after a field of history is part of it (standard 1.6). Other text that is not
+    music is left out.
+    """
+    header, before = Header(), ""
+    unfinished = any(line.startswith("K:") for _, line in lines)
     for index, (number, line) in enumerate(lines):
         match = _FIELD.match(line)
         if match is None:
+            if unfinished and before == "H":
+                continue
+            if unfinished and not _is_music(line):
+                header.remarks["stray-lines"] += 1
+                continue
             return header, lines[index:]
         name, value = match[1], match[2].strip()
-        if name == "T" and name in header:
-            value = f"{header[name][1]}; {value}"
-        header[name] = number, value
+        if name == "+":  # continues the field before it
+            value = f"{header.fields.get(before, (0, ''))[1]} {value}".strip()
+            header.fields[before] = number, value
+            continue
+        header.add(name, number, value)
+        before = name
         if name == "K":
             return header, lines[index + 1 :]
     return header, []
 
 
-def _split(body: list[Line], limits: Limits) -> list[list[Line]]:
-    """Splits the body by voices; lines before the first V belong to the first voice."""
+def _is_music(line: str) -> bool:
+    """Returns whether a line consists of tokens of music."""
+    position = 0
+    while position < len(line):
+        match = TOKEN.match(line, position)
+        if match is None:
+            return False
+        position = match.end()
+    return True
+
+
+def _split(header: Header, body: list[Line], limits: Limits) -> list[list[Line]]:
+    """Splits the body by voices, in the order of the header.
+
+    Lines before the first V belong to the first voice. The lines of a voice begin with
+    its properties.
+    """
     voices: dict[str, list[Line]] = {}
     current: list[Line] = []
     before = current
     for number, line in body:
         if line.startswith("V:"):
             line = f"[{line}]"
-        pieces = _VOICE_FIELD.split(line) if line.startswith("[V:") else [line]
-        if pieces[0]:
+        pieces = [line] if _FIELD.match(line) else _VOICE_FIELD.split(line)
+        if pieces[0].strip():
             current.append((number, pieces[0]))
-        for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
+        for name, properties, text in zip(
+            pieces[1::3], pieces[2::3], pieces[3::3], strict=True
+        ):
             current = voices.setdefault(name, [] if voices else before)
-            if text:
+            if properties.strip():
+                current.append((number, f"V:{properties}"))
+            if text.strip():
                 current.append((number, text))
     if len(voices) > limits.parts:
         raise Refused("too-many-parts", f"{len(voices)} voices; raise Limits.parts.")
-    return list(voices.values()) or [before]
+    if not voices:
+        return [next(iter(header.voices.values()), []) + before]
+    order = [name for name in header.voices if name in voices]
+    order += [name for name in voices if name not in header.voices]
+    return [header.voices.get(name, []) + voices[name] for name in order]
 
 
-def _read(header: dict[str, Line], lines: list[Line], limits: Limits) -> Voice:
+def _read(header: Header, lines: list[Line], limits: Limits) -> Voice:
     voice, line_number = Voice(limits), 0
     try:
         for name in "MLQK":
-            line_number, value = header.get(name, (0, ""))
+            line_number, value = header.fields.get(name, (0, ""))
             if line_number:
                 voice.field(name, value)
             elif name == "L" and voice.metre and voice.metre[0] / voice.metre[1] < 0.75:
@@ -111,14 +170,19 @@ def _read(header: dict[str, Line], lines: list[Line], limits: Limits) -> Voice:
 def _join_continued(lines: list[Line]) -> Iterator[Line]:
     """Joins continued lines of music: after a backslash, or quoted-printable.
 
+    A field between them applies to the music after it (standard 2.1, section 3.3).
     Quoted-printable mail breaks a line after `=`, and encodes `=` as `=3D` and a space
     at the end of a line as `=20`.
     """
-    continued = ""
+    continued, last = "", 0
     for number, line in lines:
         if _FIELD.match(line):
+            if continued:
+                yield last, continued
+            continued = ""
             yield number, line
             continue
+        last = number
         line = continued + line.removesuffix("=20").replace("=3D", "=")
         if len(line) > MAX_LINE:
             raise Refused(
@@ -133,16 +197,16 @@ def _join_continued(lines: list[Line]) -> Iterator[Line]:
         if not continued:
             yield number, line
     if continued:
-        yield lines[-1][0], continued
+        yield last, continued
 
 
-def _sequence(header: dict[str, Line], voices: list[Voice]) -> tuple[NoteSequence, int]:
+def _sequence(header: Header, voices: list[Voice]) -> tuple[NoteSequence, int]:
     """Returns the sequence of the voices, and the number of irregular bars."""
     sequence, first = NoteSequence(ticks_per_quarter=TICKS), voices[0]
     info = NoteSequence.SourceInfo
     sequence.source_info.source_type = info.SCORE_BASED
     sequence.source_info.encoding_type = info.ABC
-    _write_metadata(sequence, header)
+    _write_metadata(sequence, header.fields)
 
     end = max(voice.position for voice in voices)
     tempos = [tempo for voice in voices for tempo in voice.tempos]
@@ -164,7 +228,7 @@ def _sequence(header: dict[str, Line], voices: list[Voice]) -> tuple[NoteSequenc
         time = seconds(position)
         sequence.text_annotations.add(time=time, text=text, annotation_type=kind)
 
-    order = header.get("P", (0, ""))[1]
+    order = header.fields.get("P", (0, ""))[1]
     starts = _write_form(sequence, first, order, end=end, seconds=seconds)
     for index, voice in enumerate(voices):
         if len(voices) > 1:

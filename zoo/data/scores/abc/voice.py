@@ -1,6 +1,7 @@
 """One voice of an ABC tune, parsed token by token to notes at exact positions."""
 
 import re
+from collections import Counter
 from fractions import Fraction
 
 from zoo.data.refusal import Refused
@@ -39,7 +40,7 @@ class Voice:
       tempos: positions and quarters per minute.
       bar_lines: positions.
       marks: repeat signs, endings and part labels.
-      graces: number of groups of grace notes, which are left out.
+      remarks: counts of what was left out, such as groups of grace notes.
       position: end of the music parsed so far.
     """
 
@@ -52,12 +53,13 @@ class Voice:
         self.tempos: list[tuple[int, float]] = []
         self.bar_lines: list[int] = []
         self.marks: list[Mark] = []
-        self.graces = 0
+        self.remarks: Counter[str] = Counter()
         self.position = 0
         self.unit = Fraction(1, 8)
         self.lengths: dict[str, int] = {}  # ticks by notation, under this unit
         self.metre: tuple[int, int] | None = None
         self.key = fields.Key({})
+        self.transposition = fields.Transposition()
         self.velocity = DYNAMICS["mf"]
         self.altered: dict[str, int] = {}  # accidentals by letter, until the bar line
         self.ties: dict[Spelling, int] = {}  # indices of the notes with open ties
@@ -70,7 +72,9 @@ class Voice:
     def field(self, name: str, value: str) -> None:
         """Parses a field of the header, of the body or in brackets."""
         if name == "K":
-            key = fields.key(value)
+            key, unknown = fields.key(value)
+            self.remarks["key-words"] += unknown
+            self.transposition = self.transposition.changed(value, of_voice=False)
             if key is not None:
                 self.key = key
                 self.keys.append((self.position, key))
@@ -80,9 +84,12 @@ class Voice:
         elif name == "L":
             self.unit, self.lengths = fields.unit(value), {}
         elif name == "Q":
-            qpm = fields.tempo(value, self.unit)
+            qpm, understood = fields.tempo(value, self.unit)
+            self.remarks["tempo-words"] += not understood
             if qpm is not None:
                 self.tempos.append((self.position, qpm))
+        elif name == "V":
+            self.transposition = self.transposition.changed(value, of_voice=True)
         elif name == "P":
             self.marks.append(Mark(self.position, "part", label=value.strip()[:1]))
 
@@ -144,7 +151,8 @@ class Voice:
         else:
             alter = self.altered.get(name, self.key.alter.get(name, 0))
         octaves = octave.count("'") - octave.count(",")
-        return spelling, PITCH[letter] + 12 * octaves + alter + self.key.shift, ticks
+        shift = 12 * octaves + alter + self.transposition.shift
+        return spelling, PITCH[letter] + shift, ticks
 
     def _place(self, notes: list[ChordNote]) -> None:
         """Adds simultaneous notes, or lengthens the notes that they are tied to."""
@@ -217,7 +225,7 @@ class Voice:
         self.tuplet = count, q, p
 
     def _grace(self, match: re.Match[str]) -> None:
-        self.graces += 1
+        self.remarks["grace-notes"] += 1
 
     def _bar(self, match: re.Match[str]) -> None:
         self.position, self.overlay_end = max(self.position, self.overlay_end), 0
