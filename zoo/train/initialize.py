@@ -27,8 +27,8 @@ class Plan(NamedTuple):
 
     Attributes:
       new_state: `() -> state`, the state of a new run.
-      shapes: the shapes of the state.
-      placement: the sharding of each of its leaves.
+      shapes: the shapes of the state, with the sharding of each of its leaves.
+      placement: these shardings.
       batch: the first batch of this process.
     """
 
@@ -55,6 +55,11 @@ def plan(
 
     shapes = jax.eval_shape(new_state)
     placement = sharding.place(mesh, shapes, sharding.PLACEMENTS[options.placement])
+    shapes = jax.tree.map(
+        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
+        shapes,
+        placement,
+    )
     return Plan(new_state, shapes, placement, batch)
 
 
@@ -90,12 +95,7 @@ def initial_state(
     if not options.accept_new_data:
         check_same_data(saved, meta, checkpoints)
     check_same_run(saved, meta, checkpoints)
-    like = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
-        shapes,
-        placement,
-    )
-    state = checkpoints.restore(like, step)
+    state = checkpoints.restore(shapes, step)
     checkpoints.delete_after(step)
     return state
 
