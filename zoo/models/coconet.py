@@ -42,6 +42,7 @@ from zoo.core import (
 )
 from zoo.errors import UsageError
 from zoo.nn.dense import Dense
+from zoo.nn.masked import at_least_one
 from zoo.nn.rng import Dropout, stratified_uniforms
 from zoo.nn.sequence import orderless
 from zoo.nn.sequence.encoder_block import EncoderBlock, bidirectional_attention
@@ -323,9 +324,11 @@ class Coconet:
         )
         targets = jnp.take_along_axis(tokens, order, axis=-1)
         hidden = jnp.take_along_axis(~known & mask[..., None], order, axis=-1)
-        share = hidden / jnp.maximum(hidden.sum(axis=(1, 2), keepdims=True), 1)
+        count = at_least_one(hidden.sum(axis=(1, 2), keepdims=True))
+        share = hidden.astype(jnp.float32) / count
         log_p = (orderless.token_log_prob(logits, targets) * share).sum(axis=(1, 2))
-        correct = ((logits.argmax(-1) == targets) * share).sum(axis=(1, 2))
+        hits = (logits.argmax(-1) == targets).astype(jnp.float32)
+        correct = (hits * share).sum(axis=(1, 2))
         return self.voices * log_p, correct
 
     def log_prob(
