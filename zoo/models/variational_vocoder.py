@@ -430,7 +430,7 @@ class VariationalVocoder:
         if latents is None:
             keys = row_keys(latent_rng, n)
             shape = self.frames(round(self.sample_seconds * self.rate)), self.latent
-            latents = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(
+            latents = jax.vmap(lambda key: jax.random.normal(key, shape, "float32"))(
                 keys
             )
         return self.decode(params, latents, noise_rng)
