@@ -64,9 +64,14 @@ def test_other_files_of_a_folder_are_kept(tmp_path):
 def test_a_file_is_replaced_only_when_the_new_one_is_whole(tmp_path, error):
     path = tmp_path / "a.wav"
     path.write_text("old")
-    with pytest.raises(error), written_aside(path) as unfinished:
-        unfinished.write_text("half")
-        raise error
+
+    def fail():
+        with written_aside(path) as unfinished:
+            unfinished.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert [(x.name, x.read_text()) for x in tmp_path.iterdir()] == [("a.wav", "old")]
     with written_aside(path) as unfinished:
         unfinished.write_text("new")
