@@ -27,6 +27,7 @@ def interpolate(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("interpolated"),
 ) -> None:
     """Interpolate between the first phrases of two pieces in a model's latent space.
@@ -40,11 +41,12 @@ def interpolate(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
     """
     from zoo.listen.latent import plot_strip
 
-    space, pieces, styles = read(run, (one, other), adapt)
+    space, pieces, styles = read(run, (one, other), adapt, metre)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
@@ -66,6 +68,7 @@ def mix(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("mixed"),
 ) -> None:
     """Mix the first phrases of several pieces, or several styles.
@@ -81,9 +84,10 @@ def mix(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
     """
-    space, sequences, shares = read(run, pieces, adapt)
+    space, sequences, shares = read(run, pieces, adapt, metre)
     warn_unless_one("weights", weights)
     warn_unless_one("styles", tuple((styles or {}).values()))
     if sequences:
@@ -112,6 +116,7 @@ def vary(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("varied"),
 ) -> None:
     """Write variations of the first phrase of a piece.
@@ -128,12 +133,13 @@ def vary(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write.
     """
     from zoo.inference.attribute_steering import Steering
     from zoo.inference.loading import resolve
 
-    space, sequences, shares = read(run, (piece,), adapt)
+    space, sequences, shares = read(run, (piece,), adapt, metre)
     points = space.vary(space.encode(sequences, adapt)[0], n, amount, seed)
     own = None if shares is None else shares.repeat(n, axis=0)
     title = f"{piece.stem}, varied by {amount:g}"
@@ -153,6 +159,7 @@ def transfer(
     guide: str | None = None,
     keep: Weight = 4.0,
     seed: Seed = 0,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("transferred"),
 ) -> None:
     """Write a piece in another style, phrase by phrase, with its scale and contour.
@@ -165,6 +172,7 @@ def transfer(
             the style besides the model.
         keep: weight of the contour: less is further in the style, and from the piece.
         seed: seed of the search.
+        metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write: the piece as it was read, and in the style.
     """
     from zoo.cli.scores import open_score, print_remarks
@@ -179,7 +187,7 @@ def transfer(
     space = LatentSpace(load(run))
     classifier = None if guide is None else StyleClassifier(load(guide))
     move = StyleTransfer(space, classifier, keep)
-    sequence = open_score(piece)
+    sequence = open_score(piece, metre)
     with named(piece):
         source, remarks = space.phrases_of(sequence)
     print_remarks(piece, remarks)
@@ -196,13 +204,17 @@ def transfer(
 
 
 def classify(
-    run: Positional[str], files: Positional[tuple[pathlib.Path, ...]], /
+    run: Positional[str],
+    files: Positional[tuple[pathlib.Path, ...]],
+    /,
+    metre: str = "",
 ) -> None:
     """Print the probability of each style, mode or metre for pieces.
 
     Args:
         run: a directory that training of a LatentClassifier has written.
         files: MIDI, ABC or MusicXML files.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
     """
     from rich.console import Console
     from rich.table import Table
@@ -214,7 +226,7 @@ def classify(
     classifier = StyleClassifier(load(run))
     table = Table("piece", *map(plain, classifier.styles))
     for path in files:
-        piece = open_score(path)
+        piece = open_score(path, metre)
         with named(path):
             rows, remarks = classifier.phrases_of(piece)
         print_remarks(path, remarks)
@@ -239,7 +251,7 @@ def named(path: pathlib.Path) -> Iterator[None]:
 
 
 def read(
-    run: str, paths: tuple[pathlib.Path, ...], adapt: bool
+    run: str, paths: tuple[pathlib.Path, ...], adapt: bool, metre: str = ""
 ) -> "tuple[LatentSpace, list[NoteSequence], np.ndarray | None]":
     """Returns the latent space of a run, the pieces of files, and their styles [n, y].
 
@@ -249,7 +261,7 @@ def read(
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.loading import load
 
-    space, pieces = LatentSpace(load(run)), [open_score(path) for path in paths]
+    space, pieces = LatentSpace(load(run)), [open_score(path, metre) for path in paths]
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):

@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
 
 
-def open_score(path: pathlib.Path) -> "NoteSequence":
+def open_score(path: pathlib.Path, metre: str | None = None) -> "NoteSequence":
     """Reads the first piece of a file, and prints what was left out or corrected.
 
+    Args:
+      path: the file.
+      metre: the metre of the piece, in place of those that it states.
+
     Raises:
-      UsageError: it cannot be read.
+      UsageError: it cannot be read, or `metre` is not one.
     """
+    from zoo.data.bars import state_metre
     from zoo.data.scores.read import open_piece
 
     piece = open_piece(path)
@@ -23,6 +28,8 @@ def open_score(path: pathlib.Path) -> "NoteSequence":
     if counts:
         print(f"{path.name}: left out or corrected: {', '.join(counts)}")
     assert piece.sequence is not None
+    if metre:
+        state_metre(piece.sequence, metre)
     return piece.sequence
 
 

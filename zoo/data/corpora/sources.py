@@ -34,6 +34,7 @@ class Source:
     Attributes:
       voices: keeps only pieces with this number of voices.
       notice: printed when the corpus is built.
+      metre: the metre of all pieces; "" if each has those that it states.
     """
 
     name: str
@@ -43,3 +44,4 @@ class Source:
     licence: str
     voices: int | None = None
     notice: str = ""
+    metre: str = ""
