@@ -27,7 +27,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "data": {"errors", "files", "ranges", "memory", "soundfont"},
     "listen": {"errors", "files", "ranges", "data", "soundfont"},
     "metrics": {"errors", "data"},
-    "tasks": {"core", "errors", "ranges", "config", "data", "listen"},
+    "tasks": {"core", "errors", "ranges", "memory", "config", "data", "listen"},
     "inference": {
         *("core", "errors", "files", "ranges", "config", "nn", "models", "train"),
         *("data", "listen", "metrics", "tasks"),

@@ -14,6 +14,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.train import sharding
 from zoo.train import step as train_step
 from zoo.train.checkpoint import Checkpoints
+from zoo.train.evaluate import check_tokens
 from zoo.train.optim import Optimizers
 from zoo.train.options import Options
 from zoo.train.prefetch import Batches
@@ -27,8 +28,8 @@ class Plan(NamedTuple):
 
     Attributes:
       new_state: `() -> state`, the state of a new run.
-      shapes: the shapes of the state.
-      placement: the sharding of each of its leaves.
+      shapes: the shapes of the state, with the sharding of each of its leaves.
+      placement: these shardings.
       batch: the first batch of this process.
     """
 
@@ -49,12 +50,19 @@ def plan(
     # read before anything compiles, so that errors in the data appear at once
     batch = dict(batches[0])
     check_batch_size(batch, mesh, options.accumulate)
+    if __debug__:
+        check_tokens(family, batch)
 
     def new_state() -> TrainState:
         return train_step.init(family, tx, jax.random.key(options.seed), batch)
 
     shapes = jax.eval_shape(new_state)
     placement = sharding.place(mesh, shapes, sharding.PLACEMENTS[options.placement])
+    shapes = jax.tree.map(
+        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
+        shapes,
+        placement,
+    )
     return Plan(new_state, shapes, placement, batch)
 
 
@@ -90,12 +98,7 @@ def initial_state(
     if not options.accept_new_data:
         check_same_data(saved, meta, checkpoints)
     check_same_run(saved, meta, checkpoints)
-    like = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
-        shapes,
-        placement,
-    )
-    state = checkpoints.restore(like, step)
+    state = checkpoints.restore(shapes, step)
     checkpoints.delete_after(step)
     return state
 

@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import dataclasses
-import functools
 import math
 import pathlib
 import time
@@ -117,8 +116,11 @@ def fit(
         step = compiled_step(
             family, tx, options, mesh=mesh, placement=planned.placement
         )
-        programs = functools.partial(traced, step, planned, family, steps)
-        require_memory(planned.shapes, planned.placement, programs, mesh)
+        require_memory(
+            planned.shapes,
+            lambda: traced(step, planned, family, steps=steps, mesh=mesh),
+            mesh=mesh,
+        )
         state = initial_state(
             planned,
             checkpoints=checkpoints,
@@ -206,15 +208,20 @@ def compiled_step(
     )
 
 
-def traced(step: Any, planned: Plan, family: Family, steps: int) -> Iterator[Any]:
+def traced(
+    step: Any, planned: Plan, family: Family, *, steps: int, mesh: Mesh
+) -> Iterator[Any]:
     """Yields the step as a program, once for each set of objectives that will be due.
 
     JAX keeps what it traces, so that the first step need not be traced again.
     """
 
+    split = NamedSharding(mesh, P("data"))
+
     def whole(rows: Any) -> jax.ShapeDtypeStruct:
         count = len(rows) * jax.process_count()
-        return jax.ShapeDtypeStruct((count, *rows.shape[1:]), rows.dtype)
+        shape = (count, *rows.shape[1:])
+        return jax.ShapeDtypeStruct(shape, rows.dtype, sharding=split)
 
     batch = jax.tree.map(whole, planned.batch)
     starts = sorted({0, *(x.when.start for x in family.objectives().values())})

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import jax.extend
 from jax.sharding import Mesh
 
 from zoo import memory
@@ -37,19 +38,18 @@ ADVICE = (
 
 
 def require_memory(
-    state: Tree, placement: Tree, programs: Callable[[], Iterable[Any]], mesh: Mesh
+    state: Tree, programs: Callable[[], Iterable[Any]], *, mesh: Mesh
 ) -> None:
     """Raises UsageError if a run does not fit in the memory of its devices.
 
     Args:
-      state: the shapes of the state.
-      placement: the sharding of each leaf.
+      state: the shapes of the state, with the sharding of each leaf.
       programs: `() -> jaxprs`, of the step, as it is for all devices. It is called only
         if the state fits, because a program of many operations takes long to trace.
       mesh: the devices.
     """
     there, copies = room(mesh)
-    placed = copies * sum(jax.tree.leaves(jax.tree.map(shard_bytes, state, placement)))
+    placed = copies * sum(map(shard_bytes, jax.tree.leaves(state)))
     memory.require(placed, "the parameters and the optimizer", ADVICE, there)
     share = copies / mesh.shape["data"]
     step = max((peak(jaxpr.jaxpr) for jaxpr in programs()), default=0)
@@ -65,9 +65,9 @@ def room(mesh: Mesh) -> tuple[int, int]:
     return memory.available(), len(local)
 
 
-def shard_bytes(leaf: Any, sharding: jax.sharding.Sharding) -> int:
+def shard_bytes(leaf: Any) -> int:
     """Returns the bytes of one device's part of an array."""
-    shape = sharding.shard_shape(leaf.shape)
+    shape = leaf.sharding.shard_shape(leaf.shape)
     return size(jax.ShapeDtypeStruct(shape, leaf.dtype))
 
 
