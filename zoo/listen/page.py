@@ -13,7 +13,7 @@ import html
 import os
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
@@ -34,6 +34,7 @@ AUDIO_RATE = 44100  # hertz, of audio that is rendered already
 RATE = 32000  # hertz; covers the bandwidth of the default SoundFont
 # (quality, channels, rate) of the audio, in order of preference
 AUDIO = (0.4, 2, RATE), (0.0, 2, RATE), (0.0, 1, 16000), (0.0, 1, 8000)
+SHORTEST_CLIP = 5.0  # seconds of a piece that are heard at least
 COLOURS = 6  # of voices; page.css defines them
 NOTE_GAP = 0.07  # fraction of a note that is left blank before the next one
 MIN_NOTE_SECONDS = 0.02
@@ -71,8 +72,8 @@ def write_page(
 ) -> None:
     """Writes a listening page.
 
-    All pieces are equally loud. The audio quality is reduced if the file would exceed
-    `MAX_BYTES`.
+    All pieces are equally loud. If the file would exceed `MAX_BYTES`, the audio quality
+    is reduced and, if that is not enough, only the beginnings of pieces are heard.
 
     Args:
       samples: the samples of a model.
@@ -88,17 +89,45 @@ def write_page(
     tracks = [*samples, *real]
     with ThreadPoolExecutor() as pool:
         audio = list(pool.map(_render, tracks))
-        for options in AUDIO:
-            clips = pool.map(functools.partial(_encode, options=options), audio)
+        longest = max(map(len, audio), default=0) / RATE
+        for options, limit in _choices(longest):
+            heard = [x[: round(limit * RATE)] for x in audio]
+            clips = pool.map(functools.partial(_encode, options=options), heard)
+            shown = [
+                _cut(track, limit) if len(part) < len(whole) else track
+                for track, part, whole in zip(tracks, heard, audio, strict=True)
+            ]
             articles = [
                 _track(i, *track)
-                for i, track in enumerate(zip(tracks, clips, strict=True), 1)
+                for i, track in enumerate(zip(shown, clips, strict=True), 1)
             ]
             columns = articles[: len(samples)], articles[len(samples) :]
             text = _document(title, intro, columns, heading=heading)
             if len(text) <= MAX_BYTES:
                 break
     pathlib.Path(path).write_bytes(text)
+
+
+def _choices(longest: float) -> Iterator[tuple[tuple[float, int, int], float]]:
+    """Yields options of audio, and the seconds of a piece that are heard.
+
+    Whole pieces come first; then their beginnings, each half as long as the last.
+
+    Args:
+      longest: length of the longest piece in seconds.
+    """
+    for options in AUDIO:
+        yield options, longest
+    while longest > SHORTEST_CLIP:
+        longest /= 2
+        yield AUDIO[-1], longest
+
+
+def _cut(track: Track, limit: float) -> Track:
+    """Returns a track with a caption that says how much of it is heard."""
+    words = f"Of so long a page, the first {limit:.0f} seconds are heard."
+    caption = " ".join(filter(None, (track.caption, words)))
+    return dataclasses.replace(track, caption=caption)
 
 
 def _render(track: Track) -> np.ndarray:
