@@ -59,6 +59,7 @@ from zoo.ranges import (
     checked,
 )
 
+F32 = jnp.float32
 KERNEL = 5  # steps that a convolution covers
 NEAR = 2  # semitones around a known pitch whose logits it affects directly
 OFFSETS = [(side, away) for away in range(-NEAR, NEAR + 1) for side in (0, 1)]
@@ -98,10 +99,8 @@ class Net(nn.Module):
         self.norm, self.middle = nn.LayerNorm(), [nn.LayerNorm(), nn.LayerNorm()]
         size, init = self.decide_width, nn.initializers.normal(0.3)
         # the names of parameters are those of earlier checkpoints
-        self.token = self.param(
-            "heard", init, (self.voices, self.vocab, size), jnp.float32
-        )
-        self.voice = self.param("which", init, (self.voices, size), jnp.float32)
+        self.token = self.param("heard", init, (self.voices, self.vocab, size), F32)
+        self.voice = self.param("which", init, (self.voices, size), F32)
         self.weigh, self.hidden = Dense(size), Dense(size)
         self.gain = Dense(len(OFFSETS) + 1)
         self.head = Dense(self.vocab)
@@ -139,9 +138,7 @@ class Net(nn.Module):
         distance = jnp.where(distance < 8, distance, log_distance)
         distance = jnp.minimum(distance, DISTANCES - 1)
         beat = jnp.broadcast_to(jnp.arange(t)[:, None] % BAR, (b, t, 1))
-        one_hot = lambda x, size: jax.nn.one_hot(x, size, dtype=jnp.float32).reshape(
-            b, t, -1
-        )
+        one_hot = lambda x, size: jax.nn.one_hot(x, size, dtype=F32).reshape(b, t, -1)
         own = one_hot(jnp.where(known, tokens, orderless.NONE), self.vocab)
         inputs = [own, one_hot(near, self.vocab)]
         inputs += [one_hot(distance, DISTANCES), one_hot(beat, BAR)]
@@ -275,10 +272,8 @@ class Coconet:
             outputs = jax.lax.map(evaluate, jnp.arange(self.masks))
             log_p, correct = (x.mean(axis=0) for x in outputs)
         else:
-            by_frame = (
-                jax.random.uniform(kind_key, (len(mask), 1, 1), jnp.float32)
-                < self.by_frames
-            )
+            uniform = jax.random.uniform(kind_key, (len(mask), 1, 1), F32)
+            by_frame = uniform < self.by_frames
             cells = orderless.known_cells(mask_key, mask, level, self.voices)
             frames = orderless.known_frames(mask_key, mask, level)[..., None]
             known = jnp.where(by_frame, frames, cells)
@@ -425,9 +420,7 @@ class Coconet:
 
         def rewrite(keys: Array, tokens: Array, known: Array) -> Array:
             shape = 2, *tokens.shape[1:]
-            chance = jax.vmap(lambda key: jax.random.uniform(key, shape, jnp.float32))(
-                keys
-            )
+            chance = jax.vmap(lambda k: jax.random.uniform(k, shape, F32))(keys)
             order, u = jnp.argsort(chance[:, 0], axis=-1), chance[:, 1]
             mask = jnp.ones(tokens.shape[:2], bool)
             evidence = apply(tokens, known, mask, method="read")

@@ -430,9 +430,7 @@ class VariationalVocoder:
         if latents is None:
             keys = row_keys(latent_rng, n)
             shape = self.frames(round(self.sample_seconds * self.rate)), self.latent
-            latents = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(
-                keys
-            )
+            latents = jax.vmap(lambda k: jax.random.normal(k, shape, jnp.float32))(keys)
         return self.decode(params, latents, noise_rng)
 
 
