@@ -5,16 +5,13 @@ model = zoo.load("runs/music/lstm")
 tunes = model.sample(8, seed=0)
 """
 
-import sys
-from pathlib import Path
 from typing import Any
 
-from zoo.errors import end_imports_on_interrupt
+from zoo.errors import end_imports_on_interrupt, is_program
 
 __all__ = ["load"]
 
-_program = Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve()
-if _program.parts[-3:-2] == ("experiments",):
+if is_program():
     end_imports_on_interrupt()
 
 

@@ -110,7 +110,25 @@ def exit_on_error(
 def end_interrupted(advice: str) -> NoReturn:
     """Exits after Ctrl-C. Another one must not interrupt the end of the process."""
     ignore_interrupts()
-    end(f"interrupted: {advice}.", INTERRUPTED)
+    try:
+        end(f"interrupted: {advice}.", INTERRUPTED)
+    finally:
+        if is_program():
+            leave()
+
+
+def leave() -> NoReturn:
+    """Ends the process at once: threads of libraries crash if they are interrupted."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
+def is_program() -> bool:
+    """Tells whether this process is the command `zoo`, or an experiment."""
+    path = getattr(sys.modules["__main__"], "__file__", None) or ""
+    *_, topic, _, name = ["", "", *os.path.abspath(path).split(os.sep)]
+    return name == "zoo" or topic == "experiments"
 
 
 def ignore_interrupts() -> None:
@@ -125,8 +143,8 @@ def end_imports_on_interrupt() -> None:
     def hook(kind: type, value: BaseException, trace: TracebackType | None) -> None:
         if kind is not KeyboardInterrupt:
             return sys.__excepthook__(kind, value, trace)
-        print("interrupted: run the same command again.", file=sys.stderr, flush=True)
-        os._exit(INTERRUPTED)  # Python would end itself by a signal
+        print("interrupted: run the same command again.", file=sys.stderr)
+        leave()  # Python would end itself by a signal
 
     sys.excepthook = hook
 

@@ -84,6 +84,24 @@ def write_error(path: Path, error: OSError, advice: str = ADVICE) -> ZooError:
     )
 
 
+def require_place(path: Path, *, folder: bool) -> None:
+    """Checks before any work is done that a file or a folder can be written.
+
+    Raises:
+      UsageError: it cannot.
+    """
+    if path.exists() and path.is_dir() != folder:
+        kind, needed = ("a file", "folder") if folder else ("a folder", "file")
+        raise UsageError(f"{path} is {kind}: choose another {needed} as `out`.")
+    place = path.absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not os.access(place, os.W_OK) or (
+        place != path.absolute() and not place.is_dir()
+    ):
+        raise UsageError(f"{path} cannot be written: choose another place as `out`.")
+
+
 @contextlib.contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Yields a path beside `path`, which replaces it if the body succeeds.

@@ -282,7 +282,7 @@ def test_a_short_piece_can_be_filled():
             BAND,
             score([(0, [(60, t, t + 1) for t in FREE_TIME])]),
             "off-grid",
-            "13",
+            "12 of 23",
         ),
         (
             BAND,

@@ -197,7 +197,7 @@ KINDS = st.lists(st.sampled_from("ab"), min_size=3, max_size=40)
 @settings(max_examples=60, deadline=None)
 @given(KINDS, st.integers(0, 10**6))
 def test_few_pieces_are_spread_over_the_splits(kinds, salt):
-    """Every kind of three groups is in every split, and the others are in a sentence."""
+    """Kinds of three groups are in every split, and the others are in a sentence."""
     digests = {i: f"{salt}-{i}" for i in range(len(kinds))}
     splits = assign_groups(digests, kinds=dict(enumerate(kinds)))
     found = {

@@ -100,6 +100,23 @@ def test_requested_bars_are_read_even_if_they_fill_a_piece(lstm):
     assert model_begins(piece) == 80.0
 
 
+def test_bars_without_notes_at_the_end_are_left_out(lstm):
+    primer = score(" ".join(["60 62 64 65"] * 2))
+    primer.total_time = 24.0  # ten bars of rests follow
+    [piece] = lstm.sample(1, primer=primer)
+    assert model_begins(piece) == 4.0
+
+
+def test_an_end_that_is_no_piece_is_refused(lstm):
+    """The last bar has one note, where a melody has two or more."""
+    primer = score("60 62 64 65")
+    primer.notes.add(pitch=65, velocity=80, start_time=2.0, end_time=4.0)
+    primer.total_time = 4.0
+    with pytest.raises(UsageError, match="the end of the primer, `primer_bars=1`"):
+        lstm.sample(1, primer=primer, primer_bars=1)
+    assert lstm.sample(1, primer=primer, primer_bars=2)
+
+
 def test_a_note_that_sounds_where_the_primer_is_cut_is_struck_there(lstm):
     primer = score("60 62 64")
     primer.notes.add(pitch=65, velocity=80, start_time=1.5, end_time=3.5)
@@ -151,6 +168,26 @@ def test_a_continuation_has_the_tempo_of_the_primer(lstm):
     slow.tempos.add(time=3.0, qpm=90)
     remarks = lstm.sample(1, primer=slow, bars=1).remarks
     assert remarks == ("tempo: 60 quarters per minute throughout",)
+
+
+def test_a_performance_beside_the_grid_is_continued_at_its_own_tempo():
+    """Notes at 100 to the minute in a file that states 120 and 1/4, a third late."""
+    model = writer("polyphonic_rnn")
+    primer = score(" ".join(["60 60 64 65 63 65 64 62"] * 8))
+    primer.source_info.encoding_type = primer.source_info.MIDI
+    del primer.time_signatures[:]
+    primer.time_signatures.add(numerator=1, denominator=4)
+    primer.tempos.add(qpm=120)
+    for note in primer.notes:
+        note.start_time = 1.2 * note.start_time + 0.05
+        note.end_time = 1.2 * note.end_time + 0.05
+    primer.total_time = 1.2 * primer.total_time + 0.05
+    [piece] = pieces = model.sample(1, primer=primer, primer_bars=4, bars=2)
+    assert pieces.remarks[1].startswith("aligned: to 100.0 quarters per minute")
+    assert piece.tempos[0].qpm == pytest.approx(100, abs=0.1)
+    before, new = bars_around(piece)
+    assert 3 < before <= 4  # the inferred bars may begin with a pickup
+    assert before + new == pytest.approx(6, abs=0.01)
 
 
 def test_chords_that_the_codec_drops_are_said_to_be_dropped(lstm):

@@ -28,6 +28,7 @@ def interpolate(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("interpolated"),
     output: Flat = Output(),
 ) -> None:
@@ -42,12 +43,13 @@ def interpolate(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
         output: sound and files of the pieces.
     """
     from zoo.listen.latent import plot_strip
 
-    space, pieces, styles = read(run, (one, other), adapt)
+    space, pieces, styles = read(run, (one, other), adapt, metre)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
@@ -76,6 +78,7 @@ def mix(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("mixed"),
     output: Flat = Output(),
 ) -> None:
@@ -92,10 +95,11 @@ def mix(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
         output: sound and files of the pieces.
     """
-    space, sequences, shares = read(run, pieces, adapt)
+    space, sequences, shares = read(run, pieces, adapt, metre)
     warn_unless_one("weights", weights)
     warn_unless_one("styles", tuple((styles or {}).values()))
     if sequences:
@@ -131,6 +135,7 @@ def vary(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("varied"),
     output: Flat = Output(),
 ) -> None:
@@ -148,13 +153,14 @@ def vary(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write.
         output: sound and files of the pieces.
     """
     from zoo.inference.attribute_steering import Steering
     from zoo.inference.loading import resolve
 
-    space, sequences, shares = read(run, (piece,), adapt)
+    space, sequences, shares = read(run, (piece,), adapt, metre)
     points = space.vary(space.encode(sequences, adapt)[0], n, amount, seed)
     own = None if shares is None else shares.repeat(n, axis=0)
     title = f"{piece.stem}, varied by {amount:g}"
@@ -181,6 +187,7 @@ def transfer(
     guide: str | None = None,
     keep: Weight = 4.0,
     seed: Seed = 0,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("transferred"),
     output: Flat = Output(),
 ) -> None:
@@ -194,6 +201,7 @@ def transfer(
             the style besides the model.
         keep: weight of the contour: less is further in the style, and from the piece.
         seed: seed of the search.
+        metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write: the piece as it was read, and in the style.
         output: sound and files of the pieces.
     """
@@ -208,7 +216,7 @@ def transfer(
     space = LatentSpace(load(run))
     classifier = None if guide is None else StyleClassifier(load(guide))
     move = StyleTransfer(space, classifier, keep)
-    sequence = open_score(piece)
+    sequence = open_score(piece, metre)
     with named(piece):
         source, remarks = space.phrases_of(sequence)
     print_remarks(piece, remarks)
@@ -225,13 +233,17 @@ def transfer(
 
 
 def classify(
-    run: Positional[str], files: Positional[tuple[pathlib.Path, ...]], /
+    run: Positional[str],
+    files: Positional[tuple[pathlib.Path, ...]],
+    /,
+    metre: str = "",
 ) -> None:
     """Print the probability of each style, mode or metre for pieces.
 
     Args:
         run: a directory that training of a LatentClassifier has written.
         files: MIDI, ABC or MusicXML files.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
     """
     from rich.console import Console
     from rich.table import Table
@@ -245,7 +257,7 @@ def classify(
     for style in classifier.styles:
         table.add_column(plain(style))
     for path in files:
-        piece = open_score(path)
+        piece = open_score(path, metre)
         with named(path):
             rows, remarks = classifier.phrases_of(piece)
         print_remarks(path, remarks)
@@ -270,7 +282,7 @@ def named(path: pathlib.Path) -> Iterator[None]:
 
 
 def read(
-    run: str, paths: tuple[pathlib.Path, ...], adapt: bool
+    run: str, paths: tuple[pathlib.Path, ...], adapt: bool, metre: str = ""
 ) -> "tuple[LatentSpace, list[NoteSequence], np.ndarray | None]":
     """Returns the latent space of a run, the pieces of files, and their styles [n, y].
 
@@ -280,7 +292,7 @@ def read(
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.loading import load
 
-    space, pieces = LatentSpace(load(run)), [open_score(path) for path in paths]
+    space, pieces = LatentSpace(load(run)), [open_score(path, metre) for path in paths]
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):

@@ -75,7 +75,8 @@ def sample(
         judge: what selects the best: the likelihood, or the model's critic.
         beam: width of a beam search for the likeliest pieces, instead of sampling.
         style: the style to write in, one of the model's.
-        metre: the metre of every bar, such as 3/4, for a model of note rows.
+        metre: the metre of the primer, such as 3/4, in place of those that it states;
+            in a model of note rows, the metre of every bar.
         program: the General MIDI name or number of every note, or drums, likewise.
         out: the directory to write.
         output: sound and files of the pieces.
@@ -85,8 +86,13 @@ def sample(
     from zoo.nn.sequence.sampling import Draw
 
     draw = Draw(temperature, top_k, top_p, min_p=min_p, no_repeat=no_repeat)
-    begin = None if primer is None else open_score(primer)
+    begin = None if primer is None else open_score(primer, metre)
     model = load(run)
+    fixed: dict[str, str] = {}
+    if program is not None:
+        fixed["instrument"] = program
+    if metre is not None and (primer is None or model.codec.lists_notes):
+        fixed["metre"] = metre
     pieces = model.sample(
         n,
         seed,
@@ -102,11 +108,7 @@ def sample(
         judge=judge,
         beam=beam,
         style=style,
-        fixed={
-            k: v
-            for k, v in (("metre", metre), ("instrument", program))
-            if v is not None
-        },
+        fixed=fixed,
     )
     if primer is not None:
         print_remarks(primer, pieces.remarks)

@@ -11,17 +11,24 @@ if TYPE_CHECKING:
     from zoo.data.scores.limits import Piece
 
 
-def open_score(path: pathlib.Path) -> "NoteSequence":
+def open_score(path: pathlib.Path, metre: str | None = None) -> "NoteSequence":
     """Reads the first piece of a file, and prints what was left out or corrected.
 
+    Args:
+      path: the file.
+      metre: the metre of the piece, in place of those that it states.
+
     Raises:
-      UsageError: it cannot be read.
+      UsageError: it cannot be read, or `metre` is not one.
     """
+    from zoo.data.bars import state_metre
     from zoo.data.scores.read import open_piece
 
     piece = open_piece(path)
     print_counts(piece)
     assert piece.sequence is not None
+    if metre:
+        state_metre(piece.sequence, metre)
     return piece.sequence
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -35,6 +36,7 @@ class Model:
       codec: the codec of its arrays; None if the run recorded none.
       task: what it was trained on; None if the run recorded none.
       about: what the checkpoint records, e.g. "experiment", "step" and "seed".
+      process: the process that made the model.
     """
 
     family: Any
@@ -43,6 +45,7 @@ class Model:
     _: dataclasses.KW_ONLY
     task: Any = None
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    process: int = dataclasses.field(default_factory=os.getpid, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -59,9 +62,35 @@ class Model:
         """The styles that the model is conditioned on, or tells apart."""
         return self.family.styles if supports(self.family, Styled) else ()
 
-    @functools.cached_property
+    @property
     def sampler(self) -> Sampler:
+        """The sampler of the family's arrays.
+
+        Raises:
+          UsageError: this process is a fork of the one that made the model.
+        """
+        self.require_own_process()
+        return self._sampler
+
+    @functools.cached_property
+    def _sampler(self) -> Sampler:
         return Sampler(self.family, self.params, self.codec)
+
+    def require_own_process(self) -> None:
+        """Raises UsageError in a fork, where JAX would wait for lost threads."""
+        require(
+            self.process == os.getpid(),
+            "the model was made in another process, of which this one is a fork: use "
+            "multiprocessing.get_context('spawn'), or load the model in each process.",
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled: the fields, without compiled programs."""
+        fields = [field.name for field in dataclasses.fields(self) if field.init]
+        return {name: vars(self)[name] for name in fields}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state, process=os.getpid())
 
     def tokens(
         self,
@@ -250,6 +279,7 @@ class Model:
           UsageError: the run recorded no task, or the corpus does not fit the model.
         """
         require(self.task is not None, "the run recorded no task to evaluate on.")
+        self.require_own_process()
         batches = self.task.eval_batches(split, corpus=corpus, batch=batch)
         return plain(evaluator(self.family)(self.params, batches))
 

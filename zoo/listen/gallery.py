@@ -1,7 +1,6 @@
 """A folder of pieces as MIDI, audio, scores and plots, with a listening page."""
 
 import dataclasses
-import functools
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -63,24 +62,22 @@ def write_gallery(
     """
     for name in formats:
         require_one_of(name, FORMATS, "format")
-    with ThreadPoolExecutor(2) as pool:
-        engraved = functools.partial(_engrave, title=True, png="png" in formats)
-        scores = list(pool.map(engraved, [*pieces, *real]))
-    audio = [rendered(x) if {*formats} & {*AUDIO_FORMATS} else None for x in pieces]
     titles = list(names) or [f"Sample {i}" for i in range(1, len(pieces) + 1)]
     titles += [f"Real music {i}" for i in range(1, len(real) + 1)]
-    limit = int(SCORE_SHARE * MAX_BYTES / max(len(scores), 1))
+    music = [*pieces, *real]
+    scores = _engrave_all(music, png="png" in formats)
+    limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
     tracks = [
-        dataclasses.replace(_track(name, piece, score, limit=limit), audio=sound)
-        for name, piece, score, sound in zip(
-            titles, [*pieces, *real], scores, [*audio, *[None] * len(real)], strict=True
-        )
+        _track(name, piece, score, limit=limit)
+        for name, piece, score in zip(titles, music, scores, strict=True)
     ]
-    for number, (track, score) in enumerate(
-        zip(tracks[: len(pieces)], scores, strict=False), 1
-    ):
-        stem, label = folder / f"{number:02d}", f"{title}, {number}"
-        for reason in write_files(track, stem, formats, score=score, title=label):
+    for i, piece in enumerate(pieces):
+        if {*formats} & {*AUDIO_FORMATS}:
+            tracks[i] = dataclasses.replace(tracks[i], audio=rendered(piece))
+        stem, label = folder / f"{i + 1:02d}", f"{title}, {i + 1}"
+        for reason in write_files(
+            tracks[i], stem, formats, score=scores[i], title=label
+        ):
             print(f"{stem.name}: {reason}", file=sys.stderr)
     write_page(
         tracks[: len(pieces)],
@@ -91,6 +88,13 @@ def write_gallery(
         heading="Pieces" if names else "Samples of the model",
     )
     return folder / "index.html"
+
+
+def _engrave_all(
+    pieces: Sequence[NoteSequence], png: bool
+) -> list[Engraving | Refused]:
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda x: _engrave(x, title=True, png=png), pieces))
 
 
 def _engrave(

@@ -42,6 +42,7 @@ from zoo.core import (
 )
 from zoo.errors import UsageError
 from zoo.nn.dense import Dense
+from zoo.nn.masked import at_least_one
 from zoo.nn.rng import Dropout, stratified_uniforms
 from zoo.nn.sequence import orderless
 from zoo.nn.sequence.encoder_block import EncoderBlock, bidirectional_attention
@@ -59,7 +60,6 @@ from zoo.ranges import (
     checked,
 )
 
-F32 = jnp.float32
 KERNEL = 5  # steps that a convolution covers
 NEAR = 2  # semitones around a known pitch whose logits it affects directly
 OFFSETS = [(side, away) for away in range(-NEAR, NEAR + 1) for side in (0, 1)]
@@ -99,8 +99,9 @@ class Net(nn.Module):
         self.norm, self.middle = nn.LayerNorm(), [nn.LayerNorm(), nn.LayerNorm()]
         size, init = self.decide_width, nn.initializers.normal(0.3)
         # the names of parameters are those of earlier checkpoints
-        self.token = self.param("heard", init, (self.voices, self.vocab, size), F32)
-        self.voice = self.param("which", init, (self.voices, size), F32)
+        param = lambda name, *shape: self.param(name, init, shape, jnp.float32)
+        self.token = param("heard", self.voices, self.vocab, size)
+        self.voice = param("which", self.voices, size)
         self.weigh, self.hidden = Dense(size), Dense(size)
         self.gain = Dense(len(OFFSETS) + 1)
         self.head = Dense(self.vocab)
@@ -138,7 +139,8 @@ class Net(nn.Module):
         distance = jnp.where(distance < 8, distance, log_distance)
         distance = jnp.minimum(distance, DISTANCES - 1)
         beat = jnp.broadcast_to(jnp.arange(t)[:, None] % BAR, (b, t, 1))
-        one_hot = lambda x, size: jax.nn.one_hot(x, size, dtype=F32).reshape(b, t, -1)
+        encode = lambda x, size: jax.nn.one_hot(x, size, dtype=jnp.float32)
+        one_hot = lambda x, size: encode(x, size).reshape(b, t, -1)
         own = one_hot(jnp.where(known, tokens, orderless.NONE), self.vocab)
         inputs = [own, one_hot(near, self.vocab)]
         inputs += [one_hot(distance, DISTANCES), one_hot(beat, BAR)]
@@ -272,8 +274,8 @@ class Coconet:
             outputs = jax.lax.map(evaluate, jnp.arange(self.masks))
             log_p, correct = (x.mean(axis=0) for x in outputs)
         else:
-            uniform = jax.random.uniform(kind_key, (len(mask), 1, 1), F32)
-            by_frame = uniform < self.by_frames
+            kind = jax.random.uniform(kind_key, (len(mask), 1, 1), jnp.float32)
+            by_frame = kind < self.by_frames
             cells = orderless.known_cells(mask_key, mask, level, self.voices)
             frames = orderless.known_frames(mask_key, mask, level)[..., None]
             known = jnp.where(by_frame, frames, cells)
@@ -318,9 +320,11 @@ class Coconet:
         )
         targets = jnp.take_along_axis(tokens, order, axis=-1)
         hidden = jnp.take_along_axis(~known & mask[..., None], order, axis=-1)
-        share = hidden / jnp.maximum(hidden.sum(axis=(1, 2), keepdims=True), 1)
+        count = at_least_one(hidden.sum(axis=(1, 2), keepdims=True))
+        share = hidden.astype(jnp.float32) / count
         log_p = (orderless.token_log_prob(logits, targets) * share).sum(axis=(1, 2))
-        correct = ((logits.argmax(-1) == targets) * share).sum(axis=(1, 2))
+        hits = (logits.argmax(-1) == targets).astype(jnp.float32)
+        correct = (hits * share).sum(axis=(1, 2))
         return self.voices * log_p, correct
 
     def log_prob(
@@ -420,7 +424,8 @@ class Coconet:
 
         def rewrite(keys: Array, tokens: Array, known: Array) -> Array:
             shape = 2, *tokens.shape[1:]
-            chance = jax.vmap(lambda k: jax.random.uniform(k, shape, F32))(keys)
+            uniform = lambda key: jax.random.uniform(key, shape, jnp.float32)
+            chance = jax.vmap(uniform)(keys)
             order, u = jnp.argsort(chance[:, 0], axis=-1), chance[:, 1]
             mask = jnp.ones(tokens.shape[:2], bool)
             evidence = apply(tokens, known, mask, method="read")
@@ -438,13 +443,5 @@ class Coconet:
 
 
 TINY = Coconet(
-    vocab=5,
-    voices=2,
-    width=8,
-    layers=1,
-    heads=1,
-    decide_width=8,
-    masks=2,
-    gibbs=3,
-    length=6,
+    5, 2, width=8, layers=1, heads=1, decide_width=8, masks=2, gibbs=3, length=6
 )

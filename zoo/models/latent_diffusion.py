@@ -49,6 +49,7 @@ from zoo.nn.latent.diffusion import (
     skip_factor,
     uniform_levels,
 )
+from zoo.nn.masked import at_least_one
 from zoo.nn.rng import row_keys
 from zoo.nn.sequence.encoder_block import bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
@@ -282,7 +283,7 @@ class LatentDiffusion:
 
         def mean(x: Array) -> Array:
             total = jnp.where(unknown, x, 0.0).sum()
-            return total / jnp.maximum(unknown.sum(), 1)
+            return total / at_least_one(unknown.sum())
 
         weight = (cosine_density(level) / density)[:, None]
         loss = mean(weight * squared_error) / c
@@ -292,7 +293,8 @@ class LatentDiffusion:
         control = alpha[..., 0] ** 2 * (jnp.square(eps).sum(axis=-1) - c)
         bound = nll_bound(squared_error - control, x, level[:, None], density[:, None])
         nll = mean(bound)
-        nll += latent_sequence.log_volume(params) * (unknown.sum() > 0)
+        written = (unknown.sum() > 0).astype(jnp.float32)
+        nll += latent_sequence.log_volume(params) * written
         return loss, {"nll": nll, "events": unknown.sum()}
 
     def velocity(
@@ -414,6 +416,7 @@ def random_known(rng: Key, mask: Bool[Array, "b u"]) -> Bool[Array, "b u"]:
     """
     kind, share, offset = jax.random.uniform(rng, (3, len(mask), 1), jnp.float32)
     size, index = mask.sum(axis=1, keepdims=True), jnp.cumsum(mask, axis=1) - 1
+    size, index = size.astype(jnp.float32), index.astype(jnp.float32)
     span = 1 + jnp.floor(share * size)
     inside = jnp.floor(offset * (size - span + 1))
     begin = jnp.where(kind < 0.75, size - span, inside)

@@ -38,6 +38,7 @@ from zoo.models.music_vae import MusicVAE
 from zoo.nn.dense import Dense, normalise
 from zoo.nn.latent import latent_sequence
 from zoo.nn.latent.variational import Gaussian
+from zoo.nn.masked import at_least_one
 from zoo.nn.rng import row_keys
 from zoo.nn.sequence.attention import (
     Block,
@@ -266,7 +267,7 @@ class LatentMDN:
             )
             dropout = dropout_rng if self.dropout else None
             log_p = self.log_density(params, z, label, dropout)
-        nll = -jnp.where(mask, log_p, 0.0).sum() / jnp.maximum(mask.sum(), 1)
+        nll = -jnp.where(mask, log_p, 0.0).sum() / at_least_one(mask.sum())
         return nll, {"nll": nll, "events": mask.sum()}
 
     def log_density(

@@ -48,6 +48,7 @@ from zoo.nn.latent.variational import (
     kl_divergence,
     negative_elbo,
 )
+from zoo.nn.masked import masked_mean
 from zoo.nn.rng import row_keys, uniforms
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw
@@ -188,7 +189,7 @@ class MusicVAE:
         log_p, hits = self.token_log_probs(
             params, z, x, style=style, rng=sampling_rng, step=step
         )
-        log_p_x = (log_p * mask).sum(axis=1)
+        log_p_x = (log_p * mask.astype(jnp.float32)).sum(axis=1)
 
         # 3. RATE KL(q(z|x) || p(z)), annealed and with free nats
         beta = annealed_beta(step, self.kl_anneal, self.beta)
@@ -204,13 +205,13 @@ class MusicVAE:
         rows = in_mask.sum()
 
         def mean(x: Array) -> Array:
-            return (x * in_mask).sum() / jnp.maximum(rows, 1)
+            return masked_mean(x, in_mask)
 
         metrics = {
             "nll": mean(terms.nll),
             "reconstruction": mean(terms.reconstruction),
             "kl": mean(terms.kl),
-            "accuracy": (hits * mask).sum() / jnp.maximum(mask.sum(), 1),
+            "accuracy": masked_mean(hits, mask),
             "beta": jnp.asarray(beta, jnp.float32),
             "events": rows,
         }

@@ -428,9 +428,9 @@ class VariationalVocoder:
         """
         latent_rng, noise_rng = jax.random.split(rng)
         if latents is None:
-            keys = row_keys(latent_rng, n)
             shape = self.frames(round(self.sample_seconds * self.rate)), self.latent
-            latents = jax.vmap(lambda k: jax.random.normal(k, shape, jnp.float32))(keys)
+            normal = lambda key: jax.random.normal(key, shape, jnp.float32)
+            latents = jax.vmap(normal)(row_keys(latent_rng, n))
         return self.decode(params, latents, noise_rng)
 
 

@@ -14,6 +14,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.train import sharding
 from zoo.train import step as train_step
 from zoo.train.checkpoint import Checkpoints
+from zoo.train.evaluate import check_tokens
 from zoo.train.optim import Optimizers
 from zoo.train.options import Options
 from zoo.train.prefetch import Batches
@@ -49,6 +50,8 @@ def plan(
     # read before anything compiles, so that errors in the data appear at once
     batch = dict(batches[0])
     check_batch_size(batch, mesh, options.accumulate)
+    if __debug__:
+        check_tokens(family, batch)
 
     def new_state() -> TrainState:
         return train_step.init(family, tx, jax.random.key(options.seed), batch)

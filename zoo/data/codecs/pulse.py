@@ -26,7 +26,8 @@ SLOWEST, FASTEST = 50.0, 240.0  # quarters per minute
 USUAL, SPREAD = 108.0, 0.6  # the prior of tempos: its middle, its deviation in octaves
 MAX_OUTLIERS = 0.25  # share of onsets that are on no 16th
 MIN_GAIN, MIN_EVIDENCE = 0.15, 12.0  # nats for each onset, and for a piece
-SWING_COST = 0.4  # nats for each onset, so that 6/8 is not read as swing
+# Costs of swing for each onset, in nats. At 2/3, 6/8 is another reading of it.
+SWING_COST, TERNARY_COST, NEAR_TERNARY = 0.1, 0.4, 0.03
 CLEAN = 0.025  # quarters; phases that deviate by less are not of a performance
 FINEST = 0.006  # seconds; smaller deviations of onsets are not distinguished
 TOGETHER, CHORD = 0.008, 0.04  # seconds; onsets that are one, or of one chord
@@ -125,9 +126,16 @@ def _lattice(notes: _Onsets, beats: np.ndarray) -> Lattice:
 def _evidence(pulse: Pulse, notes: _Onsets) -> float:
     """Returns the Bayesian information criterion of a pulse, in nats."""
     total, parameters = notes.weight.sum(), 2 + len(pulse.times)
-    cost = 0.0 if pulse.own or pulse.lattice.swing == EVEN else SWING_COST
+    cost = 0.0
+    if pulse.lattice.swing != EVEN and not pulse.own:
+        cost = TERNARY_COST if _is_ternary(pulse.lattice) else SWING_COST
     gain = pulse.lattice.gain - cost
     return float(gain * total - 0.5 * parameters * np.log(total))
+
+
+def _is_ternary(lattice: Lattice) -> bool:
+    """Returns whether second eighths are where those of triplets or 6/8 would be."""
+    return abs(lattice.swing - 2 / 3) < NEAR_TERNARY
 
 
 def _is_pulse(pulse: Pulse, notes: _Onsets) -> bool:
@@ -250,7 +258,7 @@ def _smoothed(
             lattice = _lattice(notes, bent)
         else:
             beat, _, middle, _ = lattice.use
-            legal = lattice.swing == EVEN or beat > 0.8 * middle
+            legal = not _is_ternary(lattice) or beat > 0.8 * middle
             if legal and (np.diff(values) > 0).all():
                 pulses.append(Pulse(lattice, times, values))
     return pulses

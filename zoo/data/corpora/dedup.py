@@ -182,10 +182,8 @@ def _spread(
         for kind in common:
             if counts[split][kind]:
                 continue
-            sources = [
-                g for s in ("train", other) for g in free[::-1] if splits[g] == s
-            ]
-            for group in sources:
+            last_first = [g for g in reversed(free) if splits[g] != split]
+            for group in sorted(last_first, key=lambda g: splits[g] != "train"):
                 source = counts[splits[group]]
                 if kind in of[group] and all(source[name] > 1 for name in of[group]):
                     source.subtract(of[group])

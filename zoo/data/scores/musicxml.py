@@ -17,8 +17,8 @@ from xml.parsers import expat
 from zoo.data.proto import TICKS, NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.scores.limits import Limits
-from zoo.data.scores.musicxml_parts import Part, PartReader, instruments
-from zoo.data.scores.musicxml_values import Element
+from zoo.data.scores.musicxml_parts import Part, PartReader
+from zoo.data.scores.musicxml_values import Element, instruments
 from zoo.data.scores.timeline import Clock, time_signatures, write_tempos
 
 MAX_DEPTH = 64  # nesting of elements; a score needs about ten

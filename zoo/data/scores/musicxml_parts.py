@@ -4,14 +4,19 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from zoo.data.scores import musicxml_values as values
-from zoo.data.scores.musicxml_values import Element
+from zoo.data.scores.musicxml_values import (
+    DRUM_CHANNEL,
+    Element,
+    Instrument,
+    changed_instrument,
+)
 
-DRUM_CHANNEL = 10
 VELOCITY = 64  # until <sound dynamics>, as in note_seq
 FORTE = Fraction(9, 10)  # velocity of one percent of the dynamics
+SHORTEST = Fraction(1, 4096)  # of a note, in quarters
 FINEST = 1 << 40  # the largest denominator of a position
 MAX_VOICE = 1000
 
@@ -28,20 +33,6 @@ class Note:
     voice: int
     program: int
     is_drum: bool
-
-
-class Instrument(NamedTuple):
-    """An instrument of a part.
-
-    Attributes:
-      program: its General MIDI program, from 0.
-      channel: its MIDI channel, from 1; DRUM_CHANNEL for drums.
-      drum: the MIDI number that an unpitched note sounds; None if it is unknown.
-    """
-
-    program: int = 0
-    channel: int = 1
-    drum: int | None = None
 
 
 @dataclass
@@ -70,29 +61,6 @@ class Part:
     metronomes: list[tuple[Fraction, float]] = field(default_factory=list)
     chords: list[tuple[Fraction, str]] = field(default_factory=list)
     remarks: Counter[str] = field(default_factory=Counter)
-
-
-def instruments(score_part: Element | None) -> dict[str, Instrument]:
-    """Returns the instruments of a <score-part> by id, the default first."""
-    if score_part is None:
-        return {"": Instrument()}
-    found = {
-        element.get("id", ""): _instrument(element, Instrument())
-        for element in score_part.findall("midi-instrument")
-    }
-    return found or {"": Instrument()}
-
-
-def _instrument(element: Element, before: Instrument) -> Instrument:
-    """Returns the instrument after a <midi-instrument>, whose numbers count from 1."""
-    program = values.integer(element.findtext("midi-program"))
-    channel = values.integer(element.findtext("midi-channel"))
-    drum = values.integer(element.findtext("midi-unpitched"))
-    return Instrument(
-        before.program if program is None or not 1 <= program <= 128 else program - 1,
-        before.channel if channel is None else channel,
-        before.drum if drum is None or not 1 <= drum <= 128 else drum - 1,
-    )
 
 
 class PartReader:
@@ -197,7 +165,7 @@ class PartReader:
             name = instrument.get("id", "")
             before = self.part.instruments.get(name)
             if before is not None:
-                self.part.instruments[name] = _instrument(instrument, before)
+                self.part.instruments[name] = changed_instrument(instrument, before)
 
     def _offset(self, element: Element) -> Fraction:
         """Returns the position of an element, moved by its <offset>."""
@@ -236,7 +204,7 @@ class PartReader:
         self, element: Element, children: dict[str, Element], length: Fraction
     ) -> None:
         """Adds a note that sounds, or lengthens the note that it is tied to."""
-        if not length:
+        if length < SHORTEST:
             self.part.remarks["notes-without-length"] += 1
             return
         name = children["instrument"].get("id", "") if "instrument" in children else ""

@@ -29,9 +29,9 @@ class Note:
     start: int
     end: int
     pitch: int
-    velocity: int = 90
     _: dataclasses.KW_ONLY
-    voice: int = 0
+    velocity: int
+    voice: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Chord:
     start: int
     end: int
     pitches: tuple[int, ...]
-    velocity: int
     _: dataclasses.KW_ONLY
-    voice: int = 0
+    velocity: int
+    voice: int
 
 
 Chords = list[Chord]
@@ -101,7 +101,7 @@ def _in_ticks(notes: Sequence, beats) -> tuple[list[Note], bool]:
     ends = times[:, 0] if notes[0].is_drum else times[:, 1]
     ticks, on_grid = quantise(times[:, 0], ends)
     written = [
-        Note(start, end, n.pitch, n.velocity, voice=n.voice)
+        Note(start, end, n.pitch, velocity=n.velocity, voice=n.voice)
         for n, (start, end) in zip(notes, ticks.tolist(), strict=True)
     ]
     return written, on_grid
@@ -208,7 +208,7 @@ def _chords(notes: Iterable[Note], on_grid: bool = True) -> Chords:
             key[0],
             max(n.end for n in group),
             tuple(sorted(n.pitch for n in group)),
-            max(n.velocity for n in group),
+            velocity=max(n.velocity for n in group),
             voice=key[2],
         )
         for key, group in groups.items()

@@ -58,15 +58,13 @@ class _Writer:
     def document(self) -> str:
         root = Element("mei", xmlns="http://www.music-encoding.org/ns/mei")
         root.set("meiversion", "5.0")
-        statement = SubElement(
-            SubElement(_nest(root, "meiHead"), "fileDesc"), "titleStmt"
-        )
+        statement = _nest(root, "meiHead/fileDesc/titleStmt")
         if self.score.title:
             SubElement(statement, "title").text = self.score.title
         if self.score.composer:
             composer = SubElement(statement, "composer")
             composer.text = self.score.composer
-        score = _nest(root, "music", "body", "mdiv", "score")
+        score = _nest(root, "music/body/mdiv/score")
         self._definition(score)
         section = SubElement(score, "section")
         tempos = self._tempos()
@@ -191,8 +189,9 @@ class _Writer:
             harmony.text = text
 
 
-def _nest(parent: Element, *names: str) -> Element:
-    for name in names:
+def _nest(parent: Element, path: str) -> Element:
+    """Adds elements inside each other, and returns the innermost."""
+    for name in path.split("/"):
         parent = SubElement(parent, name)
     return parent
 

@@ -139,7 +139,7 @@ class Part:
 
     @property
     def drums(self) -> bool:
-        """Whether it is percussion."""
+        """Says whether it is percussion."""
         return self.clefs == ("percussion",)
 
 

@@ -72,7 +72,8 @@ class CompoundLSTM(nn.Module):
             chosen = (logits * target).sum(axis=-1)
             counts = has_more | (i == 0)
             log_p += jnp.where(counts, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0)
-            hits += ~counts | (chosen >= logits.max(axis=-1))
+            hit = ~counts | (chosen >= logits.max(axis=-1))
+            hits += hit.astype(jnp.float32)
         return log_p, hits / len(self.sizes)
 
     def logits(

@@ -156,7 +156,8 @@ class Game:
           mean: how to average over samples.
         """
         gap = real - fake
-        right = mean((gap > 0) + 0.5 * (gap == 0))
+        higher, equal = (x.astype(gap.dtype) for x in (gap > 0, gap == 0))
+        right = mean(higher + 0.5 * equal)
         critic_loss, _ = self.losses
         return mean(critic_loss(real, fake)), {"gap": mean(gap), "right": right}
 

@@ -80,7 +80,8 @@ def validate(model: LatentModel, *, width: int, heads: int) -> None:
 def example(model: LatentModel, n: int) -> Batch:
     """Returns a batch of latents, of the mask of positions, and of styles if any."""
     shape = (n, model.parts, model.vae.latent)
-    latents = jnp.sin(1.0 + jnp.arange(np.prod(shape))).reshape(shape)
+    latents = jnp.sin(1.0 + jnp.arange(np.prod(shape), dtype=jnp.float32))
+    latents = latents.reshape(shape)
     batch = {"latents": latents, "mask": jnp.ones(shape[:2], bool)}
     if model.styles:
         batch["style"] = jnp.arange(n) % len(model.styles)

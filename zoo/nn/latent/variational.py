@@ -89,7 +89,9 @@ def annealed_beta(step: Array | None, rate: float, final: float = 1.0) -> Array 
 
     Without a `step` it is `final`.
     """
-    return final if step is None else final * (1 - jnp.power(rate, step))
+    if step is None:
+        return final
+    return final * (1 - jnp.power(rate, step.astype(jnp.float32)))
 
 
 def importance_weighted_log_prob(

@@ -355,7 +355,8 @@ def _backward(
     outer_product = lambda x, y: outer(x.astype(dtype), y.astype(dtype))
     i, f, g, _ = jnp.split(unpack(activated), 4, axis=-1)
     joined = jnp.concatenate([saved_steps.h, saved_steps.summary], axis=-1)
-    before = jnp.pad(joined[:-1], ((1, 0), (0, 0), (0, 0))) * ~reset[..., None]
+    before = jnp.pad(joined[:-1], ((1, 0), (0, 0), (0, 0)))
+    before *= (~reset[..., None]).astype(before.dtype)
     state = jnp.concatenate([saved_steps.h, f * saved_steps.c + i * g], axis=-1)
     dweights = Weights(
         u=outer_product(before, dgates),

@@ -30,7 +30,7 @@ def note_ages(
     stayed, age = jnp.ones(notes.shape, bool), jnp.zeros(notes.shape, jnp.int32)
     for ago in range(1, limit):
         stayed &= recent[:, -frames - ago : -ago] == notes
-        age += stayed
+        age += stayed.astype(jnp.int32)
     return age
 
 
