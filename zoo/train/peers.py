@@ -19,8 +19,6 @@ HEARTBEAT = 20  # seconds of silence after which JAX holds a process for dead
 AGAIN = "run the same command again on every host: it resumes from the last checkpoint."
 # JAX's own threads abort a process, which Python cannot see: another process tells
 WATCHER = "import sys; sys.stdin.read() or print(sys.argv[1], file=sys.stderr)"
-
-
 RUNTIME = jax.errors.JaxRuntimeError  # an operation between hosts has failed
 NETWORK = (ConnectionError, TimeoutError)
 WATCHERS: list[subprocess.Popen] = []
