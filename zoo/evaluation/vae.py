@@ -37,6 +37,7 @@ ORDER, SLOTS = 8, 2**20  # of the Markov chain that scores interpolated phrases
 COUNTED_AT_ONCE = 512  # phrases
 PARTICLES = 1, 8, 64  # samples of the bounds on the likelihood
 RECONSTRUCTION = max(PARTICLES) + 3  # passes that measuring a phrase takes
+ENCODING = 6  # and encoding one, and computing its attributes and cost
 # passes for each phrase that is steered, and for the four pairs between which phrases
 # are interpolated
 STEERING = CANDIDATES * ROUNDS * (len(STRENGTHS) - 1) * len(ATTRIBUTES)
@@ -67,6 +68,8 @@ def latent_space_metrics(
     say("evaluating the latent space")
     space = LatentSpace(model)
     train, test = (phrases(task.eval_batches(split)) for split in ("train", "test"))
+    if (most := affordable(trained, ENCODING)) < len(train):
+        train = spaced(train, most)
     steering = Steering.of(space, train)
     steering.save(workdir)
     moved, curves = steered_attributes(steering, spaced(test, steered))
