@@ -18,6 +18,7 @@ from zoo.inference.primer import Primer, primer_reader
 from zoo.inference.sampler import Request, Sampler, drawing
 from zoo.inference.saving import save
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import Pieces, Seed, require_range
 from zoo.tasks.base import refusals
 from zoo.train.evaluate import evaluator, plain
 
@@ -76,7 +77,11 @@ class Model:
         return Sampler(self.family, self.params, self.codec)
 
     def require_own_process(self) -> None:
+<<<<<<< HEAD
         """Raises UsageError in a fork, where JAX waits for threads that it lost."""
+=======
+        """Raises UsageError in a fork, where JAX would wait for lost threads."""
+>>>>>>> main
         require(
             self.process == os.getpid(),
             "the model was made in another process, of which this one is a fork: use "
@@ -106,6 +111,8 @@ class Model:
 
         `controls` are fields of `Draw`, such as `temperature`, instead of `draw`.
         """
+        require_range("n", n, Pieces)
+        require_range("seed", seed, Seed)
         request = Request(
             length=length,
             draw=drawing(draw, controls),
@@ -169,8 +176,13 @@ class Model:
         Returns:
           The pieces, and as `remarks` what was changed or left out of the primer.
         """
-        require(n >= 1, f"{n} pieces were requested: request at least one.")
-        require(best_of >= 1, f"best_of is {best_of}: choose 1 or more.")
+        require_range("n", n, Pieces)
+        require_range("seed", seed, Seed)
+        require(
+            self.codec is not None,
+            f"{self.title} was trained without a codec and writes no music: draw "
+            "arrays by `tokens`.",
+        )
         changes = bool(rewrite) or span is not None
         check_bars(bars, length=length, beam=beam, changes=changes)
         begin = None
