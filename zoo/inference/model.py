@@ -77,11 +77,7 @@ class Model:
         return Sampler(self.family, self.params, self.codec)
 
     def require_own_process(self) -> None:
-<<<<<<< HEAD
-        """Raises UsageError in a fork, where JAX waits for threads that it lost."""
-=======
         """Raises UsageError in a fork, where JAX would wait for lost threads."""
->>>>>>> main
         require(
             self.process == os.getpid(),
             "the model was made in another process, of which this one is a fork: use "
