@@ -160,7 +160,8 @@ class CompoundLSTM(nn.Module):
 
         def step(state: RowState, before: Array, u: Array) -> tuple[RowState, Array]:
             ended = state.begun & (before[:, 0] == BOUNDARY) & self.ends
-            gates = sum(jnp.asarray(table)[before[:, i]] for i, table in enumerate(enter)) + bias
+            tables = enumerate(map(jnp.asarray, enter))
+            gates = sum(table[before[:, i]] for i, table in tables) + bias
             (carry,) = advance((state.carry,), gates)
             h = carry.h
             row: list[Array] = []
