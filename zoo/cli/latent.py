@@ -205,14 +205,14 @@ def classify(
         files: MIDI, ABC or MusicXML files.
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
-    table = Table("piece", *map(plain, classifier.styles))
+    table = Table("piece", *map(Column, map(plain, classifier.styles)))
     for path in files:
         piece = open_score(path)
         with named(path):
