@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from zoo.data.proto import NoteSequence, metres, quarters, seconds
 
+# Onsets in 16ths that no pulse has.
+FREE_TIME = [1.62 * i + 1.4 * (i * i * 0.381 % 1) for i in range(24)]
+
 METRES = [(2, 4), (3, 4), (4, 4), (2, 2), (3, 8), (6, 8), (9, 8)]
 
 

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import given
-from scores import Tune, barred, played, sequence, tunes
+from scores import FREE_TIME, Tune, barred, played, sequence, tunes
 
 from zoo.data.codecs import Melody
 from zoo.data.proto import NoteSequence
@@ -160,7 +160,7 @@ def test_triplets_are_quantised_with_a_remark():
     ("parts", "reason", "said"),
     [
         (
-            [[(60, i * 1.33, i * 1.33 + 1.33) for i in range(30)]],
+            [[(60, t, t + 1) for t in FREE_TIME]],
             "off-grid",
             "Performance",
         ),

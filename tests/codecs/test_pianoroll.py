@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scores import FREE_TIME
 
 from zoo.data.codecs import Pianoroll
 from zoo.data.proto import NoteSequence
@@ -82,7 +83,7 @@ def test_trailing_silence_is_kept():
     [
         ([(59, 0, 2)], "range"),
         ([(60, 0, 2), (64, 0, 2)], "range"),
-        ([(60, i + 0.4, i + 1) for i in range(8)], "off-grid"),
+        ([(60, t, t + 1) for t in FREE_TIME], "off-grid"),
     ],
 )
 def test_refusals(notes, reason):

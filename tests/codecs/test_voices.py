@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scores import played
+from scores import FREE_TIME, played
 
 from zoo.data.codecs import Voices
 from zoo.data.proto import NoteSequence
@@ -107,7 +107,7 @@ def test_raw_arrays_out_of_range_are_refused():
         ([(i, 70 - 9 * i, 0, 4) for i in range(4)] + [(0, 90, 4, 8)], "range"),
         ([(i, 70 - 9 * i + j, 0, 4) for i in range(4) for j in (0, 3)], "polyphonic"),
         (
-            [(i, 70 - 9 * i, j + 0.4, j + 1) for i in range(4) for j in range(8)],
+            [(i, 70 - 9 * i, t, t + 1) for i in range(4) for t in FREE_TIME],
             "off-grid",
         ),
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tyro.conf import Positional
 
+from zoo.cli.output import Flat, Output
 from zoo.errors import UsageError, plain, printable
 from zoo.ranges import Change, Count, Pieces, Seed, Several, Share, Temperature, Weight
 
@@ -27,7 +28,9 @@ def interpolate(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("interpolated"),
+    output: Flat = Output(),
 ) -> None:
     """Interpolate between the first phrases of two pieces in a model's latent space.
 
@@ -40,16 +43,25 @@ def interpolate(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     from zoo.listen.latent import plot_strip
 
-    space, pieces, styles = read(run, (one, other), adapt)
+    space, pieces, styles = read(run, (one, other), adapt, metre)
     path = space.interpolate(pieces[0], pieces[1], steps, adapt)
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
         styles = (1 - share) * styles[:1] + share * styles[1:]
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     music = write(path, styles, f"from {one.stem} to {other.stem}")
     plot_strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
@@ -66,7 +78,9 @@ def mix(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("mixed"),
+    output: Flat = Output(),
 ) -> None:
     """Mix the first phrases of several pieces, or several styles.
 
@@ -81,9 +95,11 @@ def mix(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
-    space, sequences, shares = read(run, pieces, adapt)
+    space, sequences, shares = read(run, pieces, adapt, metre)
     warn_unless_one("weights", weights)
     warn_unless_one("styles", tuple((styles or {}).values()))
     if sequences:
@@ -96,7 +112,14 @@ def mix(
         rng = np.random.default_rng(seed)
         points = rng.normal(size=(n, space.size)).astype(np.float32)
     names = [*(path.stem for path in pieces), *(styles or {})]
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     write(points, styles or shares, "a mix of " + ", ".join(names))
 
 
@@ -112,7 +135,9 @@ def vary(
     temperature: Temperature = 0.5,
     best_of: Count = 1,
     adapt: bool = False,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("varied"),
+    output: Flat = Output(),
 ) -> None:
     """Write variations of the first phrase of a piece.
 
@@ -128,12 +153,14 @@ def vary(
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
         best_of: phrases to draw at each point; the likeliest is kept.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
+        metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     from zoo.inference.attribute_steering import Steering
     from zoo.inference.loading import resolve
 
-    space, sequences, shares = read(run, (piece,), adapt)
+    space, sequences, shares = read(run, (piece,), adapt, metre)
     points = space.vary(space.encode(sequences, adapt)[0], n, amount, seed)
     own = None if shares is None else shares.repeat(n, axis=0)
     title = f"{piece.stem}, varied by {amount:g}"
@@ -141,7 +168,14 @@ def vary(
         steering = Steering.load(space, resolve(run))
         points = steering(points, attributes, seed, styles or own)
         title += "".join(f", {name} {x:+g}" for name, x in attributes.items())
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     write(points, styles or own, title)
 
 
@@ -153,7 +187,9 @@ def transfer(
     guide: str | None = None,
     keep: Weight = 4.0,
     seed: Seed = 0,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("transferred"),
+    output: Flat = Output(),
 ) -> None:
     """Write a piece in another style, phrase by phrase, with its scale and contour.
 
@@ -165,7 +201,9 @@ def transfer(
             the style besides the model.
         keep: weight of the contour: less is further in the style, and from the piece.
         seed: seed of the search.
+        metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write: the piece as it was read, and in the style.
+        output: sound and files of the pieces.
     """
     from zoo.cli.scores import open_score, print_remarks
     from zoo.data.corpora.build import progress_bar
@@ -173,13 +211,12 @@ def transfer(
     from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import StyleTransfer
-    from zoo.listen.gallery import write_gallery
     from zoo.metrics.attributes import scale_pitch_classes
 
     space = LatentSpace(load(run))
     classifier = None if guide is None else StyleClassifier(load(guide))
     move = StyleTransfer(space, classifier, keep)
-    sequence = open_score(piece)
+    sequence = open_score(piece, metre)
     with named(piece):
         source, remarks = space.phrases_of(sequence)
     print_remarks(piece, remarks)
@@ -188,7 +225,7 @@ def transfer(
         scale = scale_pitch_classes(source, codec)
         rows = move(source, style, seed, scale=scale, progress=progress)
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
-    page = write_gallery(music, out, title=f"{piece.stem}, and in the style {style}")
+    page = output.write(music, out, title=f"{piece.stem}, and in the style {style}")
     print(
         f"{len(rows)} phrases of {codec.bars} bars, as read and in the style {style}; "
         f"open {page}"
@@ -196,25 +233,31 @@ def transfer(
 
 
 def classify(
-    run: Positional[str], files: Positional[tuple[pathlib.Path, ...]], /
+    run: Positional[str],
+    files: Positional[tuple[pathlib.Path, ...]],
+    /,
+    metre: str = "",
 ) -> None:
     """Print the probability of each style, mode or metre for pieces.
 
     Args:
         run: a directory that training of a LatentClassifier has written.
         files: MIDI, ABC or MusicXML files.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
     """
     from rich.console import Console
-    from rich.table import Column, Table
+    from rich.table import Table
 
     from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
-    table = Table("piece", *map(Column, map(plain, classifier.styles)))
+    table = Table("piece")
+    for style in classifier.styles:
+        table.add_column(plain(style))
     for path in files:
-        piece = open_score(path)
+        piece = open_score(path, metre)
         with named(path):
             rows, remarks = classifier.phrases_of(piece)
         print_remarks(path, remarks)
@@ -239,7 +282,7 @@ def named(path: pathlib.Path) -> Iterator[None]:
 
 
 def read(
-    run: str, paths: tuple[pathlib.Path, ...], adapt: bool
+    run: str, paths: tuple[pathlib.Path, ...], adapt: bool, metre: str = ""
 ) -> "tuple[LatentSpace, list[NoteSequence], np.ndarray | None]":
     """Returns the latent space of a run, the pieces of files, and their styles [n, y].
 
@@ -249,7 +292,7 @@ def read(
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.loading import load
 
-    space, pieces = LatentSpace(load(run)), [open_score(path) for path in paths]
+    space, pieces = LatentSpace(load(run)), [open_score(path, metre) for path in paths]
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):
@@ -272,20 +315,20 @@ class Writer:
         temperature: float,
         best_of: int,
         out: pathlib.Path,
+        output: Output,
     ) -> None:
-        self.space, self.seed, self.out = space, seed, out
+        self.space, self.seed, self.out, self.output = space, seed, out, output
         self.temperature, self.best_of = temperature, best_of
 
     def __call__(
         self, points: np.ndarray, styles: "Styles", title: str
     ) -> "list[NoteSequence]":
-        from zoo.listen.gallery import write_gallery
         from zoo.nn.sequence.sampling import Draw
 
         draw = Draw(self.temperature)
         pieces = self.space.decode(
             points, self.seed, draw, styles, best_of=self.best_of
         )
-        page = write_gallery(pieces, self.out, title=title)
+        page = self.output.write(pieces, self.out, title=title)
         print(f"{len(pieces)} pieces in {self.out}; open {page}")
         return pieces

@@ -12,8 +12,9 @@ from zoo.cli.audio import blend, reconstruct
 from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
 from zoo.cli.places import with_place
+from zoo.cli.play import play
 from zoo.cli.sample import sample
-from zoo.errors import exit_on_error
+from zoo.errors import UsageError, exit_on_error
 from zoo.ranges import BatchSize, Count, Hertz, Seconds, checked
 
 
@@ -52,6 +53,8 @@ def data(
     rate: Hertz = 16_000,
     seconds: Seconds = 4.0,
     list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
+    metre: str = "",
+    metres: tuple[str, ...] = (),
 ) -> None:
     """Build a corpus, if it is not built yet, and print what was kept and dropped.
 
@@ -67,13 +70,21 @@ def data(
         rate: sample rate of sound, in hertz.
         seconds: length of a note or an excerpt of sound, in seconds.
         list_: also print every piece that was dropped, with the reason.
+        metre: the metre of all pieces, such as 3/4, in place of those that they state.
+        metres: metres that the codec of `for` reads; by default its own.
     """
     from zoo.data.audio import datasets
     from zoo.data.codecs import make
     from zoo.data.corpora.build import build, open_split, progress_bar
     from zoo.data.corpora.dedup import SPLITS
+    from zoo.data.corpora.registry import with_metre
 
-    codec = make(for_) if for_ else None
+    if metres and not for_:
+        raise UsageError("`metres` are those of a codec: name the codec by `for`.")
+    if metre and corpus.startswith(datasets.SPECS):
+        raise UsageError(f"{corpus} is sound, which states no metre: leave it out.")
+    codec = make(for_, **{"metres": metres} if metres else {}) if for_ else None
+    corpus = with_metre(corpus, metre)
     with progress_bar(f"reading {corpus}") as progress:
         if corpus.startswith(datasets.SPECS):
             of = datasets.audio_dataset(corpus, rate, seconds)
@@ -125,6 +136,7 @@ def doctor() -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "sample": sample,
+    "play": play,
     "interpolate": interpolate,
     "mix": mix,
     "vary": vary,

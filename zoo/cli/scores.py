@@ -4,26 +4,39 @@ import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zoo.errors import as_options
+from zoo.errors import as_options, printable
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
+    from zoo.data.scores.limits import Piece
 
 
-def open_score(path: pathlib.Path) -> "NoteSequence":
+def open_score(path: pathlib.Path, metre: str | None = None) -> "NoteSequence":
     """Reads the first piece of a file, and prints what was left out or corrected.
 
+    Args:
+      path: the file.
+      metre: the metre of the piece, in place of those that it states.
+
     Raises:
-      UsageError: it cannot be read.
+      UsageError: it cannot be read, or `metre` is not one.
     """
+    from zoo.data.bars import state_metre
     from zoo.data.scores.read import open_piece
 
     piece = open_piece(path)
+    print_counts(piece)
+    assert piece.sequence is not None
+    if metre:
+        state_metre(piece.sequence, metre)
+    return piece.sequence
+
+
+def print_counts(piece: "Piece") -> None:
+    """Prints what was left out or corrected in a piece that was read."""
     counts = [f"{n} {name.replace('-', ' ')}" for name, n in piece.remarks.items()]
     if counts:
-        print(f"{path.name}: left out or corrected: {', '.join(counts)}")
-    assert piece.sequence is not None
-    return piece.sequence
+        print(printable(f"{piece.name}: left out or corrected: {', '.join(counts)}"))
 
 
 def print_remarks(path: pathlib.Path, remarks: Iterable[str]) -> None:

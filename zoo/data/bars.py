@@ -1,17 +1,21 @@
-"""Bar lines of a NoteSequence, parts of one between bar lines, and its tempo.
+"""Bar lines of a NoteSequence, parts of one between bar lines, its metre and tempo.
 
 Where a model continues music, a text annotation marks its first step: `mark_model`.
 """
 
 import math
+import re
 
 import numpy as np
 
 from zoo.data.proto import QPM, NoteSequence, metres, quarters, seconds
+from zoo.errors import UsageError
 
 MAX_BARS = 10_000  # bounds the bar lines of malformed files, e.g. in 1/64
 TOLERANCE = 1e-3  # quarters; bar lines that are closer are one
+NEAR = 0.05  # quarters; below the steps of any grid, above rounding to 10 ms
 INSTANT = 1e-6  # seconds
+SIGNATURE = re.compile(r"[1-9]\d?/(1|2|4|8|16|32)")
 MODEL = "model"  # the text annotation where a model begins
 
 
@@ -69,15 +73,15 @@ def excerpt(
 
 
 def main_tempo(sequence: NoteSequence) -> float:
-    """Returns the tempo that lasts longest, in quarters per minute."""
-    end, lasting = sequence.total_time, {QPM: 0.0}
+    """Returns the median of the tempo over time, in quarters per minute."""
     changes = {0.0: QPM}
     changes |= {max(x.time, 0.0): x.qpm for x in sequence.tempos if x.qpm > 0}
-    times = sorted(changes)
-    for time, after in zip(times, [*times[1:], max(end, times[-1])], strict=True):
-        rate = changes[time]
-        lasting[rate] = lasting.get(rate, 0.0) + min(after, end) - min(time, end)
-    return max(lasting, key=lambda rate: lasting[rate])
+    times = np.array(sorted(changes))
+    rates = np.array([changes[time] for time in times.tolist()])
+    lasting = np.diff(np.minimum([*times, np.inf], sequence.total_time))
+    order = rates.argsort()
+    total = lasting[order].cumsum()
+    return float(rates[order][np.searchsorted(total, total[-1] / 2)])
 
 
 def at_tempo(sequence: NoteSequence, qpm: float) -> NoteSequence:
@@ -117,6 +121,41 @@ def copy_metres(sequence: NoteSequence, source: NoteSequence) -> None:
         )
 
 
+def parse_metre(metre: str) -> tuple[int, int]:
+    """Returns a metre as (numerator, denominator).
+
+    Raises:
+      UsageError: it is not a metre.
+    """
+    if not SIGNATURE.fullmatch(metre):
+        raise UsageError(f"metre is {metre!r}: choose one such as '3/4' or '6/8'.")
+    numerator, denominator = metre.split("/")
+    return int(numerator), int(denominator)
+
+
+def state_metre(sequence: NoteSequence, metre: str) -> None:
+    """Replaces the metres of a piece by one, and keeps its pickup.
+
+    A first bar that is shorter than the metre is a pickup, if another metre follows.
+
+    Raises:
+      UsageError: it is not a metre.
+    """
+    numerator, denominator = parse_metre(metre)
+    first, *others = metres(sequence)
+    length = others[0].start if others else 0.0
+    del sequence.time_signatures[:]
+    start = 0.0
+    if 0 < length < 4 * numerator / denominator and length <= first.bar:
+        sequence.time_signatures.add(
+            numerator=first.numerator, denominator=first.denominator
+        )
+        start = float(seconds(sequence)(np.array(length)))
+    sequence.time_signatures.add(
+        time=start, numerator=numerator, denominator=denominator
+    )
+
+
 def mark_model(sequence: NoteSequence, time: float) -> None:
     """Marks the time in seconds at which a model begins."""
     sequence.text_annotations.add(time=time, text=MODEL)
@@ -131,11 +170,12 @@ def model_begins(sequence: NoteSequence) -> float | None:
 def stop_after(sequence: NoteSequence, time: float, bars: int) -> float | None:
     """Returns the time of the bar line `bars` bars after a time, both in seconds.
 
-    A bar in which `time` lies is not counted. None if the piece ends before.
+    A bar in which `time` lies is not counted. A time near a bar line is at it. The
+    result is None if the piece ends before.
     """
     beat, end = quarters(sequence), sequence.total_time
     lines = bar_lines(sequence, float(beat(np.array(end))))
-    first = int(np.searchsorted(lines, float(beat(np.array(time))) - TOLERANCE))
+    first = int(np.searchsorted(lines, float(beat(np.array(time))) - NEAR))
     if first + bars >= len(lines):
         return None
     stop = float(seconds(sequence)(lines[first + bars]))

@@ -33,7 +33,7 @@ def compare_with_real(
     order = np.random.default_rng(seed).permutation(len(examples))
     real = decoded(codec, (examples[i] for i in order), samples)
     source = codec.source
-    trained = decoded(source, corpus_pieces(task.corpus, "train", source))
+    trained = decoded(source, corpus_pieces(task.spec(), "train", source))
     written = model.sample(len(real), seed)
     return len(real), compare(written, real, trained, seed)
 

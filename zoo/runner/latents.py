@@ -78,5 +78,6 @@ def on_latents_of(model: Model, task: LatentSequences) -> LatentSequences:
     coder = dataclasses.replace(space.melody_codec, bars=bars)
     corpus = task.corpus or model.task.corpus
     styles = task.styles or space.styles
-    task = dataclasses.replace(task, corpus=corpus, styles=styles)
+    metre = task.metre if task.corpus else task.metre or model.task.metre
+    task = dataclasses.replace(task, corpus=corpus, styles=styles, metre=metre)
     return bound(task, coder=coder, encode=space.means)

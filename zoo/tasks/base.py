@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo.core import Batch
 from zoo.data.codecs.base import Codec, Fit
+from zoo.data.corpora.registry import with_metre
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -105,6 +106,15 @@ class MusicTask:
     """Defaults of the tasks whose models write music."""
 
     MINIMA: ClassVar[tuple[str, ...]] = ()
+
+    corpus: str
+    metre: str
+
+    def spec(self, corpus: str | None = None) -> str:
+        """Returns `corpus`; if it is None or the task's, that with the task's metre."""
+        if corpus not in (None, self.corpus):
+            return corpus
+        return with_metre(self.corpus, self.metre)
 
     def data_digest(self: Any) -> str:
         return self.training_pieces.digest

@@ -36,10 +36,14 @@ class Events(MusicTask):
     """Events of a row; several pieces share one."""
     transpose: Semitones = 5
     """Largest random transposition in training, in semitones."""
+    metre: str = ""
+    """The metre of all pieces, such as 3/4, in place of those that they state."""
+    metres: tuple[str, ...] = ()
+    """Metres that the codec reads; by default all that it can."""
 
     @functools.cached_property
     def coder(self) -> Codec:
-        return make(self.codec)
+        return make(self.codec, **{"metres": self.metres} if self.metres else {})
 
     @property
     def sizes(self) -> Mapping[str, Any]:
@@ -55,7 +59,7 @@ class Events(MusicTask):
         Raises:
           UsageError: the codec or the file is one of frames.
         """
-        spec = corpus or self.corpus
+        spec = self.spec(corpus)
         pieces = corpus_pieces(spec, split, self.coder)
         if pieces.shape:
             raise UsageError(

@@ -29,11 +29,11 @@ class Frames(MusicTask):
     MINIMA: ClassVar[tuple[str, ...]] = ("slots",)
 
     corpus: str = "chorales"
-    """A .mat file of piano rolls, a .json file of chorales, or a corpus such as
-    chorales or folder:/path/to/files."""
+    """A .mat or .pickle file of piano rolls, a .json or .npz file of chorales, the name
+    of one (musedata, piano-midi, jsb-rolls, nottingham-rolls, jsb16), or a corpus such
+    as chorales or folder:/path/to/files."""
     codec: str = "pianoroll"
-    """Codec from scores to frames: pianoroll or voices. A .mat or .json file decides
-    it."""
+    """Codec from scores to frames: pianoroll or voices. A file of either decides it."""
     batch: BatchSize = 16
     """Rows of a batch, over all devices."""
     _: dataclasses.KW_ONLY
@@ -48,15 +48,23 @@ class Frames(MusicTask):
     """The label that styles are values of: style (irish), mode (major) or metre
     (4/4)."""
     steps_per_quarter: StepsPerQuarter = 1
-    """Steps of a .mat file in a quarter note, for playback alone: 1 in JSB_Chorales, 2
-    in Nottingham."""
+    """Steps of a file of piano rolls in a quarter note, for playback alone: 1 in
+    JSB_Chorales, 2 in Nottingham."""
+    metre: str = ""
+    """The metre of all pieces, such as 3/4, in place of those that they state."""
+    metres: tuple[str, ...] = ()
+    """Metres that the codec reads; by default all that it can."""
 
     @functools.cached_property
     def coder(self) -> Codec:
         codec = file_codec(self.corpus, self.steps_per_quarter)
         if codec is None:
-            onsets = {"onsets": False} if self.codec == "pianoroll" else {}
-            codec = make(self.codec, **onsets)
+            fields: dict[str, Any] = {}
+            if self.codec == "pianoroll":
+                fields["onsets"] = False
+            if self.metres:
+                fields["metres"] = self.metres
+            codec = make(self.codec, **fields)
         if not codec.frame_shape:
             raise UsageError(
                 f"the codec {self.codec} writes single events: choose pianoroll or "
@@ -82,13 +90,13 @@ class Frames(MusicTask):
         for split in SPLITS[1:]:
             with contextlib.suppress(ZooError):  # a small corpus may lack the split
                 counts.append(
-                    corpus_pieces(self.corpus, split, self.coder).most_at_once
+                    corpus_pieces(self.spec(), split, self.coder).most_at_once
                 )
         return max(counts)
 
     @property
     def training_pieces(self) -> Pieces:
-        return corpus_pieces(self.corpus, "train", self.coder)
+        return corpus_pieces(self.spec(), "train", self.coder)
 
     @cached_method
     def pieces(self, split: str, corpus: str | None = None) -> Pieces:
@@ -97,7 +105,7 @@ class Frames(MusicTask):
         Raises:
           UsageError: the file has frames of another size.
         """
-        spec = corpus or self.corpus
+        spec = self.spec(corpus)
         pieces = corpus_pieces(spec, split, self.coder)
         if tuple(pieces.shape) != tuple(self.coder.frame_shape):
             raise UsageError(
@@ -183,6 +191,17 @@ class NoteRows(Frames):
     @cached_method
     def pieces(self, split: str, corpus: str | None = None) -> InMemoryPieces:
         return split_excerpts(super().pieces(split, corpus), self.length)
+
+    def eval_batches(
+        self,
+        split: str,
+        *,
+        corpus: str | None = None,
+        batch: int | None = None,
+        process: Process = (0, 1),
+    ) -> Iterable[Batch]:
+        rows = self.pieces(split, corpus)
+        return padded_eval_batches(rows, batch or self.batch, process, self.length)
 
     def train_pieces(self) -> Pieces:
         super().train_pieces()  # checks the styles

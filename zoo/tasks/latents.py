@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from zoo import memory
 from zoo.core import Batch
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs.base import Fit, fit_line
@@ -51,6 +52,8 @@ class LatentSequences(MusicTask):
     _: dataclasses.KW_ONLY
     transpose: Semitones = 2
     """Largest transposition in training, in semitones; each is a piece of its own."""
+    metre: str = ""
+    """The metre of all pieces, such as 3/4, in place of those that they state."""
     styles: tuple[str, ...] = ()
     """Styles to condition on; by default those of the autoencoder."""
     label: Label = "style"
@@ -75,7 +78,7 @@ class LatentSequences(MusicTask):
 
     @property
     def training_pieces(self) -> Pieces:
-        return corpus_pieces(self.corpus, "train", self.phrase_coder.source)
+        return corpus_pieces(self.spec(), "train", self.phrase_coder.source)
 
     @property
     def phrase_coder(self) -> Any:
@@ -94,7 +97,7 @@ class LatentSequences(MusicTask):
         """
         codec = self.phrase_coder
         limit = self.transpose if split == "train" and corpus is None else 0
-        streams = corpus_pieces(corpus or self.corpus, split, codec.source)
+        streams = corpus_pieces(self.spec(corpus), split, codec.source)
         pieces: list[np.ndarray] = []
         numbers: list[int] = []
         for stream, style in zip(streams, streams.labels(self.label), strict=True):
@@ -186,6 +189,13 @@ class Repeats:
     batch: int
     seed: int = 0
     process: Process = (0, 1)
+
+    def __post_init__(self) -> None:
+        memory.require(
+            self.batch // self.process[1] * self.parts * self.pieces[0][:1].nbytes,
+            f"a batch of {self.batch:,} pieces of {self.parts:,} phrases",
+            "lower `batch` or `parts`",
+        )
 
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.seed, step))

@@ -43,6 +43,8 @@ class Phrases(MusicTask):
     """Phrases of a batch, over all devices."""
     transpose: Semitones = 5
     """Largest random transposition in training, in semitones."""
+    metre: str = ""
+    """The metre of all pieces, such as 3/4, in place of those that they state."""
     styles: tuple[str, ...] = ()
     """Styles to condition on; pieces of other styles are left out. None for all
     pieces."""
@@ -62,7 +64,7 @@ class Phrases(MusicTask):
 
     @property
     def training_pieces(self) -> Pieces:
-        return corpus_pieces(self.corpus, "train", self.coder.source)
+        return corpus_pieces(self.spec(), "train", self.coder.source)
 
     @cached_method
     def rows(
@@ -73,7 +75,7 @@ class Phrases(MusicTask):
         By default they do not overlap.
         """
         codec = self.coder
-        pieces = corpus_pieces(corpus or self.corpus, split, codec.source)
+        pieces = corpus_pieces(self.spec(corpus), split, codec.source)
         labels = pieces.labels(self.label) if self.styles else ()
         return extract_phrases(
             pieces,

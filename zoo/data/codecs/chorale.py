@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.codecs import grid
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import BOUNDARY, Fit, Notes, discard_remarks
 from zoo.data.codecs.metre import barred_sequence, metre_spans
 from zoo.data.codecs.steps import HOLD, Steps
@@ -86,6 +87,10 @@ class Chorale(Steps):
           Refused: `empty`, `malformed`, `long`, `voices`, `polyphonic`, `off-grid`,
             `range` or `metre`.
         """
+        return fit_aligned(self._fit, sequence)
+
+    def _fit(self, sequence: NoteSequence) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         lines, end, remarks = read_voices(
             sequence,
             self.steps_per_quarter,

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from zoo.data.codecs import grid
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     BOUNDARY,
     BaseCodec,
@@ -149,6 +150,10 @@ class Compound(BaseCodec):
         Raises:
           Refused: `empty`, `malformed`, `long`, `off-grid` or `metre`.
         """
+        return fit_aligned(self._fit, sequence)
+
+    def _fit(self, sequence: NoteSequence) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         notes, remarks = self._read(sequence)
         bars, bar_remarks = self._bars(sequence, int(notes.onset[-1]))
         remarks += bar_remarks

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.data.codecs import grid
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     BOUNDARY,
     VELOCITY,
@@ -124,6 +125,10 @@ class DrumPart(BaseCodec):
         Raises:
           Refused: `empty`, `malformed`, `long`, `off-grid` or `metre`.
         """
+        return fit_aligned(self._fit, sequence)
+
+    def _fit(self, sequence: NoteSequence) -> Fit:
+        """Encodes a part whose hits are on the grid."""
         hits, end, remarks = self._hits(sequence)
         step, grid_remarks = self._snap(hits)
         end = max(end, int(step.max()) + 1)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.data.codecs import grid
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import BOUNDARY, Fit, Notes, discard_remarks
 from zoo.data.codecs.grammar import Grammar, explore, intersection
 from zoo.data.codecs.metre import (
@@ -76,6 +77,10 @@ class Melody(Steps):
           Refused: `empty`, `malformed`, `long`, `short`, `polyphonic`, `off-grid`,
             `range` or `metre`.
         """
+        return fit_aligned(self._fit, sequence)
+
+    def _fit(self, sequence: NoteSequence) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         notes, end, remarks = grid.read_steps(sequence, self.steps_per_quarter)
         remarks += discard_remarks(sequence, notes)
         notes, track_remarks = self._melody_track(notes)

@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.data.bars import at_tempo, copy_metres, main_tempo
 from zoo.data.codecs import grid
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
     BaseCodec,
@@ -84,6 +85,10 @@ class Pianoroll(BaseCodec):
         Raises:
           Refused: `empty`, `malformed`, `long`, `off-grid` or `range`.
         """
+        return fit_aligned(self._fit, sequence, bars=False)
+
+    def _fit(self, sequence: NoteSequence) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         notes, end, remarks = grid.read_steps(sequence, self.steps_per_quarter)
         remarks += discard_remarks(sequence, notes, bars=False)
         notes, grid_remarks = grid.snap(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
     BaseCodec,
@@ -160,6 +161,10 @@ class Rolls(BaseCodec):
           Refused: `empty`, `malformed`, `long`, `off-grid`, `range`, `track` or
             `metre`; of a chorale also `voices` or `polyphonic`.
         """
+        return fit_aligned(self._fit, sequence)
+
+    def _fit(self, sequence: NoteSequence) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         read = self._read_chorale if self._choral else self._read_band
         notes, end, remarks = read(sequence)
         self._require_tracks(notes)

@@ -2,13 +2,13 @@
 
 import dataclasses
 import functools
-import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
+from zoo.data.bars import SIGNATURE
 from zoo.data.codecs.base import (
     BOUNDARY,
     VELOCITY,
@@ -30,7 +30,6 @@ METRES = (
     *("3/8", "4/8", "5/8", "6/8", "7/8", "9/8", "12/8"),
 )
 HOLD, REST, METRE = 1, 2, 3  # METRE is the token of the first metre
-SIGNATURE = re.compile(r"[1-9]\d?/(1|2|4|8|16|32)")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.bars import at_tempo, copy_metres, main_tempo
+from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
     BaseCodec,
@@ -91,11 +92,12 @@ class Voices(BaseCodec):
         present = [voice for voice in VOICES if voice not in missing]
         tracks = {(x.instrument, x.part, x.voice) for x in sequence.notes}
         incomplete = missing and len(tracks) == len(present)
-        if missing and not incomplete and len(tracks) != len(VOICES):
+        if not incomplete and len(tracks) < len(VOICES):
+            advice = "name the others as `rewrite`, to have them written"
+            if missing:
+                advice = f"give {' and '.join(present)} alone, or all four"
             raise Refused(
-                "voices",
-                f"It has {len(tracks)} voices: give {' and '.join(present)} alone, or "
-                "all four.",
+                "voices", f"It has {len(tracks)} of the four voices: {advice}."
             )
         voices = present if incomplete else VOICES
         return fit_line(self, lambda codec: codec.fit(sequence, voices))
@@ -121,6 +123,10 @@ class Voices(BaseCodec):
           Refused: `empty`, `malformed`, `long`, `voices`, `polyphonic`, `off-grid` or
             `range`.
         """
+        return fit_aligned(lambda piece: self._fit(piece, voices), sequence, bars=False)
+
+    def _fit(self, sequence: NoteSequence, voices: Sequence[str]) -> Fit:
+        """Encodes a piece whose notes are on the grid."""
         lines, end, remarks = read_voices(
             sequence,
             self.steps_per_quarter,

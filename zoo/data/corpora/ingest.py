@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.bars import state_metre
 from zoo.data.corpora.dedup import fingerprint, sketch
 from zoo.data.corpora.labels import metre
 from zoo.data.corpora.listing import readable
@@ -189,6 +190,8 @@ def _require_sequence(source: Source, piece: Piece) -> NoteSequence:
         raise Refused(
             "voices", f"It has {voices} voices, but this corpus needs {source.voices}."
         )
+    if source.metre:
+        state_metre(piece.sequence, source.metre)
     return piece.sequence
 
 

@@ -3,7 +3,8 @@
 A spec is a name such as `tunes` or `maestro`, `maestro:/path` of what was fetched by
 hand, `folder:/any/path`, or a union such as `tunes+essen`. The named corpora are scores
 that are installed with music21 (`zoo.data.corpora.music21_scores`), and public
-collections (`zoo.data.corpora.public`).
+collections (`zoo.data.corpora.public`). A metre after an at sign, `folder:/path@3/4`,
+replaces those that the files state.
 
 The files of published benchmarks, `musedata` or `file:/path/x.mat`, are specs too, but
 contain encoded pieces instead of scores (`benchmark_path`).
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from zoo.data.bars import SIGNATURE, parse_metre
 from zoo.data.corpora.archives import benchmark_file, collection_source
 from zoo.data.corpora.layouts import groove_table
 from zoo.data.corpora.listing import list_files, readable
@@ -25,13 +27,15 @@ from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS
 from zoo.data.corpora.sources import File, Source
 from zoo.data.scores.read import SUFFIXES
 from zoo.errors import UsageError
+from zoo.files import user_path
 
 INSTALLED: dict[str, Callable[[], list[Source]]] = {
     "tunes": tunes,
     "essen": essen,
     "chorales": chorales,
 }
-BENCHMARK_SUFFIXES = (".mat", ".json")
+ROLL_SUFFIXES = (".mat", ".pickle", ".pkl")
+BENCHMARK_SUFFIXES = (*ROLL_SUFFIXES, ".json", ".npz")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class Corpus:
         stamps = []
         for source, file in self.files:
             split = f" {file.split}" if file.split else ""
-            stamp = f"{file.style} {file.size} {file.modified}{split}"
+            metre = f" {source.metre}" if source.metre else ""
+            stamp = f"{file.style} {file.size} {file.modified}{split}{metre}"
             stamps.append(f"{source.name}/{file.key}\n{stamp}\n")
         listing = "".join(stamps).encode("utf-8", "surrogateescape")
         return (
@@ -63,17 +68,17 @@ def benchmark_path(spec: str) -> Path | None:
     """Returns the path of a benchmark file, or None if `spec` names a corpus.
 
     Benchmark files (`zoo.data.corpora.benchmark_files`) have names such as `musedata`,
-    or `file:PATH`, or a path that ends in .mat or .json. Those with names are fetched
-    the first time.
+    or `file:PATH`, or a path that ends in one of `BENCHMARK_SUFFIXES`. Those with names
+    are fetched the first time.
     """
     name, _, path = spec.partition(":")
     if name in BENCHMARKS:
         return benchmark_file(name, path)
     if spec.startswith("file:"):
-        return Path(spec.removeprefix("file:")).expanduser()
+        return user_path(spec.removeprefix("file:"))
     if spec.startswith("folder:") or Path(spec).suffix not in BENCHMARK_SUFFIXES:
         return None
-    return Path(spec).expanduser()
+    return user_path(spec)
 
 
 def benchmark_steps(spec: str) -> int | None:
@@ -84,11 +89,11 @@ def benchmark_steps(spec: str) -> int | None:
 
 def benchmark_suffix(spec: str) -> str | None:
     """Returns the suffix of a benchmark file, which need not be there yet, or None."""
-    name = spec.partition(":")[0]
-    if name in BENCHMARKS:
+    name, _, path = spec.partition(":")
+    if name in BENCHMARKS and Path(path).suffix not in BENCHMARK_SUFFIXES:
         return Path(BENCHMARKS[name].remote.file).suffix
-    path = benchmark_path(spec)
-    return None if path is None else path.suffix
+    file = benchmark_path(spec)
+    return None if file is None else file.suffix
 
 
 def descriptions() -> dict[str, str]:
@@ -117,13 +122,39 @@ def corpus(spec: "str | Corpus") -> Corpus:
     return Corpus("+".join(parts), tuple(_rename_duplicates(sources)))
 
 
+def with_metre(spec: str, metre: str) -> str:
+    """Returns the spec of a corpus whose pieces are all of one metre.
+
+    Args:
+      spec: the corpus; the files of a benchmark, which state no metre, do not change.
+      metre: such as 3/4; if "", the pieces have the metres that they state.
+
+    Raises:
+      UsageError: `metre` is not one.
+    """
+    if not metre or benchmark_suffix(spec) is not None:
+        return spec
+    parse_metre(metre)
+    return "+".join(f"{_cut_metre(part)[0]}@{metre}" for part in _split_union(spec))
+
+
+def _cut_metre(part: str) -> tuple[str, str]:
+    """Returns a part of a union without its metre, and the metre, "" if none."""
+    name, _, metre = part.rpartition("@")
+    path = part.partition(":")[2]
+    if not name or not SIGNATURE.fullmatch(metre):
+        return part, ""
+    return (part, "") if path and Path(path).expanduser().exists() else (name, metre)
+
+
 def _split_union(spec: str) -> list[str]:
     """Splits a union at plus signs, except within a path."""
     names = spec.split("+")
     parts: list[str] = []
     for name in names:
         joined = f"{parts[-1]}+{name}" if parts and ":" in parts[-1] else ""
-        if joined and Path(joined.partition(":")[2]).expanduser().exists():
+        path = _cut_metre(joined)[0].partition(":")[2]
+        if joined and user_path(path).exists():
             parts[-1] = joined
         else:
             parts.append(name)
@@ -131,8 +162,11 @@ def _split_union(spec: str) -> list[str]:
 
 
 def _sources(part: str) -> list[Source]:
+    part, metre = _cut_metre(part)
+    if metre:
+        return [replace(source, metre=metre) for source in _sources(part)]
     if part.startswith("folder:"):
-        return _folder(Path(part.removeprefix("folder:")).expanduser())
+        return _folder(user_path(part.removeprefix("folder:")))
     if part in INSTALLED:
         return INSTALLED[part]()
     name, _, path = part.partition(":")
@@ -208,7 +242,9 @@ def _rename_duplicates(sources: list[Source]) -> list[Source]:
 
 def _slug(spec: str) -> str:
     """Returns a short directory name for a spec."""
+    parts = [_cut_metre(part) for part in spec.split("+")]
     name = "+".join(
-        part.rsplit("/", 1)[-1].removeprefix("folder:") for part in spec.split("+")
+        part.rsplit("/", 1)[-1].removeprefix("folder:") + metre.replace("/", "-")
+        for part, metre in parts
     )
     return "".join(c if c.isalnum() or c in "+_-" else "_" for c in name)[:60]

@@ -37,6 +37,7 @@ class Source:
       voices: keeps only pieces with this number of voices.
       notice: printed when the corpus is built.
       refused: names of files and folders that cannot be opened, with the reason.
+      metre: the metre of all pieces; "" if each has those that it states.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Source:
     voices: int | None = None
     notice: str = ""
     refused: tuple[tuple[str, Refused], ...] = ()
+    metre: str = ""
