@@ -25,14 +25,14 @@ def test_every_drop_is_listed_without_markup(tmp_path, monkeypatch, capsys):
     tune = "X:1\nT:[red]\x1b[31m\nM:4/4\nL:1/8\nK:C\nCDEF GABc|\n"
     (scores / "good.abc").write_text(tune)
     for number in range(5):
-        (scores / f"[b]{number}[/b].mid").write_bytes(b"MThd")
+        (scores / f"[b]{number}.mid").write_bytes(b"MThd")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
     words = ["data", "build", f"folder:{scores}", "--list"]
     code, said = command(words, monkeypatch, capsys)
     assert code == 0
     lines = [line for line in said.out.splitlines() if line.startswith("dropped as")]
     assert [line.split(": ")[1] for line in lines] == [
-        f"scores/[b]{number}[/b].mid" for number in range(5)
+        f"scores/[b]{number}.mid" for number in range(5)
     ]
     assert "\x1b" not in said.out
 
