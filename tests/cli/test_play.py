@@ -68,6 +68,12 @@ def test_files_are_rendered_to_a_page(book, tmp_path, monkeypatch, capsys):
     assert {m.program for m in messages if m.type == "program_change"} == {73}
 
 
+def test_a_metre_in_place_of_what_is_stated(book, tmp_path, monkeypatch):
+    words = f"play {book} --n 1 --metre 3/4 --out {tmp_path / 'out'} --format abc"
+    assert command(words, monkeypatch) == 0
+    assert "M:3/4" in (tmp_path / "out" / "01.abc").read_text().splitlines()
+
+
 def test_the_first_pieces_of_a_book(book, tmp_path, monkeypatch, capsys):
     words = f"play {book} --n 1 --out {tmp_path / 'out'} --format abc"
     assert command(words, monkeypatch) == 0

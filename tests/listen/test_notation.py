@@ -347,3 +347,27 @@ def test_a_sequence_without_notes_is_refused():
     for read in (voices, notate):
         with pytest.raises(ZooError, match="no notes to plot"):
             read(NoteSequence())
+
+
+@given(st.integers(0, 10**6))
+def test_any_notes_fill_their_bars(seed):
+    """Times on no grid or on several, overlaps, and metres that begin anywhere."""
+    rng = np.random.default_rng(seed)
+    sequence = NoteSequence()
+    for i in range(rng.integers(0, 3)):
+        time = i * float(rng.choice([0.5, 1.3, 4.0]))
+        fraction = int(rng.integers(1, 13)), int(2 ** rng.integers(0, 6))
+        metre(sequence, (time, *fraction))
+    for _ in range(rng.integers(1, 20)):
+        step = float(rng.choice([0.25, 1 / 3, 1 / 8, 1 / 5, 1 / 7, 1 / 16, 0.001]))
+        start, length = rng.integers(0, 4 / step), rng.integers(1, 2 / step)
+        note = start * step, (start + length) * step, int(rng.integers(0, 128))
+        options = {"drum": bool(rng.random() < 0.1), "instrument": int(rng.integers(2))}
+        piece(note, into=sequence, **options)
+    score = notate(sequence)
+    for bar in score.bars:
+        assert bar.end > bar.start
+        for written in itertools.chain(*bar.staves):
+            inside = events(written)
+            assert sum(e.ticks for e in inside) == (bar.end - bar.start) * bool(inside)
+            assert {e.kind for e in inside} <= {1, 2, 4, 8, 16, 32, 64}

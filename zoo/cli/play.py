@@ -20,6 +20,7 @@ def play(
     files: Positional[tuple[pathlib.Path, ...]],
     /,
     n: Pieces = 8,
+    metre: str = "",
     out: pathlib.Path = pathlib.Path("played"),
     output: Flat = Output(),
 ) -> None:
@@ -28,9 +29,11 @@ def play(
     Args:
         files: MIDI, ABC or MusicXML files.
         n: maximum number of pieces, of books with many.
+        metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
         output: sound and files of the pieces.
     """
+    from zoo.data.bars import state_metre
     from zoo.data.scores.read import read
 
     found = [piece for path in files for piece in read(path)]
@@ -38,15 +41,18 @@ def play(
     for piece in found:
         if piece.refused is not None:
             print(printable(f"{piece.name} is left out: {piece.refused.detail}"))
-        print_counts(piece)
+        print_counts(piece.name, piece.remarks)
     if not pieces:
         names = ", ".join(map(str, files)) or "no file was named"
         raise UsageError(
             f"there is no piece to play ({names}): name MIDI, ABC or MusicXML files."
         )
     chosen = pieces[:n]
+    music = [piece.sequence for piece in chosen if piece.sequence is not None]
+    for sequence in music if metre else []:
+        state_metre(sequence, metre)
     page = output.write(
-        [piece.sequence for piece in chosen if piece.sequence is not None],
+        music,
         out,
         title=_title(files),
         names=[_name(piece) for piece in chosen],

@@ -1,14 +1,13 @@
 """Scores that a command reads, with what reading them left out."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from zoo.errors import as_options, printable
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
-    from zoo.data.scores.limits import Piece
 
 
 def open_score(path: pathlib.Path, metre: str | None = None) -> "NoteSequence":
@@ -25,18 +24,18 @@ def open_score(path: pathlib.Path, metre: str | None = None) -> "NoteSequence":
     from zoo.data.scores.read import open_piece
 
     piece = open_piece(path)
-    print_counts(piece)
+    print_counts(path.name, piece.remarks)
     assert piece.sequence is not None
     if metre:
         state_metre(piece.sequence, metre)
     return piece.sequence
 
 
-def print_counts(piece: "Piece") -> None:
-    """Prints what was left out or corrected in a piece that was read."""
-    counts = [f"{n} {name.replace('-', ' ')}" for name, n in piece.remarks.items()]
+def print_counts(name: str, remarks: Mapping[str, int]) -> None:
+    """Prints what was left out or corrected when a piece was read, with its name."""
+    counts = [f"{n} {remark.replace('-', ' ')}" for remark, n in remarks.items()]
     if counts:
-        print(printable(f"{piece.name}: left out or corrected: {', '.join(counts)}"))
+        print(printable(f"{name}: left out or corrected: {', '.join(counts)}"))
 
 
 def print_remarks(path: pathlib.Path, remarks: Iterable[str]) -> None:

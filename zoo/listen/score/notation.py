@@ -78,9 +78,10 @@ def _bars(sequence: NoteSequence, parts: list[Layout]) -> list[Bar]:
     if has_pickup(sequence):
         changes[0] = rest[0]
         edges = _without_complement(edges, last, first=first, following=rest[0])
-    edges = [edge for edge in edges if edge < last] + [edges[-1]]
-    if edges[-1] < last:  # the end of a note was moved over the last bar line
-        edges.append(edges[-1] + WHOLE * first.numerator // first.denominator)
+    edges = sorted({edge for edge in edges if edge < last} | {edges[-1]})
+    while edges[-1] < last:  # the end of a note was moved over the last bar line
+        metre = _before(changes, edges[-1])
+        edges.append(edges[-1] + WHOLE * metre.numerator // metre.denominator)
     keys = _keys(sequence)
     harmonies = _harmonies(sequence)
     out: list[Bar] = []

@@ -124,12 +124,12 @@ def _count(run: list[Span]) -> int | None:
     if length > LONGEST_TUPLET or WHOLE % length or length < SHORTEST:
         return None
     finest = 4 if length <= QUARTER else 1
-    for count in TUPLETS:
-        part = length // count
+    for count, normal in TUPLETS.items():
         for fraction in (1, 2, 4):
-            if fraction <= finest and all(
-                (span.start - start) % (part // fraction) == 0 for span in run
-            ):
+            part = length // count // fraction
+            if fraction > finest or part * count // normal < SHORTEST:
+                break
+            if all((span.start - start) % part == 0 for span in run):
                 return count
     return None
 
@@ -143,7 +143,7 @@ def _tuplet(run: list[Span]) -> Tuplet:
         left = (span.end - span.start) * count // normal
         start, pieces = span.start, []
         while left > 0:
-            value = max((v for v in _values() if v <= left), default=left)
+            value = next(v for v in _values() if v <= left)
             pieces.append((start, value * normal // count, value))
             start += value * normal // count
             left -= value
