@@ -3,9 +3,9 @@
     make fuzz MINUTES=60
     python tests/fuzz.py --seconds 90
 
-A round draws new examples for every property of tests/codecs and tests/data, and
-mutates files for the readers. What a round finds is printed with the commands that
-repeat it.
+A round draws new examples for every property of tests/codecs, tests/data and of the
+values of options, and mutates files for the readers. What a round finds is printed with
+the commands that repeat it.
 """
 
 import argparse
@@ -20,6 +20,7 @@ def commands(seed: int) -> list[list[str]]:
     """Returns the commands of one round, which `seed` determines."""
     properties = ["-m", "pytest", "-m", "hypothesis", "--hypothesis-profile=fuzz"]
     properties += [f"--hypothesis-seed={seed}", "tests/codecs", "tests/data"]
+    properties += ["tests/runner/test_options.py"]
     size = ["--n", "2000", "--seed", str(seed)]
     scores = ["tests/data/test_fuzz.py", *size]
     recordings = ["tests/data/test_fuzz_recordings.py", *size]

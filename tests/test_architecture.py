@@ -17,16 +17,17 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "errors": set(),
     "ranges": {"errors"},
     "files": {"errors"},
+    "memory": {"errors"},
     "upgrades": set(),
-    "config": {"errors", "upgrades"},
+    "config": {"errors", "files", "upgrades"},
     "nn": {"core", "errors", "ranges"},
     "models": {"core", "errors", "ranges", "nn"},
-    "train": {"config", "core", "errors", "ranges"},
+    "train": {"config", "core", "errors", "ranges", "memory"},
     "soundfont": {"errors"},
-    "data": {"errors", "files", "ranges", "soundfont"},
-    "listen": {"errors", "files", "data", "soundfont"},
+    "data": {"errors", "files", "ranges", "memory", "soundfont"},
+    "listen": {"errors", "files", "ranges", "data", "soundfont"},
     "metrics": {"errors", "data"},
-    "tasks": {"core", "errors", "ranges", "config", "data", "listen"},
+    "tasks": {"core", "errors", "ranges", "memory", "config", "data", "listen"},
     "inference": {
         *("core", "errors", "files", "ranges", "config", "nn", "models", "train"),
         *("data", "listen", "metrics", "tasks"),
@@ -42,7 +43,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     "cli": {"*"},
     "weights": set(),
 }
-PACKAGE = {"inference"}  # what zoo/__init__.py imports
+PACKAGE = {"errors", "inference"}  # what zoo/__init__.py imports
 WITHOUT_JAX = {"soundfont", "data", "listen", "metrics"}
 KNOW_PROTOS = WITHOUT_JAX
 HEAVY = (

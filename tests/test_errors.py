@@ -1,6 +1,7 @@
 """Errors name Python arguments; the command line prints them as options."""
 
 import errno
+import signal
 
 import pytest
 
@@ -73,7 +74,10 @@ def test_a_bug_is_not_hidden():
         exit_on_error(lambda: 1 // 0)
 
 
-def test_an_interruption_is_one_line(capsys):
+def test_an_interruption_is_one_line(capsys, monkeypatch):
+    set_handlers = []
+    monkeypatch.setattr(signal, "signal", lambda *args: set_handlers.append(args))
+
     def interrupt():
         raise KeyboardInterrupt
 
@@ -81,3 +85,4 @@ def test_an_interruption_is_one_line(capsys):
         exit_on_error(interrupt, "it goes on")
     assert stop.value.code == 130
     assert capsys.readouterr().err == "interrupted: it goes on.\n"
+    assert set_handlers == [(signal.SIGINT, signal.SIG_IGN)]

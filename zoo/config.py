@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.files import without_home
 from zoo.upgrades import upgraded
 
 HOMES = ("zoo.models", "zoo.data.codecs", "zoo.tasks")  # whose classes are restored
@@ -26,6 +27,8 @@ Json = Any
 
 def record(value: Any) -> Json:
     """Returns the JSON of a dataclass, a tuple or a plain value, however nested.
+
+    The path of the user's home is written ~.
 
     Raises:
       TypeError: it holds something else.
@@ -41,7 +44,9 @@ def record(value: Any) -> Json:
         return [record(item) for item in value]
     if isinstance(value, dict):
         return {key: record(item) for key, item in value.items()}
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return without_home(value)
+    if value is None or isinstance(value, bool | int | float):
         return value
     raise TypeError(
         "a configuration holds plain values and dataclasses, not "
@@ -51,6 +56,8 @@ def record(value: Any) -> Json:
 
 def current(recorded: Json) -> Json:
     """Returns a record of any version as this version would have written it."""
+    if isinstance(recorded, str):
+        return without_home(recorded)
     if isinstance(recorded, list):
         return [current(item) for item in recorded]
     if not isinstance(recorded, dict):

@@ -4,13 +4,17 @@ Messages name arguments as Python does, in backticks: `best_of`. The command lin
 them as options: --best-of.
 """
 
+import atexit
+import contextlib
 import errno
 import io
 import os
 import re
+import signal
 import sys
 import unicodedata
 from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 INTERRUPTED = 130  # the exit code of a process ended by SIGINT
 BROKEN_PIPE = 141  # and by SIGPIPE
+NO_HOME = "This user has no home folder: set HOME to a folder that can be written."
 UNPRINTABLE = {"Cc", "Cf", "Zl", "Zp"}  # categories of Unicode
 OF_THE_SYSTEM = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -83,13 +88,15 @@ def exit_on_error(
       run: the command.
       interrupted: advice to the user who pressed Ctrl-C.
     """
+    # a command that is done is not interrupted any more
+    atexit.register(ignore_interrupts)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a locale may lack characters
             stream.reconfigure(errors="replace")
     try:
         return run()
     except KeyboardInterrupt:
-        end(f"interrupted: {interrupted}.", INTERRUPTED)
+        end_interrupted(interrupted)
     except BrokenPipeError:  # of a program such as head, which has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(BROKEN_PIPE) from None
@@ -98,6 +105,48 @@ def exit_on_error(
         if known is None:
             raise
         end(as_options(str(known)), known.code, error)
+
+
+def end_interrupted(advice: str) -> NoReturn:
+    """Exits after Ctrl-C. Another one must not interrupt the end of the process."""
+    ignore_interrupts()
+    try:
+        end(f"interrupted: {advice}.", INTERRUPTED)
+    finally:
+        if is_program():
+            leave()
+
+
+def leave() -> NoReturn:
+    """Ends the process at once: threads of libraries crash if they are interrupted."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
+def is_program() -> bool:
+    """Tells whether this process is the command `zoo`, or an experiment."""
+    path = getattr(sys.modules["__main__"], "__file__", None) or ""
+    *_, topic, _, name = ["", "", *os.path.abspath(path).split(os.sep)]
+    return name == "zoo" or topic == "experiments"
+
+
+def ignore_interrupts() -> None:
+    """Makes Ctrl-C do nothing."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def end_imports_on_interrupt() -> None:
+    """Makes Ctrl-C one line while a program imports, before `exit_on_error` runs."""
+
+    def hook(kind: type, value: BaseException, trace: TracebackType | None) -> None:
+        if kind is not KeyboardInterrupt:
+            return sys.__excepthook__(kind, value, trace)
+        print("interrupted: run the same command again.", file=sys.stderr)
+        leave()  # Python would end itself by a signal
+
+    sys.excepthook = hook
 
 
 def end(message: str, code: int, cause: BaseException | None = None) -> NoReturn:
@@ -115,6 +164,8 @@ def as_sentence(error: Exception) -> ZooError | None:
         return ZooError(
             f"{place}{error.strerror}; free disk space, or choose another place."
         )
+    if "Could not determine home directory" in str(error):  # of pathlib
+        return UsageError(NO_HOME)
     if "Unable to initialize backend" in str(error):  # of jax, a RuntimeError
         chosen = os.environ.get("JAX_PLATFORMS", "")
         return UsageError(

@@ -1,14 +1,18 @@
 """Places of files, and files that are written as a whole or not at all."""
 
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import NO_HOME, UsageError, ZooError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 ADVICE = "free disk space, or choose a place that can be written"
 CORPUS_ADVICE = (
     "free disk space, or set ZOO_DATA to another folder; the files read so far are kept"
@@ -45,9 +49,7 @@ def home() -> Path:
     try:
         return Path.home()
     except RuntimeError as error:
-        raise UsageError(
-            "This user has no home folder: set ZOO_DATA to a folder for corpora."
-        ) from error
+        raise UsageError(NO_HOME) from error
 
 
 def user_path(path: str | Path) -> Path:
@@ -82,6 +84,24 @@ def write_error(path: Path, error: OSError, advice: str = ADVICE) -> ZooError:
     )
 
 
+def require_place(path: Path, *, folder: bool) -> None:
+    """Checks before any work is done that a file or a folder can be written.
+
+    Raises:
+      UsageError: it cannot.
+    """
+    if path.exists() and path.is_dir() != folder:
+        kind, needed = ("a file", "folder") if folder else ("a folder", "file")
+        raise UsageError(f"{path} is {kind}: choose another {needed} as `out`.")
+    place = path.absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not os.access(place, os.W_OK) or (
+        place != path.absolute() and not place.is_dir()
+    ):
+        raise UsageError(f"{path} cannot be written: choose another place as `out`.")
+
+
 @contextlib.contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Yields a path beside `path`, which replaces it if the body succeeds.
@@ -99,6 +119,23 @@ def written_aside(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def written_whole(
+    write: Callable[Concatenate[T, Path, P], Path],
+) -> Callable[Concatenate[T, Path, P], Path]:
+    """Makes a function that writes things to a folder do so whole or not at all.
+
+    It returns the path of one of its files.
+    """
+
+    @functools.wraps(write)
+    def whole(things: T, folder: Path, *args: P.args, **kwargs: P.kwargs) -> Path:
+        with folder_aside(folder) as staging:
+            path = write(things, staging, *args, **kwargs)
+        return folder / path.name
+
+    return whole
 
 
 @contextlib.contextmanager

@@ -147,3 +147,9 @@ def test_agrees_with_note_seq_on_tunes_that_it_reads(book):
             )
         compared += 1
     assert compared > 20
+
+
+def test_a_published_tune_changes_its_unit_length_after_continued_lines(book):
+    pieces = read(book.parents[1] / "oneills1850" / "0626-0635.abc")
+    (tune,) = (piece for piece in pieces if piece.name.endswith("#631"))
+    assert tune.sequence.total_time == pytest.approx(48)

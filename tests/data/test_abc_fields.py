@@ -129,6 +129,8 @@ def test_each_voice_has_its_own_transposition():
     header = HEADER.replace("K:C", "V:S clef=treble\nV:B clef=bass octave=-2\nK:C")
     got = sequence("V:S\nc d e f|g4|]\nV:B\nc B A G|C4|]", header)
     assert voices(got) == [[72, 74, 76, 77, 79], [48, 47, 45, 43, 36]]
+    got = sequence("V:1\nC\nV:2 bass\nC", HEADER.replace("K:C", "K:C octave=-1"))
+    assert voices(got) == [[48], [60]]
     got = sequence("V:1\nC\nV:2\nC", HEADER.replace("K:C", "K:C treble-8"))
     assert voices(got) == [[48], [48]]
 
@@ -164,6 +166,7 @@ def test_the_order_of_voices_is_that_of_the_header():
         ("D dor funny words", [65], {"key-words": 2}),
         ("D shift=AB", [66], {"key-words": 1}),
         ("G flat", [65], {}),
+        ("A-flat", [65], {}),
         ("F sharp minor", [66], {}),
         ("D Major", [66], {}),
     ],

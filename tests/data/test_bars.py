@@ -72,13 +72,18 @@ def test_an_excerpt_of_all_is_the_piece():
     assert excerpt(piece) == piece
 
 
-def test_the_main_tempo_lasts_longest():
+def test_the_main_tempo_is_the_median():
     piece = tune(qpm=80.0)
     assert main_tempo(piece) == 80.0
     piece.tempos.add(time=6.0, qpm=70.0)
     piece.tempos.add(time=7.0, qpm=40.0)
     assert main_tempo(piece) == 80.0
+    rubato = tune(notes=24)
+    for i in range(24):
+        rubato.tempos.add(time=i / 2, qpm=90 + i % 3)
+    assert main_tempo(rubato) == 91
     assert main_tempo(NoteSequence()) == 120.0
+    assert main_tempo(excerpt(piece, 9.0)) == 40.0
 
 
 def test_another_tempo_keeps_the_quarters():

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data.batching.batches import PackedBatches, packed_eval_batches
+from zoo.data.batching.batches import CropBatches, PackedBatches, packed_eval_batches
 from zoo.data.batching.encoded import EncodedPieces, corpus_pieces, encode, pack
-from zoo.data.codecs import Melody
+from zoo.data.codecs import Melody, Pianoroll
 from zoo.data.pieces import InMemoryPieces, Pieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
@@ -194,3 +194,9 @@ def test_a_corpus_is_encoded_once(abc_folder, tmp_path, monkeypatch):
     assert len(first) == len(again) > 30
     assert (first[0] != 0).sum() == len(first[0]) - 1
     assert pathlib.Path(first.events.filename).is_relative_to(tmp_path)
+
+
+def test_a_batch_that_does_not_fit_in_memory_is_refused_at_once():
+    rolls = InMemoryPieces([np.zeros((4, 88), np.uint8)])
+    with pytest.raises(UsageError, match=r"a batch of 65,536 rows of 1,048,576 frames"):
+        CropBatches(rolls, Pianoroll(), 65_536, length=2**20)

@@ -84,8 +84,13 @@ def test_the_error_of_a_malformed_file_names_it(tmp_path, name, content):
 def test_a_missing_file_or_another_type_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no file"):
         read_splits(tmp_path / "a.mat")
-    with pytest.raises(UsageError, match=r"neither \.mat nor \.json"):
-        read_splits(tmp_path / "a.pickle")
+    with pytest.raises(UsageError, match=r"of no type that is read \(\.mat, \.pickle"):
+        read_splits(tmp_path / "a.txt")
+
+
+def test_empty_pieces_are_left_out(tmp_path):
+    found = read_splits(mat(tmp_path / "a.mat", [np.zeros((0, 88)), np.eye(88)]))
+    assert [len(pieces) for pieces in found.values()] == [1, 1, 1]
 
 
 def test_a_public_name_with_other_contents_is_reported(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Built corpora against the readers, and builds that are interrupted or fail."""
 
 import errno
+import os
 import pickle
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from zoo.data.corpora.build import build, data_root, open_split, progress_bar
 from zoo.data.scores.limits import Limits
 from zoo.data.scores.read import read
 from zoo.errors import UsageError, ZooError
+from zoo.files import xla_cache
 
 SPLITS = ("train", "validation", "test")
 
@@ -140,6 +142,38 @@ def test_a_full_disk_keeps_the_old_build(built, monkeypatch):
     assert len(open_split(f"folder:{folder}", "train", root)) > 0
 
 
+def test_names_links_and_closed_folders_are_kept_or_listed(tmp_path):
+    scores = tunes.folder(tmp_path / "scores", 4)
+    strange = os.fsencode(scores) + b"/caf\xe9"
+    os.mkdir(strange)
+    with open(strange + b"/\xff\x1b.abc", "w") as file:
+        file.write(tunes.abc(tunes.melody(9)))
+    (scores / "loop").symlink_to(scores)
+    (scores / "lost.abc").symlink_to(tmp_path / "nowhere")
+    spec = f"folder:{scores}"
+    report = build(spec, tmp_path / "data")
+    assert report.styles == {"jigs": 2, "reels": 2, r"caf\xe9": 1}
+    assert "scores/caf\\xe9/\\xff\x1b.abc" in {
+        record.id
+        for split in report.splits
+        for record in open_split(spec, split, tmp_path / "data")
+    }
+    assert [*report.list_drops()] == [
+        "dropped as truncated: scores/reels/broken.mid: Track 0 is missing; download "
+        "the file again.",
+        "dropped as unreadable: scores/lost.abc: No such file or directory; check it.",
+    ]
+
+
+def test_no_home_is_in_what_is_written(tmp_path, monkeypatch):
+    scores = tunes.folder(tmp_path / "scores", 4)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    report = build("folder:~/scores", tmp_path / "data")
+    assert report == build(f"folder:{scores}", tmp_path / "data")
+    for path in (tmp_path / "data").rglob("*"):
+        assert path.is_dir() or str(tmp_path).encode() not in path.read_bytes()
+
+
 def test_a_single_piece_is_in_the_train_split(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "tune.abc").write_text(tunes.abc(tunes.melody(0)))
@@ -163,7 +197,12 @@ def test_errors_of_invalid_requests(tmp_path):
 def test_the_default_root(monkeypatch):
     monkeypatch.setenv("ZOO_DATA", "/somewhere/else")
     assert data_root() == Path("/somewhere/else")
+    assert xla_cache().is_relative_to("/somewhere/else")
     monkeypatch.delenv("ZOO_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert data_root() == Path("/cache/music-zoo/data")
+    assert xla_cache() == Path("/cache/music-zoo/xla")
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
     assert data_root() == Path.home() / ".cache" / "music-zoo" / "data"
 
 

@@ -13,10 +13,12 @@ from zoo.data.corpora import dedup as module
 from zoo.data.corpora.dedup import (
     SPLITS,
     assign,
+    assign_groups,
     fingerprint,
     groups,
     resemblance,
     sketch,
+    split_notices,
 )
 
 NOTES = st.lists(
@@ -187,3 +189,50 @@ def test_few_pieces_still_fill_every_split(pieces, nonempty):
     splits = assign([fingerprint(s) for s in made], [sketch(s) for s in made])
     assert len(set(splits)) == nonempty
     assert not pieces or "train" in splits
+
+
+KINDS = st.lists(st.sampled_from("ab"), min_size=3, max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(KINDS, st.integers(0, 10**6))
+def test_few_pieces_are_spread_over_the_splits(kinds, salt):
+    """Kinds of three groups are in every split, and the others are in a sentence."""
+    digests = {i: f"{salt}-{i}" for i in range(len(kinds))}
+    splits = assign_groups(digests, kinds=dict(enumerate(kinds)))
+    found = {
+        split: {kinds[i] for i in splits if splits[i] == split} for split in SPLITS
+    }
+    common = {kind for kind, count in Counter(kinds).items() if count >= 3}
+    assert all(names >= common for names in found.values())
+    notices = split_notices([splits[i] for i in digests], kinds)
+    short = [split for split, names in found.items() if names != {*kinds}]
+    assert [notice.split()[1] for notice in notices] == short
+    assert splits == assign_groups(digests, kinds=dict(enumerate(kinds)))
+
+
+def test_many_pieces_keep_their_splits():
+    digests = {i: str(i) for i in range(101)}
+    rare = {i: ["common", "rare"][i < 3] for i in digests}
+    assert assign_groups(digests, kinds=rare) == assign_groups(digests)
+    assert split_notices(["train"] * 101, [["a"]] * 101) == []
+
+
+def test_metres_and_styles_are_spread_together():
+    kinds = {i: (style, metre) for i, (style, metre) in enumerate(4 * [*PAIRS])}
+    splits = assign_groups({i: f"x{i}" for i in kinds}, kinds=kinds)
+    for split in SPLITS:
+        names = {name for i in kinds if splits[i] == split for name in kinds[i]}
+        assert names == {"jig", "reel", "waltz", "6/8", "4/4", "3/4"}
+
+
+PAIRS = [("jig", "6/8"), ("reel", "4/4"), ("waltz", "3/4")]
+
+
+def test_a_folder_without_enough_pieces_has_a_sentence():
+    assert split_notices(["train", "test"], [["jig"], ["jig", "6/8"]]) == [
+        "The train split has no piece of 6/8: add pieces, so that there are three of "
+        "each that are not variants of each other.",
+        "The validation split is empty: it needs at least three pieces that are not "
+        "variants of each other.",
+    ]

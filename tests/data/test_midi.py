@@ -189,6 +189,7 @@ def test_the_program_is_that_at_the_onset_of_a_note():
         b"\xff\x51\x03\x00\x00\x00",
         b"\xff\x51\x03\x00\x00\x01",
         b"\xff\x51\x02\x07\xa1",
+        b"\xff\x51\x03\x00\x17\x70",  # 10,000 to the minute
         b"\xff\x51\x00",
         b"\xff\x58\x04\x00\x02\x18\x08",  # 0/4
         b"\xff\x58\x04\x04\xff\x18\x08",
@@ -228,6 +229,14 @@ def test_a_note_without_end_lasts_to_the_end(ending, others, duration):
     (last,) = (note for note in found.sequence.notes if note.pitch == 62)
     assert (last.start_time, last.end_time) == (0.5, duration)
     assert found.sequence.total_time == duration
+
+
+def test_drums_without_note_offs_last_until_they_are_struck_again():
+    strokes = b"".join(b"\x60\x99\x24\x50" for _ in range(4))
+    found = piece(smf(track(strokes, b"\x60\xff\x2f\x00")))
+    times = [(note.start_time, note.end_time) for note in found.sequence.notes]
+    assert times == [(0.5, 1), (1, 1.5), (1.5, 2), (2, 2.5)]
+    assert found.remarks == {"notes-without-end": 4}
 
 
 def test_a_note_that_begins_at_the_very_end_is_left_out():

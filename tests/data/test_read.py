@@ -160,6 +160,19 @@ def test_malformed_musicxml_is_refused(data, why):
     assert reason(data, "musicxml") == why
 
 
+def test_names_are_printable():
+    hostile = "A\x1b[31m\u202e\tB"
+    abc = f"X:1\nT:{hostile}\nC:{hostile}\nR:{hostile}\nB:{hostile}\nK:C\nCD\n"
+    found = sequence(abc.encode(), "abc")
+    metadata = found.sequence_metadata
+    texts = [metadata.title, metadata.artist, *metadata.genre, found.collection_name]
+    assert texts == ["A[31m B"] * 4
+    score = specimens.musicxml().replace(b"One", "O\u202en\ne".encode())
+    assert sequence(score, "musicxml").part_infos[0].name == "On e"
+    midi = specimens.midi().replace(b"Drums", b"Dr\x1b\x07s")
+    assert sequence(midi, "midi").instrument_infos[0].name == "Drs"
+
+
 def test_invalid_values_are_refused():
     def broken(**note) -> NoteSequence:
         made = NoteSequence(total_time=1)

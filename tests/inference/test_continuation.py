@@ -100,6 +100,23 @@ def test_requested_bars_are_read_even_if_they_fill_a_piece(lstm):
     assert model_begins(piece) == 80.0
 
 
+def test_bars_without_notes_at_the_end_are_left_out(lstm):
+    primer = score(" ".join(["60 62 64 65"] * 2))
+    primer.total_time = 24.0  # ten bars of rests follow
+    [piece] = lstm.sample(1, primer=primer)
+    assert model_begins(piece) == 4.0
+
+
+def test_an_end_that_is_no_piece_is_refused(lstm):
+    """The last bar has one note, where a melody has two or more."""
+    primer = score("60 62 64 65")
+    primer.notes.add(pitch=65, velocity=80, start_time=2.0, end_time=4.0)
+    primer.total_time = 4.0
+    with pytest.raises(UsageError, match="the end of the primer, `primer_bars=1`"):
+        lstm.sample(1, primer=primer, primer_bars=1)
+    assert lstm.sample(1, primer=primer, primer_bars=2)
+
+
 def test_a_note_that_sounds_where_the_primer_is_cut_is_struck_there(lstm):
     primer = score("60 62 64")
     primer.notes.add(pitch=65, velocity=80, start_time=1.5, end_time=3.5)
@@ -153,6 +170,26 @@ def test_a_continuation_has_the_tempo_of_the_primer(lstm):
     assert remarks == ("tempo: 60 quarters per minute throughout",)
 
 
+def test_a_performance_beside_the_grid_is_continued_at_its_own_tempo():
+    """Notes at 100 to the minute in a file that states 120 and 1/4, a third late."""
+    model = writer("polyphonic_rnn")
+    primer = score(" ".join(["60 60 64 65 63 65 64 62"] * 8))
+    primer.source_info.encoding_type = primer.source_info.MIDI
+    del primer.time_signatures[:]
+    primer.time_signatures.add(numerator=1, denominator=4)
+    primer.tempos.add(qpm=120)
+    for note in primer.notes:
+        note.start_time = 1.2 * note.start_time + 0.05
+        note.end_time = 1.2 * note.end_time + 0.05
+    primer.total_time = 1.2 * primer.total_time + 0.05
+    [piece] = pieces = model.sample(1, primer=primer, primer_bars=4, bars=2)
+    assert pieces.remarks[1].startswith("aligned: to 100.0 quarters per minute")
+    assert piece.tempos[0].qpm == pytest.approx(100, abs=0.1)
+    before, new = bars_around(piece)
+    assert 3 < before <= 4  # the inferred bars may begin with a pickup
+    assert before + new == pytest.approx(6, abs=0.01)
+
+
 def test_chords_that_the_codec_drops_are_said_to_be_dropped(lstm):
     """Every note has a lower third: half of all, where a corpus allows a tenth."""
     primer = score("64 65 67 69")
@@ -189,13 +226,15 @@ def test_a_performance_keeps_seconds_and_the_bars_of_its_primer():
     params = jax.jit(family.init)(jax.random.key(0), family.example(2))
     model = Model(family, params, codec)
     primer = score(" ".join(["62 63 61 60"] * 4))
+    primer.total_time += 0.01
+    primer.notes[-1].end_time += 0.01  # no bar begins there
     read = model.prime(primer, 2)
     assert read.remarks[0] == "primer: the last 2 of its 4 bars are read"
     music = codec.decode_like(read.array, read.source)
     assert [x.pitch for x in music.notes] == [62, 63, 61, 60] * 2
-    assert music.total_time == 4.0
+    assert music.total_time == 4.01
     [piece] = model.sample(1, primer=primer, primer_bars=2, bars=1)
-    assert (model_begins(piece), piece.total_time) == (4.0, 6.0)
+    assert (model_begins(piece), piece.total_time) == (4.01, 6.0)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +242,7 @@ def test_a_performance_keeps_seconds_and_the_bars_of_its_primer():
     [
         ({"primer_bars": 0}, "`primer_bars` is 0, and the primer has 40 bars"),
         ({"primer_bars": 41}, "`primer_bars` is 41, and the primer has 40 bars"),
-        ({"bars": 0}, "`bars` is 0: choose 1 or more"),
+        ({"bars": 0}, "`bars` is 0: choose a whole number from 1"),
         ({"bars": 4, "length": 64}, "give `bars` or `length`, but not both"),
         ({"bars": 4, "beam": 2}, "leave `bars` or `beam` out"),
         ({"bars": 4, "grammar": False}, "the grammar keeps a piece from ending"),

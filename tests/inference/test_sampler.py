@@ -74,6 +74,8 @@ def test_every_family_writes_music_and_goes_on_from_a_primer(model):
 def test_a_classifier_writes_nothing_and_says_so():
     with pytest.raises(UsageError, match="LatentClassifier classifies music"):
         trained("latent_classifier").sample(1)
+    with pytest.raises(UsageError, match="LatentClassifier classifies music"):
+        trained("latent_classifier").sample(1, primer=HYMN)
 
 
 def test_a_family_searches_with_beams_or_says_that_it_does_not(model):
@@ -185,10 +187,11 @@ def test_a_soprano_alone_is_harmonised(coconet):
         ({"rewrite": ("viola",), "primer": HYMN}, "there is no voice viola"),
         ({"span": (8, 20), "primer": HYMN}, "it has 16 steps"),
         ({"span": (3, 3), "primer": HYMN}, "is not within the primer"),
-        ({"primer": score("60 62", "64 65")}, "where a chorale has four"),
+        ({"primer": score("60 62", "64 65")}, "2 of the four voices: name the others"),
+        ({"primer": score(*["60 62"] * 5)}, "5 voices, where a chorale has four"),
         (
             {"primer": score("60 62", "64 65"), "rewrite": ("alto",)},
-            "where a chorale has four",
+            "give soprano and tenor and bass alone, or all four",
         ),
         ({"primer": HYMN, "length": 8}, "a piece of 8 was requested"),
     ],
@@ -227,7 +230,7 @@ def test_a_melody_is_harmonised_by_itself_or_with_all_voices(coconet):
     soprano = [x.pitch for x in hymn.notes if x.instrument == 0]
     assert soprano == [72, 71, 69, 67]
     assert model_begins(hymn) is None
-    with pytest.raises(UsageError, match="It has 2 voices: give soprano alone, or all"):
+    with pytest.raises(UsageError, match="2 of the four voices: give soprano alone"):
         coconet.sample(1, primer=score("72 71", "64 65"), rewrite=rewrite)
 
 

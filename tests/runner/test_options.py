@@ -14,8 +14,11 @@ import re
 import typing
 from typing import Annotated
 
+import jax
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import zoo.models
 from zoo.cli import main
@@ -100,8 +103,9 @@ FUNCTIONS = {
     "train": lambda: train,
     "train_on_latents": lambda: train_on_latents,
 }
+FAMILIES = [module.TINY for module in zoo.models.families().values()]
 CLASSES = [
-    *(module.TINY for module in zoo.models.families().values()),
+    *FAMILIES,
     *(codec() for codec in CODECS.values()),
     Request(),
 ]
@@ -203,3 +207,56 @@ def test_values_of_numpy_are_numbers():
         require_range("n", value, hint)
     with pytest.raises(UsageError, match="`n` is"):
         require_range("n", np.int64(9), hint)
+
+
+NUMBERS = st.one_of(
+    st.integers(),
+    st.integers(-2, 300),
+    st.floats(),
+    st.booleans(),
+    st.text(max_size=3),
+    st.none(),
+)
+
+
+def options(value) -> list[str]:
+    """Returns the names of the numeric fields of a dataclass."""
+    hints = hints_of(type(value))
+    return [x.name for x in dataclasses.fields(value) if numeric(hints[x.name])]
+
+
+@given(st.sampled_from(CLASSES), st.data())
+def test_any_value_of_an_option_is_taken_or_refused_in_a_sentence(value, data):
+    name = data.draw(st.sampled_from(options(value) or [None]))
+    if name is None:
+        return
+    number = data.draw(NUMBERS)
+    hint = hints_of(type(value))[name]
+    kind, limits = ranges(hint)[0]
+    try:
+        dataclasses.replace(value, **{name: wrapped(hint, number)})
+    except UsageError as error:
+        assert re.fullmatch(r"[^\n]+\.", str(error))  # noqa: PT017
+        return
+    optional = number is None and type(None) in typing.get_args(hint)
+    assert optional or (isinstance(number, kind | int) and limits.holds(number))
+
+
+@given(st.sampled_from(FAMILIES), st.data())
+def test_a_family_that_is_taken_can_be_trained_or_says_why_not(family, data):
+    """Small numbers, which are legal: the shapes of a loss are computed, or refused."""
+    name = data.draw(st.sampled_from(options(family)))
+    hint = hints_of(type(family))[name]
+    kind, limits = ranges(hint)[0]
+    low = limits.low + limits.open_low * (1 if kind is int else 0.01)
+    number = data.draw(
+        st.integers(int(low), int(low) + 9) if kind is int else st.just(float(low))
+    )
+    try:
+        changed = dataclasses.replace(family, **{name: wrapped(hint, number)})
+        batch = changed.example(2)
+        params = jax.eval_shape(lambda: changed.init(jax.random.key(0), batch))
+        for objective in changed.objectives().values():
+            jax.eval_shape(objective.loss, params, batch, jax.random.key(0), None)
+    except UsageError as error:
+        assert re.fullmatch(r"[^\n]+\.", str(error))  # noqa: PT017

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import optax
 import pytest
 import scipy.io
 
@@ -13,6 +14,7 @@ from zoo.models import LSTM, NoteTransformer
 from zoo.runner import train
 from zoo.runner.run import sized
 from zoo.tasks import Arrays, Frames
+from zoo.train.loop import fit
 from zoo.train.options import Options
 
 
@@ -36,6 +38,47 @@ def test_a_run_on_arrays_is_loaded(tmp_path):
     model = zoo.load(tmp_path)
     assert model.family == LSTM(vocab=9, embed=4, width=4, layers=1, length=16)
     assert model.tokens(3, seed=1).shape == (3, 16)
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_any_seed_of_32_bits_trains(seed):
+    arrays = [np.arange(1, 9)] * 4
+    batches = Arrays(arrays, batch=2, length=8).train_batches(seed)
+    assert batches[0]["tokens"].shape == (2, 8)
+    assert (batches[3]["tokens"] == batches[3]["tokens"]).all()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**70, 1.5, "a"])
+def test_other_seeds_are_refused(seed, own):
+    with pytest.raises(UsageError, match=r"`seed` is .*from 0 to 4,294,967,295"):
+        Options(seed=seed)
+    with pytest.raises(UsageError, match="`seed` is "):
+        own.tokens(2, seed)
+    with pytest.raises(UsageError, match="`seed` is "):
+        own.sample(2, seed)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A model that `fit` trained without a record of codec and task."""
+    family = LSTM(vocab=9, embed=4, width=4, layers=1, length=6)
+
+    class Same:
+        def __getitem__(self, step):
+            return family.example(2)
+
+    workdir = tmp_path_factory.mktemp("own")
+    options = Options(quiet=True)
+    fit(family, Same(), tx=optax.sgd(0.1), steps=1, workdir=workdir, options=options)
+    return zoo.load(workdir)
+
+
+def test_a_model_without_a_record_draws_arrays_and_says_what_it_lacks(own):
+    assert own.tokens(2, seed=1).shape == (2, 6)
+    with pytest.raises(UsageError, match=r"writes no music: draw arrays by `tokens`"):
+        own.sample(2)
+    with pytest.raises(UsageError, match="recorded no task"):
+        own.evaluate()
 
 
 def rolls(path, most):

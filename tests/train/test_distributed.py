@@ -96,3 +96,26 @@ def test_an_incomplete_address_is_refused(arguments):
 def test_one_process_needs_no_address():
     distributed.connect(None)
     assert jax.process_count() == 1
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_process_ends_the_others_with_a_sentence(lost, tmp_path):
+    """Process 0 coordinates: without it, JAX aborts the other one."""
+    address = f"localhost:{free_port()}"
+    both = [
+        spawn(
+            tmp_path,
+            *("--steps", 5000, "--save-every", 2, "--delay", 0.1),
+            *("--coordinator", address, "--processes", 2, "--process", i),
+        )
+        for i in range(2)
+    ]
+    with running(*both):
+        while not (tmp_path / "checkpoints" / "2").exists():
+            assert [process.poll() for process in both] == [None, None]
+            time.sleep(0.05)
+        both[lost].kill()
+        code, _, error = finish(both[1 - lost], timeout=30)
+    assert code != 0
+    assert "lost the other hosts of its run" in error
+    assert "run the same command again on every host: it resumes" in error

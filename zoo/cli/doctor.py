@@ -20,6 +20,8 @@ TESTED = {  # versions of the last complete test run
     "note-seq": "0.0.5",
     "music21": "10.5.1",
     "soundfile": "0.14.0",
+    "verovio": "6.4.1",
+    "resvg-py": "0.5.0",
     "tyro": "1.0.17",
     "numpy": "2.4.6",
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tyro.conf import Positional
 
+from zoo.cli.output import Flat, Output
 from zoo.errors import UsageError, plain, printable
 from zoo.ranges import Change, Count, Pieces, Seed, Several, Share, Temperature, Weight
 
@@ -29,6 +30,7 @@ def interpolate(
     adapt: bool = False,
     metre: str = "",
     out: pathlib.Path = pathlib.Path("interpolated"),
+    output: Flat = Output(),
 ) -> None:
     """Interpolate between the first phrases of two pieces in a model's latent space.
 
@@ -43,6 +45,7 @@ def interpolate(
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     from zoo.listen.latent import plot_strip
 
@@ -51,7 +54,14 @@ def interpolate(
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
         styles = (1 - share) * styles[:1] + share * styles[1:]
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     music = write(path, styles, f"from {one.stem} to {other.stem}")
     plot_strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
@@ -70,6 +80,7 @@ def mix(
     adapt: bool = False,
     metre: str = "",
     out: pathlib.Path = pathlib.Path("mixed"),
+    output: Flat = Output(),
 ) -> None:
     """Mix the first phrases of several pieces, or several styles.
 
@@ -86,6 +97,7 @@ def mix(
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     space, sequences, shares = read(run, pieces, adapt, metre)
     warn_unless_one("weights", weights)
@@ -100,7 +112,14 @@ def mix(
         rng = np.random.default_rng(seed)
         points = rng.normal(size=(n, space.size)).astype(np.float32)
     names = [*(path.stem for path in pieces), *(styles or {})]
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     write(points, styles or shares, "a mix of " + ", ".join(names))
 
 
@@ -118,6 +137,7 @@ def vary(
     adapt: bool = False,
     metre: str = "",
     out: pathlib.Path = pathlib.Path("varied"),
+    output: Flat = Output(),
 ) -> None:
     """Write variations of the first phrase of a piece.
 
@@ -135,6 +155,7 @@ def vary(
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     from zoo.inference.attribute_steering import Steering
     from zoo.inference.loading import resolve
@@ -147,7 +168,14 @@ def vary(
         steering = Steering.load(space, resolve(run))
         points = steering(points, attributes, seed, styles or own)
         title += "".join(f", {name} {x:+g}" for name, x in attributes.items())
-    write = Writer(space, seed=seed, temperature=temperature, best_of=best_of, out=out)
+    write = Writer(
+        space,
+        seed=seed,
+        temperature=temperature,
+        best_of=best_of,
+        out=out,
+        output=output,
+    )
     write(points, styles or own, title)
 
 
@@ -161,6 +189,7 @@ def transfer(
     seed: Seed = 0,
     metre: str = "",
     out: pathlib.Path = pathlib.Path("transferred"),
+    output: Flat = Output(),
 ) -> None:
     """Write a piece in another style, phrase by phrase, with its scale and contour.
 
@@ -174,6 +203,7 @@ def transfer(
         seed: seed of the search.
         metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write: the piece as it was read, and in the style.
+        output: sound and files of the pieces.
     """
     from zoo.cli.scores import open_score, print_remarks
     from zoo.data.corpora.build import progress_bar
@@ -181,7 +211,6 @@ def transfer(
     from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import StyleTransfer
-    from zoo.listen.gallery import write_gallery
     from zoo.metrics.attributes import scale_pitch_classes
 
     space = LatentSpace(load(run))
@@ -196,7 +225,7 @@ def transfer(
         scale = scale_pitch_classes(source, codec)
         rows = move(source, style, seed, scale=scale, progress=progress)
     music = [codec.decode(phrases.reshape(-1)) for phrases in (source, rows)]
-    page = write_gallery(music, out, title=f"{piece.stem}, and in the style {style}")
+    page = output.write(music, out, title=f"{piece.stem}, and in the style {style}")
     print(
         f"{len(rows)} phrases of {codec.bars} bars, as read and in the style {style}; "
         f"open {page}"
@@ -224,7 +253,9 @@ def classify(
     from zoo.inference.style_classifier import StyleClassifier
 
     classifier = StyleClassifier(load(run))
-    table = Table("piece", *map(plain, classifier.styles))
+    table = Table("piece")
+    for style in classifier.styles:
+        table.add_column(plain(style))
     for path in files:
         piece = open_score(path, metre)
         with named(path):
@@ -284,20 +315,20 @@ class Writer:
         temperature: float,
         best_of: int,
         out: pathlib.Path,
+        output: Output,
     ) -> None:
-        self.space, self.seed, self.out = space, seed, out
+        self.space, self.seed, self.out, self.output = space, seed, out, output
         self.temperature, self.best_of = temperature, best_of
 
     def __call__(
         self, points: np.ndarray, styles: "Styles", title: str
     ) -> "list[NoteSequence]":
-        from zoo.listen.gallery import write_gallery
         from zoo.nn.sequence.sampling import Draw
 
         draw = Draw(self.temperature)
         pieces = self.space.decode(
             points, self.seed, draw, styles, best_of=self.best_of
         )
-        page = write_gallery(pieces, self.out, title=title)
+        page = self.output.write(pieces, self.out, title=title)
         print(f"{len(pieces)} pieces in {self.out}; open {page}")
         return pieces

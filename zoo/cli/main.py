@@ -11,6 +11,8 @@ from tyro.conf import Positional
 from zoo.cli.audio import blend, reconstruct
 from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
+from zoo.cli.places import with_place
+from zoo.cli.play import play
 from zoo.cli.sample import sample
 from zoo.errors import UsageError, exit_on_error
 from zoo.ranges import BatchSize, Count, Hertz, Seconds, checked
@@ -134,6 +136,7 @@ def doctor() -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "sample": sample,
+    "play": play,
     "interpolate": interpolate,
     "mix": mix,
     "vary": vary,
@@ -151,5 +154,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 def main() -> None:
     """The entry point of the `zoo` command."""
-    commands = {name: checked(command) for name, command in COMMANDS.items()}
-    exit_on_error(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="zoo"))
+
+    def run() -> None:
+        commands = {name: checked(with_place(x)) for name, x in COMMANDS.items()}
+        tyro.extras.subcommand_cli_from_dict(commands, prog="zoo")
+
+    exit_on_error(run)
+
+
+if __name__ == "__main__":
+    main()

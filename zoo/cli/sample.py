@@ -5,7 +5,9 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from zoo.cli.output import Flat, Output
 from zoo.ranges import (
+    Bars,
     Count,
     Length,
     Pieces,
@@ -33,8 +35,8 @@ def sample(
     no_repeat: Several | None = None,
     length: Length | None = None,
     primer: pathlib.Path | None = None,
-    primer_bars: int | None = None,
-    bars: int | None = None,
+    primer_bars: Bars | None = None,
+    bars: Bars | None = None,
     rewrite: tuple[Voice, ...] = (),
     span: tuple[Position, Position] | None = None,
     grammar: bool = True,
@@ -45,6 +47,7 @@ def sample(
     metre: str | None = None,
     program: str | None = None,
     out: pathlib.Path = pathlib.Path("samples"),
+    output: Flat = Output(),
 ) -> None:
     """Write pieces: MIDI, WAV, piano roll and score, and a page that plays them.
 
@@ -76,10 +79,10 @@ def sample(
             in a model of note rows, the metre of every bar.
         program: the General MIDI name or number of every note, or drums, likewise.
         out: the directory to write.
+        output: sound and files of the pieces.
     """
     from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.loading import load
-    from zoo.listen.gallery import write_gallery
     from zoo.nn.sequence.sampling import Draw
 
     draw = Draw(temperature, top_k, top_p, min_p=min_p, no_repeat=no_repeat)
@@ -109,5 +112,5 @@ def sample(
     )
     if primer is not None:
         print_remarks(primer, pieces.remarks)
-    page = write_gallery(pieces, out, title=f"{model.title}, seed {seed}")
+    page = output.write(pieces, out, title=f"{model.title}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")

@@ -4,10 +4,11 @@ import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zoo.errors import as_options
+from zoo.errors import as_options, printable
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
+    from zoo.data.scores.limits import Piece
 
 
 def open_score(path: pathlib.Path, metre: str | None = None) -> "NoteSequence":
@@ -24,13 +25,18 @@ def open_score(path: pathlib.Path, metre: str | None = None) -> "NoteSequence":
     from zoo.data.scores.read import open_piece
 
     piece = open_piece(path)
-    counts = [f"{n} {name.replace('-', ' ')}" for name, n in piece.remarks.items()]
-    if counts:
-        print(f"{path.name}: left out or corrected: {', '.join(counts)}")
+    print_counts(piece)
     assert piece.sequence is not None
     if metre:
         state_metre(piece.sequence, metre)
     return piece.sequence
+
+
+def print_counts(piece: "Piece") -> None:
+    """Prints what was left out or corrected in a piece that was read."""
+    counts = [f"{n} {name.replace('-', ' ')}" for name, n in piece.remarks.items()]
+    if counts:
+        print(printable(f"{piece.name}: left out or corrected: {', '.join(counts)}"))
 
 
 def print_remarks(path: pathlib.Path, remarks: Iterable[str]) -> None:

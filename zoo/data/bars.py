@@ -13,6 +13,7 @@ from zoo.errors import UsageError
 
 MAX_BARS = 10_000  # bounds the bar lines of malformed files, e.g. in 1/64
 TOLERANCE = 1e-3  # quarters; bar lines that are closer are one
+NEAR = 0.05  # quarters; below the steps of any grid, above rounding to 10 ms
 INSTANT = 1e-6  # seconds
 SIGNATURE = re.compile(r"[1-9]\d?/(1|2|4|8|16|32)")
 MODEL = "model"  # the text annotation where a model begins
@@ -72,15 +73,15 @@ def excerpt(
 
 
 def main_tempo(sequence: NoteSequence) -> float:
-    """Returns the tempo that lasts longest, in quarters per minute."""
-    end, lasting = sequence.total_time, {QPM: 0.0}
+    """Returns the median of the tempo over time, in quarters per minute."""
     changes = {0.0: QPM}
     changes |= {max(x.time, 0.0): x.qpm for x in sequence.tempos if x.qpm > 0}
-    times = sorted(changes)
-    for time, after in zip(times, [*times[1:], max(end, times[-1])], strict=True):
-        rate = changes[time]
-        lasting[rate] = lasting.get(rate, 0.0) + min(after, end) - min(time, end)
-    return max(lasting, key=lambda rate: lasting[rate])
+    times = np.array(sorted(changes))
+    rates = np.array([changes[time] for time in times.tolist()])
+    lasting = np.diff(np.minimum([*times, np.inf], sequence.total_time))
+    order = rates.argsort()
+    total = lasting[order].cumsum()
+    return float(rates[order][np.searchsorted(total, total[-1] / 2)])
 
 
 def at_tempo(sequence: NoteSequence, qpm: float) -> NoteSequence:
@@ -169,11 +170,12 @@ def model_begins(sequence: NoteSequence) -> float | None:
 def stop_after(sequence: NoteSequence, time: float, bars: int) -> float | None:
     """Returns the time of the bar line `bars` bars after a time, both in seconds.
 
-    A bar in which `time` lies is not counted. None if the piece ends before.
+    A bar in which `time` lies is not counted. A time near a bar line is at it. The
+    result is None if the piece ends before.
     """
     beat, end = quarters(sequence), sequence.total_time
     lines = bar_lines(sequence, float(beat(np.array(end))))
-    first = int(np.searchsorted(lines, float(beat(np.array(time))) - TOLERANCE))
+    first = int(np.searchsorted(lines, float(beat(np.array(time))) - NEAR))
     if first + bars >= len(lines):
         return None
     stop = float(seconds(sequence)(lines[first + bars]))

@@ -52,7 +52,7 @@ class Digest:
     """A digest of arrays that are added one by one."""
 
     def __init__(self) -> None:
-        self.hash = hashlib.blake2b(digest_size=16)
+        self.hash = hashlib.blake2b(digest_size=8)
 
     def add(self, array: np.ndarray) -> None:
         """Adds an array, with its shape."""

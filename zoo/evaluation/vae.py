@@ -27,6 +27,7 @@ from zoo.nn.latent.variational import (
     slerp,
 )
 from zoo.tasks.base import Task
+from zoo.train.measuring import affordable, bounded, followed, say
 
 STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
 PATH = np.linspace(0, 1, 11)
@@ -34,6 +35,9 @@ BEST_OF = 16  # phrases drawn at a point, of which the likeliest is kept
 PAIRS = 128  # of phrases to interpolate between
 ORDER, SLOTS = 8, 2**20  # of the Markov chain that scores interpolated phrases
 COUNTED_AT_ONCE = 512  # phrases
+PARTICLES = 1, 8, 64  # samples of the bounds on the likelihood
+RECONSTRUCTION = max(PARTICLES) + 3  # passes that measuring a phrase takes
+STEERING = 4 * len(PATH) * (BEST_OF + 1)  # passes for each phrase that is steered
 
 
 def latent_space_metrics(
@@ -50,9 +54,14 @@ def latent_space_metrics(
       workdir: the directory of the run.
       steered: phrases whose attributes are changed; 0 for reconstruction alone.
     """
-    metrics = reconstruction(model, task.eval_batches("test"))
+    trained = model.about["step"] * task.batch
+    rows = affordable(trained, RECONSTRUCTION)
+    test_batches = bounded(task.eval_batches("test"), rows, task.batch)
+    metrics = reconstruction(model, test_batches)
+    steered = min(steered, affordable(trained, STEERING, least=2))
     if not steered or not model.codec.monophonic or model.codec.bars > 2:
         return metrics
+    say("evaluating the latent space")
     space = LatentSpace(model)
     train, test = (phrases(task.eval_batches(split)) for split in ("train", "test"))
     steering = Steering.of(space, train)
@@ -110,7 +119,7 @@ def steered_attributes(
     z, style = space.means(phrases), space.likeliest_style(phrases)
     metrics: dict[str, float] = {}
     curves: dict[str, list[list[float]]] = {}
-    for a, name in enumerate(ATTRIBUTES):
+    for a, name in enumerate(followed(ATTRIBUTES, "steering attributes")):
         tables = []
         for strength in STRENGTHS:
             point = steering(z, {name: strength}, style=style) if strength else z
@@ -156,7 +165,8 @@ def interpolated(
     names = ("far", "near", "cost", "best_cost", "mixed_cost")
     curves: dict[str, list[float]] = {name: [] for name in names}
     rng, real = np.random.default_rng(0), cost(ends).mean()
-    for share, point in zip(PATH, points, strict=True):
+    path = followed(PATH, "interpolating points")
+    for share, point in zip(path, points, strict=True):
         shares = None
         if style is not None:
             shares = (1 - share) * style[::2] + share * style[1::2]
@@ -207,7 +217,7 @@ def markov_cost(
 def reconstruction(
     model: Model,
     batches: Iterable[Batch],
-    particles: tuple[int, ...] = (1, 8, 64),
+    particles: tuple[int, ...] = PARTICLES,
     seed: int = 0,
 ) -> dict[str, float]:
     """Returns how well phrases are reconstructed, and at what rate.
@@ -222,7 +232,7 @@ def reconstruction(
     measure = jax.jit(functools.partial(phrase_metrics, model.family, particles))
     sums: dict[str, float] = {}
     means, rows = [], 0
-    for index, batch in enumerate(batches):
+    for index, batch in enumerate(followed(batches, "reconstructing batches")):
         rng = jax.random.fold_in(jax.random.key(seed), index)
         real = np.asarray(batch["mask"]).any(axis=1)
         metrics, mean = jax.device_get(measure(model.params, dict(batch), rng))

@@ -13,6 +13,7 @@ from zoo.data.proto import NoteSequence, metres, quarters
 from zoo.errors import UsageError, require
 from zoo.inference.primer import Primer
 from zoo.inference.sampler import Request, Sampler
+from zoo.ranges import Bars, checked
 
 METRE_CHANGES = 8  # events of them in a first draw; more make it draw again
 DOUBLINGS = 6
@@ -186,8 +187,9 @@ def note_key(note: NoteSequence.Note) -> tuple[int, int, bool, int]:
     return milliseconds, note.pitch, note.is_drum, note.program
 
 
+@checked
 def check_bars(
-    bars: int | None, *, length: int | None, beam: int | None, changes: bool
+    bars: Bars | None, *, length: int | None, beam: int | None, changes: bool
 ) -> None:
     """Raises UsageError if bars of new music cannot be counted.
 
@@ -199,7 +201,6 @@ def check_bars(
     """
     if bars is None:
         return
-    require(bars >= 1, f"`bars` is {bars}: choose 1 or more.")
     require(length is None, "give `bars` or `length`, but not both.")
     require(
         beam is None,

@@ -15,6 +15,7 @@ the state and the tokens.
     state, logits = step(state, token)  # [4, vocabulary], of the next event
 """
 
+import functools
 import json
 import pathlib
 from typing import Any
@@ -26,6 +27,7 @@ from jax import export as stablehlo
 from zoo.config import record
 from zoo.core import BOUNDARY, Array
 from zoo.errors import require
+from zoo.files import folder_aside
 from zoo.inference.model import Model
 
 State = list[Array]
@@ -48,6 +50,7 @@ def export(
 
     Raises:
       UsageError: the family does not write one event at a time.
+      ZooError: the folder cannot be written; no file is left behind then.
     """
     family: Any = model.family
     require(
@@ -70,12 +73,11 @@ def export(
     n = stablehlo.symbolic_shape("n")[0] if batch is None else batch
     token = jax.ShapeDtypeStruct((n,), jnp.int32)
     state = jax.eval_shape(start, token)
-    folder = pathlib.Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    for function, given in ((start, (token,)), (step, (state, token))):
-        exported = stablehlo.export(jax.jit(function), platforms=[platform])(*given)
-        (folder / f"{function.__name__}.jax").write_bytes(exported.serialize())
-        (folder / f"{function.__name__}.mlir").write_text(exported.mlir_module())
+    compiler = functools.partial(stablehlo.export, platforms=[platform])
+    exported = {
+        "start": compiler(jax.jit(start))(token),
+        "step": compiler(jax.jit(step))(state, token),
+    }
     named = jax.tree_util.tree_flatten_with_path(family.start(1))[0]
     names = [jax.tree_util.keystr(path) for path, _ in named]
     about = {
@@ -91,7 +93,12 @@ def export(
         "platform": platform,
         "jax": jax.__version__,
     }
-    (folder / "about.json").write_text(json.dumps(about, indent=1))
+    folder = pathlib.Path(out)
+    with folder_aside(folder) as staging:
+        for name, function in exported.items():
+            (staging / f"{name}.jax").write_bytes(function.serialize())
+            (staging / f"{name}.mlir").write_text(function.mlir_module(), "utf-8")
+        (staging / "about.json").write_text(json.dumps(about, indent=1))
     return folder
 
 

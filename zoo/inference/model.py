@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from zoo.inference.primer import Primer, primer_reader
 from zoo.inference.sampler import Request, Sampler, drawing
 from zoo.inference.saving import save
 from zoo.nn.sequence.sampling import Draw
+from zoo.ranges import Pieces, Seed, require_range
 from zoo.tasks.base import refusals
 from zoo.train.evaluate import evaluator, plain
 
@@ -34,6 +36,7 @@ class Model:
       codec: the codec of its arrays; None if the run recorded none.
       task: what it was trained on; None if the run recorded none.
       about: what the checkpoint records, e.g. "experiment", "step" and "seed".
+      process: the process that made the model.
     """
 
     family: Any
@@ -42,6 +45,7 @@ class Model:
     _: dataclasses.KW_ONLY
     task: Any = None
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    process: int = dataclasses.field(default_factory=os.getpid, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -58,9 +62,35 @@ class Model:
         """The styles that the model is conditioned on, or tells apart."""
         return self.family.styles if supports(self.family, Styled) else ()
 
-    @functools.cached_property
+    @property
     def sampler(self) -> Sampler:
+        """The sampler of the family's arrays.
+
+        Raises:
+          UsageError: this process is a fork of the one that made the model.
+        """
+        self.require_own_process()
+        return self._sampler
+
+    @functools.cached_property
+    def _sampler(self) -> Sampler:
         return Sampler(self.family, self.params, self.codec)
+
+    def require_own_process(self) -> None:
+        """Raises UsageError in a fork, where JAX would wait for lost threads."""
+        require(
+            self.process == os.getpid(),
+            "the model was made in another process, of which this one is a fork: use "
+            "multiprocessing.get_context('spawn'), or load the model in each process.",
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled: the fields, without compiled programs."""
+        fields = [field.name for field in dataclasses.fields(self) if field.init]
+        return {name: vars(self)[name] for name in fields}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state, process=os.getpid())
 
     def tokens(
         self,
@@ -77,6 +107,8 @@ class Model:
 
         `controls` are fields of `Draw`, such as `temperature`, instead of `draw`.
         """
+        require_range("n", n, Pieces)
+        require_range("seed", seed, Seed)
         request = Request(
             length=length,
             draw=drawing(draw, controls),
@@ -140,8 +172,13 @@ class Model:
         Returns:
           The pieces, and as `remarks` what was changed or left out of the primer.
         """
-        require(n >= 1, f"{n} pieces were requested: request at least one.")
-        require(best_of >= 1, f"best_of is {best_of}: choose 1 or more.")
+        require_range("n", n, Pieces)
+        require_range("seed", seed, Seed)
+        require(
+            self.codec is not None,
+            f"{self.title} was trained without a codec and writes no music: draw "
+            "arrays by `tokens`.",
+        )
         changes = bool(rewrite) or span is not None
         check_bars(bars, length=length, beam=beam, changes=changes)
         begin = None
@@ -242,6 +279,7 @@ class Model:
           UsageError: the run recorded no task, or the corpus does not fit the model.
         """
         require(self.task is not None, "the run recorded no task to evaluate on.")
+        self.require_own_process()
         batches = self.task.eval_batches(split, corpus=corpus, batch=batch)
         return plain(evaluator(self.family)(self.params, batches))
 

@@ -13,7 +13,8 @@ import soundfile
 from zoo.core import AudioAutoencoder, supports
 from zoo.data.audio.recordings import Recording, to_int16
 from zoo.data.refusal import Refused
-from zoo.errors import UsageError, require
+from zoo.errors import UsageError, ZooError, require
+from zoo.files import ADVICE, written_aside
 from zoo.inference.model import Model
 from zoo.nn.audio.vocoder import LatentTransform
 
@@ -86,6 +87,7 @@ def resynthesise(
 
     Raises:
       UsageError: the model is not one of audio, or the recording cannot be read.
+      ZooError: the WAV cannot be written; nothing is left behind then.
     """
     require_audio(model)
     rate, samples = model.codec.rate, 0
@@ -93,10 +95,19 @@ def resynthesise(
     make = streamed if model.family.streams else at_once
     try:
         recording = Recording(path, rate).resampled()
-        with soundfile.SoundFile(out, "w", rate, 1, "PCM_16", format="WAV") as file:
+        with (
+            written_aside(out) as unfinished,
+            soundfile.SoundFile(
+                unfinished, "w", rate, 1, "PCM_16", format="WAV"
+            ) as file,
+        ):
             for block in make(model, recording, seed, change):
                 file.write(to_int16(block))
                 samples += len(block)
+    except soundfile.LibsndfileError as error:
+        raise ZooError(
+            f"{out} could not be written ({error.error_string}): {ADVICE}."
+        ) from error
     except Refused as refused:
         raise UsageError(f"cannot read {path}: {refused.detail}") from refused
     return samples / rate, rate

@@ -11,12 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import signal
 
+from zoo.files import written_whole
 from zoo.listen.page import asset, data_url
-from zoo.listen.synth import compress, write_wav
+from zoo.listen.synth import MP3_RATES, compress, write_wav
 
 DPI = 110
-# sample rates that MP3 supports
-MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 WINDOW = 1024  # samples of a frame of the spectrogram
 DYNAMIC_RANGE = 80  # decibels
 EPS = 1e-12
@@ -43,6 +42,7 @@ class AudioComparison(NamedTuple):
     versions: dict[str, np.ndarray]
 
 
+@written_whole
 def write_audio_page(
     recordings: Sequence[AudioComparison],
     folder: pathlib.Path,

@@ -1,18 +1,33 @@
-"""A folder of pieces as MIDI, WAV and plots, with a listening page."""
+"""A folder of pieces as MIDI, audio, scores and plots, with a listening page."""
 
+import dataclasses
 import pathlib
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from zoo.data.bars import MODEL, model_begins
+from zoo.data.bars import model_begins
+from zoo.data.codecs.names import require_one_of
 from zoo.data.proto import NoteSequence
-from zoo.listen.engrave import engrave_score
-from zoo.listen.page import Track, write_page
-from zoo.listen.piano_roll import plot_piano_roll
-from zoo.listen.synth import write_midi, write_wav
+from zoo.data.refusal import Refused
+from zoo.files import written_whole
+from zoo.listen.files import (
+    AUDIO_FORMATS,
+    DEFAULT_FORMATS,
+    FORMATS,
+    rendered,
+    write_files,
+)
+from zoo.listen.page import MAX_BYTES, Track, write_page
+from zoo.listen.score.engraver import MAX_BARS, Engraving, engrave
+from zoo.listen.score.inline import inline
 from zoo.listen.timeline import bar_number, clock
-from zoo.soundfont.score import render
+
+SCORE_SHARE = 0.4  # of the page, for all scores together
+FEWEST_BARS = 4  # of a score on the page
 
 
+@written_whole
 def write_gallery(
     pieces: Sequence[NoteSequence],
     folder: pathlib.Path,
@@ -20,11 +35,14 @@ def write_gallery(
     title: str,
     intro: str = "",
     real: Sequence[NoteSequence] = (),
+    names: Sequence[str] = (),
+    formats: Sequence[str] = DEFAULT_FORMATS,
 ) -> pathlib.Path:
     """Writes the files of every piece, and index.html.
 
-    The files are 01.mid, 01.wav, 01.png (piano roll) and 01-score.png, and so on. Where
-    a model begins, all of them have a mark.
+    The files are 01.mid and so on, as `zoo.listen.files.write_files` names them. What
+    cannot be written is left out, and standard error says why. Where a model
+    begins, files and page have a mark.
 
     Args:
       pieces: the pieces.
@@ -32,26 +50,92 @@ def write_gallery(
       title: the title of the page.
       intro: text below the title.
       real: excerpts of real music, for the page only.
+      names: names of the pieces; by default "Sample 1" and so on.
+      formats: some of `FORMATS`.
 
     Returns:
       The path of index.html.
+
+    Raises:
+      UsageError: a format is not one of `FORMATS`.
+      ZooError: the folder cannot be written; nothing new is in it then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, piece in enumerate(pieces, 1):
-        stem = folder / f"{number:02d}"
-        write_midi(piece, stem.with_suffix(".mid"))
-        begins = model_begins(piece)
-        cues = {} if begins is None else {MODEL: begins}
-        write_wav(stem.with_suffix(".wav"), render(piece), cues=cues)
-        plot_piano_roll(piece, stem.with_suffix(".png"), title=f"{title}, {number}")
-        engrave_score(piece, folder / f"{number:02d}-score.png")
-    samples = [
-        Track(f"Sample {i}", piece, caption(piece)) for i, piece in enumerate(pieces, 1)
+    for name in formats:
+        require_one_of(name, FORMATS, "format")
+    titles = list(names) or [f"Sample {i}" for i in range(1, len(pieces) + 1)]
+    titles += [f"Real music {i}" for i in range(1, len(real) + 1)]
+    music = [*pieces, *real]
+    scores = _engrave_all(music, png="png" in formats)
+    limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
+    tracks = [
+        _track(name, piece, score, limit=limit)
+        for name, piece, score in zip(titles, music, scores, strict=True)
     ]
-    excerpts = [Track(f"Real music {i}", piece) for i, piece in enumerate(real, 1)]
-    path = folder / "index.html"
-    write_page(samples, path, title=title, intro=intro, real=excerpts)
-    return path
+    for i, piece in enumerate(pieces):
+        if {*formats} & {*AUDIO_FORMATS}:
+            tracks[i] = dataclasses.replace(tracks[i], audio=rendered(piece))
+        stem, label = folder / f"{i + 1:02d}", f"{title}, {i + 1}"
+        for reason in write_files(
+            tracks[i], stem, formats, score=scores[i], title=label
+        ):
+            print(f"{stem.name}: {reason}", file=sys.stderr)
+    write_page(
+        tracks[: len(pieces)],
+        folder / "index.html",
+        title=title,
+        intro=intro,
+        real=tracks[len(pieces) :],
+        heading="Pieces" if names else "Samples of the model",
+    )
+    return folder / "index.html"
+
+
+def _engrave_all(
+    pieces: Sequence[NoteSequence], png: bool
+) -> list[Engraving | Refused]:
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda x: _engrave(x, title=True, png=png), pieces))
+
+
+def _engrave(
+    piece: NoteSequence,
+    max_bars: int = MAX_BARS,
+    *,
+    title: bool = False,
+    png: bool = False,
+) -> Engraving | Refused:
+    try:
+        return engrave(piece, max_bars, title=title, png=png)
+    except Refused as refused:
+        return refused
+
+
+def _track(
+    name: str, piece: NoteSequence, score: Engraving | Refused, *, limit: int
+) -> Track:
+    """Returns a piece for the page, with as many bars of its score as `limit` allows.
+
+    Args:
+      name: its heading.
+      piece: the piece.
+      score: its score, or the reason why there is none.
+      limit: bytes of the score.
+    """
+    if piece.sequence_metadata.title:  # which is the heading on the page
+        score = _engrave(piece)
+    size, bars = limit, 0
+    while not isinstance(score, Refused):
+        size, bars = len(inline(score, "track-00-")), score.bars
+        fewer = int(0.9 * bars * limit / size)
+        if size <= limit or fewer < FEWEST_BARS:
+            break
+        score = _engrave(piece, fewer)
+    if isinstance(score, Refused) or size > limit:
+        return Track(name, piece, caption(piece))
+    lines = [caption(piece)]
+    if bars < score.total:
+        lines.append(f"The score shows the first {bars} of {score.total} bars.")
+    return Track(name, piece, " ".join(filter(None, lines)), score=score)
 
 
 def caption(piece: NoteSequence) -> str:

@@ -1,4 +1,4 @@
-"""The listening page: a single HTML file with players, piano rolls and MIDI downloads.
+"""The listening page: one HTML file with players, piano rolls, scores and MIDI files.
 
 The file contains its style, script, audio and MIDI, and loads nothing. Its content
 security policy allows its own style and script, by hash, and nothing else, so that the
@@ -17,15 +17,23 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
+import numpy as np
+import soxr
+
 from zoo.data.bars import MODEL, model_begins
 from zoo.data.proto import NoteSequence, seconds
+from zoo.listen.loudness import equalise
+from zoo.listen.score.engraver import Engraving
+from zoo.listen.score.inline import inline
 from zoo.listen.synth import compress, midi_bytes
 from zoo.listen.timeline import bars, clock, voices
 from zoo.soundfont.score import render
 
 MAX_BYTES = 6_000_000  # of the file, if the lowest audio quality allows it
+AUDIO_RATE = 44100  # hertz, of audio that is rendered already
 RATE = 32000  # hertz; covers the bandwidth of the default SoundFont
-QUALITIES = 0.4, 0.0  # of the audio, in order of preference
+# (quality, channels, rate) of the audio, in order of preference
+AUDIO = (0.4, 2, RATE), (0.0, 2, RATE), (0.0, 1, 16000), (0.0, 1, 8000)
 COLOURS = 6  # of voices; page.css defines them
 NOTE_GAP = 0.07  # fraction of a note that is left blank before the next one
 MIN_NOTE_SECONDS = 0.02
@@ -40,11 +48,16 @@ class Track:
       name: its heading.
       sequence: its notes.
       caption: a line of text below the heading.
+      score: its score, if it is to be shown.
+      audio: its audio at `AUDIO_RATE`, if it is rendered already.
     """
 
     name: str
     sequence: NoteSequence
     caption: str = ""
+    _: dataclasses.KW_ONLY
+    score: Engraving | None = None
+    audio: np.ndarray | None = None
 
 
 def write_page(
@@ -54,10 +67,12 @@ def write_page(
     title: str,
     intro: str,
     real: Sequence[Track] = (),
+    heading: str = "Samples of the model",
 ) -> None:
     """Writes a listening page.
 
-    The audio quality is reduced if the file would exceed `MAX_BYTES`.
+    All pieces are equally loud. The audio quality is reduced if the file would exceed
+    `MAX_BYTES`.
 
     Args:
       samples: the samples of a model.
@@ -65,37 +80,56 @@ def write_page(
       title: the title of the page.
       intro: text below the title.
       real: excerpts of real music, shown in a second column.
+      heading: the heading of the first column.
 
     Raises:
       ZooError: a track has no notes, or is too long to render.
     """
     tracks = [*samples, *real]
     with ThreadPoolExecutor() as pool:
-        audio = list(pool.map(lambda track: render(track.sequence, RATE), tracks))
-        for quality in QUALITIES:
-            encode = functools.partial(compress, rate=RATE, quality=quality)
-            clips = pool.map(encode, audio)
+        audio = list(pool.map(_render, tracks))
+        for options in AUDIO:
+            clips = pool.map(functools.partial(_encode, options=options), audio)
             articles = [
                 _track(i, *track)
                 for i, track in enumerate(zip(tracks, clips, strict=True), 1)
             ]
-            text = _document(
-                title, intro, articles[: len(samples)], real=articles[len(samples) :]
-            )
+            columns = articles[: len(samples)], articles[len(samples) :]
+            text = _document(title, intro, columns, heading=heading)
             if len(text) <= MAX_BYTES:
                 break
     pathlib.Path(path).write_bytes(text)
 
 
+def _render(track: Track) -> np.ndarray:
+    if track.audio is not None:
+        return soxr.resample(track.audio, AUDIO_RATE, RATE)
+    return equalise(render(track.sequence, RATE), RATE)
+
+
+def _encode(audio: np.ndarray, options: tuple[float, int, int]) -> tuple[str, bytes]:
+    """Returns the MIME type and the bytes of audio at one of the options `AUDIO`."""
+    quality, channels, rate = options
+    if channels == 1:
+        audio = audio.mean(1, keepdims=True)
+    return compress(soxr.resample(audio, RATE, rate), rate, quality)
+
+
 def _document(
-    title: str, intro: str, samples: Sequence[str], *, real: Sequence[str]
+    title: str,
+    intro: str,
+    columns: tuple[Sequence[str], Sequence[str]],
+    *,
+    heading: str,
 ) -> bytes:
-    """Returns the page; `samples` and `real` are the HTML of their tracks."""
+    """Returns the page; `columns` are the HTML of samples and of real excerpts."""
+    samples, real = columns
     style, script = asset("page.css"), asset("page.js")
     column = _fill("real.html", {"tracks": "".join(real)}) if real else ""
     values = {
         "title": html.escape(title),
         "intro": html.escape(intro),
+        "heading": html.escape(heading),
         "style": style,
         "script": script,
         "style_hash": _hash(style),
@@ -122,8 +156,21 @@ def _track(number: int, track: Track, clip: tuple[str, bytes]) -> str:
         "midi": data_url("audio/midi", midi_bytes(track.sequence)),
         "labels": labels,
         "notes": notes,
+        "score": "" if track.score is None else _score(track.score, track.name, number),
     }
     return _fill("track.html", values)
+
+
+def _score(score: Engraving, name: str, number: int) -> str:
+    """Returns the HTML of a score, with the times of its chords in milliseconds."""
+    times = (f"{1000 * t.start:.0f},{1000 * t.end:.0f}" for t in score.times)
+    values = {
+        "name": html.escape(name),
+        "prefix": f"track-{number}-",
+        "times": " ".join(times),
+        "svg": inline(score, f"track-{number}-"),
+    }
+    return _fill("score.html", values)
 
 
 def _roll(sequence: NoteSequence, end: float) -> tuple[str, str]:

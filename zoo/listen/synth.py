@@ -1,4 +1,4 @@
-"""WAV, MP3 and MIDI files."""
+"""WAV, MP3, Ogg Vorbis and MIDI files."""
 
 import io
 import os
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.data.bars import MODEL, model_begins
+from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
 
 MAX_INT16 = 32767
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 def write_wav(
@@ -57,7 +59,8 @@ def cue_chunks(samples: Mapping[str, int]) -> bytes:
     points = struct.pack("<I", len(samples))
     labels = b"adtl"
     for number, (name, sample) in enumerate(samples.items(), 1):
-        points += struct.pack("<II4sIII", number, sample, b"data", 0, 0, sample)
+        point = number, sample, b"data", 0, 0, sample
+        points += struct.pack("<II4sIII", *point)
         text = name.encode() + b"\0"
         label = struct.pack("<I", number) + text
         labels += riff_chunk(b"labl", label)
@@ -70,21 +73,32 @@ def riff_chunk(name: bytes, content: bytes) -> bytes:
 
 
 def compress(
-    audio: np.ndarray, rate: int = 44100, quality: float = 0.6
+    audio: np.ndarray, rate: int = 44100, quality: float = 0.6, kind: str | None = None
 ) -> tuple[str, bytes]:
-    """Encodes audio as MP3, or as Ogg Vorbis if the library has no MP3 encoder.
+    """Encodes audio as MP3 or Ogg Vorbis.
 
     Args:
       audio: audio [samples, channels] in [-1, 1].
-      rate: sample rate in hertz.
+      rate: sample rate in hertz; one of `MP3_RATES` for MP3.
       quality: quality of the variable bit rate, 0 (smallest) to 1 (best).
+      kind: "mp3" or "ogg"; by default MP3, or Ogg Vorbis if the library has no MP3
+        encoder.
 
     Returns:
       The MIME type and the encoded bytes.
+
+    Raises:
+      ZooError: the library has no MP3 encoder.
     """
     import soundfile
 
-    mp3 = "MP3" in soundfile.available_formats()
+    has_mp3 = "MP3" in soundfile.available_formats()
+    if kind == "mp3" and not has_mp3:
+        raise ZooError(
+            f"libsndfile {soundfile.__libsndfile_version__} writes no MP3: choose ogg, "
+            "or upgrade soundfile."
+        )
+    mp3 = kind == "mp3" or (kind is None and has_mp3)
     buffer = io.BytesIO()
     with soundfile.SoundFile(
         buffer,

@@ -13,14 +13,19 @@ Voice = list[NoteSequence.Note]
 PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
+def require_notes(sequence: NoteSequence) -> None:
+    """Raises ZooError for a piece without notes."""
+    if not sequence.notes:
+        raise ZooError("the piece has no notes to plot: choose a longer one.")
+
+
 def voices(sequence: NoteSequence) -> list[Voice]:
     """Returns the notes grouped by (instrument, program, percussion), by onset.
 
     Raises:
       ZooError: the sequence has no notes.
     """
-    if not sequence.notes:
-        raise ZooError("the piece has no notes to plot: choose a longer one.")
+    require_notes(sequence)
 
     def voice(note: NoteSequence.Note) -> tuple[int, int, bool]:
         return note.instrument, note.program, note.is_drum

@@ -249,9 +249,11 @@ class AttentionRNN:
     ) -> Float[Array, "*b d"]:
         """Returns the input of the network: one-hot events, and the `flags`."""
         if not self.lookback:
-            return jax.nn.one_hot(token, self.vocab)
+            return jax.nn.one_hot(token, self.vocab, dtype=jnp.float32)
         events = jnp.concatenate([token[..., None], features.events], axis=-1)
-        one_hot = jax.nn.one_hot(events, self.vocab).reshape(*token.shape, -1)
+        one_hot = jax.nn.one_hot(events, self.vocab, dtype=jnp.float32).reshape(
+            *token.shape, -1
+        )
         return jnp.concatenate([one_hot, self.flags(features)], axis=-1)
 
     def flags(self, features: Features) -> Array:
@@ -259,8 +261,9 @@ class AttentionRNN:
         digits = (self.features.longest - 1).bit_length()
         bits = [features.step >> i & 1 for i in range(digits)]
         bits += [features.bar >> i & 1 for i in range(self.bar_bits)]
-        signs = 2.0 * jnp.stack(bits, axis=-1) - 1
-        return jnp.concatenate([features.repeats, signs], axis=-1)
+        signs = 2.0 * jnp.stack(bits, axis=-1).astype(jnp.float32) - 1
+        repeats = features.repeats.astype(jnp.float32)
+        return jnp.concatenate([repeats, signs], axis=-1)
 
     def merge_repeats(self, logits: Array, events: Array) -> Array:
         """Adds the probability of each repeat to that of the event it stands for.

@@ -42,6 +42,7 @@ from zoo.core import (
 )
 from zoo.errors import UsageError
 from zoo.nn.dense import Dense
+from zoo.nn.masked import at_least_one
 from zoo.nn.rng import Dropout, stratified_uniforms
 from zoo.nn.sequence import orderless
 from zoo.nn.sequence.encoder_block import EncoderBlock, bidirectional_attention
@@ -98,8 +99,9 @@ class Net(nn.Module):
         self.norm, self.middle = nn.LayerNorm(), [nn.LayerNorm(), nn.LayerNorm()]
         size, init = self.decide_width, nn.initializers.normal(0.3)
         # the names of parameters are those of earlier checkpoints
-        self.token = self.param("heard", init, (self.voices, self.vocab, size))
-        self.voice = self.param("which", init, (self.voices, size))
+        param = lambda name, *shape: self.param(name, init, shape, jnp.float32)
+        self.token = param("heard", self.voices, self.vocab, size)
+        self.voice = param("which", self.voices, size)
         self.weigh, self.hidden = Dense(size), Dense(size)
         self.gain = Dense(len(OFFSETS) + 1)
         self.head = Dense(self.vocab)
@@ -137,7 +139,8 @@ class Net(nn.Module):
         distance = jnp.where(distance < 8, distance, log_distance)
         distance = jnp.minimum(distance, DISTANCES - 1)
         beat = jnp.broadcast_to(jnp.arange(t)[:, None] % BAR, (b, t, 1))
-        one_hot = lambda x, size: jax.nn.one_hot(x, size).reshape(b, t, -1)
+        encode = lambda x, size: jax.nn.one_hot(x, size, dtype=jnp.float32)
+        one_hot = lambda x, size: encode(x, size).reshape(b, t, -1)
         own = one_hot(jnp.where(known, tokens, orderless.NONE), self.vocab)
         inputs = [own, one_hot(near, self.vocab)]
         inputs += [one_hot(distance, DISTANCES), one_hot(beat, BAR)]
@@ -159,7 +162,7 @@ class Net(nn.Module):
         deterministic: bool,
     ) -> Float[Array, "b t j v"]:
         """Returns the logits of those voices, conditioned on the `visible` tokens."""
-        one_hot = jax.nn.one_hot(tokens, self.vocab)
+        one_hot = jax.nn.one_hot(tokens, self.vocab, dtype=jnp.float32)
         others = jnp.einsum("btkv,kvd->btkd", one_hot, self.token)
         others = jnp.einsum("btjk,btkd->btjd", visible.astype(others.dtype), others)
         z = self.weigh(evidence.h)[:, :, None] + others + self.voice[voice]
@@ -271,7 +274,8 @@ class Coconet:
             outputs = jax.lax.map(evaluate, jnp.arange(self.masks))
             log_p, correct = (x.mean(axis=0) for x in outputs)
         else:
-            by_frame = jax.random.uniform(kind_key, (len(mask), 1, 1)) < self.by_frames
+            kind = jax.random.uniform(kind_key, (len(mask), 1, 1), jnp.float32)
+            by_frame = kind < self.by_frames
             cells = orderless.known_cells(mask_key, mask, level, self.voices)
             frames = orderless.known_frames(mask_key, mask, level)[..., None]
             known = jnp.where(by_frame, frames, cells)
@@ -316,9 +320,11 @@ class Coconet:
         )
         targets = jnp.take_along_axis(tokens, order, axis=-1)
         hidden = jnp.take_along_axis(~known & mask[..., None], order, axis=-1)
-        share = hidden / jnp.maximum(hidden.sum(axis=(1, 2), keepdims=True), 1)
+        count = at_least_one(hidden.sum(axis=(1, 2), keepdims=True))
+        share = hidden.astype(jnp.float32) / count
         log_p = (orderless.token_log_prob(logits, targets) * share).sum(axis=(1, 2))
-        correct = ((logits.argmax(-1) == targets) * share).sum(axis=(1, 2))
+        hits = (logits.argmax(-1) == targets).astype(jnp.float32)
+        correct = (hits * share).sum(axis=(1, 2))
         return self.voices * log_p, correct
 
     def log_prob(
@@ -418,7 +424,8 @@ class Coconet:
 
         def rewrite(keys: Array, tokens: Array, known: Array) -> Array:
             shape = 2, *tokens.shape[1:]
-            chance = jax.vmap(lambda key: jax.random.uniform(key, shape))(keys)
+            uniform = lambda key: jax.random.uniform(key, shape, jnp.float32)
+            chance = jax.vmap(uniform)(keys)
             order, u = jnp.argsort(chance[:, 0], axis=-1), chance[:, 1]
             mask = jnp.ones(tokens.shape[:2], bool)
             evidence = apply(tokens, known, mask, method="read")
@@ -436,13 +443,5 @@ class Coconet:
 
 
 TINY = Coconet(
-    vocab=5,
-    voices=2,
-    width=8,
-    layers=1,
-    heads=1,
-    decide_width=8,
-    masks=2,
-    gibbs=3,
-    length=6,
+    5, 2, width=8, layers=1, heads=1, decide_width=8, masks=2, gibbs=3, length=6
 )

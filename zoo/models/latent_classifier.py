@@ -23,6 +23,7 @@ import optax
 from zoo.core import Array, Batch, Float, Int, Key, Metrics, Num, Objective, Params
 from zoo.errors import UsageError
 from zoo.nn.latent.hierarchical_lstm import bidirectional, one_hot_inputs
+from zoo.nn.masked import masked_mean
 from zoo.nn.rng import row_keys
 from zoo.ranges import DropoutRate, Length, Range, Vocab, Width, checked
 
@@ -138,7 +139,7 @@ class LatentClassifier:
         rows = in_mask.sum()
 
         def mean(x: Array) -> Array:
-            return (x * in_mask).sum() / jnp.maximum(rows, 1)
+            return masked_mean(x, in_mask)
 
         nll = mean(-jnp.take_along_axis(log_p, y[:, None], axis=1)[:, 0])
         return nll, {"nll": nll, "accuracy": mean(hits), "events": rows}

@@ -49,6 +49,7 @@ from zoo.nn.latent.diffusion import (
     skip_factor,
     uniform_levels,
 )
+from zoo.nn.masked import at_least_one
 from zoo.nn.rng import row_keys
 from zoo.nn.sequence.encoder_block import bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
@@ -147,7 +148,7 @@ class Denoiser(nn.Module):
             is_known.astype(z_t.dtype),
         ]
         init = nn.initializers.normal(0.02)
-        position = self.param("place", init, (self.parts, self.width))
+        position = self.param("place", init, (self.parts, self.width), jnp.float32)
         x = Dense(self.width, name="enter")(jnp.concatenate(inputs, axis=-1))
         x = x + position[None, : x.shape[1]]
         h = Dense(self.width, name="level_in")(level_embedding(level))
@@ -222,12 +223,12 @@ class LatentDiffusion:
 
     def init(self, rng: Key, batch: Batch) -> Params:
         net_rng, vae_rng = jax.random.split(rng)
-        x, mask = jnp.zeros((1, self.parts, self.axes)), batch["mask"][:1]
+        x, mask = jnp.zeros((1, self.parts, self.axes), jnp.float32), batch["mask"][:1]
         label = latent_sequence.style_labels(self.styles, None, 1)
         net = self.net.init(
             net_rng,
             x,
-            jnp.zeros(1),
+            jnp.zeros(1, jnp.float32),
             known=x,
             known_mask=mask,
             mask=mask,
@@ -262,7 +263,7 @@ class LatentDiffusion:
             )
 
         # 1. FORWARD PROCESS z_t = alpha x + sigma eps (Kingma et al. 2021, eq. 1)
-        eps = jax.random.normal(eps_rng, x.shape)
+        eps = jax.random.normal(eps_rng, x.shape, jnp.float32)
         alpha, sigma = (factor[:, None, None] for factor in alpha_sigma(level))
         z_t = alpha * x + sigma * eps
 
@@ -282,7 +283,7 @@ class LatentDiffusion:
 
         def mean(x: Array) -> Array:
             total = jnp.where(unknown, x, 0.0).sum()
-            return total / jnp.maximum(unknown.sum(), 1)
+            return total / at_least_one(unknown.sum())
 
         weight = (cosine_density(level) / density)[:, None]
         loss = mean(weight * squared_error) / c
@@ -292,7 +293,8 @@ class LatentDiffusion:
         control = alpha[..., 0] ** 2 * (jnp.square(eps).sum(axis=-1) - c)
         bound = nll_bound(squared_error - control, x, level[:, None], density[:, None])
         nll = mean(bound)
-        nll += latent_sequence.log_volume(params) * (unknown.sum() > 0)
+        written = (unknown.sum() > 0).astype(jnp.float32)
+        nll += latent_sequence.log_volume(params) * written
         return loss, {"nll": nll, "events": unknown.sum()}
 
     def velocity(
@@ -373,7 +375,9 @@ class LatentDiffusion:
             return alpha * z_t - sigma * v
 
         shape = x_known.shape[1:]
-        noise = jax.vmap(lambda key: jax.random.normal(key, shape))(row_keys(rng, n))
+        noise = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(
+            row_keys(rng, n)
+        )
         x = dpm_solver(denoise, noise, self.solver_steps if steps is None else steps)
         z = latent_sequence.from_axes(params, x)
         return z if known is None else jnp.where(known_mask[..., None], known, z)
@@ -410,8 +414,9 @@ def random_known(rng: Key, mask: Bool[Array, "b u"]) -> Bool[Array, "b u"]:
     In half of the rows none is; in a quarter the first few are; in a quarter all but a
     span. At least one position is unknown, and every number of them is equally likely.
     """
-    kind, share, offset = jax.random.uniform(rng, (3, len(mask), 1))
+    kind, share, offset = jax.random.uniform(rng, (3, len(mask), 1), jnp.float32)
     size, index = mask.sum(axis=1, keepdims=True), jnp.cumsum(mask, axis=1) - 1
+    size, index = size.astype(jnp.float32), index.astype(jnp.float32)
     span = 1 + jnp.floor(share * size)
     inside = jnp.floor(offset * (size - span + 1))
     begin = jnp.where(kind < 0.75, size - span, inside)

@@ -38,6 +38,7 @@ from zoo.models.music_vae import MusicVAE
 from zoo.nn.dense import Dense, normalise
 from zoo.nn.latent import latent_sequence
 from zoo.nn.latent.variational import Gaussian
+from zoo.nn.masked import at_least_one
 from zoo.nn.rng import row_keys
 from zoo.nn.sequence.attention import (
     Block,
@@ -102,7 +103,9 @@ class Net(nn.Module):
 
     def setup(self) -> None:
         self.enter = Dense(self.width)
-        self.begin = self.param("begin", nn.initializers.normal(1.0), (self.width,))
+        self.begin = self.param(
+            "begin", nn.initializers.normal(1.0), (self.width,), jnp.float32
+        )
         self.blocks = [
             Block(
                 width=self.width,
@@ -239,7 +242,7 @@ class LatentMDN:
     def init(self, rng: Key, batch: Batch) -> Params:
         net_rng, vae_rng = jax.random.split(rng)
         label = latent_sequence.style_labels(self.styles, None, 1)
-        x = jnp.zeros((1, self.parts, self.axes))
+        x = jnp.zeros((1, self.parts, self.axes), jnp.float32)
         net = self.net.init(net_rng, x, label, None)
         return {"net": net["params"], **latent_sequence.init_frozen(self, vae_rng)}
 
@@ -264,7 +267,7 @@ class LatentMDN:
             )
             dropout = dropout_rng if self.dropout else None
             log_p = self.log_density(params, z, label, dropout)
-        nll = -jnp.where(mask, log_p, 0.0).sum() / jnp.maximum(mask.sum(), 1)
+        nll = -jnp.where(mask, log_p, 0.0).sum() / at_least_one(mask.sum())
         return nll, {"nll": nll, "events": mask.sum()}
 
     def log_density(

@@ -200,7 +200,7 @@ class LSTM:
         input_gates = table @ layers[0]["w"] + layers[0]["b"][None]
         advance = stacked_step(layers)
         kernel = table.T if self.tie else net["head"]["kernel"]
-        bias = jnp.zeros(self.vocab) if self.tie else net["head"]["bias"]
+        bias = jnp.zeros(self.vocab, jnp.float32) if self.tie else net["head"]["bias"]
 
         def step(state: State, token: Array) -> tuple[State, Array]:
             state = reset_rows(state, token == BOUNDARY)

@@ -98,7 +98,7 @@ class Markov:
 
     def init(self, rng: Key, batch: Batch) -> Params:
         """Returns an empty table."""
-        zeros = jnp.zeros(self.slots)
+        zeros = jnp.zeros(self.slots, jnp.float32)
         return {"net": {"counts": zeros, "owner": zeros}}
 
     def objectives(self) -> Mapping[str, Objective]:
@@ -153,7 +153,11 @@ class Markov:
             longest = longest & (name < 0)
             return ((counts, owner, claims), longest, counted & (first | ~owned)), None
 
-        table = jnp.zeros(self.slots), net["owner"], jnp.full(self.slots, mask.size)
+        table = (
+            jnp.zeros(self.slots, jnp.float32),
+            net["owner"],
+            jnp.full(self.slots, mask.size),
+        )
         start = table, jnp.ones_like(events), jnp.zeros_like(events)
         orders = by_order(slot), by_order(name)
         ((counts, owner, _), _, _), _ = jax.lax.scan(one_order, start, orders)

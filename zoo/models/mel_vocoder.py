@@ -250,8 +250,8 @@ class MelVocoder:
 
     def init(self, rng: Key, batch: Batch) -> Params:
         _, decoder_rng, critic_rng = jax.random.split(rng, 3)
-        noise = jnp.zeros((1, math.prod(self.factors), self.bands))
-        mel = jnp.zeros((1, 1, self.mel_bands))
+        noise = jnp.zeros((1, math.prod(self.factors), self.bands), jnp.float32)
+        mel = jnp.zeros((1, 1, self.mel_bands), jnp.float32)
         audio = AudioBatch.of(batch).audio[:1]
         return {
             "decoder": self.decoder.init(decoder_rng, mel, noise)["params"],

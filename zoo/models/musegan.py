@@ -171,7 +171,7 @@ class MuseGAN:
         generator_rng, critic_rng = jax.random.split(rng)
         batch = jax.tree.map(lambda x: x[:1], dict(batch))
         x, style = batch["tokens"], style_weights(batch.get("style"), self.styles)
-        z = jnp.zeros((1, *self.latent_shape))
+        z = jnp.zeros((1, *self.latent_shape), jnp.float32)
         return {
             "generator": self.generator.init(generator_rng, z, style, x)["params"],
             "critic": self.critic.init(critic_rng, x, style)["params"],
@@ -296,11 +296,13 @@ class MuseGAN:
         """
         keys = row_keys(rng, indices)
         shape = self.latent_shape
-        z = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
+        z = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
         logits = self.generator.apply({"params": params["generator"]}, z, style, rolls)
 
         def uniform(key: Key) -> Array:
-            return jax.random.uniform(jax.random.fold_in(key, 1), logits.shape[1:])
+            return jax.random.uniform(
+                jax.random.fold_in(key, 1), logits.shape[1:], jnp.float32
+            )
 
         return logits, jax.vmap(uniform)(keys)
 

@@ -48,6 +48,7 @@ from zoo.nn.latent.variational import (
     kl_divergence,
     negative_elbo,
 )
+from zoo.nn.masked import masked_mean
 from zoo.nn.rng import row_keys, uniforms
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw
@@ -163,7 +164,7 @@ class MusicVAE:
         encoder_rng, decoder_rng = jax.random.split(rng)
         x = self.time_major(batch["tokens"][:1])
         style = style_weights(batch["style"][:1] if self.styles else None, self.styles)
-        z = self.with_style(jnp.zeros((1, self.latent)), style)
+        z = self.with_style(jnp.zeros((1, self.latent), jnp.float32), style)
         return {
             "encoder": self.encoder_net.init(encoder_rng, x, style)["params"],
             "decoder": self.decoder_net.init(decoder_rng, z, x)["params"],
@@ -188,7 +189,7 @@ class MusicVAE:
         log_p, hits = self.token_log_probs(
             params, z, x, style=style, rng=sampling_rng, step=step
         )
-        log_p_x = (log_p * mask).sum(axis=1)
+        log_p_x = (log_p * mask.astype(jnp.float32)).sum(axis=1)
 
         # 3. RATE KL(q(z|x) || p(z)), annealed and with free nats
         beta = annealed_beta(step, self.kl_anneal, self.beta)
@@ -204,13 +205,13 @@ class MusicVAE:
         rows = in_mask.sum()
 
         def mean(x: Array) -> Array:
-            return (x * in_mask).sum() / jnp.maximum(rows, 1)
+            return masked_mean(x, in_mask)
 
         metrics = {
             "nll": mean(terms.nll),
             "reconstruction": mean(terms.reconstruction),
             "kl": mean(terms.kl),
-            "accuracy": (hits * mask).sum() / jnp.maximum(mask.sum(), 1),
+            "accuracy": masked_mean(hits, mask),
             "beta": jnp.asarray(beta, jnp.float32),
             "events": rows,
         }
@@ -255,7 +256,9 @@ class MusicVAE:
             before = self.scheduled_sampling(params, z, before, rng=rng, step=step)
         logits = self.logits(params, z, before)
         targets = tokens.reshape(*tokens.shape[:2], self.voices)
-        chosen = (logits * jax.nn.one_hot(targets, self.vocab)).sum(axis=-1)
+        chosen = (logits * jax.nn.one_hot(targets, self.vocab, dtype=jnp.float32)).sum(
+            axis=-1
+        )
         log_p = (chosen - jax.nn.logsumexp(logits, axis=-1)).sum(axis=-1)
         return log_p, (chosen >= logits.max(axis=-1)).mean(axis=-1)
 
@@ -276,7 +279,9 @@ class MusicVAE:
         # the inverse sigmoid decay of Bengio et al. 2015, section 2.4
         scale = self.sampling_schedule
         p_forced = scale / (scale + jnp.exp(step / scale))
-        forced = jax.random.uniform(choice_rng, before.shape[:2]) < p_forced
+        forced = (
+            jax.random.uniform(choice_rng, before.shape[:2], jnp.float32) < p_forced
+        )
         forced = forced.reshape(forced.shape + (1,) * (before.ndim - 2))
         return jnp.where(forced, before, own)
 
@@ -379,7 +384,9 @@ class MusicVAE:
                 f"length is {length}, and a phrase has {self.length}: leave it out."
             )
         keys = row_keys(rng, n)
-        z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,)))(keys)
+        z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,), jnp.float32))(
+            keys
+        )
         style = random_styles(rng, n, self.styles) if style is None else style
         return self.decode(params, rng, z, style=style, draw=draw, grammar=grammar)
 

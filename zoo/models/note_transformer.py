@@ -37,6 +37,7 @@ from zoo.core import (
     Params,
 )
 from zoo.errors import UsageError
+from zoo.nn.masked import at_least_one, masked_mean
 from zoo.nn.rng import uniforms
 from zoo.nn.sequence.frame_attention import KeyValues
 from zoo.nn.sequence.note_transformer import (
@@ -145,8 +146,8 @@ class NoteTransformer:
         dropout, mask = None if step is None else rng, batch["mask"]
         log_p, correct = self.token_log_probs(params, batch["tokens"], dropout)
         events = mask.sum() * (1 if self.roll else self.slots)
-        nll = -jnp.where(mask, log_p, 0.0).sum() / jnp.maximum(events, 1)
-        accuracy = (correct * mask).sum() / jnp.maximum(mask.sum(), 1)
+        nll = -jnp.where(mask, log_p, 0.0).sum() / at_least_one(events)
+        accuracy = masked_mean(correct, mask)
         return nll, {"nll": nll, "accuracy": accuracy, "events": events}
 
     def log_prob(
@@ -237,10 +238,12 @@ class NoteTransformer:
     def member_start(self, n: int, frames: int) -> State:
         """Returns the state of one member, with caches for that many frames."""
         shape = (n, frames, self.heads, self.width // self.heads)
-        cache = KeyValues(jnp.zeros(shape), jnp.zeros(shape))
+        cache = KeyValues(jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
         caches = (cache,) * (self.layers + self.depth)
         recent = jnp.zeros((n, MAX_AGE, self.slots), jnp.int32)
-        return State(jnp.array(0), recent, caches, jnp.zeros((n, 1, self.width)))
+        return State(
+            jnp.array(0), recent, caches, jnp.zeros((n, 1, self.width), jnp.float32)
+        )
 
     def start(self, n: int, frames: int | None = None) -> State:
         """Returns the state of `n` rows before their first frame.

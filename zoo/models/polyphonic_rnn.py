@@ -152,7 +152,7 @@ def sample_nade(
         x, start = state  # keys from `start` [n] on are undecided
         sounds = choose(_output(v, b, _hidden(w, c, x))) & (keys >= start[:, None])
         first = jnp.where(sounds.any(axis=-1), sounds.argmax(axis=-1), keys.shape[-1])
-        return x | (keys == first[:, None]), first + 1
+        return x | (keys == first[:, None]), (first + 1).astype(jnp.int32)
 
     silent = jnp.zeros(b.shape, bool), jnp.zeros(b.shape[:1], jnp.int32)
     return jax.lax.while_loop(unfinished, next_key, silent)[0]
@@ -179,8 +179,8 @@ class NADE(nn.Module):
     ) -> Float[Array, "n k"]:
         """Returns the logits of the keys `x`; see `nade_logits`."""
         shape = (self.keys, self.hidden)
-        w = self.param("w", nn.initializers.lecun_normal(), shape)
-        v = self.param("v", nn.initializers.lecun_normal(), shape)
+        w = self.param("w", nn.initializers.lecun_normal(), shape, jnp.float32)
+        v = self.param("v", nn.initializers.lecun_normal(), shape, jnp.float32)
         dtype = self.dtype or w.dtype
         b, c = b.astype(jnp.float32), c.astype(jnp.float32)
         return nade_logits(w.astype(dtype), v.astype(dtype), b, c, x)

@@ -239,7 +239,7 @@ class SeqGAN:
         advantage = q - q.mean(axis=0, keepdims=True)
 
         # 3. POLICY GRADIENT: the sum over t of log G(y_t | y_1:t-1) Q(y_1:t-1, y_t)
-        sampled = self.sampled_rows(y)
+        sampled = self.sampled_rows(y).astype(jnp.float32)
         log_g, _ = self.row_log_probs(params, y, style)
         loss = -(log_g * (advantage * sampled)).sum() / sampled.sum()
         return loss, {"reward": q[:, -1].mean()}

@@ -189,9 +189,9 @@ class VariationalVocoder:
 
     def init(self, rng: Key, batch: Batch) -> Params:
         encoder_rng, decoder_rng, critic_rng = jax.random.split(rng, 3)
-        bands = jnp.zeros((1, math.prod(self.factors), self.bands))
-        z = jnp.zeros((1, 1, self.latent))
-        loudness = jnp.zeros((1, 1, self.bands))
+        bands = jnp.zeros((1, math.prod(self.factors), self.bands), jnp.float32)
+        z = jnp.zeros((1, 1, self.latent), jnp.float32)
+        loudness = jnp.zeros((1, 1, self.bands), jnp.float32)
         audio = AudioBatch.of(batch).audio[:1]
         return {
             "encoder": self.encoder.init(encoder_rng, bands)["params"],
@@ -344,8 +344,8 @@ class VariationalVocoder:
         """
         shape = n, self.pqmf.extra_frames, self.bands
         start: Tree = {  # of separate buffers, which a compiled step may donate
-            "past_input": jnp.zeros(shape),
-            "past_bands": jnp.zeros(shape),
+            "past_input": jnp.zeros(shape, jnp.float32),
+            "past_bands": jnp.zeros(shape, jnp.float32),
             "frame": jnp.zeros((), jnp.int32),
             "rng": rng,
         }
@@ -428,9 +428,9 @@ class VariationalVocoder:
         """
         latent_rng, noise_rng = jax.random.split(rng)
         if latents is None:
-            keys = row_keys(latent_rng, n)
             shape = self.frames(round(self.sample_seconds * self.rate)), self.latent
-            latents = jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
+            normal = lambda key: jax.random.normal(key, shape, jnp.float32)
+            latents = jax.vmap(normal)(row_keys(latent_rng, n))
         return self.decode(params, latents, noise_rng)
 
 

@@ -28,7 +28,11 @@ def style_weights(style: Array | None, names: Sequence[str]) -> Array | None:
         raise UsageError(f"style is missing: choose one of {', '.join(names)}.")
     if not names:
         raise UsageError("the model was trained without styles: leave style out.")
-    return style if style.ndim > 1 else jax.nn.one_hot(style, len(names))
+    return (
+        style
+        if style.ndim > 1
+        else jax.nn.one_hot(style, len(names), dtype=jnp.float32)
+    )
 
 
 def random_styles(rng: Key, n: int, names: Sequence[str]) -> Int[Array, " n"] | None:
@@ -65,5 +69,7 @@ class Projection(nn.Module):
     ) -> Float[Array, " n"]:
         """Returns the term to add to the verdicts, from features and style weights."""
         init = nn.initializers.variance_scaling(1.0, "fan_out", "normal")
-        kernel = self.param("kernel", init, (style.shape[-1], features.shape[-1]))
+        kernel = self.param(
+            "kernel", init, (style.shape[-1], features.shape[-1]), jnp.float32
+        )
         return ((style @ kernel) * features).sum(axis=-1)

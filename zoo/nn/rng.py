@@ -42,7 +42,7 @@ def uniforms(rng: Key, rows: int | Array, length: int) -> Float[Array, "t n"]:
     """
 
     def uniform(key: Key, t: Array) -> Array:
-        return jax.random.uniform(jax.random.fold_in(key, t))
+        return jax.random.uniform(jax.random.fold_in(key, t), dtype=jnp.float32)
 
     per_row = jax.vmap(uniform, (0, None))
     return jax.vmap(per_row, (None, 0))(row_keys(rng, rows), jnp.arange(length))
@@ -50,7 +50,7 @@ def uniforms(rng: Key, rows: int | Array, length: int) -> Float[Array, "t n"]:
 
 def stratified_uniforms(rng: Key, n: int) -> Float[Array, " n"]:
     """Draws n uniform numbers in [0, 1), one in each interval of length 1 / n."""
-    return (jax.random.uniform(rng) + jnp.arange(n) / n) % 1
+    return (jax.random.uniform(rng, dtype=jnp.float32) + jnp.arange(n) / n) % 1
 
 
 def hashed_bits(rng: Key, shape: tuple[int, ...]) -> Array:

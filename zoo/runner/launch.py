@@ -27,10 +27,13 @@ def launch(experiment: Callable[..., Any], args: list[str] | None = None) -> Non
 
     Exits with 2 if the request is wrong, and with 1 on failure.
     """
-    jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
-    command = without_sizes(checked(experiment))
-    config = (tyro.conf.OmitArgPrefixes,)
-    exit_on_error(lambda: tyro.cli(command, args=args, config=config))
+
+    def run() -> Any:
+        jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
+        config = (tyro.conf.OmitArgPrefixes,)
+        return tyro.cli(without_sizes(checked(experiment)), args=args, config=config)
+
+    exit_on_error(run, "the same command resumes from the last checkpoint")
 
 
 def without_sizes(experiment: Callable[..., Any]) -> Callable[..., Any]:

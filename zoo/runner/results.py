@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.config import write as write
 from zoo.errors import UsageError
+from zoo.files import without_home
 from zoo.train.checkpoint import versions
 from zoo.train.distributed import cores
 
@@ -28,7 +29,7 @@ def provenance(seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "device": f"{jax.device_count()} x {device.device_kind}, {cores()} cores",
         "versions": versions(),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": without_home(shlex.join(["python", *sys.argv])),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
 

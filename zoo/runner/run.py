@@ -22,6 +22,7 @@ from zoo.tasks.base import Process, Task
 from zoo.train import distributed, loop, precision, sharding
 from zoo.train.evaluate import evaluator, plain
 from zoo.train.lock import sole_writer
+from zoo.train.measuring import affordable, bounded, followed, quiet, say
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 from zoo.train.peers import together
@@ -73,7 +74,7 @@ def train(
     began = time.perf_counter()
     process = connect(options, task.batch)
     family, workdir = sized(family, task), pathlib.Path(workdir)
-    with together(), contextlib.ExitStack() as stack:
+    with together(), quiet(options.quiet), contextlib.ExitStack() as stack:
         if main := jax.process_index() == 0:
             stack.enter_context(sole_writer(workdir))
         batches = task.train_batches(options.seed, process)
@@ -89,7 +90,8 @@ def train(
         if main:
             more = {"steps": steps, "options": record(options)}
             write(workdir / "config.json", {**config, **more})
-        measure = metrics_of(family, task, options, process)
+        rows = affordable(steps * task.batch)
+        measure = metrics_of(family, task, options, process=process, rows=rows)
         outcome = loop.fit(
             family,
             batches,
@@ -105,6 +107,7 @@ def train(
         if outcome.first_step == 0 and done.exists():  # nothing was left to train
             result = json.loads(done.read_text())
         else:
+            say("evaluating the best checkpoint")
             model = load(workdir, mesh=sharding.mesh(model=options.model))
             model = dataclasses.replace(model, task=task)
             metrics = final_metrics(model, measure)
@@ -163,14 +166,19 @@ def rule(optimizer: Optimizer, steps: int) -> Any:
 
 
 def metrics_of(
-    family: Family, task: Task, options: Options, process: Process
+    family: Family, task: Task, options: Options, *, process: Process, rows: int
 ) -> Callable[[Params, str], dict[str, float]]:
-    """Returns `(params, split) -> metrics`, the means over every piece of a split."""
+    """Returns `(params, split) -> metrics`, the means over the pieces of a split.
+
+    They are all pieces, unless that took longer than training: `rows` of them then.
+    """
     mesh = sharding.mesh(model=options.model)
     measure = evaluator(family, mesh=mesh, context=precision.context(options.bf16))
 
     def over(params: Params, split: str) -> dict[str, float]:
-        return plain(measure(params, task.eval_batches(split, process=process)))
+        batches = task.eval_batches(split, process=process)
+        batches = bounded(batches, rows, task.batch)
+        return plain(measure(params, followed(batches, f"measuring {split}")))
 
     return over
 

@@ -29,11 +29,11 @@ class Frames(MusicTask):
     MINIMA: ClassVar[tuple[str, ...]] = ("slots",)
 
     corpus: str = "chorales"
-    """A .mat file of piano rolls, a .json file of chorales, or a corpus such as
-    chorales or folder:/path/to/files."""
+    """A .mat or .pickle file of piano rolls, a .json or .npz file of chorales, the name
+    of one (musedata, piano-midi, jsb-rolls, nottingham-rolls, jsb16), or a corpus such
+    as chorales or folder:/path/to/files."""
     codec: str = "pianoroll"
-    """Codec from scores to frames: pianoroll or voices. A .mat or .json file decides
-    it."""
+    """Codec from scores to frames: pianoroll or voices. A file of either decides it."""
     batch: BatchSize = 16
     """Rows of a batch, over all devices."""
     _: dataclasses.KW_ONLY
@@ -48,8 +48,8 @@ class Frames(MusicTask):
     """The label that styles are values of: style (irish), mode (major) or metre
     (4/4)."""
     steps_per_quarter: StepsPerQuarter = 1
-    """Steps of a .mat file in a quarter note, for playback alone: 1 in JSB_Chorales, 2
-    in Nottingham."""
+    """Steps of a file of piano rolls in a quarter note, for playback alone: 1 in
+    JSB_Chorales, 2 in Nottingham."""
     metre: str = ""
     """The metre of all pieces, such as 3/4, in place of those that they state."""
     metres: tuple[str, ...] = ()
@@ -191,6 +191,17 @@ class NoteRows(Frames):
     @cached_method
     def pieces(self, split: str, corpus: str | None = None) -> InMemoryPieces:
         return split_excerpts(super().pieces(split, corpus), self.length)
+
+    def eval_batches(
+        self,
+        split: str,
+        *,
+        corpus: str | None = None,
+        batch: int | None = None,
+        process: Process = (0, 1),
+    ) -> Iterable[Batch]:
+        rows = self.pieces(split, corpus)
+        return padded_eval_batches(rows, batch or self.batch, process, self.length)
 
     def train_pieces(self) -> Pieces:
         super().train_pieces()  # checks the styles

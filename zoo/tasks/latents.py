@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from zoo import memory
 from zoo.core import Batch
 from zoo.data.batching.encoded import corpus_pieces
 from zoo.data.codecs.base import Fit, fit_line
@@ -188,6 +189,13 @@ class Repeats:
     batch: int
     seed: int = 0
     process: Process = (0, 1)
+
+    def __post_init__(self) -> None:
+        memory.require(
+            self.batch // self.process[1] * self.parts * self.pieces[0][:1].nbytes,
+            f"a batch of {self.batch:,} pieces of {self.parts:,} phrases",
+            "lower `batch` or `parts`",
+        )
 
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.seed, step))

@@ -5,9 +5,11 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from zoo.core import WEIGHT, Array, Batch, Family, Key, Metrics, Params
+from zoo.errors import UsageError
 from zoo.train import sharding
 from zoo.train.step import Context
 
@@ -21,6 +23,23 @@ def evaluate(family: Family, params: Params, batch: Batch, rng: Key) -> Metrics:
             metrics[f"{name}/loss"] = value
             metrics.update({f"{name}/{k}": v for k, v in logs.items()})
     return metrics
+
+
+def check_tokens(family: Family, batch: Batch) -> None:
+    """Raises UsageError if a batch on the host has a token that the family lacks.
+
+    On a device an index out of range is clipped, without a word.
+    """
+    vocab, tokens = vars(family).get("vocab"), batch.get("tokens")
+    if vocab is None or not isinstance(tokens, np.ndarray) or not tokens.size:
+        return
+    low, high = tokens.min(), tokens.max()
+    if low < 0 or high >= vocab:
+        raise UsageError(
+            f"the data have token {low if low < 0 else high}, and the vocabulary of "
+            f"{type(family).__name__} ends at {vocab - 1}: encode them by the codec of "
+            "the model, or set `vocab` by it."
+        )
 
 
 def plain(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -61,6 +80,8 @@ def evaluator(
         sums: dict[str, float] = collections.defaultdict(float)
         weights: dict[str, float] = collections.defaultdict(float)
         for index, batch in enumerate(batches):
+            if __debug__:
+                check_tokens(family, batch)
             rng = jax.random.fold_in(jax.random.key(seed), index)
             placed = sharding.shard_batch(mesh, batch) if mesh else batch
             metrics = jax.device_get(evaluate_batch(params, placed, rng))

@@ -1,8 +1,8 @@
 """The first state of a run: new, from other parameters, or from a checkpoint."""
 
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.train import sharding
 from zoo.train import step as train_step
 from zoo.train.checkpoint import Checkpoints
+from zoo.train.evaluate import check_tokens
 from zoo.train.optim import Optimizers
 from zoo.train.options import Options
 from zoo.train.prefetch import Batches
@@ -22,40 +23,72 @@ from zoo.train.step import TrainState
 DATA = "data"  # the entry of a checkpoint's meta that digests the corpus
 
 
-def initial_state(
-    family: Family,
-    tx: Optimizers,
-    batches: Batches,
-    *,
-    mesh: Mesh,
-    checkpoints: Checkpoints,
-    options: Options,
-    meta: Mapping[str, Any],
-    pretrained: Params,
-) -> tuple[TrainState, Tree]:
-    """Returns the state to continue from, and the sharding of each of its leaves.
+class Plan(NamedTuple):
+    """A run before anything is computed.
 
-    Without a checkpoint, the `pretrained` networks replace those of the same name.
+    Attributes:
+      new_state: `() -> state`, the state of a new run.
+      shapes: the shapes of the state, with the sharding of each of its leaves.
+      placement: these shardings.
+      batch: the first batch of this process.
+    """
+
+    new_state: Callable[[], TrainState]
+    shapes: TrainState
+    placement: Tree
+    batch: Batch
+
+
+def plan(
+    family: Family, tx: Optimizers, batches: Batches, *, mesh: Mesh, options: Options
+) -> Plan:
+    """Reads the first batch, and places the state on the devices.
 
     Raises:
-      UsageError: the options, the batch size or the checkpoints do not fit.
+      UsageError: the batch size does not fit.
     """
     # read before anything compiles, so that errors in the data appear at once
     batch = dict(batches[0])
     check_batch_size(batch, mesh, options.accumulate)
+    if __debug__:
+        check_tokens(family, batch)
 
     def new_state() -> TrainState:
         return train_step.init(family, tx, jax.random.key(options.seed), batch)
 
     shapes = jax.eval_shape(new_state)
     placement = sharding.place(mesh, shapes, sharding.PLACEMENTS[options.placement])
+    shapes = jax.tree.map(
+        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
+        shapes,
+        placement,
+    )
+    return Plan(new_state, shapes, placement, batch)
+
+
+def initial_state(
+    planned: Plan,
+    *,
+    checkpoints: Checkpoints,
+    options: Options,
+    meta: Mapping[str, Any],
+    pretrained: Params,
+) -> TrainState:
+    """Returns the state to continue from.
+
+    Without a checkpoint, the `pretrained` networks replace those of the same name.
+
+    Raises:
+      UsageError: the options or the checkpoints do not fit.
+    """
+    new_state, shapes, placement, _ = planned
     step = checkpoints.latest if options.restore_step is None else options.restore_step
     if step is None:
         state = jax.jit(new_state, out_shardings=placement)()
         state = replace_networks(state, pretrained)
         if options.init_from:
             state = load_parameters(state, options.init_from)
-        return state, placement
+        return state
     if step not in checkpoints.steps:
         raise UsageError(
             f"there is no checkpoint {step} in {checkpoints.directory}: "
@@ -65,14 +98,9 @@ def initial_state(
     if not options.accept_new_data:
         check_same_data(saved, meta, checkpoints)
     check_same_run(saved, meta, checkpoints)
-    like = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
-        shapes,
-        placement,
-    )
-    state = checkpoints.restore(like, step)
+    state = checkpoints.restore(shapes, step)
     checkpoints.delete_after(step)
-    return state, placement
+    return state
 
 
 def replace_networks(state: TrainState, pretrained: Params) -> TrainState:

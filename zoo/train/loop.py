@@ -6,7 +6,7 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -20,9 +20,10 @@ from zoo.errors import UsageError, ZooError
 from zoo.train import precision, sharding
 from zoo.train.checkpoint import Checkpoints
 from zoo.train.collapse import CollapseMonitor
-from zoo.train.initialize import initial_state
+from zoo.train.initialize import Plan, initial_state, plan
 from zoo.train.lock import sole_writer
 from zoo.train.log import Log
+from zoo.train.memory import require_memory
 from zoo.train.optim import Optimizers, optimizers
 from zoo.train.options import Options
 from zoo.train.peers import together
@@ -111,17 +112,22 @@ def fit(
         checkpoints = stack.enter_context(
             Checkpoints(workdir, keep=options.keep, best=validate is not None)
         )
-        state, placement = initial_state(
-            family,
-            tx,
-            batches,
+        planned = plan(family, tx, batches, mesh=mesh, options=options)
+        step = compiled_step(
+            family, tx, options, mesh=mesh, placement=planned.placement
+        )
+        require_memory(
+            planned.shapes,
+            lambda: traced(step, planned, family, steps=steps, mesh=mesh),
             mesh=mesh,
+        )
+        state = initial_state(
+            planned,
             checkpoints=checkpoints,
             options=options,
             meta=meta,
             pretrained=pretrained or {},
         )
-        step = compiled_step(family, tx, options, mesh=mesh, placement=placement)
         start = int(state.step)
         check_steps_left(start, steps, workdir)
         prefetcher = stack.enter_context(Prefetcher(batches, mesh, start, steps))
@@ -200,6 +206,28 @@ def compiled_step(
         donate_argnums=0,
         out_shardings=(placement, NamedSharding(mesh, P())),
     )
+
+
+def traced(
+    step: Any, planned: Plan, family: Family, *, steps: int, mesh: Mesh
+) -> Iterator[Any]:
+    """Yields the step as a program, once for each set of objectives that will be due.
+
+    JAX keeps what it traces, so that the first step need not be traced again.
+    """
+
+    split = NamedSharding(mesh, P("data"))
+
+    def whole(rows: Any) -> jax.ShapeDtypeStruct:
+        count = len(rows) * jax.process_count()
+        shape = (count, *rows.shape[1:])
+        return jax.ShapeDtypeStruct(shape, rows.dtype, sharding=split)
+
+    batch = jax.tree.map(whole, planned.batch)
+    starts = sorted({0, *(x.when.start for x in family.objectives().values())})
+    phases = dict.fromkeys(due(family, start) for start in starts if start < steps)
+    for phase in filter(None, phases):
+        yield step.trace(planned.shapes, batch, due=phase).jaxpr
 
 
 def check_steps_left(step: int, steps: int, workdir: pathlib.Path) -> None:

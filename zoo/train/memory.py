@@ -6,12 +6,12 @@ they are used. The compiler also aligns and copies arrays: the estimate is mostl
 what is needed, and a run that does not fit by it would not have started.
 """
 
-import collections
 import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import jax.extend
 from jax.sharding import Mesh
 
 from zoo import memory
@@ -30,6 +30,7 @@ MERGED = frozenset(
         *("shift_right_logical", "bitcast_convert_type", "sharding_constraint"),
     )
 )
+CERTAIN = 1 / 3  # of an estimate: of nine families none took less than a third
 ADVICE = (
     "lower `batch` or the sizes of the model, or raise `accumulate`, which computes a "
     "batch in parts"
@@ -37,23 +38,22 @@ ADVICE = (
 
 
 def require_memory(
-    state: Tree, placement: Tree, program: Callable[[], Iterable[Any]], mesh: Mesh
+    state: Tree, programs: Callable[[], Iterable[Any]], *, mesh: Mesh
 ) -> None:
     """Raises UsageError if a run does not fit in the memory of its devices.
 
     Args:
-      state: the shapes of the state.
-      placement: the sharding of each leaf.
-      program: `() -> jaxprs`, of the step, as it is for all devices. It is called only
+      state: the shapes of the state, with the sharding of each leaf.
+      programs: `() -> jaxprs`, of the step, as it is for all devices. It is called only
         if the state fits, because a program of many operations takes long to trace.
       mesh: the devices.
     """
     there, copies = room(mesh)
-    placed = copies * sum(jax.tree.leaves(jax.tree.map(shard_bytes, state, placement)))
+    placed = copies * sum(map(shard_bytes, jax.tree.leaves(state)))
     memory.require(placed, "the parameters and the optimizer", ADVICE, there)
     share = copies / mesh.shape["data"]
-    step = max((peak(jaxpr.jaxpr) for jaxpr in program()), default=0) * share
-    memory.require(placed + step, "a training step", ADVICE, there)
+    step = max((peak(jaxpr.jaxpr) for jaxpr in programs()), default=0)
+    memory.require(placed + step * share * CERTAIN, "a training step", ADVICE, there)
 
 
 def room(mesh: Mesh) -> tuple[int, int]:
@@ -65,9 +65,9 @@ def room(mesh: Mesh) -> tuple[int, int]:
     return memory.available(), len(local)
 
 
-def shard_bytes(leaf: Any, sharding: jax.sharding.Sharding) -> int:
+def shard_bytes(leaf: Any) -> int:
     """Returns the bytes of one device's part of an array."""
-    shape = sharding.shard_shape(leaf.shape)
+    shape = leaf.sharding.shard_shape(leaf.shape)
     return size(jax.ShapeDtypeStruct(shape, leaf.dtype))
 
 
@@ -80,42 +80,49 @@ def size(value: Any) -> int:
 def peak(program: Any) -> int:
     """Returns the most bytes that are in memory at once, but for the arguments."""
     counted = held(program)
-    last = last_uses(program)
+    last = last_uses(program, counted)
     now = most = 0
     for index, equation in enumerate(program.eqns):
-        results = {x for x in equation.outvars if x in counted}
-        now += sum(size(x.aval) for x in results)
+        results = [x for x in equation.outvars if x in counted]
+        made = sum(size(x.aval) for x in results)
         inside = max(map(peak, bodies(equation)), default=0)
-        most = max(most, now + inside)
-        used = {
-            x for x in equation.invars if not isinstance(x, jax.extend.core.Literal)
-        }
-        ended = {x for x in used | results if x in counted and last[x] == index}
-        now -= sum(size(x.aval) for x in ended)
+        # the results of a loop are those of all its turns, of a call those of its body
+        looped = equation.primitive.name in ("scan", "while")
+        most = max(most, now + (made + inside if looped else max(made, inside)))
+        read = {x for x in variables(equation.invars) if x in counted}
+        ended = [x for x in read | set(results) if last[x] == index]
+        now += made - sum(size(x.aval) for x in ended)
     return most
 
 
+def variables(values: Iterable[Any]) -> list[Any]:
+    """Returns the values of a program that are no constants."""
+    return [x for x in values if not isinstance(x, jax.extend.core.Literal)]
+
+
 def held(program: Any) -> set[Any]:
-    """Returns the variables that are in memory: not those of merged operations alone."""
+    """Returns the variables that merged operations alone do not keep from memory."""
     made = {x for equation in program.eqns for x in equation.outvars}
-    counted = {x for x in program.outvars if x in made}
+    counted = made & set(variables(program.outvars))
     for equation in program.eqns:
         if equation.primitive.name not in MERGED:
             counted |= set(equation.outvars)
     return counted
 
 
-def last_uses(program: Any) -> dict[Any, int]:
-    """Returns the last operation that reads each variable; results are read at the
-    end."""
-    last: dict[Any, int] = collections.defaultdict(int)
-    for index, equation in enumerate(program.eqns):
-        for x in (*equation.invars, *equation.outvars):
-            if not isinstance(x, jax.extend.core.Literal):
-                last[x] = index
-    for x in program.outvars:
-        if not isinstance(x, jax.extend.core.Literal):
-            last[x] = len(program.eqns)
+def last_uses(program: Any, counted: set[Any]) -> dict[Any, int]:
+    """Returns the last operation that needs each variable; results are kept.
+
+    What a merged operation reads is needed for as long as its result.
+    """
+    last = dict.fromkeys(variables(program.outvars), len(program.eqns))
+    for index, equation in reversed([*enumerate(program.eqns)]):
+        results = [x for x in equation.outvars if x not in counted]
+        needed = max([index, *(last.get(x, index) for x in results)])
+        for x in variables(equation.invars):
+            last[x] = max(needed, last.get(x, 0))
+        for x in equation.outvars:
+            last.setdefault(x, index)
     return last
 
 

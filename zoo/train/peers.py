@@ -21,6 +21,7 @@ AGAIN = "run the same command again on every host: it resumes from the last chec
 WATCHER = "import sys; sys.stdin.read() or print(sys.argv[1], file=sys.stderr)"
 
 
+RUNTIME = jax.errors.JaxRuntimeError  # an operation between hosts has failed
 WATCHERS: list[subprocess.Popen] = []
 
 
@@ -46,7 +47,7 @@ def together() -> Iterator[None]:
     """
     try:
         yield
-    except (ZooError, jax.errors.JaxRuntimeError, KeyboardInterrupt) as error:
+    except (ZooError, RUNTIME, KeyboardInterrupt) as error:
         if jax.process_count() == 1:
             raise
         sentence, code = farewell(error)
@@ -57,9 +58,12 @@ def together() -> Iterator[None]:
 
 def farewell(error: BaseException) -> tuple[str, int]:
     """Returns what is printed when a process ends by an error, and its exit code."""
-    if isinstance(error, ZooError):
-        return as_options(str(error)), error.code
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted; {AGAIN}", INTERRUPTED
-    reason = str(error).partition("\n")[0]
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(error, ZooError) and not isinstance(cause, RUNTIME):
+        return as_options(str(error)), error.code
+    reason = str(cause).partition("\n")[0]
     return f"this process lost the other hosts of its run ({reason}); {AGAIN}", 1

@@ -98,7 +98,9 @@ def make_step(
                     step=state.step,
                     microbatches=microbatches,
                 )
-            updates, opt[name] = tx[name].update(grads, opt[name], trained)
+            # Optax promotes dtypes, whatever the caller allows
+            with jax.numpy_dtype_promotion("standard"):
+                updates, opt[name] = tx[name].update(grads, opt[name], trained)
             params.update(optax.apply_updates(trained, updates))
             logs = {"loss": value, "grad_norm": optax.tree.norm(grads), **logs}
             metrics.update({f"{name}/{k}": v for k, v in logs.items()})

@@ -17,7 +17,7 @@ from typing import Any
 from zoo.data.audio.decode import Decoded, Decoder
 from zoo.data.audio.excerpt_spec import ExcerptSpec
 from zoo.data.audio.scan import ScannedFile, list_recordings, scan
-from zoo.data.corpora.dedup import assign_groups
+from zoo.data.corpora.dedup import assign_groups, split_notices
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.listing import Listing, readable
 from zoo.data.corpora.report import Report
@@ -118,6 +118,8 @@ class AudioFolder(ExcerptSpec):
         report.splits = Counter(
             {split: len(excerpts) for split, excerpts in splits.items()}
         )
+        pairs = [(split, [f.label]) for split, part in splits.items() for f, _ in part]
+        report.notices = split_notices(*zip(*pairs, strict=True))
         return report, make_shards(self, splits, staging)
 
 
@@ -155,7 +157,9 @@ def assign_splits(files: Sequence[ScannedFile]) -> dict[str, list[Excerpt]]:
             group = whole if len(kept) >= MIN_RECORDINGS else digest
             groups[group].append((file, number))
     splits: dict[str, list[Excerpt]] = defaultdict(list)
-    for digest, split in assign_groups({digest: digest for digest in groups}).items():
+    labels = {key: {file.label for file, _ in group} for key, group in groups.items()}
+    digests = {digest: digest for digest in groups}
+    for digest, split in assign_groups(digests, kinds=labels).items():
         splits[split] += groups[digest]
     return splits
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import grain.python as grain
 import numpy as np
 
+from zoo import memory
 from zoo.data.batching.encoded import Segment, pack
 from zoo.data.codecs.base import Codec
 from zoo.data.pieces import Pieces
@@ -138,7 +139,8 @@ class CropBatches:
       context: whether the first eighth of a crop within a piece is masked out.
 
     Raises:
-      UsageError: `batch` is not a multiple of the number of processes.
+      UsageError: `batch` is not a multiple of the number of processes, or a batch does
+        not fit in memory.
     """
 
     pieces: Pieces
@@ -153,6 +155,12 @@ class CropBatches:
 
     def __post_init__(self) -> None:
         require_divisible(self.batch, self.process[1])
+        row = self.length * self.pieces[0][:1].nbytes
+        memory.require(
+            self.batch // self.process[1] * row,
+            f"a batch of {self.batch:,} rows of {self.length:,} frames",
+            "lower `batch` or `length`",
+        )
 
     @functools.cached_property
     def dataset(self) -> grain.MapDataset:

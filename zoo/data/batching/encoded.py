@@ -20,6 +20,7 @@ from zoo.data.corpora import benchmark_files
 from zoo.data.corpora.labels import KINDS, labels
 from zoo.data.corpora.records import VERSION, data_root, known_split
 from zoo.data.corpora.registry import (
+    ROLL_SUFFIXES,
     benchmark_path,
     benchmark_steps,
     benchmark_suffix,
@@ -75,11 +76,11 @@ class EncodedPieces(Pieces):
 def file_codec(spec: str, steps_per_quarter: int = 4) -> Codec | None:
     """Returns the codec of a benchmark file, or None if `spec` names a corpus.
 
-    A `.mat` file contains piano rolls of 88 keys with that many steps in a quarter
-    note, a `.json` file chorales on 16ths.
+    A `.mat` file or a pickle contains piano rolls of 88 keys with that many steps in a
+    quarter note, a `.json` or `.npz` file chorales on 16ths.
     """
     suffix = benchmark_suffix(spec)
-    if suffix == ".mat":
+    if suffix in ROLL_SUFFIXES:
         steps = benchmark_steps(spec) or steps_per_quarter
         return Pianoroll(onsets=False, steps_per_quarter=steps)
     return None if suffix is None else Voices()

@@ -57,6 +57,18 @@ def fit_aligned(
     return Fit(array, (*remarks, *others))
 
 
+def with_bars(sequence: NoteSequence, *, aligned: bool) -> NoteSequence:
+    """Returns a piece with the tempos and bars by which it is encoded.
+
+    Args:
+      sequence: the piece.
+      aligned: whether it was refused as it is, and aligned to the grid.
+    """
+    piece = _aligned(sequence, []) if aligned else None
+    piece = sequence if piece is None else piece
+    return _barred(piece, _kinds(None), []) if _has_odd_metre(piece) else piece
+
+
 def _is_score(sequence: NoteSequence) -> bool:
     """Returns whether a piece is from notation, whose rhythm and bars are exact."""
     info = sequence.source_info

@@ -92,11 +92,12 @@ class Voices(BaseCodec):
         present = [voice for voice in VOICES if voice not in missing]
         tracks = {(x.instrument, x.part, x.voice) for x in sequence.notes}
         incomplete = missing and len(tracks) == len(present)
-        if missing and not incomplete and len(tracks) != len(VOICES):
+        if not incomplete and len(tracks) < len(VOICES):
+            advice = "name the others as `rewrite`, to have them written"
+            if missing:
+                advice = f"give {' and '.join(present)} alone, or all four"
             raise Refused(
-                "voices",
-                f"It has {len(tracks)} voices: give {' and '.join(present)} alone, or "
-                "all four.",
+                "voices", f"It has {len(tracks)} of the four voices: {advice}."
             )
         voices = present if incomplete else VOICES
         return fit_line(self, lambda codec: codec.fit(sequence, voices))

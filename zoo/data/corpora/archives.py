@@ -14,6 +14,7 @@ from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS, Collection
 from zoo.data.corpora.sources import File, Source
 from zoo.data.corpora.unpack import unpack
 from zoo.errors import UsageError
+from zoo.files import data_root, user_path
 
 
 def collection_source(name: str, path: str = "") -> Source:
@@ -28,7 +29,7 @@ def collection_source(name: str, path: str = "") -> Source:
       ZooError: the archive cannot be downloaded or unpacked.
     """
     collection = COLLECTIONS[name]
-    local = Path(path).expanduser()
+    local = user_path(path)
     if path and not local.exists():
         raise UsageError(
             f"There is no file or folder {local}: {collection.remote.by_hand}."
@@ -52,7 +53,7 @@ def benchmark_file(name: str, path: str = "") -> Path:
     remote = BENCHMARKS[name].remote
     if not path:
         return fetch(remote, archives_folder())
-    local = Path(path).expanduser()
+    local = user_path(path)
     file = local / remote.file if local.is_dir() else local
     if not file.is_file():
         raise UsageError(f"There is no file {file}: {remote.by_hand}.")
@@ -61,8 +62,6 @@ def benchmark_file(name: str, path: str = "") -> Path:
 
 def archives_folder() -> Path:
     """Returns the folder of downloads and of what they unpack to."""
-    from zoo.data.corpora.records import data_root
-
     return data_root() / "archives"
 
 
@@ -76,7 +75,7 @@ def unpacked_folder(remote: Remote, path: str) -> Path:
     from zoo.data.corpora.build import progress_bar
     from zoo.data.corpora.tfds_writer import exclusive_lock, translate_write_errors
 
-    root, digest, archive = archives_folder(), remote.sha256, Path(path).expanduser()
+    root, digest, archive = archives_folder(), remote.sha256, user_path(path)
     if path:
         stat = archive.stat()
         digest = digest_of(archive, stat.st_size, stat.st_mtime_ns)

@@ -33,8 +33,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from zoo.data.corpora import beam
-from zoo.data.corpora.dedup import SPLITS, assign
+from zoo.data.corpora.dedup import SPLITS, assign, split_notices
 from zoo.data.corpora.ingest import Progress, Row, chunks, gather, stage
+from zoo.data.corpora.listing import readable
 from zoo.data.corpora.records import VERSION, Record, Split, data_root
 from zoo.data.corpora.registry import Corpus, corpus
 from zoo.data.corpora.report import Report
@@ -46,6 +47,7 @@ from zoo.data.corpora.tfds_writer import (
 )
 from zoo.data.scores.limits import Limits
 from zoo.errors import printable
+from zoo.files import without_home
 
 __all__ = [
     "MusicBuilder",
@@ -105,7 +107,7 @@ class MusicBuilder(ShardedBuilder, skip_registration=True):  # type: ignore[call
         sources = self._corpus.sources
         return tfds.core.DatasetInfo(
             builder=self,
-            description=f"{self._corpus.spec}: scores as note_seq's NoteSequences.",
+            description=f"{self._report.spec}: scores as note_seq's NoteSequences.",
             features=tfds.features.FeaturesDict({**texts, "sequence": sequence}),
             citation="\n".join(source.citation for source in sources),
             license="\n".join(f"{source.name}: {source.licence}" for source in sources),
@@ -155,7 +157,8 @@ def build(
         for source in source_corpus.sources:
             if source.notice:
                 print(source.notice, file=sys.stderr)
-        digest = hashlib.blake2b(repr(limits).encode(), digest_size=4).hexdigest()
+        about = f"{VERSION} {limits}"  # what chunks of an interrupted build depend on
+        digest = hashlib.blake2b(about.encode(), digest_size=4).hexdigest()
         staging = home / f"staging-{digest}"
         rows, sketches, report = _stage(
             source_corpus,
@@ -166,10 +169,12 @@ def build(
             beam_flags=beam_flags,
         )
         fingerprints = [row.fingerprint for row in rows]
-        splits = assign(fingerprints, sketches, [row.split for row in rows])
+        kinds = [row.kinds for row in rows]
+        splits = assign(fingerprints, sketches, [row.split for row in rows], kinds)
         report = dataclasses.replace(
             report,
             splits=Counter(splits),
+            notices=split_notices(splits, kinds),
             build_seconds=round(time.monotonic() - began, 1),
         )
         shards = _shards(rows, splits, report.licences)
@@ -247,10 +252,13 @@ def _stage(
     rows, sketches, report = gather(todo)
     report = dataclasses.replace(
         report,
-        spec=source_corpus.spec,
+        spec=without_home(source_corpus.spec),
         licences={source.name: source.licence for source in source_corpus.sources},
         limits=dataclasses.asdict(limits),
     )
+    for source in source_corpus.sources:
+        for name, refused in source.refused:
+            report.drop(source.name, readable(f"{source.name}/{name}"), refused)
     report.require_music()
     return rows, sketches, report
 

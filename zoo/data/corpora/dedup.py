@@ -15,7 +15,8 @@ a corpus may join two groups, and then moves one of them to the other's split.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -34,6 +35,9 @@ INDEX_HASHES, MIN_SHARED = 32, 3
 MAX_NEIGHBOURS = 32  # pieces with a common hash that each one is compared with
 BLOCK = 1024  # pieces whose pairs are in memory at a time
 SPLITS = {"train": 0.9, "validation": 0.05, "test": 0.05}
+# With fewer groups of variants, a split by hash may lack a whole style or metre.
+FEW_GROUPS = 100
+MAX_NAMES = 6  # styles and metres named in a sentence
 
 
 def fingerprint(sequence: NoteSequence) -> str:
@@ -105,6 +109,7 @@ def assign(
     fingerprints: Sequence[str],
     sketches: Sequence[np.ndarray],
     preassigned: Sequence[str] = (),
+    kinds: Sequence[Collection[str]] = (),
 ) -> list[str]:
     """Assigns each piece to a split; variants share a split.
 
@@ -113,6 +118,7 @@ def assign(
       sketches: `sketch` of each piece.
       preassigned: the split of each piece, "" if it is free. Free variants of a
         preassigned piece follow it.
+      kinds: the style and metre of each piece, see `assign_groups`.
 
     Returns:
       The split of each piece. With three or more groups of variants, no split is empty.
@@ -123,25 +129,102 @@ def assign(
     smallest: dict[int, str] = {}
     for group, digest in zip(group_of, fingerprints, strict=True):
         smallest[group] = min(digest, smallest.get(group, digest))
-    splits = assign_groups(smallest, fixed)
+    kinds_of: dict[int, set[str]] = defaultdict(set)
+    for group, names in zip(group_of, kinds, strict=False):
+        kinds_of[group].update(names)
+    splits = assign_groups(smallest, fixed, kinds_of)
     return [split or splits[group] for group, split in pairs]
 
 
 def assign_groups(
-    digests: Mapping[T, str], fixed: Mapping[T, str] = MappingProxyType({})
+    digests: Mapping[T, str],
+    fixed: Mapping[T, str] = MappingProxyType({}),
+    kinds: Mapping[T, Collection[str]] = MappingProxyType({}),
 ) -> dict[T, str]:
     """Assigns each group to a split by its digest, unless it is in `fixed`.
 
-    With three or more groups, no split is empty.
+    Args:
+      digests: the digest of each group.
+      fixed: the split of some groups.
+      kinds: the styles and metres in each group. With at most `FEW_GROUPS` groups,
+        every split has each kind of which there are three groups, if no split loses
+        another kind by it.
+
+    Returns:
+      The split of each group. With three or more groups, none is empty.
     """
     position = {group: _uniform(digest) for group, digest in digests.items()}
     splits = {group: fixed.get(group) or _split(x) for group, x in position.items()}
-    free = (g for g in splits if splits[g] == "train" and g not in fixed)
-    train = sorted(free, key=position.__getitem__)
+    free = sorted(splits.keys() - fixed.keys(), key=position.__getitem__)
+    train = [group for group in free if splits[group] == "train"]
     for split in ("test", "validation"):  # may be empty if there are few groups
         if split not in splits.values() and len(train) > 1:
             splits[train.pop()] = split
+    if len(splits) <= FEW_GROUPS:
+        _spread(splits, free, kinds)
     return splits
+
+
+def _spread(
+    splits: dict[T, str], free: Sequence[T], kinds: Mapping[T, Collection[str]]
+) -> None:
+    """Moves groups from the end of `free` to splits that lack one of their kinds.
+
+    Kinds of fewer than three groups stay where they are. No split loses a kind by it.
+    """
+    of = {group: kinds.get(group, ()) for group in splits}
+    counts = {split: Counter[str]() for split in SPLITS}
+    for group, split in splits.items():
+        counts[split].update(of[group])
+    total = sum(counts.values(), Counter[str]())
+    common = sorted(kind for kind, count in total.items() if count >= len(SPLITS))
+    for split in ("test", "validation"):
+        for kind in common:
+            if counts[split][kind]:
+                continue
+            last_first = [g for g in reversed(free) if splits[g] != split]
+            for group in sorted(last_first, key=lambda g: splits[g] != "train"):
+                source = counts[splits[group]]
+                if kind in of[group] and all(source[name] > 1 for name in of[group]):
+                    source.subtract(of[group])
+                    counts[split].update(of[group])
+                    splits[group] = split
+                    break
+
+
+def missing_kinds(
+    splits: Sequence[str], kinds: Sequence[Collection[str]]
+) -> dict[str, list[str]]:
+    """Returns the kinds that each split lacks, by the split and kinds of each piece."""
+    found = {split: set[str]() for split in SPLITS}
+    for split, names in zip(splits, kinds, strict=True):
+        found[split].update(names)
+    whole = set.union(*found.values())
+    return {split: sorted(whole - names) for split, names in found.items()}
+
+
+def split_notices(splits: Sequence[str], kinds: Sequence[Collection[str]]) -> list[str]:
+    """Returns a sentence for each split that is empty or lacks a style or metre.
+
+    There are none for a large corpus, in which rare kinds are expected.
+    """
+    if len(splits) > FEW_GROUPS:
+        return []
+    notices = []
+    for split, names in missing_kinds(splits, kinds).items():
+        if split not in splits:
+            notices.append(
+                f"The {split} split is empty: it needs at least three pieces that are "
+                "not variants of each other."
+            )
+        elif names:
+            more = f" and {len(names) - MAX_NAMES} more" if names[MAX_NAMES:] else ""
+            notices.append(
+                f"The {split} split has no piece of {', '.join(names[:MAX_NAMES])}"
+                f"{more}: add pieces, so that there are three of each that are not "
+                "variants of each other."
+            )
+    return notices
 
 
 def _uniform(digest: str) -> float:

@@ -150,7 +150,8 @@ def transfer(remote: Remote, part: Path, report: Callable[..., None]) -> str:
       ZooError: another connection would not help.
     """
     start = size_of(part)
-    request = urllib.request.Request(remote.url)
+    # some servers refuse Python's own name
+    request = urllib.request.Request(remote.url, headers={"User-Agent": "music-zoo"})
     if start:
         request.add_header("Range", f"bytes={start}-")
     try:

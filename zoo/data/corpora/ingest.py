@@ -20,6 +20,7 @@ import numpy as np
 
 from zoo.data.bars import state_metre
 from zoo.data.corpora.dedup import fingerprint, sketch
+from zoo.data.corpora.labels import metre
 from zoo.data.corpora.listing import readable
 from zoo.data.corpora.registry import Corpus, File, Source
 from zoo.data.corpora.report import Report
@@ -52,6 +53,7 @@ class Row:
     """A piece of a chunk: the location of its proto, and the fields of its record.
 
     Attributes:
+      metre: the metre of most of it, "" if there is none.
       split: the split of the collection that it belongs to; "" if there is none.
     """
 
@@ -63,7 +65,13 @@ class Row:
     style: str
     source: str
     fingerprint: str
-    split: str = ""
+    metre: str
+    split: str
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The style and the metre, which every split should have."""
+        return tuple(filter(None, (self.style, self.metre)))
 
     def read(self) -> bytes:
         """Returns the serialized NoteSequence."""
@@ -81,7 +89,7 @@ def chunks(corpus: Corpus, folder: Path) -> list[Chunk]:
             groups.append([])
             size = 0
         # Chunks are sent to other machines, so they do not contain the list of files.
-        groups[-1].append((dataclasses.replace(source, files=()), file))
+        groups[-1].append((dataclasses.replace(source, files=(), refused=()), file))
         size += file.size
     return [Chunk(folder / f"{i:05d}", tuple(files)) for i, files in enumerate(groups)]
 
@@ -153,6 +161,7 @@ def _write(chunk: Chunk, results: Iterable[list[Piece]]) -> None:
                         style,
                         source.name,
                         fingerprint(sequence),
+                        metre(sequence),
                         origin.split,
                     )
                 )
@@ -207,7 +216,7 @@ def gather(done: Iterable[Chunk]) -> tuple[list[Row], list[np.ndarray], Report]:
             ends = np.cumsum(arrays["sizes"])[:-1]
             sketches += np.split(arrays["hashes"], ends) if about["rows"] else []
         file, offset = chunk.stem.with_suffix(".bin"), 0
-        for size, name, style, source, digest, split in about["rows"]:
+        for size, name, style, source, digest, beat, split in about["rows"]:
             rows.append(
                 Row(
                     file,
@@ -217,6 +226,7 @@ def gather(done: Iterable[Chunk]) -> tuple[list[Row], list[np.ndarray], Report]:
                     style=style,
                     source=source,
                     fingerprint=digest,
+                    metre=beat,
                     split=split,
                 )
             )

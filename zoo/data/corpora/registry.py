@@ -21,18 +21,21 @@ from pathlib import Path
 from zoo.data.bars import SIGNATURE, parse_metre
 from zoo.data.corpora.archives import benchmark_file, collection_source
 from zoo.data.corpora.layouts import groove_table
+from zoo.data.corpora.listing import list_files, readable
 from zoo.data.corpora.music21_scores import chorales, essen, tunes
 from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS
 from zoo.data.corpora.sources import File, Source
 from zoo.data.scores.read import SUFFIXES
 from zoo.errors import UsageError
+from zoo.files import user_path
 
 INSTALLED: dict[str, Callable[[], list[Source]]] = {
     "tunes": tunes,
     "essen": essen,
     "chorales": chorales,
 }
-BENCHMARK_SUFFIXES = (".mat", ".json")
+ROLL_SUFFIXES = (".mat", ".pickle", ".pkl")
+BENCHMARK_SUFFIXES = (*ROLL_SUFFIXES, ".json", ".npz")
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,17 @@ def benchmark_path(spec: str) -> Path | None:
     """Returns the path of a benchmark file, or None if `spec` names a corpus.
 
     Benchmark files (`zoo.data.corpora.benchmark_files`) have names such as `musedata`,
-    or `file:PATH`, or a path that ends in .mat or .json. Those with names are fetched
-    the first time.
+    or `file:PATH`, or a path that ends in one of `BENCHMARK_SUFFIXES`. Those with names
+    are fetched the first time.
     """
     name, _, path = spec.partition(":")
     if name in BENCHMARKS:
         return benchmark_file(name, path)
     if spec.startswith("file:"):
-        return Path(spec.removeprefix("file:")).expanduser()
+        return user_path(spec.removeprefix("file:"))
     if spec.startswith("folder:") or Path(spec).suffix not in BENCHMARK_SUFFIXES:
         return None
-    return Path(spec).expanduser()
+    return user_path(spec)
 
 
 def benchmark_steps(spec: str) -> int | None:
@@ -86,11 +89,11 @@ def benchmark_steps(spec: str) -> int | None:
 
 def benchmark_suffix(spec: str) -> str | None:
     """Returns the suffix of a benchmark file, which need not be there yet, or None."""
-    name = spec.partition(":")[0]
-    if name in BENCHMARKS:
+    name, _, path = spec.partition(":")
+    if name in BENCHMARKS and Path(path).suffix not in BENCHMARK_SUFFIXES:
         return Path(BENCHMARKS[name].remote.file).suffix
-    path = benchmark_path(spec)
-    return None if path is None else path.suffix
+    file = benchmark_path(spec)
+    return None if file is None else file.suffix
 
 
 def descriptions() -> dict[str, str]:
@@ -151,7 +154,7 @@ def _split_union(spec: str) -> list[str]:
     for name in names:
         joined = f"{parts[-1]}+{name}" if parts and ":" in parts[-1] else ""
         path = _cut_metre(joined)[0].partition(":")[2]
-        if joined and Path(path).expanduser().exists():
+        if joined and user_path(path).exists():
             parts[-1] = joined
         else:
             parts.append(name)
@@ -163,7 +166,7 @@ def _sources(part: str) -> list[Source]:
     if metre:
         return [replace(source, metre=metre) for source in _sources(part)]
     if part.startswith("folder:"):
-        return _folder(Path(part.removeprefix("folder:")).expanduser())
+        return _folder(user_path(part.removeprefix("folder:")))
     if part in INSTALLED:
         return INSTALLED[part]()
     name, _, path = part.partition(":")
@@ -193,35 +196,33 @@ def _folder(path: Path) -> list[Source]:
         raise UsageError(
             f"There is no folder {path}: give the path of a folder of scores."
         )
-    root, files = path.resolve(), []
-    info = groove_table(root)
-    for file in sorted(root.rglob("*")):
-        if file.suffix.lower() in SUFFIXES and file.is_file():
-            subfolder = file.parent.relative_to(root).as_posix()
-            label = root.name if subfolder == "." else subfolder
-            key = file.relative_to(root).as_posix()
-            style, split = info.get(key, (label, ""))
-            stat = file.stat()
-            files.append(
-                File(
-                    file,
-                    key,
-                    style,
-                    size=stat.st_size,
-                    modified=stat.st_mtime_ns,
-                    split=split,
-                )
+    root = path.resolve()
+    info, found = groove_table(root), list_files(root, SUFFIXES)
+    files = []
+    for file in found.files:
+        style, split = info.get(file.key, (file.label, ""))
+        files.append(
+            File(
+                file.path,
+                file.key,
+                style,
+                size=file.size,
+                modified=file.modified,
+                split=split,
             )
+        )
     if not files:
         suffixes = ", ".join(sorted(SUFFIXES))
         raise UsageError(
             f"The folder {path} contains no file of a supported type ({suffixes})."
         )
+    name = readable(root.name)
     source = Source(
-        name=root.name or "folder",
+        name=name or "folder",
         files=tuple(files),
-        citation=f"the folder {root.name}",
+        citation=f"the folder {name}",
         licence="Not stated: these are your own files, under your own terms.",
+        refused=found.refused,
     )
     return [source]
 

@@ -3,6 +3,8 @@
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
+from zoo.data.refusal import Refused
+
 
 @dataclass(frozen=True)
 class File:
@@ -34,6 +36,7 @@ class Source:
     Attributes:
       voices: keeps only pieces with this number of voices.
       notice: printed when the corpus is built.
+      refused: names of files and folders that cannot be opened, with the reason.
       metre: the metre of all pieces; "" if each has those that it states.
     """
 
@@ -44,4 +47,5 @@ class Source:
     licence: str
     voices: int | None = None
     notice: str = ""
+    refused: tuple[tuple[str, Refused], ...] = ()
     metre: str = ""

@@ -7,64 +7,21 @@ channel of a track have one instrument, also if their program changes.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import KW_ONLY, dataclass, field
-from typing import NamedTuple
 
 from zoo.data.proto import QPM, NoteSequence
 from zoo.data.scores.limits import Limits
-from zoo.data.scores.midi_events import (
-    META,
-    NOTE_ON,
-    PROGRAM_CHANGE,
-    Event,
-    MidiFile,
-    read_events,
-)
+from zoo.data.scores.midi_events import MidiFile, read_events
+from zoo.data.scores.midi_lines import PITCH_BEND, Line, read_lines
 
-TRACK_NAME, TEMPO, METRE, KEY = 0x03, 0x51, 0x58, 0x59  # types of meta events
-NOTE_OFF, CONTROL_CHANGE, PITCH_BEND = 0x8, 0xB, 0xE  # high nibbles of status bytes
+TEMPO, METRE, KEY = 0x51, 0x58, 0x59  # types of meta events
 DRUM_CHANNEL = 9
-MAX_QPM = 10_000
+MIN_TEMPO = 6001  # microseconds; 10,000 quarters per minute are the limit
 MAX_METRE = 7  # a metre of n/128
 
 Value = tuple[int, ...]
 Clock = Callable[[int], float]  # from ticks to seconds
-
-
-class Sound(NamedTuple):
-    """A note of a line."""
-
-    start: int
-    end: int
-    pitch: int
-    velocity: int
-    program: int
-
-
-class Control(NamedTuple):
-    """A control change or pitch bend of a line."""
-
-    tick: int
-    status: int
-    data: bytes
-
-
-@dataclass
-class Line:
-    """The notes of one channel of a track, in order of their ends.
-
-    Attributes:
-      channel: the channel, from 0.
-      name: the name of the track when the first of its notes ended.
-    """
-
-    channel: int
-    name: str
-    _: KW_ONLY
-    sounds: list[Sound] = field(default_factory=list)
-    controls: list[Control] = field(default_factory=list)
 
 
 def read_midi(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, int]]:
@@ -82,7 +39,7 @@ def read_midi(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, int]
     sequence.source_info.encoding_type = NoteSequence.SourceInfo.MIDI
     seconds = _write_tempos(sequence, file, remarks)
     _write_signatures(sequence, file, seconds, remarks)
-    _write_lines(sequence, _lines(file, remarks), seconds)
+    _write_lines(sequence, read_lines(file, remarks), seconds)
     return sequence, {name: count for name, count in remarks.items() if count}
 
 
@@ -149,8 +106,7 @@ def _meta_values(
 def _tempo(data: bytes) -> Value | None:
     """Returns the microseconds of a quarter note, None if it is out of range."""
     tempo = int.from_bytes(data, "big")
-    legal = len(data) == 3 and tempo and 1 <= 6e7 / tempo <= MAX_QPM
-    return (tempo,) if legal else None
+    return (tempo,) if len(data) == 3 and tempo >= MIN_TEMPO else None
 
 
 def _metre(data: bytes) -> Value | None:
@@ -176,108 +132,6 @@ _META: dict[int, Callable[[bytes], Value | None]] = {
     METRE: _metre,
     KEY: _key,
 }
-
-
-def _lines(file: MidiFile, remarks: Counter[str]) -> list[Line]:
-    """Returns the lines of all tracks, in the order in which their first notes end."""
-    programs: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for track in file.tracks:
-        for event in track:
-            if event.status >> 4 == PROGRAM_CHANGE:
-                programs[event.status & 15].append((event.tick, event.data[0]))
-    for changes in programs.values():
-        changes.sort(key=lambda change: change[0])
-    last_tick = max(file.ends)
-    lines = []
-    for track, end in zip(file.tracks, file.ends, strict=True):
-        reader = _LineReader(programs, remarks)
-        for event in track:
-            reader.read(event)
-        reader.finish(end, last_tick)
-        lines += reader.lines.values()
-    return lines
-
-
-class _LineReader:
-    """Collects the notes of a track by channel."""
-
-    def __init__(
-        self, programs: dict[int, list[tuple[int, int]]], remarks: Counter[str]
-    ):
-        self.programs = programs  # changes in all tracks, by channel
-        self.remarks = remarks
-        self.own: dict[int, int] = {}  # the last program in this track, by channel
-        self.name = ""
-        self.lines: dict[int, Line] = {}
-        self.controls: dict[int, list[Control]] = defaultdict(list)
-        # start, velocity and program of the notes that sound, by channel and pitch
-        self.open: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
-
-    def read(self, event: Event) -> None:
-        """Reads the next event of the track."""
-        kind, channel = event.status >> 4, event.status & 15
-        if event.status == META:
-            if event.kind == TRACK_NAME:
-                self.name = _decode(event.data)
-        elif kind == NOTE_ON and event.data[1]:
-            pitch, velocity = event.data
-            note = event.tick, velocity, self._program(channel, event.tick)
-            self.open.setdefault((channel, pitch), []).append(note)
-        elif kind in (NOTE_ON, NOTE_OFF):
-            self._close(channel, event.data[0], event.tick)
-        elif kind == PROGRAM_CHANGE:
-            self.own[channel] = event.data[0]
-        elif kind in (CONTROL_CHANGE, PITCH_BEND):
-            self.controls[channel].append(Control(event.tick, kind, event.data))
-
-    def finish(self, end: int, last_tick: int) -> None:
-        """Ends the notes that have no note-off, at `end` or at `last_tick`."""
-        for (channel, pitch), notes in self.open.items():
-            for start, velocity, program in notes:
-                stop = end if end > start else last_tick
-                if stop > start:
-                    self.remarks["notes-without-end"] += 1
-                    sound = Sound(start, stop, pitch, velocity, program)
-                    self._line(channel).sounds.append(sound)
-                else:
-                    self.remarks["notes-without-length"] += 1
-        for channel, line in self.lines.items():
-            line.controls = self.controls[channel]
-
-    def _close(self, channel: int, pitch: int, tick: int) -> None:
-        """Ends all notes of a pitch, except those that begin at `tick` again."""
-        notes = self.open.pop((channel, pitch), [])
-        again = [note for note in notes if note[0] == tick]
-        for start, velocity, program in notes:
-            if start != tick:
-                sound = Sound(start, tick, pitch, velocity, program)
-                self._line(channel).sounds.append(sound)
-        if len(again) < len(notes):
-            if again:
-                self.open[channel, pitch] = again
-        else:
-            self.remarks["notes-without-length"] += len(again)
-
-    def _line(self, channel: int) -> Line:
-        if channel not in self.lines:
-            self.lines[channel] = Line(channel, self.name)
-        return self.lines[channel]
-
-    def _program(self, channel: int, tick: int) -> int:
-        """Returns the program that this track chose, or any other track before it."""
-        if channel in self.own:
-            return self.own[channel]
-        changes = self.programs.get(channel, [])
-        index = bisect_right(changes, tick, key=lambda change: change[0]) - 1
-        return changes[index][1] if index >= 0 else 0
-
-
-def _decode(name: bytes) -> str:
-    """Decodes UTF-8, otherwise Latin-1, in which every byte is valid."""
-    try:
-        return name.decode()
-    except UnicodeDecodeError:
-        return name.decode("latin-1")
 
 
 def _write_lines(sequence: NoteSequence, lines: list[Line], seconds: Clock) -> None:

@@ -17,8 +17,8 @@ from xml.parsers import expat
 from zoo.data.proto import TICKS, NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.scores.limits import Limits
-from zoo.data.scores.musicxml_parts import Part, PartReader, instruments
-from zoo.data.scores.musicxml_values import Element
+from zoo.data.scores.musicxml_parts import Part, PartReader
+from zoo.data.scores.musicxml_values import Element, instruments
 from zoo.data.scores.timeline import Clock, time_signatures, write_tempos
 
 MAX_DEPTH = 64  # nesting of elements; a score needs about ten
@@ -131,20 +131,32 @@ def _read_parts(root: Element) -> tuple[list[Part], list[Fraction]]:
         columns.append(element.findall("measure"))
     starts = [Fraction(0)]
     for index, row in enumerate(zip_longest(*columns), 1):
-        end = starts[-1]
+        present = [
+            reader for reader, x in zip(readers, row, strict=True) if x is not None
+        ]
         for reader, measure in zip(readers, row, strict=True):
             if measure is None:
                 continue
             try:
-                end = max(end, reader.read(measure, starts[-1]))
+                reader.read(measure, starts[-1])
             except ValueError as error:
                 raise Refused(
                     "musicxml-syntax",
                     f"Bar {index} of {reader.part.name or 'a part'} has {error}; "
                     "export the score again.",
                 ) from error
-        starts.append(end)
+        starts.append(_bar_line(present))
     return [reader.part for reader in readers], starts
+
+
+def _bar_line(readers: list[PartReader]) -> Fraction:
+    """Returns the end of a measure that all parts have read.
+
+    Rests of a whole bar often have a wrong duration. They count if it is that of the
+    metre, or if all parts rest.
+    """
+    ends = [x.end for x in readers if not x.silent or x.end == x.full]
+    return max(ends or [reader.end for reader in readers])
 
 
 def _sequence(parts: list[Part], starts: list[Fraction]) -> tuple[NoteSequence, int]:
@@ -164,7 +176,7 @@ def _sequence(parts: list[Part], starts: list[Fraction]) -> tuple[NoteSequence, 
     metres = next((part.metres for part in leaders if part.metres), [])
     signatures, irregular = time_signatures(
         sorted({*map(_ticks, starts)}),
-        [(_ticks(position), *metre) for position, *metre in metres],
+        [(_ticks(place), above, below) for place, above, below in metres],
         DIVISIONS,
     )
     for position, numerator, denominator in signatures:

@@ -1,17 +1,22 @@
-"""The parts of a MusicXML score: notes at exact positions, and what governs them."""
+"""The parts of a MusicXML score: notes, keys, metres and tempos at exact positions."""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from zoo.data.scores import musicxml_values as values
-from zoo.data.scores.musicxml_values import Element
+from zoo.data.scores.musicxml_values import (
+    DRUM_CHANNEL,
+    Element,
+    Instrument,
+    changed_instrument,
+)
 
-DRUM_CHANNEL = 10
 VELOCITY = 64  # until <sound dynamics>, as in note_seq
 FORTE = Fraction(9, 10)  # velocity of one percent of the dynamics
+SHORTEST = Fraction(1, 4096)  # of a note, in quarters
 FINEST = 1 << 40  # the largest denominator of a position
 MAX_VOICE = 1000
 
@@ -30,23 +35,9 @@ class Note:
     is_drum: bool
 
 
-class Instrument(NamedTuple):
-    """An instrument of a part.
-
-    Attributes:
-      program: its General MIDI program, from 0.
-      channel: its MIDI channel, from 1; DRUM_CHANNEL for drums.
-      drum: the MIDI number that an unpitched note sounds; None if it is unknown.
-    """
-
-    program: int = 0
-    channel: int = 1
-    drum: int | None = None
-
-
 @dataclass
 class Part:
-    """What was read of a part. Positions are in quarters.
+    """The contents of a part. Positions are in quarters.
 
     Attributes:
       name: its name in the part list.
@@ -72,37 +63,23 @@ class Part:
     remarks: Counter[str] = field(default_factory=Counter)
 
 
-def instruments(score_part: Element | None) -> dict[str, Instrument]:
-    """Returns the instruments of a <score-part> by id, the default first."""
-    if score_part is None:
-        return {"": Instrument()}
-    found = {
-        element.get("id", ""): _instrument(element, Instrument())
-        for element in score_part.findall("midi-instrument")
-    }
-    return found or {"": Instrument()}
-
-
-def _instrument(element: Element, before: Instrument) -> Instrument:
-    """Returns the instrument after a <midi-instrument>, whose numbers count from 1."""
-    program = values.integer(element.findtext("midi-program"))
-    channel = values.integer(element.findtext("midi-channel"))
-    drum = values.integer(element.findtext("midi-unpitched"))
-    return Instrument(
-        before.program if program is None or not 1 <= program <= 128 else program - 1,
-        before.channel if channel is None else channel,
-        before.drum if drum is None or not 1 <= drum <= 128 else drum - 1,
-    )
-
-
 class PartReader:
-    """Reads the measures of a part in order."""
+    """Reads the measures of a part in order.
+
+    Attributes:
+      part: what has been read.
+      end: the end of the last measure.
+      silent: whether that measure has only rests.
+      full: the end that it has if it lasts as long as its metre; None for pickups.
+    """
 
     def __init__(self, part: Part):
         self.part = part
         self.default = next(iter(part.instruments))
         self.divisions = Fraction(1)
         self.position = self.start = self.end = Fraction(0)
+        self.silent = True
+        self.full: Fraction | None = None
         self.velocity = VELOCITY
         # semitones and steps of the transposition, by staff; "" for all staves
         self.transpositions: dict[str, tuple[int, int | None]] = {}
@@ -112,14 +89,18 @@ class PartReader:
         # indices of notes with open ties, by voice and pitch
         self.ties: dict[tuple[int, int], int] = {}
 
-    def read(self, measure: Element, start: Fraction) -> Fraction:
-        """Reads a measure that begins at `start`; returns the end of its music."""
+    def read(self, measure: Element, start: Fraction) -> None:
+        """Reads a measure that begins at `start`."""
         self.start = self.position = self.end = start
+        self.silent = True
+        self.full = None
         for child in measure:
             method = self._METHODS.get(child.tag)
             if method:
                 method(self, child)
-        return self.end
+        if self.part.metres and measure.get("implicit") != "yes":
+            _, numerator, denominator = self.part.metres[-1]
+            self.full = start + Fraction(4 * numerator, denominator)
 
     def _move(self, position: Fraction) -> None:
         if position.denominator > FINEST:
@@ -184,7 +165,7 @@ class PartReader:
             name = instrument.get("id", "")
             before = self.part.instruments.get(name)
             if before is not None:
-                self.part.instruments[name] = _instrument(instrument, before)
+                self.part.instruments[name] = changed_instrument(instrument, before)
 
     def _offset(self, element: Element) -> Fraction:
         """Returns the position of an element, moved by its <offset>."""
@@ -203,6 +184,7 @@ class PartReader:
         if "grace" in children:
             self.part.remarks["grace-notes"] += 1
             return
+        self.silent = self.silent and "rest" in children
         length = Fraction(0)
         if "duration" in children:
             length = values.duration(element) / self.divisions
@@ -222,7 +204,7 @@ class PartReader:
         self, element: Element, children: dict[str, Element], length: Fraction
     ) -> None:
         """Adds a note that sounds, or lengthens the note that it is tied to."""
-        if not length:
+        if length < SHORTEST:
             self.part.remarks["notes-without-length"] += 1
             return
         name = children["instrument"].get("id", "") if "instrument" in children else ""

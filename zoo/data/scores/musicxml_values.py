@@ -1,4 +1,4 @@
-"""Values of MusicXML elements: numbers, pitches, keys, metres, tempos and chords.
+"""Values of MusicXML elements: pitches, keys, metres, tempos, chords and instruments.
 
 A function returns None for a value that is not understood. Only durations and pitches
 are indispensable: without them a score is refused.
@@ -6,6 +6,7 @@ are indispensable: without them a score is refused.
 
 import re
 from fractions import Fraction
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from zoo.data.proto import NoteSequence
@@ -13,6 +14,7 @@ from zoo.data.scores.abc.fields import MODES
 
 Element = ElementTree.Element
 
+DRUM_CHANNEL = 10
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 UNITS = {  # in quarters
     **{"maxima": 32, "long": 16, "breve": 8, "whole": 4, "half": 2, "quarter": 1},
@@ -43,6 +45,20 @@ NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 _NUMBER = re.compile(r"\s*([+-]?\d{1,12}(?:\.\d{1,9})?)\s*")
 _PER_MINUTE = re.compile(r"\d{1,5}(?:\.\d{1,5})?")
+
+
+class Instrument(NamedTuple):
+    """An instrument of a part.
+
+    Attributes:
+      program: its General MIDI program, from 0.
+      channel: its MIDI channel, from 1; DRUM_CHANNEL for drums.
+      drum: the MIDI number that an unpitched note sounds; None if it is unknown.
+    """
+
+    program: int = 0
+    channel: int = 1
+    drum: int | None = None
 
 
 def number(text: str | None) -> Fraction | None:
@@ -191,3 +207,26 @@ def _degree(element: Element) -> str | None:
     if kind == "add":
         return f"{alter or 'add'}{value}"
     return f"{alter}{value}" if kind == "alter" and alter else None
+
+
+def instruments(score_part: Element | None) -> dict[str, Instrument]:
+    """Returns the instruments of a <score-part> by id, the default first."""
+    if score_part is None:
+        return {"": Instrument()}
+    found = {
+        element.get("id", ""): changed_instrument(element, Instrument())
+        for element in score_part.findall("midi-instrument")
+    }
+    return found or {"": Instrument()}
+
+
+def changed_instrument(element: Element, before: Instrument) -> Instrument:
+    """Returns the instrument after a <midi-instrument>, whose numbers count from 1."""
+    program = integer(element.findtext("midi-program"))
+    channel = integer(element.findtext("midi-channel"))
+    drum = integer(element.findtext("midi-unpitched"))
+    return Instrument(
+        before.program if program is None or not 1 <= program <= 128 else program - 1,
+        before.channel if channel is None else channel,
+        before.drum if drum is None or not 1 <= drum <= 128 else drum - 1,
+    )

@@ -16,7 +16,7 @@ from zoo.data.scores.abc import read_book
 from zoo.data.scores.limits import Limits, Piece
 from zoo.data.scores.midi import read_midi
 from zoo.data.scores.musicxml import read_musicxml
-from zoo.errors import UsageError
+from zoo.errors import UsageError, printable
 
 __all__ = [
     "SUFFIXES",
@@ -134,14 +134,30 @@ def _refuse(name: str, reason: str, detail: str) -> list[Piece]:
 
 
 def _check_piece(piece: Piece, limits: Limits) -> Piece:
-    """Returns the piece, refused if its sequence fails `check`."""
+    """Returns the piece with printable names, refused if it fails `check`."""
     if piece.sequence is None:
         return piece
+    _clean_names(piece.sequence)
     try:
         check(piece.sequence, limits)
     except Refused as refused:
         return Piece(piece.name, refused=refused, remarks=piece.remarks)
     return piece
+
+
+def _clean_names(sequence: NoteSequence) -> None:
+    """Makes the titles, names and words of a sequence printable."""
+    if sequence.HasField("sequence_metadata"):
+        metadata = sequence.sequence_metadata
+        metadata.title = printable(metadata.title)
+        metadata.artist = printable(metadata.artist)
+        for texts in (metadata.composers, metadata.genre):
+            texts[:] = map(printable, texts)
+    sequence.collection_name = printable(sequence.collection_name)
+    for info in (*sequence.part_infos, *sequence.instrument_infos):
+        info.name = printable(info.name)
+    for annotation in sequence.text_annotations:
+        annotation.text = printable(annotation.text)
 
 
 def check(sequence: NoteSequence, limits: Limits) -> None:

@@ -17,8 +17,10 @@ class Player {
     this.notes = [...track.querySelectorAll("rect")].map((rect) => {
       const start = (parseFloat(rect.getAttribute("x")) / 100) * this.seconds;
       const length = (parseFloat(rect.getAttribute("width")) / 100) * this.seconds;
-      return { rect, start, end: start + length };
+      return { element: rect, start, end: start + length, on: false };
     });
+    this.score = track.querySelector(".score");
+    this.chords = this.score ? this.read(this.score) : [];
     this.audio.removeAttribute("controls");
     this.audio.addEventListener("play", () => this.changed());
     this.audio.addEventListener("pause", () => this.changed());
@@ -27,6 +29,44 @@ class Player {
     track.addEventListener("keydown", (event) => this.key(event));
     this.roll.addEventListener("pointerdown", (event) => this.point(event));
     this.roll.addEventListener("pointermove", (event) => event.buttons & 1 && this.point(event));
+  }
+
+  // The chords of a score, with the times that it states.
+  read(score) {
+    score.addEventListener("click", (event) => {
+      const chord = this.chords.find(({ element }) => element.contains(event.target));
+      if (chord) this.seek(chord.start);
+    });
+    const chords = (score.dataset.times || "").split(" ").map((pair, i) => {
+      const [start, end] = pair.split(",").map((x) => Number(x) / 1000);
+      const element = document.getElementById(`${score.dataset.prefix}${i + 1}`);
+      return { element, start, end, on: false };
+    });
+    return chords.filter(({ element }) => element);
+  }
+
+  // Marks what sounds now; returns what began to sound.
+  light(notes, time) {
+    const begun = [];
+    for (const note of notes) {
+      const on = !this.audio.paused && note.start <= time && time < note.end;
+      if (on === note.on) continue;
+      note.on = on;
+      note.element.classList.toggle("on", on);
+      if (on) begun.push(note.element);
+    }
+    return begun;
+  }
+
+  // Scrolls the score to what sounds.
+  reveal(chord) {
+    const box = this.score.getBoundingClientRect(), place = chord.getBoundingClientRect();
+    if (place.top < box.top || place.bottom > box.bottom) {
+      this.score.scrollTop += place.top - box.top - 0.2 * box.height;
+    }
+    if (place.left < box.left || place.right > box.right) {
+      this.score.scrollLeft += place.left - box.left - 0.2 * box.width;
+    }
   }
 
   // Some browsers cannot seek in a data: URL, so the audio is copied to a blob on first use.
@@ -72,9 +112,9 @@ class Player {
     const time = Math.min(this.audio.currentTime, this.seconds);
     this.track.classList.toggle("begun", time > 0);
     this.cursor.style.transform = `translateX(${(100 * time) / this.seconds}%)`;
-    for (const { rect, start, end } of this.notes) {
-      rect.classList.toggle("on", !this.audio.paused && start <= time && time < end);
-    }
+    this.light(this.notes, time);
+    const begun = this.light(this.chords, time);
+    if (begun.length) this.reveal(begun[0]);
     const text = clock(time);
     if (text === this.now.textContent) return;
     this.now.textContent = text;

@@ -63,13 +63,17 @@ class CompoundLSTM(nn.Module):
         The accuracy is the share of the row's values that were the likeliest.
         """
         has_more = (rows[..., 0] != BOUNDARY) | (not self.ends)
-        log_p, hits = jnp.zeros(rows.shape[:2]), jnp.zeros(rows.shape[:2])
+        log_p, hits = (
+            jnp.zeros(rows.shape[:2], jnp.float32),
+            jnp.zeros(rows.shape[:2], jnp.float32),
+        )
         for i, logits in enumerate(self.logits(rows, style)):
-            target = jax.nn.one_hot(rows[..., i], logits.shape[-1])
+            target = jax.nn.one_hot(rows[..., i], logits.shape[-1], dtype=jnp.float32)
             chosen = (logits * target).sum(axis=-1)
             counts = has_more | (i == 0)
             log_p += jnp.where(counts, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0)
-            hits += ~counts | (chosen >= logits.max(axis=-1))
+            hit = ~counts | (chosen >= logits.max(axis=-1))
+            hits += hit.astype(jnp.float32)
         return log_p, hits / len(self.sizes)
 
     def logits(

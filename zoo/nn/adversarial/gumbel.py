@@ -35,7 +35,9 @@ def gumbel_softmax(
     chosen = jax.nn.one_hot(samples, logits.shape[-1], dtype=bool)
 
     def relax(key: Key) -> Array:
-        exponential = jax.random.exponential(key, logits.shape)  # -log of it is Gumbel
+        exponential = jax.random.exponential(
+            key, logits.shape, jnp.float32
+        )  # -log of it is Gumbel
         least = (exponential * chosen).sum(axis=-1, keepdims=True)
         others = -jnp.logaddexp(jnp.log(exponential) - log_p, jnp.log(least))
         perturbed = jnp.where(chosen, -jnp.log(least), others)

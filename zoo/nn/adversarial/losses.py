@@ -156,7 +156,8 @@ class Game:
           mean: how to average over samples.
         """
         gap = real - fake
-        right = mean((gap > 0) + 0.5 * (gap == 0))
+        higher, equal = (x.astype(gap.dtype) for x in (gap > 0, gap == 0))
+        right = mean(higher + 0.5 * equal)
         critic_loss, _ = self.losses
         return mean(critic_loss(real, fake)), {"gap": mean(gap), "right": right}
 
@@ -175,9 +176,11 @@ class Game:
         rng: Key,
     ) -> Float[Array, ""]:
         """Returns the penalties on the critic's gradient with respect to samples."""
-        penalty = jnp.zeros(())
+        penalty = jnp.zeros((), jnp.float32)
         if self.gp:
-            t = jax.random.uniform(rng, (len(real),) + (1,) * (real.ndim - 1))
+            t = jax.random.uniform(
+                rng, (len(real),) + (1,) * (real.ndim - 1), jnp.float32
+            )
             square = squared_gradient_norm(critic, real + t * (fake - real))
             norm = jnp.sqrt(square + GRADIENT_EPS)
             penalty += self.gp * ((norm - 1) ** 2).mean()

@@ -34,7 +34,9 @@ def complete(
 
     def draw_row(t: Array, state: tuple[State, Array]) -> tuple[State, Array]:
         row_state, rows = state
-        u = jax.random.uniform(jax.random.fold_in(rng, t), rows[:, 0].shape)
+        u = jax.random.uniform(
+            jax.random.fold_in(rng, t), rows[:, 0].shape, jnp.float32
+        )
         before = jax.lax.dynamic_index_in_dim(rows, t - 1, 1, keepdims=False)
         row_state, row = step(row_state, before, u)
         return row_state, jax.lax.dynamic_update_index_in_dim(rows, row, t, 1)

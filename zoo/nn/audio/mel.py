@@ -149,5 +149,7 @@ class Mel:
           steps: iterations of Griffin-Lim.
         """
         magnitudes = self.magnitudes(mel)
-        phases = jax.random.uniform(rng, magnitudes.shape, maxval=2 * np.pi)
+        phases = jax.random.uniform(
+            rng, magnitudes.shape, maxval=2 * np.pi, dtype=jnp.float32
+        )
         return griffin_lim(self.stft, magnitudes, phases, length=length, steps=steps)

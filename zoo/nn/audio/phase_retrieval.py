@@ -39,18 +39,20 @@ def griffin_lim(
       steps: iterations.
       momentum: weight of the last change.
     """
-    initial = jnp.exp(1j * jax.lax.stop_gradient(phases))
-    target = jax.lax.stop_gradient(magnitudes)
+    phases = jax.lax.stop_gradient(phases).astype(jnp.complex64)
+    initial = jnp.exp(1j * phases)
+    target = jax.lax.stop_gradient(magnitudes).astype(jnp.complex64)
 
     def step(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
         units, previous = state
         spectrum = stft(stft.inverse(target * units, length))
         moved = spectrum + momentum * (spectrum - previous)
-        return moved / jnp.maximum(jnp.abs(moved), 1e-12), spectrum
+        size = jnp.maximum(jnp.abs(moved), 1e-12)
+        return moved / size.astype(moved.dtype), spectrum
 
     state = initial, jnp.zeros_like(initial)
     units, _ = jax.lax.fori_loop(0, steps, step, state)
-    return stft.inverse(magnitudes * units, length)
+    return stft.inverse(magnitudes.astype(units.dtype) * units, length)
 
 
 def sinusoidal_phases(
@@ -74,7 +76,7 @@ def sinusoidal_phases(
     is_peak = (magnitudes > below) & (magnitudes >= above) & (magnitudes > MIN_PEAK)
     curvature = jnp.minimum(log_below - 2 * log_middle + log_above, -MIN_PEAK)
     vertex = jnp.clip((log_below - log_above) / (2 * curvature), -0.5, 0.5)
-    exact = bins + vertex
+    exact = bins.astype(vertex.dtype) + vertex
 
     axis = magnitudes.ndim - 1
     left = jax.lax.cummax(jnp.where(is_peak, bins, -count), axis=axis)
@@ -87,4 +89,4 @@ def sinusoidal_phases(
     previous = jnp.concatenate([frequency[..., :1, :], frequency[..., :-1, :]], axis=-2)
     advance = (frequency + previous) / 2 * stft.hop / stft.size % 1
     cycles = jnp.cumsum(advance, axis=-2)
-    return 2 * np.pi * cycles + np.pi * (bins % 2)
+    return 2 * np.pi * cycles + np.pi * (bins % 2).astype(jnp.float32)

@@ -40,7 +40,7 @@ def multi_resolution_stft_loss(
       log_offset: added to magnitudes before logarithms. The magnitude of a full-scale
         sine is a quarter of the frame size.
     """
-    total = jnp.zeros(x.shape[:-1])
+    total = jnp.zeros(x.shape[:-1], jnp.float32)
     for size in fft_sizes:
         stft = STFT(size, size // 4)
         reference, other = magnitude(stft(x)), magnitude(stft(y))

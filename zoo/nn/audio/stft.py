@@ -37,7 +37,9 @@ def hann(size: int) -> Float[np.ndarray, " n"]:
 
 def to_float(audio: Num[Array, "*b s"]) -> Float[Array, "*b s"]:
     """Converts 16-bit samples to floats in [-1, 1]; returns floats as they are."""
-    return audio / 32767.0 if jnp.issubdtype(audio.dtype, jnp.integer) else audio
+    if jnp.issubdtype(audio.dtype, jnp.integer):
+        return audio.astype(jnp.float32) / 32767.0
+    return audio
 
 
 def match_rank(x: Array | np.ndarray, like: Array | np.ndarray) -> Array:

@@ -212,7 +212,9 @@ def frame_noise(
     keys = jax.vmap(row_keys, (0, None))(row_keys(rng, rows), frames)
 
     def draw(key: Key) -> Array:
-        return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+        return jax.random.uniform(
+            key, shape, minval=-1.0, maxval=1.0, dtype=jnp.float32
+        )
 
     return jax.vmap(jax.vmap(draw))(keys).reshape(len(rows), -1, shape[1])
 

@@ -20,6 +20,7 @@ from zoo.nn.audio.multiscale_discriminator import (
 )
 from zoo.nn.audio.spectral_loss import EPS, FFT_SIZES, multi_resolution_stft_loss
 from zoo.nn.audio.stft import STFT, to_float
+from zoo.nn.masked import masked_mean
 
 LatentTransform = Callable[[Array], Array]  # latents [b, f, z] -> latents [b, f, z]
 Mean = Callable[[Array], Array]
@@ -50,7 +51,7 @@ class AudioBatch(NamedTuple):
     def mean(self, values: Float[Array, "b ..."]) -> Float[Array, ""]:
         """Returns the mean over the valid rows."""
         rows = values.reshape(len(self.audio), -1).mean(axis=1)
-        return (rows * self.mask).sum() / jnp.maximum(self.valid, 1)
+        return masked_mean(rows, self.mask)
 
 
 def chirps(n: int, length: int) -> Int[Array, "b s"]:

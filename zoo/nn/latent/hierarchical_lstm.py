@@ -30,8 +30,12 @@ def one_hot_inputs(tokens: Int[Array, "t b k"], vocab: int) -> dict[str, Array]:
     A single voice is read as rows of the identity matrix.
     """
     if tokens.shape[-1] == 1:
-        return {"x": jnp.eye(vocab), "rows": tokens[..., 0]}
-    return {"x": jax.nn.one_hot(tokens, vocab).reshape(*tokens.shape[:2], -1)}
+        return {"x": jnp.eye(vocab, dtype=jnp.float32), "rows": tokens[..., 0]}
+    return {
+        "x": jax.nn.one_hot(tokens, vocab, dtype=jnp.float32).reshape(
+            *tokens.shape[:2], -1
+        )
+    }
 
 
 def split_parts(tokens: Int[Array, "t b k"], parts: int) -> Int[Array, "s ub k"]:
@@ -109,7 +113,7 @@ class Encoder(nn.Module):
             self.widths,
             style=None if style is None else jnp.tile(style, (parts, 1)),
         )
-        of_parts = jnp.zeros((2, b, self.latent))
+        of_parts = jnp.zeros((2, b, self.latent), jnp.float32)
         if self.summary:
             x = last.reshape(parts, b, -1)
             of_parts = dense(2 * self.latent // parts, "own")(x)
@@ -160,7 +164,9 @@ class Decoder(nn.Module):
         if not self.conductor:
             return z[None]
         shape = self.parts, len(z), self.parts
-        number = jnp.broadcast_to(jnp.eye(self.parts)[:, None], shape)
+        number = jnp.broadcast_to(
+            jnp.eye(self.parts, dtype=jnp.float32)[:, None], shape
+        )
         (start,) = to_carries(self.wake(z), (self.conductor,))
         _, outputs = self.lead(number, start, conditioning=z)
         own = z[:, : self.latent].reshape(len(z), self.parts, -1).swapaxes(0, 1)

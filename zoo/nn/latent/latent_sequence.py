@@ -80,7 +80,8 @@ def validate(model: LatentModel, *, width: int, heads: int) -> None:
 def example(model: LatentModel, n: int) -> Batch:
     """Returns a batch of latents, of the mask of positions, and of styles if any."""
     shape = (n, model.parts, model.vae.latent)
-    latents = jnp.sin(1.0 + jnp.arange(np.prod(shape))).reshape(shape)
+    latents = jnp.sin(1.0 + jnp.arange(np.prod(shape), dtype=jnp.float32))
+    latents = latents.reshape(shape)
     batch = {"latents": latents, "mask": jnp.ones(shape[:2], bool)}
     if model.styles:
         batch["style"] = jnp.arange(n) % len(model.styles)
@@ -91,10 +92,10 @@ def init_frozen(model: LatentModel, rng: Key) -> dict[str, Params]:
     """Initialises the autoencoder, and the axes as its first latents."""
     vae = model.vae
     norm = {
-        "mean": jnp.zeros(vae.latent),
-        "axes": jnp.eye(vae.latent, model.axes),
-        "unit": jnp.ones(()),
-        "variance": jnp.ones(model.axes),
+        "mean": jnp.zeros(vae.latent, jnp.float32),
+        "axes": jnp.eye(vae.latent, model.axes, dtype=jnp.float32),
+        "unit": jnp.ones((), jnp.float32),
+        "variance": jnp.ones(model.axes, jnp.float32),
     }
     return {"vae": vae.init(rng, vae.example(1)), "norm": norm}
 
@@ -173,7 +174,7 @@ def drop_styles(
     """Replaces a share of labels by that of no style (Ho & Salimans 2022)."""
     if labels is None:
         return None
-    dropped = jax.random.uniform(rng, labels.shape) < rate
+    dropped = jax.random.uniform(rng, labels.shape, jnp.float32) < rate
     return jnp.where(dropped, len(styles), labels)
 
 
@@ -196,7 +197,7 @@ def known_on_axes(
         raise UsageError("known and known_mask go together: pass both or neither.")
     if known is None or known_mask is None:
         axes = params["norm"]["axes"].shape[1]
-        return jnp.zeros((*shape[:2], axes)), jnp.zeros(shape[:2], bool)
+        return jnp.zeros((*shape[:2], axes), jnp.float32), jnp.zeros(shape[:2], bool)
     if known.shape != shape or known_mask.shape != shape[:2]:
         raise UsageError(
             f"known has shape {known.shape} and known_mask {known_mask.shape}: pass "

@@ -26,7 +26,7 @@ class Gaussian(NamedTuple):
 
     def sample(self, rng: Key) -> Array:
         """Draws a reparametrised sample (Kingma & Welling 2013, eq. 10)."""
-        noise = jax.random.normal(rng, self.mean.shape)
+        noise = jax.random.normal(rng, self.mean.shape, jnp.float32)
         return self.mean + jnp.exp(self.log_std) * noise
 
     def log_prob(self, z: Float[Array, "... z"]) -> Float[Array, "..."]:
@@ -89,7 +89,9 @@ def annealed_beta(step: Array | None, rate: float, final: float = 1.0) -> Array 
 
     Without a `step` it is `final`.
     """
-    return final if step is None else final * (1 - jnp.power(rate, step))
+    if step is None:
+        return final
+    return final * (1 - jnp.power(rate, step.astype(jnp.float32)))
 
 
 def importance_weighted_log_prob(

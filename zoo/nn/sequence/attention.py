@@ -40,7 +40,7 @@ class Cache(NamedTuple):
 
 def empty_cache(n: int, heads: int, width: int, length: int) -> Cache:
     """Returns the cache of `n` rows before their first event, for `length` events."""
-    zeros = jnp.zeros((n * heads, width // heads, length))
+    zeros = jnp.zeros((n * heads, width // heads, length), jnp.float32)
     return Cache(zeros, zeros)
 
 
@@ -114,7 +114,10 @@ class SelfAttention(nn.Module):
         if self.position == "relative":
             shape = (self.heads, self.length, self.width // self.heads)
             self.distance = self.param(
-                "distance", nn.initializers.normal(shape[-1] ** -0.5), shape
+                "distance",
+                nn.initializers.normal(shape[-1] ** -0.5),
+                shape,
+                jnp.float32,
             )
 
     def project(self, x: Array, position: Array) -> Array:

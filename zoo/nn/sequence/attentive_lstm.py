@@ -69,7 +69,10 @@ class AttentiveState(NamedTuple):
 
 def initial_state(n: int, slots: int, width: int) -> AttentiveState:
     """Returns the state of `n` rows before a piece begins."""
-    memory, summary = jnp.zeros((n, slots, width)), jnp.zeros((n, width))
+    memory, summary = (
+        jnp.zeros((n, slots, width), jnp.float32),
+        jnp.zeros((n, width), jnp.float32),
+    )
     age = jnp.zeros(n, jnp.int32)
     return AttentiveState(
         carry=zero_carry(n, width),
@@ -97,7 +100,7 @@ def sum_last(terms: Callable[[slice], Array], width: int) -> Array:
     if width % LANES:
         return terms(slice(width)).sum(axis=-1)
     folded = sum(terms(slice(i, i + LANES)) for i in range(0, width, LANES))
-    return jnp.dot(folded, jnp.ones(LANES))
+    return jnp.dot(folded, jnp.ones(LANES, jnp.float32))
 
 
 def sum_slots(terms: Callable[[int], Array], slots: int) -> Array:
@@ -250,7 +253,7 @@ def _forward(
         return (after, gates), saved
 
     begin = initial_state(n, slots, width)
-    ring = jnp.zeros((slots, n, width))
+    ring = jnp.zeros((slots, n, width), jnp.float32)
     begin = begin._replace(outputs=ring, keys=ring)
     inputs = jnp.arange(len(gates)), reset
     (end, activated), saved_steps = jax.lax.scan(step, (begin, pack(gates)), inputs)
@@ -326,7 +329,7 @@ def _backward(
             dquery,
         )
 
-    zero = jnp.zeros(saved_steps.h.shape[1:])
+    zero = jnp.zeros(saved_steps.h.shape[1:], jnp.float32)
     begin = (
         (Carry(zero, zero), zero),
         (outputs, keys),
@@ -352,7 +355,8 @@ def _backward(
     outer_product = lambda x, y: outer(x.astype(dtype), y.astype(dtype))
     i, f, g, _ = jnp.split(unpack(activated), 4, axis=-1)
     joined = jnp.concatenate([saved_steps.h, saved_steps.summary], axis=-1)
-    before = jnp.pad(joined[:-1], ((1, 0), (0, 0), (0, 0))) * ~reset[..., None]
+    before = jnp.pad(joined[:-1], ((1, 0), (0, 0), (0, 0)))
+    before *= (~reset[..., None]).astype(before.dtype)
     state = jnp.concatenate([saved_steps.h, f * saved_steps.c + i * g], axis=-1)
     dweights = Weights(
         u=outer_product(before, dgates),
@@ -396,13 +400,13 @@ class AttentiveLSTM(nn.Module):
     ) -> Float[Array, "t b outputs"]:
         """Returns the outputs (h, s) [t, b, 2h]; a piece begins where `reset`."""
         h, init = self.width, nn.initializers.lecun_normal()
-        w = self.param("w", init, (x.shape[-1], 4 * h))
+        w = self.param("w", init, (x.shape[-1], 4 * h), jnp.float32)
         weights = Weights(
-            u=self.param("u", recurrent_weights, (2 * h, 4 * h)),
-            b=self.param("b", forget_gate_bias, (4 * h,)),
-            w1=self.param("w1", init, (h, h)),
-            w2=self.param("w2", init, (2 * h, h)),
-            v=self.param("v", nn.initializers.normal(h**-0.5), (h,)),
+            u=self.param("u", recurrent_weights, (2 * h, 4 * h), jnp.float32),
+            b=self.param("b", forget_gate_bias, (4 * h,), jnp.float32),
+            w1=self.param("w1", init, (h, h), jnp.float32),
+            w2=self.param("w2", init, (2 * h, h), jnp.float32),
+            v=self.param("v", nn.initializers.normal(h**-0.5), (h,), jnp.float32),
         )
         x = x.astype(self.dtype or x.dtype)
         return unroll(weights, dot(x, w.astype(x.dtype)), reset, self.slots)

@@ -59,9 +59,10 @@ class EncoderBlock(nn.Module):
         b, t, d = x.shape
         drop = Dropout(self.dropout)
         init = nn.initializers.normal(self.kernel**-0.5)
-        taps = self.param("taps", init, (self.kernel, d))
+        taps = self.param("taps", init, (self.kernel, d), jnp.float32)
         # 1. DEPTHWISE CONVOLUTION
-        y = Dense(d)(nn.LayerNorm()(x)) * mask[..., None]
+        y = Dense(d)(nn.LayerNorm()(x))
+        y *= mask[..., None].astype(y.dtype)
         y = jnp.pad(y, ((0, 0), (self.kernel // 2, self.kernel // 2), (0, 0)))
         y = sum(taps[i][None, None] * y[:, i : i + t] for i in range(self.kernel))
         x = x + drop(Dense(d)(nn.gelu(y)), deterministic)

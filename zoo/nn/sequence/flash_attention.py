@@ -69,7 +69,7 @@ def flash_attention(
     (b, t, heads, _, d), (size, count) = qkv.shape, block_sizes(qkv.shape[1])
     pad = ((0, 0), (0, size * count - t))
     if table is None:
-        distances = jnp.zeros((heads, 0, d))
+        distances = jnp.zeros((heads, 0, d), jnp.float32)
     else:
         distances = pad_distances(table, size * count, size)
     start = jnp.pad(mask.start, pad, mode="edge")
@@ -144,8 +144,12 @@ def _forward(
                 out = out * decay[..., None] + new
                 return out, higher, total * decay + p.sum(axis=-1)
 
-            zero = jnp.zeros((b, size))
-            begin = jnp.zeros((b, size, d)), jnp.full_like(zero, NEG_INF), zero
+            zero = jnp.zeros((b, size), jnp.float32)
+            begin = (
+                jnp.zeros((b, size, d), jnp.float32),
+                jnp.full_like(zero, NEG_INF),
+                zero,
+            )
             first = mask.first_block[i]
             out, top, total = jax.lax.fori_loop(first, i + 1, pair, begin)
             log_sum = (top + jnp.log(total))[..., None]
@@ -157,7 +161,7 @@ def _forward(
         return jax.lax.fori_loop(0, count, queries, outputs)
 
     # The initial values are overwritten. XLA would allocate zeros early and keep them.
-    begin = qkv[:, :, ::3], jnp.zeros((b, t, heads, 1))
+    begin = qkv[:, :, ::3], jnp.zeros((b, t, heads, 1), jnp.float32)
     out, log_sum = jax.lax.fori_loop(0, heads, head, begin)
     return unpack(out), (qkv, table, mask, out, log_sum)
 
@@ -196,13 +200,13 @@ def _backward(saved: tuple[Any, ...], dout: Array) -> tuple[Any, ...]:
                     dtable = add_slice(dtable, dot("bdt,btx->bdx", qt, dx), at)
                 return dq, dk, dv, dtable
 
-            begin = jnp.zeros((b, size, d)), *dkeys
+            begin = jnp.zeros((b, size, d), jnp.float32), *dkeys
             dq, *dkeys = jax.lax.fori_loop(mask.first_block[i], i + 1, pair, begin)
             # the gradient takes the place of the queries, which have been read
             return write_block(qkv, dq, i, 3 * h), *dkeys
 
         # one sum per row, so that no pair of blocks waits for another device
-        zeros = (jnp.zeros((b, d, x)) for x in (t, t, table.shape[1]))
+        zeros = (jnp.zeros((b, d, x), jnp.float32) for x in (t, t, table.shape[1]))
         qkv, dk, dv, dtable = jax.lax.fori_loop(0, count, queries, (qkv, *zeros))
         dkv = pack(jnp.stack([dk, dv]).transpose(1, 3, 0, 2).astype(dout.dtype))
         qkv = jax.lax.dynamic_update_slice_in_dim(qkv, dkv, 3 * h + 1, 2)

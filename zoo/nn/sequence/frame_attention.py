@@ -52,7 +52,7 @@ class FrameLayer(nn.Module):
         self.key_value = nn.Dense(2 * self.width, use_bias=False)
         self.rise, self.fall = nn.Dense(self.hidden), nn.Dense(self.width)
         shape = self.heads, self.distances
-        self.bias = self.param("bias", nn.initializers.zeros, shape)
+        self.bias = self.param("bias", nn.initializers.zeros, shape, jnp.float32)
         self.drop = Dropout(self.dropout)
 
     def split_heads(self, x: Array) -> Array:

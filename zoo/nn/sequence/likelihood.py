@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.core import BOUNDARY, Array, Batch, Bool, Float, Int, Key, Metrics, Params
+from zoo.nn.masked import at_least_one
 
 TokenLogProbs = Callable[[Params, Array, Key | None], tuple[Array, Array]]
 
@@ -19,7 +20,9 @@ def pick_log_probs(
     logits: Float[Array, "*n v"], tokens: Int[Array, "*n"]
 ) -> tuple[Float[Array, "*n"], Bool[Array, "*n"]]:
     """Returns each token's log-likelihood, and whether it was the most likely one."""
-    chosen = (logits * jax.nn.one_hot(tokens, logits.shape[-1])).sum(axis=-1)
+    chosen = (logits * jax.nn.one_hot(tokens, logits.shape[-1], dtype=jnp.float32)).sum(
+        axis=-1
+    )
     log_p = chosen - jax.nn.logsumexp(logits, axis=-1)
     return log_p, chosen >= logits.max(axis=-1)
 
@@ -55,6 +58,7 @@ def mean_nll(
       mask: True for the events that count.
     """
     events = mask.sum()
-    share = mask / jnp.maximum(events, 1)
+    share = mask.astype(jnp.float32) / at_least_one(events)
     nll = -(log_p * share).sum()
-    return nll, {"nll": nll, "accuracy": (correct * share).sum(), "events": events}
+    accuracy = (correct.astype(jnp.float32) * share).sum()
+    return nll, {"nll": nll, "accuracy": accuracy, "events": events}

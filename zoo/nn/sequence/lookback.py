@@ -97,10 +97,11 @@ class Lookback:
         """Reads one event; returns the memory and the features [n, ..] of the next."""
         bar_set, begins = self._bar_set(token), token == BOUNDARY
         lasts = ~begins & (bar_set == 0)
+        more = lasts.astype(jnp.int32)
         shifted = jnp.concatenate([state.history[:, 1:], token[:, None]], axis=1)
         history = jnp.where(lasts[:, None], shifted, state.history)
-        steps = jnp.where(begins, 0, state.steps + lasts)
-        since = jnp.where(begins | (bar_set > 0), 0, state.since + lasts)
+        steps = jnp.where(begins, 0, state.steps + more)
+        since = jnp.where(begins | (bar_set > 0), 0, state.since + more)
         bar = jnp.where(bar_set > 0, bar_set, state.bar)
         bar = jnp.where(begins, self.bar, bar)
 

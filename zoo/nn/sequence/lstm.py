@@ -47,7 +47,7 @@ class Carry(NamedTuple):
 
 def zero_carry(n: int, width: int) -> Carry:
     """Returns the state of `n` rows before a piece begins."""
-    return Carry(jnp.zeros((n, width)), jnp.zeros((n, width)))
+    return Carry(jnp.zeros((n, width), jnp.float32), jnp.zeros((n, width), jnp.float32))
 
 
 def reset_rows(state: State, reset: Array | None) -> State:
@@ -333,9 +333,9 @@ class LSTMLayer(nn.Module):
           The state after the last step, and the outputs.
         """
         init = nn.initializers.lecun_normal()
-        w = self.param("w", init, (x.shape[-1], 4 * self.width))
-        u = self.param("u", orthogonal_gates, (self.width, 4 * self.width))
-        b = self.param("b", forget_gate_bias, (4 * self.width,))
+        w = self.param("w", init, (x.shape[-1], 4 * self.width), jnp.float32)
+        u = self.param("u", orthogonal_gates, (self.width, 4 * self.width), jnp.float32)
+        b = self.param("b", forget_gate_bias, (4 * self.width,), jnp.float32)
         dtype = self.dtype or x.dtype
         x = x.astype(dtype)
         if rows is not None and len(x) <= MAX_TABLE_RATIO * x.shape[1]:
@@ -343,7 +343,9 @@ class LSTMLayer(nn.Module):
         elif rows is not None:
             x = x[rows]
         if conditioning is not None:
-            v = self.param("v", init, (conditioning.shape[-1], 4 * self.width))
+            v = self.param(
+                "v", init, (conditioning.shape[-1], 4 * self.width), jnp.float32
+            )
             conditioning, v = conditioning.astype(dtype), v.astype(dtype)
             more = jnp.dot(conditioning, v, preferred_element_type=jnp.float32)
             b = b[None] + more

@@ -30,7 +30,7 @@ def note_ages(
     stayed, age = jnp.ones(notes.shape, bool), jnp.zeros(notes.shape, jnp.int32)
     for ago in range(1, limit):
         stayed &= recent[:, -frames - ago : -ago] == notes
-        age += stayed
+        age += stayed.astype(jnp.int32)
     return age
 
 
@@ -72,12 +72,18 @@ class NoteEmbedding(nn.Module):
 
     @nn.compact
     def __call__(self, notes: Int[Array, "b t k"]) -> Float[Array, "b t k d"]:
-        table = self.param("slot", INIT, (self.slots, self.keys + 1, self.width))
-        pitch = self.param("pitch", INIT, (self.keys, self.width))
-        chroma = self.param("class", INIT, (12, self.width))
+        table = self.param(
+            "slot", INIT, (self.slots, self.keys + 1, self.width), jnp.float32
+        )
+        pitch = self.param("pitch", INIT, (self.keys, self.width), jnp.float32)
+        chroma = self.param("class", INIT, (12, self.width), jnp.float32)
         shared = pitch + jnp.tile(chroma, (-(-self.keys // 12), 1))[: self.keys]
         table += jnp.pad(shared, ((1, 0), (0, 0)))[None]
-        return jnp.einsum("btkv,kvd->btkd", jax.nn.one_hot(notes, self.keys + 1), table)
+        return jnp.einsum(
+            "btkv,kvd->btkd",
+            jax.nn.one_hot(notes, self.keys + 1, dtype=jnp.float32),
+            table,
+        )
 
 
 class State(NamedTuple):
@@ -109,7 +115,7 @@ class Net(nn.Module):
             return [FrameLayer(*sizes, dropout=self.dropout) for _ in range(count)]
 
         def table(name: str, *shape: int) -> Array:
-            return self.param(name, INIT, (*shape, self.width))
+            return self.param(name, INIT, (*shape, self.width), jnp.float32)
 
         embedding = lambda: NoteEmbedding(self.keys, self.slots, self.width)
         # the names of parameters are those of earlier checkpoints
@@ -153,7 +159,7 @@ class Net(nn.Module):
         at = state.at + jnp.arange(t)
         recent = jnp.concatenate([state.recent, frames], axis=1)
         x = (self.last(frames) + self.second(recent[:, -t - 1 : -1])).sum(axis=2)
-        age = jax.nn.one_hot(note_ages(recent, t, MAX_AGE), MAX_AGE)
+        age = jax.nn.one_hot(note_ages(recent, t, MAX_AGE), MAX_AGE, dtype=jnp.float32)
         x += jnp.einsum("btka,kad->btd", age, self.age)
         x += self.metre[at % self.bar][None]
         x += jnp.where(at[:, None] == 0, self.opening[None], 0.0)[None]

@@ -20,7 +20,7 @@ NONE = -99  # the token of a missing neighbour; its one-hot vector is zero
 
 def random_ranks(rng: Key, among: Bool[Array, "*b n"]) -> Int[Array, "*b n"]:
     """Draws the ranks of a random order, in which entries not in `among` come last."""
-    chance = jnp.where(among, jax.random.uniform(rng, among.shape), 2.0)
+    chance = jnp.where(among, jax.random.uniform(rng, among.shape, jnp.float32), 2.0)
     return jnp.argsort(jnp.argsort(chance, axis=-1), axis=-1)
 
 
@@ -34,8 +34,8 @@ def known_frames(
       mask: True for frames, False for padding.
       level: in [0, 1), the share of known frames, from none to all but one.
     """
-    count = jnp.floor(level * mask.sum(axis=1))
-    return (random_ranks(rng, mask) < count[:, None]) & mask
+    count = jnp.floor(level * mask.sum(axis=1).astype(jnp.float32))
+    return (random_ranks(rng, mask).astype(jnp.float32) < count[:, None]) & mask
 
 
 def known_cells(
@@ -51,8 +51,8 @@ def known_cells(
     count = jax.random.randint(count_key, (rows, 1), 1 - voices, voices)
     whole = random_ranks(voice_key, jnp.ones((rows, voices), bool)) < count
     rest = (mask[:, :, None] & ~whole[:, None]).reshape(rows, -1)
-    count = jnp.floor(level * rest.sum(axis=1))
-    single = (random_ranks(cell_key, rest) < count[:, None]) & rest
+    count = jnp.floor(level * rest.sum(axis=1).astype(jnp.float32))
+    single = (random_ranks(cell_key, rest).astype(jnp.float32) < count[:, None]) & rest
     return single.reshape(rows, steps, voices) | (mask[:, :, None] & whole[:, None])
 
 
@@ -126,7 +126,7 @@ def ordered_frames(
         rank = random_ranks(order_key, mask)
         position = jnp.take_along_axis(rank, which, axis=1)
         if steps:
-            offset = jax.random.uniform(offset_key, valid.shape)
+            offset = jax.random.uniform(offset_key, valid.shape, jnp.float32)
             stratum = random_ranks(stratum_key, valid) + offset
             strata = jnp.minimum(m, jnp.maximum(count, 1))
             position = jnp.floor(stratum * count / strata).astype(int)
@@ -175,10 +175,10 @@ def annealed_gibbs(
     def step(i: Array, tokens: Array) -> Array:
         split = lambda key: jax.random.split(jax.random.fold_in(key, i))
         mask_keys, sample_keys = jnp.moveaxis(jax.vmap(split)(keys), 1, 0)
-        uniform = lambda key: jax.random.uniform(key, tokens.shape[1:])
+        uniform = lambda key: jax.random.uniform(key, tokens.shape[1:], jnp.float32)
         chance = jax.vmap(uniform)(mask_keys)
         chance = jnp.where(i % 2 == 0, chance[..., :1], chance)
-        share = jnp.maximum(low, 1 - (1 - low) * i / (hold * steps))
+        share = jnp.maximum(low, 1 - (1 - low) * i.astype(jnp.float32) / (hold * steps))
         return rewrite(sample_keys, tokens, ~(free & (chance < share)))
 
     return jax.lax.fori_loop(0, steps, step, tokens)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -19,6 +20,8 @@ def rotary_angles(position: Any, d: int) -> Any:
     """
     half = d // 2
     speed = MAX_WAVELENGTH ** (-np.arange(half, dtype=np.float32) / half)
+    if isinstance(position, jax.Array):
+        position = position.astype(jnp.float32)
     return position[..., None] * speed.reshape((1,) * position.ndim + (half,))
 
 

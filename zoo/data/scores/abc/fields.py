@@ -35,7 +35,7 @@ PRINTED = (
 )
 ALTER = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 
-_TONIC = re.compile(r"([A-G])(?:([#b♯♭n])| ?(flat|sharp)\b)?( *)([A-Za-z]*)")
+_TONIC = re.compile(r"([A-G])(?:([#b♯♭n])|[ -]?(flat|sharp)\b)?( *)([A-Za-z]*)")
 _PROPERTY = re.compile(
     rf'\b(octave|transpose|clef|{"|".join(PRINTED)})\s*=\s*("[^"]*"|[^\s"]+)'
 )
@@ -58,7 +58,7 @@ class Key(NamedTuple):
 
 
 class Transposition(NamedTuple):
-    """What a voice sounds above its written notes.
+    """The interval from the written to the sounding notes of a voice.
 
     Attributes:
       clef: octaves of the clef, such as -1 of `treble-8`.
@@ -76,8 +76,13 @@ class Transposition(NamedTuple):
         octaves = self.clef if self.octave is None else self.octave
         return 12 * octaves + self.semitones
 
-    def changed(self, text: str) -> "Transposition":
-        """Returns the transposition after a K or V field; clefs may lack `clef=`."""
+    def changed(self, text: str, of_voice: bool) -> "Transposition":
+        """Returns the transposition after a field, as abc2midi has it.
+
+        Args:
+          text: the field; a clef may lack its `clef=`.
+          of_voice: whether it is a V field, whose clef replaces an earlier `octave`.
+        """
         named = dict(_PROPERTY.findall(text))
         clef = named.get("clef", "")
         words = _PROPERTY.sub("", re.sub(r'"[^"]*"', "", text)).split()
@@ -87,7 +92,8 @@ class Transposition(NamedTuple):
             octaves = _octaves(match["octaves"] or "")
             if clef or match[0] != "clef":
                 result = result._replace(clef=octaves)
-                result = result._replace(octave=None) if octaves else result
+                if octaves or of_voice:
+                    result = result._replace(octave=None)
         if _SHIFT.fullmatch(named.get("octave", "")):
             result = result._replace(octave=int(named["octave"]))
         if _SHIFT.fullmatch(named.get("transpose", "")):

@@ -74,7 +74,7 @@ class Voice:
         if name == "K":
             key, unknown = fields.key(value)
             self.remarks["key-words"] += unknown
-            self.transposition = self.transposition.changed(value)
+            self.transposition = self.transposition.changed(value, of_voice=False)
             if key is not None:
                 self.key = key
                 self.keys.append((self.position, key))
@@ -89,7 +89,7 @@ class Voice:
             if qpm is not None:
                 self.tempos.append((self.position, qpm))
         elif name == "V":
-            self.transposition = self.transposition.changed(value)
+            self.transposition = self.transposition.changed(value, of_voice=True)
         elif name == "P":
             self.marks.append(Mark(self.position, "part", label=value.strip()[:1]))
 

@@ -1,0 +1,152 @@
+"""Families and models however they are called: with 64-bit floats, without promotion of
+dtypes, from NumPy's arrays, after pickling, in a fork, and under `python -O`."""
+
+import functools
+import inspect
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from small_models import trained
+
+import zoo.models
+from zoo.core import AudioAutoencoder, Classifier, supports
+from zoo.errors import UsageError
+from zoo.train.evaluate import check_tokens, evaluate, evaluator
+from zoo.train.optim import optimizers
+from zoo.train.step import init, make_step
+
+FAMILIES = {name: module.TINY for name, module in zoo.models.families().items()}
+WRITERS = [
+    name
+    for name, family in FAMILIES.items()
+    if not supports(family, AudioAutoencoder) and not supports(family, Classifier)
+]
+MODES = {
+    "float64": lambda: jax.enable_x64(True),
+    "strict": lambda: jax.numpy_dtype_promotion("strict"),
+}
+KEY = functools.partial(jax.random.key, 0)
+
+
+def conditioning(family, n):
+    """Returns the keywords that sampling requires, as a batch of `n` names them."""
+    batch = family.example(n)
+    values = {"batch": batch, **batch}
+    parameters = inspect.signature(family.sample).parameters.values()
+    return {
+        p.name: values[p.name]
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+    }
+
+
+def shapes(family):
+    """Returns the shapes of all that a family computes, without compiling."""
+    tx = optimizers(family, optax.adam(1e-2))
+    state = jax.eval_shape(lambda: init(family, tx, KEY(), family.example(4)))
+    step = make_step(family, tx, ema=0.9)
+    batch = family.example(4)
+    names = tuple(family.objectives())
+    after, logs = jax.eval_shape(lambda state: step(state, batch, names), state)
+    metrics = jax.eval_shape(
+        lambda params: evaluate(family, params, batch, KEY()), state.params
+    )
+    rows = jax.eval_shape(
+        lambda params: family.sample(params, KEY(), 3, **conditioning(family, 3)),
+        state.params,
+    )
+    return state.params, after.params, logs, metrics, rows
+
+
+def dtypes(tree):
+    """Returns the dtypes of parameters, with 64-bit integers as 32-bit ones."""
+    return [str(x.dtype).replace("int64", "int32") for x in jax.tree.leaves(tree)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_traced_in_every_mode(name, mode):
+    """Its parameters and their updates are what they are in the mode of most users."""
+    family = FAMILIES[name]
+    plain = shapes(family)
+    jax.clear_caches()
+    with MODES[mode]():
+        other = shapes(family)
+    jax.clear_caches()
+    assert dtypes(other[:2]) == dtypes(plain[:2])
+    assert jax.tree.map(jnp.shape, other) == jax.tree.map(jnp.shape, plain)
+
+
+@functools.cache
+def model(name):
+    return trained(name)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_model_that_has_sampled_is_pickled(name):
+    one = model(name)
+    rows = one.tokens(2, seed=3)
+    again = pickle.loads(pickle.dumps(one))
+    assert again.family == one.family
+    assert "sampler" not in vars(again)
+    for x, y in zip(*map(jax.tree.leaves, (one.params, again.params)), strict=True):
+        np.testing.assert_array_equal(x, y)
+    np.testing.assert_array_equal(again.tokens(2, seed=3), rows)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_parameters_may_be_numpy_arrays(name):
+    """Traced with the parameters as constants, as they are in an un-jitted call."""
+    family = FAMILIES[name]
+    params = jax.eval_shape(lambda: family.init(KEY(), family.example(2)))
+    params = jax.tree.map(lambda x: np.full(x.shape, 0.01, x.dtype), params)
+    batch = {key: np.asarray(value) for key, value in family.example(3).items()}
+    jax.eval_shape(lambda: evaluate(family, params, batch, KEY()))
+    jax.eval_shape(lambda: family.sample(params, KEY(), 3, **conditioning(family, 3)))
+
+
+def test_a_fork_is_refused_in_a_sentence():
+    one = model("lstm")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns of forks
+        child = os.fork()
+    if child == 0:
+        try:
+            one.tokens(1)
+        except UsageError as error:
+            os._exit(7 if "spawn" in str(error) else 8)
+        finally:
+            os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.parametrize("token", [-1, 12, 1000])
+def test_a_token_outside_the_vocabulary_is_refused(token):
+    family = FAMILIES["lstm"]
+    batch = {key: np.array(value) for key, value in family.example(2).items()}
+    check_tokens(family, batch)
+    vocab = family.vocab
+    batch["tokens"][1, 3] = token if token < 0 else vocab + token - 12
+    wrong = batch["tokens"][1, 3]
+    with pytest.raises(UsageError, match=f"token {wrong}, .* ends at {vocab - 1}:"):
+        evaluator(family)({}, [batch])
+
+
+def test_python_o_changes_nothing():
+    code = """
+import zoo
+print(zoo.load("tunes_lstm").tokens(1, seed=2, length=32).tolist())
+"""
+    runs = [
+        subprocess.run([sys.executable, *flags, "-c", code], capture_output=True)
+        for flags in ([], ["-O"])
+    ]
+    assert runs[0].stdout == runs[1].stdout != b"", runs[1].stderr.decode()

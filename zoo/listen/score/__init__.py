@@ -1,0 +1,1 @@
+"""Notation of music: its shape, and writers of MEI, MusicXML and ABC."""
