@@ -25,7 +25,10 @@ def commands(seed: int) -> list[list[str]]:
     size = ["--n", "2000", "--seed", str(seed)]
     scores = ["tests/data/test_fuzz.py", *size]
     recordings = ["tests/data/test_fuzz_recordings.py", *size]
-    return [["python", *words] for words in (properties, scores, recordings)]
+    checkpoints = ["tests/inference/test_hostile_checkpoints.py", "--n", "100"]
+    checkpoints += ["--seed", str(seed)]
+    parts = properties, scores, recordings, checkpoints
+    return [["python", *words] for words in parts]
 
 
 def failed(command: list[str]) -> bool:

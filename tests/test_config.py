@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from zoo.config import record, restore
+from zoo.config import current, record, restore
 from zoo.data.codecs import CODECS, Compound, Melody, Multitrack
+from zoo.data.corpora.registry import corpus
 from zoo.errors import ZooError
 from zoo.models import (
     MelVocoder,
@@ -128,3 +129,19 @@ def test_old_vocoders_are_upgraded_to_the_family_that_they_are(module):
     mel_vocoder = restore({**old, "mel": 80})
     assert mel_vocoder == MelVocoder(mel_bands=80, **shared)
     assert there_and_back(mel_vocoder) == mel_vocoder
+
+
+def test_a_record_holds_no_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    mine = Mine(note="folder:/home/someone/music")
+    assert record(mine)["note"] == "folder:~/music"
+    before = {**record(mine), "note": mine.note}  # as 0.2 wrote it
+    assert current(before) == current(record(mine))
+
+
+def test_a_corpus_of_a_record_is_found_again(monkeypatch, tmp_path):
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "a.abc").write_text("X:1\nK:C\nCDEF|\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    spec = f"folder:{tmp_path / 'music'}"
+    assert corpus(record(spec)).key == corpus(spec).key

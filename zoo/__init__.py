@@ -7,12 +7,12 @@ tunes = model.sample(8, seed=0)
 
 from typing import Any
 
-from zoo.errors import end_imports_on_interrupt, is_program
+from zoo.errors import handle_interrupts, is_program
 
 __all__ = ["load"]
 
 if is_program():
-    end_imports_on_interrupt()
+    handle_interrupts()
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ Messages name arguments as Python does, in backticks: `best_of`. The command lin
 them as options: --best-of.
 """
 
+import _thread
 import atexit
 import contextlib
 import errno
@@ -12,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import unicodedata
 from collections.abc import Callable
 from types import TracebackType
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 INTERRUPTED = 130  # the exit code of a process ended by SIGINT
 BROKEN_PIPE = 141  # and by SIGPIPE
+RAISED_AGAIN = 0.01  # seconds after which an ignored interrupt is raised again
 NO_HOME = "This user has no home folder: set HOME to a folder that can be written."
 UNPRINTABLE = {"Cc", "Cf", "Zl", "Zp"}  # categories of Unicode
 OF_THE_SYSTEM = {
@@ -137,16 +140,29 @@ def ignore_interrupts() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def end_imports_on_interrupt() -> None:
-    """Makes Ctrl-C one line while a program imports, before `exit_on_error` runs."""
+def handle_interrupts() -> None:
+    """Makes Ctrl-C end a program in one line, wherever it is.
 
-    def hook(kind: type, value: BaseException, trace: TracebackType | None) -> None:
+    While modules are imported, `exit_on_error` does not run yet. In callbacks of the
+    garbage collector, Python ignores the exception; it is raised again.
+    """
+
+    def uncaught(
+        kind: type[BaseException], value: BaseException, trace: TracebackType | None
+    ) -> None:
         if kind is not KeyboardInterrupt:
-            return sys.__excepthook__(kind, value, trace)
+            sys.__excepthook__(kind, value, trace)
+            return
         print("interrupted: run the same command again.", file=sys.stderr)
         leave()  # Python would end itself by a signal
 
-    sys.excepthook = hook
+    def ignored(found: "sys.UnraisableHookArgs") -> None:
+        if found.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(found)
+            return
+        threading.Timer(RAISED_AGAIN, _thread.interrupt_main).start()
+
+    sys.excepthook, sys.unraisablehook = uncaught, ignored
 
 
 def end(message: str, code: int, cause: BaseException | None = None) -> NoReturn:

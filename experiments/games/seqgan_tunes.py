@@ -11,6 +11,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import require
 from zoo.evaluation.compound import note_row_metrics
 from zoo.inference.loading import load
 from zoo.inference.model import Model
@@ -67,6 +68,7 @@ def seqgan_tunes(
         "generator": Adam(generator_rate),
         "interleaved_likelihood": Adam(generator_rate),
     }
+    require(model.warmup > 0, "`warmup` is 0: choose 1 or more, for the first stage.")
     stage = functools.partial(train, name=name, optimizer=optimizers, samples=samples)
     first = workdir / "likelihood"
     model = dataclasses.replace(model, length=task.length)

@@ -227,6 +227,10 @@ def test_real_pieces_are_no_longer_than_a_model_writes_them(
         ("data build tuness", 2, "Did you mean 'tunes'"),
         ("data build folder:/none --for melodi", 2, "did you mean 'melody'"),
         ("data build audio_folder:/none", 2, "There is no folder /none"),
+        ("data build tunes --metre waltz", 2, "metre is 'waltz': choose one such as"),
+        ("data build tunes --metres 3/4", 2, "name the codec by --for"),
+        ("data build soundfont_notes --metre 3/4", 2, "states no metre"),
+        ("sample RUN --primer TUNE --metre 3", 2, "metre is '3': choose one such as"),
     ],
 )
 def test_an_error_is_one_sentence(

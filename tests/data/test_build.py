@@ -38,6 +38,12 @@ def built(tmp_path_factory):
     return folder, root, report
 
 
+def test_a_metre_that_the_spec_states_replaces_those_of_the_files(tmp_path):
+    folder = tunes.folder(tmp_path / "scores", 6)
+    report = build(f"folder:{folder}@3/4", tmp_path / "data")
+    assert set(report.metres) == {"3/4"}
+
+
 def test_records_match_the_readers(built):
     folder, root, _ = built
     records = [

@@ -7,7 +7,7 @@ import pytest
 import tunes
 
 from zoo.data.corpora import music21_scores
-from zoo.data.corpora.registry import corpus
+from zoo.data.corpora.registry import corpus, with_metre
 from zoo.errors import UsageError, ZooError
 
 
@@ -46,7 +46,7 @@ def test_each_source_has_a_licence_and_a_citation():
 
 
 def test_music21_is_found_and_not_imported():
-    code = "import sys; from zoo.data.corpora.registry import corpus; corpus('tunes'); "
+    code = "import sys; from zoo.data.corpora.registry import corpus, with_metre; corpus('tunes'); "
     code += "assert not {'music21', 'tensorflow', 'jax'} & set(sys.modules)"
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
 
@@ -82,6 +82,27 @@ def test_unions_name_each_part_once(tmp_path):
     found = corpus(f"{spec}+{other}+{spec}")
     assert [source.name for source in found.sources] == ["midi", "midi-2"]
     assert "/" not in found.key
+
+
+def test_a_spec_can_state_the_metre_of_its_pieces(tmp_path):
+    spec = f"folder:{tunes.folder(tmp_path / 'midi')}"
+    stated = corpus(with_metre(spec, "3/4"))
+    assert [source.metre for source in stated.sources] == ["3/4"]
+    assert stated.key != corpus(spec).key
+    assert "midi" in stated.key and "/" not in stated.key
+    assert with_metre(spec, "") == spec
+    assert with_metre("data.mat", "3/4") == "data.mat"
+    both = corpus(with_metre(f"{spec}+{spec}@6/8", "3/4"))
+    assert both.spec == f"{spec}@3/4"
+    for metre in ("3", "0/4", "3/5", "waltz"):
+        with pytest.raises(UsageError, match="choose one such as"):
+            with_metre(spec, metre)
+
+
+def test_a_folder_whose_path_ends_like_a_metre(tmp_path):
+    tunes.folder(tmp_path / "songs@3" / "4")
+    (source,) = corpus(f"folder:{tmp_path}/songs@3/4").sources
+    assert source.metre == ""
 
 
 @pytest.mark.parametrize(

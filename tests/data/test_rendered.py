@@ -67,7 +67,7 @@ def test_a_note_across_excerpts_is_in_both():
 
 
 def test_errors_of_invalid_requests(tmp_path):
-    with pytest.raises(UsageError, match="are empty"):
+    with pytest.raises(UsageError, match="`seconds` is 0"):
         RenderedCorpus("tunes", seconds=0)
     with pytest.raises(UsageError, match="no corpus"):
         audio_dataset("rendered:nothing").home(tmp_path)

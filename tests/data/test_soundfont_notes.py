@@ -124,5 +124,5 @@ def test_errors_of_invalid_requests():
         SoundfontNotes(programs=())
     with pytest.raises(UsageError, match="from 24 to 128"):
         SoundfontNotes(programs=(40,), velocities=(128,))
-    with pytest.raises(UsageError, match="are empty"):
+    with pytest.raises(UsageError, match="`seconds` is 0"):
         SoundfontNotes(seconds=0)

@@ -259,7 +259,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     total: collections.Counter = collections.Counter()
-    for name in ("lstm", "musegan", "latent_mdn", "variational_vocoder"):
+    for name in ("lstm", "musegan", "latent_mdn", "coconet"):
         with tempfile.TemporaryDirectory() as folder:
             run = trained(name).save(pathlib.Path(folder) / "model")
             total += check_flips(run, arguments.n, arguments.seed)

@@ -41,4 +41,4 @@ def print_counts(name: str, remarks: Mapping[str, int]) -> None:
 def print_remarks(path: pathlib.Path, remarks: Iterable[str]) -> None:
     """Prints what encoding the piece of a file changed or left out."""
     for remark in remarks:
-        print(as_options(f"{path.name}: {remark}"))
+        print(printable(as_options(f"{path.name}: {remark}")))

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.config import write
 from zoo.core import Batch, Key, Params
-from zoo.inference.attribute_steering import GREEDY, Steering
+from zoo.inference.attribute_steering import CANDIDATES, GREEDY, ROUNDS, Steering
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
 from zoo.listen.curves import Panel, plot_curves
@@ -37,7 +37,11 @@ ORDER, SLOTS = 8, 2**20  # of the Markov chain that scores interpolated phrases
 COUNTED_AT_ONCE = 512  # phrases
 PARTICLES = 1, 8, 64  # samples of the bounds on the likelihood
 RECONSTRUCTION = max(PARTICLES) + 3  # passes that measuring a phrase takes
-STEERING = 4 * len(PATH) * (BEST_OF + 1)  # passes for each phrase that is steered
+ENCODING = 6  # and encoding one, and computing its attributes and cost
+# passes for each phrase that is steered, and for the four pairs between which phrases
+# are interpolated
+STEERING = CANDIDATES * ROUNDS * (len(STRENGTHS) - 1) * len(ATTRIBUTES)
+STEERING += 4 * len(PATH) * (BEST_OF + 1)
 
 
 def latent_space_metrics(
@@ -64,6 +68,8 @@ def latent_space_metrics(
     say("evaluating the latent space")
     space = LatentSpace(model)
     train, test = (phrases(task.eval_batches(split)) for split in ("train", "test"))
+    if (most := affordable(trained, ENCODING)) < len(train):
+        train = spaced(train, most)
     steering = Steering.of(space, train)
     steering.save(workdir)
     moved, curves = steered_attributes(steering, spaced(test, steered))

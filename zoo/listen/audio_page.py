@@ -78,7 +78,8 @@ def write_audio_page(
             intro=intro and f"<p>{html.escape(intro)}</p>",
             style=asset("page.css"),
             figures="".join(figures),
-        )
+        ),
+        "utf-8",
     )
     return path
 

@@ -303,7 +303,7 @@ class AttentionRNN:
         layers = [net[f"lstm_{i}"] for i in range(self.layers)]
         plain = layers[1:] if self.memory else layers
         advance = stacked_step(plain) if plain else None
-        w = layers[0]["w"]
+        w = jnp.asarray(layers[0]["w"])
         one_hot = self.vocab * (1 + len(self.lookback))
         offsets = jnp.arange(0, one_hot, self.vocab)[None]
 

@@ -165,7 +165,7 @@ class Net(nn.Module):
         one_hot = jax.nn.one_hot(tokens, self.vocab, dtype=jnp.float32)
         others = jnp.einsum("btkv,kvd->btkd", one_hot, self.token)
         others = jnp.einsum("btjk,btkd->btjd", visible.astype(others.dtype), others)
-        z = self.weigh(evidence.h)[:, :, None] + others + self.voice[voice]
+        z = self.weigh(evidence.h)[:, :, None] + others + jnp.asarray(self.voice)[voice]
         z = self.drop(nn.gelu(z), deterministic)
         more = nn.gelu(self.hidden(self.middle[0](z)))
         z = self.middle[1](z + self.drop(more, deterministic))

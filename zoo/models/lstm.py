@@ -195,7 +195,7 @@ class LSTM:
     def stepper(self, params: Params) -> Callable[[State, Array], tuple[State, Array]]:
         """Returns `step` with its weights prepared, for use in a loop."""
         net = params["net"]
-        table = net["table"]["embedding"]
+        table = jnp.asarray(net["table"]["embedding"])
         layers = [net[f"lstm_{i}"] for i in range(self.layers)]
         input_gates = table @ layers[0]["w"] + layers[0]["b"][None]
         advance = stacked_step(layers)

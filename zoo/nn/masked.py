@@ -1,11 +1,12 @@
 """Means over a part of an array. Dtypes are converted here, never by promotion."""
 
 import jax.numpy as jnp
+import numpy as np
 
-from zoo.core import Array, Bool, Float, Int
+from zoo.core import Array, Bool, Float
 
 
-def at_least_one(count: Int[Array, "*n"]) -> Float[Array, "*n"]:
+def at_least_one(count: Array | np.integer) -> Float[Array, "*n"]:
     """Returns counts that may be divided by."""
     return jnp.maximum(count, 1).astype(jnp.float32)
 

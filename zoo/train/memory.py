@@ -53,6 +53,8 @@ def require_memory(
     memory.require(placed, "the parameters and the optimizer", ADVICE, there)
     share = copies / mesh.shape["data"]
     step = max((peak(jaxpr.jaxpr) for jaxpr in programs()), default=0)
+    # the new state takes the place of the old one
+    step = max(0, step - sum(map(size, jax.tree.leaves(state))))
     memory.require(placed + step * share * CERTAIN, "a training step", ADVICE, there)
 
 

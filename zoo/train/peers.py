@@ -19,9 +19,8 @@ HEARTBEAT = 20  # seconds of silence after which JAX holds a process for dead
 AGAIN = "run the same command again on every host: it resumes from the last checkpoint."
 # JAX's own threads abort a process, which Python cannot see: another process tells
 WATCHER = "import sys; sys.stdin.read() or print(sys.argv[1], file=sys.stderr)"
-
-
 RUNTIME = jax.errors.JaxRuntimeError  # an operation between hosts has failed
+NETWORK = (ConnectionError, TimeoutError)
 WATCHERS: list[subprocess.Popen] = []
 
 
@@ -60,10 +59,19 @@ def farewell(error: BaseException) -> tuple[str, int]:
     """Returns what is printed when a process ends by an error, and its exit code."""
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted; {AGAIN}", INTERRUPTED
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    if isinstance(error, ZooError) and not isinstance(cause, RUNTIME):
+    if isinstance(error, ZooError) and not between_hosts(error):
         return as_options(str(error)), error.code
-    reason = str(cause).partition("\n")[0]
+    reason = str(error).partition("\n")[0].rstrip(".")
     return f"this process lost the other hosts of its run ({reason}); {AGAIN}", 1
+
+
+def between_hosts(error: BaseException) -> bool:
+    """Says whether an error comes from an operation between hosts.
+
+    Orbax, which waits for all hosts at every save, raises errors of several kinds.
+    """
+    cause = error.__cause__
+    if cause is None:
+        return False
+    local = isinstance(cause, OSError | ZooError) and not isinstance(cause, NETWORK)
+    return not local or between_hosts(cause)

@@ -43,15 +43,11 @@ class ScannedFile:
     @classmethod
     def of(cls, file: FoundFile, result: Decoded | Refused) -> "ScannedFile":
         """Returns a file with the result of its decoding."""
-        refused = isinstance(result, Refused)
-        return cls(
-            file.key,
-            file.label,
-            file.size,
-            modified=file.modified,
-            decoded=None if refused else result,
-            refused=(result.reason, result.detail) if refused else None,
-        )
+        scanned = cls(file.key, file.label, file.size, modified=file.modified)
+        if isinstance(result, Refused):
+            why = result.reason, result.detail
+            return dataclasses.replace(scanned, refused=why)
+        return dataclasses.replace(scanned, decoded=result)
 
     @property
     def version(self) -> tuple[str, int, int]:

@@ -26,8 +26,9 @@ SLOWEST, FASTEST = 50.0, 240.0  # quarters per minute
 USUAL, SPREAD = 108.0, 0.6  # the prior of tempos: its middle, its deviation in octaves
 MAX_OUTLIERS = 0.25  # share of onsets that are on no 16th
 MIN_GAIN, MIN_EVIDENCE = 0.15, 12.0  # nats for each onset, and for a piece
-# Costs of swing for each onset, in nats. At 2/3, 6/8 is another reading of it.
-SWING_COST, TERNARY_COST, NEAR_TERNARY = 0.1, 0.4, 0.03
+# The cost of swing for each onset, in nats; and the distance from 2/3 at which music of
+# unknown tempo is read in 6/8 instead.
+SWING_COST, NEAR_TERNARY = 0.1, 0.03
 CLEAN = 0.025  # quarters; phases that deviate by less are not of a performance
 FINEST = 0.006  # seconds; smaller deviations of onsets are not distinguished
 TOGETHER, CHORD = 0.008, 0.04  # seconds; onsets that are one, or of one chord
@@ -126,10 +127,8 @@ def _lattice(notes: _Onsets, beats: np.ndarray) -> Lattice:
 def _evidence(pulse: Pulse, notes: _Onsets) -> float:
     """Returns the Bayesian information criterion of a pulse, in nats."""
     total, parameters = notes.weight.sum(), 2 + len(pulse.times)
-    cost = 0.0
-    if pulse.lattice.swing != EVEN and not pulse.own:
-        cost = TERNARY_COST if _is_ternary(pulse.lattice) else SWING_COST
-    gain = pulse.lattice.gain - cost
+    swings = pulse.lattice.swing != EVEN and not pulse.own
+    gain = pulse.lattice.gain - SWING_COST * swings
     return float(gain * total - 0.5 * parameters * np.log(total))
 
 
@@ -257,9 +256,7 @@ def _smoothed(
                 break
             lattice = _lattice(notes, bent)
         else:
-            beat, _, middle, _ = lattice.use
-            legal = not _is_ternary(lattice) or beat > 0.8 * middle
-            if legal and (np.diff(values) > 0).all():
+            if not _is_ternary(lattice) and (np.diff(values) > 0).all():
                 pulses.append(Pulse(lattice, times, values))
     return pulses
 

@@ -131,8 +131,10 @@ def read_scores(
     reader = functools.partial(read, limits=limits)
     with contextlib.closing(read_all(paths, reader, limits, workers)) as results:
         for path, found in results:
-            refused = isinstance(found, Refused)
-            yield [Piece(path.name, refused=found)] if refused else found
+            if isinstance(found, Refused):
+                yield [Piece(path.name, refused=found)]
+            else:
+                yield found
 
 
 def _write(chunk: Chunk, results: Iterable[list[Piece]]) -> None:

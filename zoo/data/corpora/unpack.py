@@ -54,6 +54,7 @@ def unpack(archive: Path, folder: Path, report: Report = lambda at, of: None) ->
                 if file is not None:
                     copy(file, staging / path)
                     scores += path.suffix.lower() in SUFFIXES
+        report(total, total)
         if not scores:
             raise ZooError(
                 f"{archive} contains no file of a supported type "

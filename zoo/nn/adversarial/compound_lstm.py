@@ -160,13 +160,14 @@ class CompoundLSTM(nn.Module):
 
         def step(state: RowState, before: Array, u: Array) -> tuple[RowState, Array]:
             ended = state.begun & (before[:, 0] == BOUNDARY) & self.ends
-            gates = sum(table[before[:, i]] for i, table in enumerate(enter)) + bias
+            tables = enumerate(map(jnp.asarray, enter))
+            gates = sum(table[before[:, i]] for i, table in tables) + bias
             (carry,) = advance((state.carry,), gates)
             h = carry.h
             row: list[Array] = []
             for i, head in enumerate(heads):
                 if i:
-                    h += net[f"known_{i - 1}"]["embedding"][row[-1]]
+                    h += jnp.asarray(net[f"known_{i - 1}"]["embedding"])[row[-1]]
                 x = jnp.tanh(h) if i else h
                 logits = x @ head["kernel"] + head["bias"][None]
                 logits = logits.at[..., BOUNDARY].add(jnp.where(ends, 0.0, NEG_INF))

@@ -228,7 +228,7 @@ def decode(
     first = layers[0]
     parts, steps, n, k = u.shape
     constraints = Constraints(grammar, draw.no_repeat)
-    table = first["w"].reshape(k, -1, first["w"].shape[-1])
+    table = jnp.asarray(first["w"]).reshape(k, -1, first["w"].shape[-1])
     entry = contexts @ first["v"] + first["b"][None, None]
     advance = stacked_step(layers)
     forbidden = jnp.arange(table.shape[1]) == BOUNDARY
