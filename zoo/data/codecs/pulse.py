@@ -26,9 +26,9 @@ SLOWEST, FASTEST = 50.0, 240.0  # quarters per minute
 USUAL, SPREAD = 108.0, 0.6  # the prior of tempos: its middle, its deviation in octaves
 MAX_OUTLIERS = 0.25  # share of onsets that are on no 16th
 MIN_GAIN, MIN_EVIDENCE = 0.15, 12.0  # nats for each onset, and for a piece
-# The cost of swing for each onset, in nats; and the distance from 2/3 at which music of
-# unknown tempo is read in 6/8 instead.
-SWING_COST, NEAR_TERNARY = 0.1, 0.03
+# Costs of swing for each onset, in nats, and the slowest swing in quarters per minute.
+# Near 2/3, another reading of it is 6/8.
+SWING_COST, TERNARY_COST, NEAR_TERNARY, SLOWEST_SWING = 0.1, 0.4, 0.03, 90.0
 CLEAN = 0.025  # quarters; phases that deviate by less are not of a performance
 FINEST = 0.006  # seconds; smaller deviations of onsets are not distinguished
 TOGETHER, CHORD = 0.008, 0.04  # seconds; onsets that are one, or of one chord
@@ -127,8 +127,9 @@ def _lattice(notes: _Onsets, beats: np.ndarray) -> Lattice:
 def _evidence(pulse: Pulse, notes: _Onsets) -> float:
     """Returns the Bayesian information criterion of a pulse, in nats."""
     total, parameters = notes.weight.sum(), 2 + len(pulse.times)
-    swings = pulse.lattice.swing != EVEN and not pulse.own
-    gain = pulse.lattice.gain - SWING_COST * swings
+    gain = pulse.lattice.gain
+    if pulse.lattice.swing != EVEN and not pulse.own:
+        gain -= TERNARY_COST if _is_ternary(pulse.lattice) else SWING_COST
     return float(gain * total - 0.5 * parameters * np.log(total))
 
 
@@ -256,7 +257,11 @@ def _smoothed(
                 break
             lattice = _lattice(notes, bent)
         else:
-            if not _is_ternary(lattice) and (np.diff(values) > 0).all():
+            beat, _, middle, _ = lattice.use
+            tempo = 60 * (values[-1] - values[0]) / (last - first)
+            swings = beat > 0.8 * middle and tempo > SLOWEST_SWING
+            legal = swings or not _is_ternary(lattice)
+            if legal and (np.diff(values) > 0).all():
                 pulses.append(Pulse(lattice, times, values))
     return pulses
 
