@@ -122,16 +122,12 @@ def fit_thoroughly(
     swung = np.array(matches[len(WIDTHS) :])
     index, shift = np.unravel_index(int(np.argmax(swung)), swung.shape)
     width, swing = _SHAPES[len(WIDTHS) + int(index)]
-    starts = [float(shift) / PHASES]
-    for _ in range(2):
-        shape = (max(width, narrowest, 0.05), swing, narrowest)
-        lattice = _maximised(phase, weight, starts[-1], shape=shape)
+    # the strongest phase may be that of beats, or of second eighths
+    start, shape = float(shift) / PHASES, (max(width, narrowest, 0.05), swing)
+    for turned in (start, start + swing / 2):
+        lattice = _maximised(phase, weight, turned, shape=(*shape, narrowest))
         if _is_swing(lattice) and lattice.gain > highest:
             best, highest = lattice, lattice.gain
-        if lattice.use[1] <= lattice.use[2]:
-            break
-        # what seemed to be the second 16th is the beat, and the beat an eighth
-        starts.append(lattice.shift + lattice.swing / 2)
     return best
 
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from zoo.data.codecs.lattice import EVEN, OUTLIERS, Lattice, distances, places
 
-WEAKER = 0.5  # share of onsets on a position, over that of one a level higher
-ODD, ODD_RARE = 0.25, 0.04  # the same on odd 16ths; in compound metres and in swing
-UNUSUAL = 0.6  # weight of the divergence of shares from usual ones
+# The share of onsets on a position over that of one a level higher; the same for odd
+# 16ths, in simple metres, in compound ones, and in swing.
+WEAKER, ODD, ODD_COMPOUND, ODD_SWUNG = 0.5, 0.25, 0.04, 0.1
+UNUSUAL = 0.4  # weight of the divergence of shares from usual ones
 ITERATIONS = 8
 
 
@@ -47,8 +48,8 @@ def _shares(levels: tuple[int, ...], odd: float) -> np.ndarray:
 
 
 def _shape(*levels: int, compound: bool = False) -> Shape:
-    even = _shares(levels, ODD_RARE if compound else ODD)
-    return Shape(levels[0], compound, even, _shares(levels, ODD_RARE)[::4])
+    even = _shares(levels, ODD_COMPOUND if compound else ODD)
+    return Shape(levels[0], compound, even, _shares(levels, ODD_SWUNG)[::4])
 
 
 SHAPES = (

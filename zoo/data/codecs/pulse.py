@@ -33,8 +33,8 @@ MIN_GAIN, MIN_EVIDENCE = 0.15, 12.0  # nats for each onset, and for a piece
 # Costs for each onset, in nats: of a swing, of one slower than so many quarters per
 # minute, and of peaks as wide as they may be; gains of the file's own tempos, and of
 # the usual tempo over others.
-SWING_COST, SLOW_SWING_COST, SLOWEST_SWING = 0.1, 1.1, 90.0
-VAGUENESS_COST, OWN, TEMPO_PRIOR = 0.15, 0.1, 0.15
+SWING_COST, SLOW_SWING_COST, SLOWEST_SWING = 0.05, 1.05, 90.0
+VAGUENESS_COST, OWN, TEMPO_PRIOR = 0.12, 0.1, 0.15
 CLEAN = 0.025  # quarters; phases that deviate by less are not of a performance
 FINEST = 0.006  # seconds; smaller deviations of onsets are not distinguished
 TOGETHER, CHORD = 0.008, 0.04  # seconds; onsets that are one, or of one chord
@@ -144,7 +144,7 @@ def _evidence(pulse: Pulse, notes: _Onsets, beats: np.ndarray) -> float:
     gain = bar_gain(beats, notes.weight, lattice)
     gain -= VAGUENESS_COST * (lattice.width / WIDEST) ** 2
     gain += OWN if pulse.own else TEMPO_PRIOR * float(_log_prior(tempo))
-    if lattice.swing != EVEN:
+    if lattice.swing != EVEN and not pulse.own:
         gain -= SWING_COST if tempo > SLOWEST_SWING else SLOW_SWING_COST
     return float(gain * total - 0.5 * len(pulse.times) * np.log(total))
 
