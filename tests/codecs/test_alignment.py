@@ -45,7 +45,7 @@ def music(seed: int, timing: Timing, parts: int = 3) -> Music:
     metre = METRES[seed % 3] if timing.swing == 0.5 else (4, 4)
     pickup = (0, 2, 4)[seed % 3]
     finest = 2 if timing.qpm > 180 or timing.swing != 0.5 else 1
-    return arrangement(rng, metre, pickup=pickup, finest=finest, parts=parts, bars=20)
+    return arrangement(rng, metre, pickup=pickup, finest=finest, parts=parts, bars=16)
 
 
 @pytest.mark.parametrize("timing", CLEAN.values(), ids=CLEAN)
