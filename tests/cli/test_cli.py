@@ -11,7 +11,7 @@ import pytest
 
 import zoo
 import zoo.cli.main
-from zoo.data.scores.read import read_first
+from zoo.data.scores.read import open_piece
 from zoo.errors import UsageError
 from zoo.tasks import Events, Phrases
 
@@ -114,7 +114,7 @@ def test_a_model_is_exported(run, tmp_path, monkeypatch, capsys):
 
 def test_a_primer_is_continued(run, abc_folder):
     model = zoo.load(run)
-    primer = read_first(abc_folder / "jigs" / "3.abc")
+    primer = open_piece(abc_folder / "jigs" / "3.abc").sequence
     events = model.encode_primer(primer)[:20]
     tokens = model.tokens(3, seed=1, primer=events)
     assert (tokens[:, :20] == events).all()

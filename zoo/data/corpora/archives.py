@@ -17,7 +17,7 @@ from zoo.errors import UsageError
 from zoo.files import data_root, user_path
 
 
-def collection_source(name: str, path: str = "") -> Source:
+def collection_source(name: str, path: str) -> Source:
     """Returns the files of a collection, fetched and unpacked the first time.
 
     Args:
@@ -39,7 +39,7 @@ def collection_source(name: str, path: str = "") -> Source:
     return unpacked(collection, unpacked_folder(collection.remote, path))
 
 
-def benchmark_file(name: str, path: str = "") -> Path:
+def benchmark_file(name: str, path: str) -> Path:
     """Returns the path of a file of encoded pieces, fetched the first time.
 
     Args:

@@ -50,7 +50,7 @@ class Remote:
       sha256: the SHA-256 of its contents, in hexadecimal.
       page: the address of the page that describes it.
       megabytes: its approximate size.
-      licence: its terms, told before it is fetched.
+      licence: its terms, printed before it is fetched.
     """
 
     name: str

@@ -189,8 +189,7 @@ def _sources(part: str) -> list[Source]:
 def _folder(path: Path) -> list[Source]:
     """Lists all readable files below `path`, each labelled by its folder.
 
-    If there is an info.csv of the Groove MIDI Dataset, styles and splits are those of
-    it.
+    An info.csv of the Groove MIDI Dataset decides styles and splits, if there is one.
     """
     if not path.is_dir():
         raise UsageError(
@@ -214,7 +213,8 @@ def _folder(path: Path) -> list[Source]:
     if not files:
         suffixes = ", ".join(sorted(SUFFIXES))
         raise UsageError(
-            f"The folder {path} contains no file of a supported type ({suffixes})."
+            f"The folder {path} contains no file of a supported type ({suffixes}): "
+            "give the folder that they are in."
         )
     name = readable(root.name)
     source = Source(
