@@ -6,10 +6,9 @@ unpacked below `data_root()`/archives.
 """
 
 import functools
-import sys
 from pathlib import Path
 
-from zoo.data.corpora.fetch import Remote, fetch, sha256
+from zoo.data.corpora.fetch import Remote, fetch, sha256, warn_unless_public
 from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS, Collection
 from zoo.data.corpora.sources import File, Source
 from zoo.data.corpora.unpack import unpack
@@ -84,11 +83,8 @@ def unpacked_folder(remote: Remote, path: str) -> Path:
         return folder
     if not path:
         archive = fetch(remote, root)
-    elif digest != remote.sha256:
-        print(
-            f"{archive} is not the public {remote.file}: its SHA-256 differs.",
-            file=sys.stderr,
-        )
+    else:
+        warn_unless_public(archive, digest, remote)
     with (
         translate_write_errors(root),
         exclusive_lock(root / f"{folder.name}.lock"),

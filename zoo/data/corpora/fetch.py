@@ -111,6 +111,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def warn_unless_public(path: Path, found: str, remote: Remote) -> None:
+    """Prints a warning to stderr if a file with the SHA-256 `found` is another one."""
+    if found != remote.sha256:
+        print(
+            f"{path} is not the public {remote.file}: its SHA-256 differs.",
+            file=sys.stderr,
+        )
+
+
 def download(remote: Remote, part: Path) -> None:
     """Downloads a file to `part`, from where an earlier download stopped.
 

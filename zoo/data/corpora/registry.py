@@ -24,7 +24,7 @@ from zoo.data.corpora.layouts import groove_table
 from zoo.data.corpora.listing import list_files, readable
 from zoo.data.corpora.music21_scores import chorales, essen, tunes
 from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS
-from zoo.data.corpora.sources import File, Source
+from zoo.data.corpora.sources import OWN_LICENCE, File, Source
 from zoo.data.scores.read import SUFFIXES
 from zoo.errors import UsageError
 from zoo.files import user_path
@@ -221,7 +221,7 @@ def _folder(path: Path) -> list[Source]:
         name=name or "folder",
         files=tuple(files),
         citation=f"the folder {name}",
-        licence="Not stated: these are your own files, under your own terms.",
+        licence=OWN_LICENCE,
         refused=found.refused,
     )
     return [source]
