@@ -128,9 +128,9 @@ def test_what_reading_a_primer_left_out_is_printed(run, tmp_path, monkeypatch, c
     words = f"sample {run} --primer {tmp_path / 'book.abc'} --primer-bars 2 --bars 3"
     assert command(f"{words} --n 1 --out {tmp_path / 'out'}", monkeypatch) == 0
     assert capsys.readouterr().out.splitlines()[:3] == [
-        "book.abc#1: left out or corrected: 4 grace notes, 1 other pieces",
-        "book.abc#1: primer: the last 2 of its 4 bars are read",
-        "book.abc#1: chords: 16 lower notes dropped",
+        "book.abc: left out or corrected: 4 grace notes, 1 other pieces",
+        "book.abc: primer: the last 2 of its 4 bars are read",
+        "book.abc: chords: 16 lower notes dropped",
     ]
     page = (tmp_path / "out" / "index.html").read_text()
     assert "The model begins at 0:05, in bar 3." in page
