@@ -4,7 +4,6 @@ Messages name arguments as Python does, in backticks: `best_of`. The command lin
 them as options: --best-of.
 """
 
-import _thread
 import atexit
 import contextlib
 import errno
@@ -160,9 +159,16 @@ def handle_interrupts() -> None:
         if found.exc_type is not KeyboardInterrupt:
             sys.__unraisablehook__(found)
             return
-        threading.Timer(RAISED_AGAIN, _thread.interrupt_main).start()
+        threading.Timer(RAISED_AGAIN, interrupt_main_thread).start()
 
     sys.excepthook, sys.unraisablehook = uncaught, ignored
+
+
+def interrupt_main_thread() -> None:
+    """Raises KeyboardInterrupt in the main thread, even while it sleeps or waits."""
+    ident = threading.main_thread().ident
+    if ident is not None:
+        signal.pthread_kill(ident, signal.SIGINT)
 
 
 def end(message: str, code: int, cause: BaseException | None = None) -> NoReturn:

@@ -115,7 +115,7 @@ def test_a_model_is_exported(run, tmp_path, monkeypatch, capsys):
 def test_a_primer_is_continued(run, abc_folder):
     model = zoo.load(run)
     primer = read_first(abc_folder / "jigs" / "3.abc")
-    events = model.encode_primer(primer)[:20]
+    events = model.prime(primer).array[:20]
     tokens = model.tokens(3, seed=1, primer=events)
     assert (tokens[:, :20] == events).all()
 
