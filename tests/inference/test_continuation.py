@@ -66,7 +66,7 @@ def test_so_many_bars_follow_a_primer(name):
         assert kept == [x.pitch for x in read.notes if x.start_time < begins - 1e-6]
 
 
-@pytest.mark.parametrize("name", ["lstm", "coconet", "polyphonic_rnn", "seqgan"])
+@pytest.mark.parametrize("name", ["lstm", "coconet", "polyphonic_rnn"])
 def test_so_many_bars_are_written_without_a_primer(name):
     for piece in writer(name).sample(2, seed=3, bars=2):
         assert model_begins(piece) is None
@@ -263,14 +263,14 @@ def test_a_model_of_phrases_writes_no_more_bars_than_it_has():
     """Four phrases of a bar of 1/4 each."""
     model = trained("latent_mdn")
     primer = score("62 63 61 60 62 63", beats=1)
-    [piece] = pieces = model.sample(1, primer=primer, bars=1)
-    assert pieces.remarks[0] == "primer: the last 3 of its 6 bars are read"
-    assert bars_around(piece) == (3, 1)
+    read = model.prime(primer, room=model.family.length, new=1)
+    assert read.remarks[0] == "primer: the last 3 of its 6 bars are read"
     [piece] = model.sample(1, primer=primer, primer_bars=2, bars=1)
     assert bars_around(piece) == (2, 1)
     with pytest.raises(UsageError, match="writes 4 bars, of which the primer has 2"):
         model.sample(1, primer=primer, primer_bars=2, bars=3)
+    vae = trained("music_vae")
     with pytest.raises(UsageError, match="MusicVAE writes 2 bars: choose at most 2"):
-        trained("music_vae").sample(1, bars=3)
-    [phrase] = trained("music_vae").sample(1, bars=1)
+        vae.sample(1, bars=3)
+    [phrase] = vae.sample(1, bars=1)
     assert bars_around(phrase) == (0, 1)
