@@ -16,19 +16,15 @@ import optax
 import pytest
 from small_models import trained
 
+import zoo
 import zoo.models
-from zoo.core import AudioAutoencoder, Classifier, supports
 from zoo.errors import UsageError
 from zoo.train.evaluate import check_tokens, evaluate, evaluator
 from zoo.train.optim import optimizers
 from zoo.train.step import init, make_step
 
 FAMILIES = {name: module.TINY for name, module in zoo.models.families().items()}
-WRITERS = [
-    name
-    for name, family in FAMILIES.items()
-    if not supports(family, AudioAutoencoder) and not supports(family, Classifier)
-]
+PICKLED = ["lstm", "coconet", "latent_mdn"]  # whose task and family hold others too
 MODES = {
     "float64": lambda: jax.enable_x64(True),
     "strict": lambda: jax.numpy_dtype_promotion("strict"),
@@ -93,7 +89,7 @@ def model(name):
     return trained(name)
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", PICKLED)
 def test_a_model_that_has_sampled_is_pickled(name):
     one = model(name)
     rows = one.tokens(2, seed=3)
@@ -147,8 +143,6 @@ def test_python_o_changes_nothing():
 import zoo
 print(zoo.load("tunes_lstm").tokens(1, seed=2, length=32).tolist())
 """
-    runs = [
-        subprocess.run([sys.executable, *flags, "-c", code], capture_output=True)
-        for flags in ([], ["-O"])
-    ]
-    assert runs[0].stdout == runs[1].stdout != b"", runs[1].stderr.decode()
+    run = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True)
+    rows = zoo.load("tunes_lstm").tokens(1, seed=2, length=32).tolist()
+    assert run.stdout.decode() == f"{rows}\n", run.stderr.decode()
