@@ -103,7 +103,10 @@ def variables(values: Iterable[Any]) -> list[Any]:
 
 
 def held(program: Any) -> set[Any]:
-    """Returns the variables that are in memory: all but those inside merged operations."""
+    """Returns the variables that are in memory.
+
+    They are the results of the program, and of operations that are not merged.
+    """
     made = {x for equation in program.eqns for x in equation.outvars}
     counted = made & set(variables(program.outvars))
     for equation in program.eqns:
