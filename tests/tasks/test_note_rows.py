@@ -3,8 +3,8 @@
 from zoo.tasks import NoteRows
 
 
-def test_rows_have_the_length_of_the_task(abc_folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+def test_rows_have_the_length_of_the_task(abc_folder, corpora, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA", str(corpora))
     for length in (5, 16, 40):
         task = NoteRows(corpus=f"folder:{abc_folder}", length=length, batch=4)
         assert task.train_batches()[0]["tokens"].shape == (4, length, 7)
