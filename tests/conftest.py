@@ -107,6 +107,12 @@ def abc_folder(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
+def corpora(tmp_path_factory) -> pathlib.Path:
+    """The ZOO_DATA of tests that share corpora, which are then built once."""
+    return tmp_path_factory.mktemp("corpora")
+
+
+@pytest.fixture(scope="session")
 def judge():
     """A trained classifier that tells bars of low notes from bars of high ones."""
     import optax

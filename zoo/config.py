@@ -16,12 +16,11 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shown
 from zoo.files import without_home
 from zoo.upgrades import upgraded
 
 HOMES = ("zoo.models", "zoo.data.codecs", "zoo.tasks")  # whose classes are restored
-SHOWN = 40  # characters of a value in an error
 Json = Any
 
 
@@ -120,12 +119,6 @@ def cause(error: Exception) -> str:
     if isinstance(error, ZooError):
         return str(error).partition(":")[0].replace("`", "")
     return "its fields are incomplete or do not fit together"
-
-
-def shown(value: Any) -> str:
-    """Returns a value in a few characters."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 @functools.cache

@@ -4,11 +4,11 @@ Messages name arguments as Python does, in backticks: `best_of`. The command lin
 them as options: --best-of.
 """
 
-import _thread
 import atexit
 import contextlib
 import errno
 import io
+import math
 import os
 import re
 import signal
@@ -17,7 +17,7 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -27,6 +27,7 @@ INTERRUPTED = 130  # the exit code of a process ended by SIGINT
 BROKEN_PIPE = 141  # and by SIGPIPE
 RAISED_AGAIN = 0.01  # seconds after which an ignored interrupt is raised again
 NO_HOME = "This user has no home folder: set HOME to a folder that can be written."
+SHOWN = 40  # characters of a value in a message
 UNPRINTABLE = {"Cc", "Cf", "Zl", "Zp"}  # categories of Unicode
 OF_THE_SYSTEM = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -58,6 +59,13 @@ def as_options(message: str) -> str:
     return re.sub(r"`([a-z]\w*)(?:=([^`]+))?`", option, message)
 
 
+def shown(value: Any) -> str:
+    """Returns a value in a few characters, for a message."""
+    finite = isinstance(value, float) and math.isfinite(value)
+    text = f"{value:g}" if finite else repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
 def require(holds: bool, otherwise: str) -> None:
     """Raises UsageError with the message `otherwise`, unless the condition holds."""
     if not holds:
@@ -75,8 +83,8 @@ def printable(text: str) -> str:
     return words.encode("utf-8", "backslashreplace").decode()
 
 
-def plain(text: str) -> "Text":
-    """Returns `printable` text for the tables of rich, where [red] is no markup."""
+def as_cell(text: str) -> "Text":
+    """Returns `printable` text for a table of rich, in which [red] is no markup."""
     from rich.text import Text
 
     return Text(printable(text))
@@ -160,9 +168,16 @@ def handle_interrupts() -> None:
         if found.exc_type is not KeyboardInterrupt:
             sys.__unraisablehook__(found)
             return
-        threading.Timer(RAISED_AGAIN, _thread.interrupt_main).start()
+        threading.Timer(RAISED_AGAIN, interrupt_main_thread).start()
 
     sys.excepthook, sys.unraisablehook = uncaught, ignored
+
+
+def interrupt_main_thread() -> None:
+    """Raises KeyboardInterrupt in the main thread, even while it sleeps or waits."""
+    ident = threading.main_thread().ident
+    if ident is not None:
+        signal.pthread_kill(ident, signal.SIGINT)
 
 
 def end(message: str, code: int, cause: BaseException | None = None) -> NoReturn:

@@ -14,17 +14,15 @@ that they make together with the memory there is.
 import dataclasses
 import functools
 import inspect
-import math
 import numbers
 import types
 import typing
 from collections.abc import Callable, Hashable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, shown
 
 T = TypeVar("T", bound=Callable[..., Any])
-SHOWN = 40  # characters of a value in an error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,10 +176,3 @@ def require_number(name: str, value: Any, *, whole: bool, limits: Range) -> None
         f"`{name}` is {shown(value)}: choose a {'whole ' if whole else ''}number "
         f"{limits}."
     )
-
-
-def shown(value: Any) -> str:
-    """Returns a value in a few characters."""
-    plain = isinstance(value, float) and math.isfinite(value)
-    text = f"{value:g}" if plain else repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -33,7 +33,7 @@ PROGRAMS = {
         def command():
             gc.callbacks.append(callback)
             gc.collect()
-            time.sleep(30)
+            time.sleep(60)
         exit_on_error(command)
     """,
     "twice": f"""
@@ -58,7 +58,7 @@ def test_an_interruption_is_one_line(tmp_path, when):
         [sys.executable, str(place / "some.py")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=30,  # which is less than a program sleeps
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert (done.returncode, done.stderr) == (

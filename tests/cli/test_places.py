@@ -3,20 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-
-import zoo.cli.main
-
-
-def command(words, monkeypatch, capsys):
-    """Returns the exit code of a command, and what it printed."""
-    monkeypatch.setattr("sys.argv", ["zoo", *words])
-    try:
-        zoo.cli.main.main()
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    else:
-        code = 0
-    return code, capsys.readouterr()
+from commands import command
 
 
 def test_every_drop_is_listed_without_markup(tmp_path, monkeypatch, capsys):
@@ -27,14 +14,13 @@ def test_every_drop_is_listed_without_markup(tmp_path, monkeypatch, capsys):
     for number in range(5):
         (scores / f"[b]{number}.mid").write_bytes(b"MThd")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
-    words = ["data", "build", f"folder:{scores}", "--list"]
-    code, said = command(words, monkeypatch, capsys)
-    assert code == 0
-    lines = [line for line in said.out.splitlines() if line.startswith("dropped as")]
+    assert command(f"data build folder:{scores} --list", monkeypatch) == 0
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if line.startswith("dropped as")]
     assert [line.split(": ")[1] for line in lines] == [
         f"scores/[b]{number}.mid" for number in range(5)
     ]
-    assert "\x1b" not in said.out
+    assert "\x1b" not in said
 
 
 def test_dropped_recordings_are_listed(tmp_path, monkeypatch, capsys):
@@ -44,10 +30,8 @@ def test_dropped_recordings_are_listed(tmp_path, monkeypatch, capsys):
     for number in range(4):
         (sounds / f"{number}.mp3").write_bytes(b"no sound")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
-    words = ["data", "build", f"audio_folder:{sounds}", "--list"]
-    code, said = command(words, monkeypatch, capsys)
-    assert code == 0
-    assert said.out.count("dropped as unreadable: ") == 4
+    assert command(f"data build audio_folder:{sounds} --list", monkeypatch) == 0
+    assert capsys.readouterr().out.count("dropped as unreadable: ") == 4
 
 
 @pytest.mark.parametrize(
@@ -59,8 +43,8 @@ def test_an_output_that_cannot_be_written_is_refused_first(
 ):
     (tmp_path / "file").touch()
     words = words.replace("FILE", str(tmp_path / "file"))
-    words = words.replace("FOLDER", str(tmp_path)).split()
-    code, said = command(words, monkeypatch, capsys)
-    assert code == 2
-    assert "as --out." in said.err
-    assert said.err.count("\n") == 1
+    words = words.replace("FOLDER", str(tmp_path))
+    assert command(words, monkeypatch) == 2
+    said = capsys.readouterr().err
+    assert "as --out." in said
+    assert said.count("\n") == 1

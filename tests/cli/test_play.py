@@ -1,12 +1,10 @@
 """`zoo play`, and the options of tempo, instrument and format."""
 
 import pathlib
-import sys
 
 import mido
 import pytest
-
-import zoo.cli.main
+from commands import command
 
 TUNES = """X:1
 T:One [red]
@@ -36,15 +34,6 @@ def book(tmp_path) -> pathlib.Path:
     path = tmp_path / "book.abc"
     path.write_text(TUNES)
     return path
-
-
-def command(words: str, monkeypatch) -> int:
-    monkeypatch.setattr(sys, "argv", ["zoo", *words.split()])
-    try:
-        zoo.cli.main.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
 
 
 def test_files_are_rendered_to_a_page(book, tmp_path, monkeypatch, capsys):

@@ -64,8 +64,8 @@ def shell(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path, tmp_path, monkeypatch, abc_folder, bells, shell):
-    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "data"))
+def test_notebook_runs(path, tmp_path, monkeypatch, abc_folder, bells, shell, corpora):
+    monkeypatch.setenv("ZOO_DATA", str(corpora))
     monkeypatch.chdir(tmp_path)
     cells = code_cells(path)
     for old, new in SMALL[path.stem].items():

@@ -78,20 +78,23 @@ def places(value: Any, path: tuple = ()) -> Iterator[tuple]:
         yield from places(value[0], (*path, 0))
 
 
-def replaced(meta: Meta, path: tuple, value: Any) -> Meta:
+def copied(meta: Meta, path: tuple) -> tuple[Meta, Any]:
+    """Returns a copy of a record, and what holds the field at `path` in the copy."""
     meta = copy.deepcopy(meta)
     inner: Any = meta
     for key in path[:-1]:
         inner = inner[key]
+    return meta, inner
+
+
+def replaced(meta: Meta, path: tuple, value: Any) -> Meta:
+    meta, inner = copied(meta, path)
     inner[path[-1]] = value
     return meta
 
 
 def without(meta: Meta, path: tuple) -> Meta:
-    meta = copy.deepcopy(meta)
-    inner: Any = meta
-    for key in path[:-1]:
-        inner = inner[key]
+    meta, inner = copied(meta, path)
     del inner[path[-1]]
     return meta
 
@@ -128,9 +131,7 @@ def crafted(meta: Meta, n: int, seed: int) -> Iterator[str]:
             if change < 0.1:
                 other = without(other, path)
             elif change < 0.2:
-                other = replaced(
-                    other, (*path[:-1], path[-1]), nested(rng.choice((5, 50)))
-                )
+                other = replaced(other, path, nested(rng.choice((5, 50))))
             else:
                 other = replaced(other, path, rng.choice(VALUES))
         yield json.dumps(other)
@@ -195,7 +196,7 @@ def check_metas(run: pathlib.Path, texts: Iterator[str]) -> collections.Counter:
     return became
 
 
-def unsealed(run: pathlib.Path) -> Meta:
+def without_digest(run: pathlib.Path) -> Meta:
     """Returns the meta of a checkpoint without its digest, as somebody may forge it."""
     (file,) = (run / "checkpoints").glob("*/meta/metadata")
     meta = json.loads(file.read_text())
@@ -228,7 +229,7 @@ def test_arrays_of_another_model_are_refused(run, tmp_path):
 
 def test_a_checkpoint_without_digests_is_read(run):
     (file,) = (run / "checkpoints").glob("*/meta/metadata")
-    whole, meta = file.read_text(), unsealed(run)
+    whole, meta = file.read_text(), without_digest(run)
     before = outcome(run)
     del meta["digests"]
     file.write_text(json.dumps(meta))
@@ -246,11 +247,11 @@ def test_a_changed_meta_is_seen(run):
 
 
 def test_chosen_metas_are_answered(run):
-    check_metas(run, chosen(unsealed(run)))
+    check_metas(run, chosen(without_digest(run)))
 
 
 def test_crafted_metas_are_answered(run):
-    check_metas(run, crafted(unsealed(run), 40, seed=0))
+    check_metas(run, crafted(without_digest(run), 40, seed=0))
 
 
 def main() -> None:
@@ -263,7 +264,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             run = trained(name).save(pathlib.Path(folder) / "model")
             total += check_flips(run, arguments.n, arguments.seed)
-            meta = unsealed(run)
+            meta = without_digest(run)
             total += check_metas(run, crafted(meta, arguments.n, arguments.seed))
     for text, count in total.most_common():
         print(count, text)

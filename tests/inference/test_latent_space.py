@@ -6,6 +6,7 @@ import functools
 import jax
 import numpy as np
 import pytest
+from small_models import with_thirds
 
 from zoo.data.batching.batches import packed_eval_batches
 from zoo.data.codecs import Phrase
@@ -197,10 +198,7 @@ def test_bad_requests_say_so(space, call, says):
 
 def test_of_chords_the_upper_line_is_taken_and_said(space):
     """Every note has a lower third: half of all, where a corpus allows a tenth."""
-    chords = tune([60, 62, 64, 65] * 2)
-    for note in list(chords.notes):
-        chords.notes.add().CopyFrom(note)
-        chords.notes[-1].pitch -= 4
+    chords = with_thirds(tune([60, 62, 64, 65] * 2))
     array, remarks = space.fit(chords)
     np.testing.assert_array_equal(array, space.fit(ONE).array)
     assert "chords: 8 lower notes dropped" in remarks

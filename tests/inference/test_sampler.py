@@ -65,7 +65,7 @@ def test_every_family_writes_music_and_goes_on_from_a_primer(model):
         with pytest.raises(UsageError, match="leave the primer out"):
             model.tokens(2, primer=model.codec.encode(piece))
         return
-    begun = model.encode_primer(primer(model))
+    begun = model.prime(primer(model)).array
     rows = model.tokens(4, seed=1, length=asked["length"], primer=begun)
     assert rows.shape[:2] == (4, size)
     assert (rows[:, : len(begun)] == begun).all()
@@ -160,7 +160,7 @@ def test_without_the_grammar_any_primer_goes(lstm):
 
 
 def test_voices_and_spans_are_written_anew_and_all_else_kept(coconet):
-    begun = coconet.encode_primer(HYMN)
+    begun = coconet.prime(HYMN).array
     free = coconet.region(begun, ("alto", "tenor"), (4, 12))
     assert free.sum() == 16
     rows = coconet.sampler.draw(2, 1, Request(primer=begun, free=free))
@@ -206,7 +206,7 @@ def test_a_span_of_latents_is_written_anew_by_the_phrase():
     third."""
     model = trained("latent_diffusion")
     piece = score("62 63 61 60", beats=1)
-    begun = model.encode_primer(piece)
+    begun = model.prime(piece).array
     free = model.region(begun, (), (6, 9))
     rows = model.sampler.draw(4, 1, Request(primer=begun, free=free)).reshape(4, 4, 4)
     assert (rows[:, [0, 3]] == begun.reshape(4, 4)[[0, 3]]).all()

@@ -13,10 +13,12 @@ from pieces import line, metre, piece
 
 from zoo.data.proto import NoteSequence, quarters
 from zoo.data.refusal import Refused
+from zoo.data.scores.musicxml_values import STANDARD_KINDS, chord
 from zoo.data.scores.read import read_bytes
 from zoo.listen.score.abc_notation import abc
 from zoo.listen.score.mei import mei, sounding
 from zoo.listen.score.musicxml import musicxml
+from zoo.listen.score.musicxml_marks import write_harmony
 from zoo.listen.score.notation import notate
 
 TUNES = {
@@ -147,6 +149,14 @@ def test_musicxml_comes_back_the_same(name):
     assert now[0] == was[0]
     if was[1]:
         assert now[1] == was[1]
+
+
+@pytest.mark.parametrize("kind", STANDARD_KINDS)
+def test_a_chord_symbol_is_written_as_its_kind(kind):
+    measure = ElementTree.Element("measure")
+    write_harmony(measure, f"Eb{STANDARD_KINDS[kind]}/Bb")
+    assert measure.findtext("harmony/kind") == kind
+    assert chord(measure[0], 0, None) == f"Eb{STANDARD_KINDS[kind]}/Bb"
 
 
 @pytest.mark.parametrize("name", sorted(PIECES))

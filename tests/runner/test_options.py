@@ -17,7 +17,7 @@ from typing import Annotated
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zoo.models
@@ -242,6 +242,7 @@ def test_any_value_of_an_option_is_taken_or_refused_in_a_sentence(value, data):
     assert optional or (isinstance(number, kind | int) and limits.holds(number))
 
 
+@settings(max_examples=settings().max_examples // 3)  # each traces a model
 @given(st.sampled_from(FAMILIES), st.data())
 def test_a_family_that_is_taken_can_be_trained_or_says_why_not(family, data):
     """Small numbers, which are legal: the shapes of a loss are computed, or refused."""

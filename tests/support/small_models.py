@@ -57,3 +57,11 @@ def score(*lines: str, beats: int = 4) -> NoteSequence:
             )
             sequence.total_time = max(sequence.total_time, times["end_time"])
     return sequence
+
+
+def with_thirds(sequence: NoteSequence, count: int | None = None) -> NoteSequence:
+    """Adds a third below each note, or below the first `count`."""
+    for note in list(sequence.notes)[:count]:
+        sequence.notes.add().CopyFrom(note)
+        sequence.notes[-1].pitch -= 4
+    return sequence

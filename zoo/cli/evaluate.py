@@ -30,7 +30,7 @@ def evaluate(
     from rich.table import Table
 
     from zoo.core import AudioAutoencoder, Classifier, supports
-    from zoo.errors import plain
+    from zoo.errors import as_cell
     from zoo.evaluation.compare import compare_with_real, verdicts_on
     from zoo.evaluation.tables import comparison_table, verdict_table
     from zoo.inference.loading import load
@@ -38,7 +38,7 @@ def evaluate(
     model, console = load(run), Console()
     metrics = model.evaluate(split, corpus=corpus, batch=batch)
     spec = corpus or model.task.corpus
-    table = Table("metric", "value", title=plain(f"{run} on {spec}, {split}"))
+    table = Table("metric", "value", title=as_cell(f"{run} on {spec}, {split}"))
     for name, value in metrics.items():
         table.add_row(name, f"{value:,.4f}")
     console.print(table)

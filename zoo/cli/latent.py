@@ -10,7 +10,7 @@ import numpy as np
 from tyro.conf import Positional
 
 from zoo.cli.output import Flat, Output
-from zoo.errors import UsageError, plain, printable
+from zoo.errors import UsageError, as_cell
 from zoo.ranges import Change, Count, Pieces, Seed, Several, Share, Temperature, Weight
 
 if TYPE_CHECKING:
@@ -255,14 +255,16 @@ def classify(
     classifier = StyleClassifier(load(run))
     table = Table("piece")
     for style in classifier.styles:
-        table.add_column(plain(style))
+        table.add_column(as_cell(style))
     for path in files:
         piece = open_score(path, metre)
         with named(path):
             rows, remarks = classifier.phrases_of(piece)
         print_remarks(path, remarks)
         shares = classifier.mean(rows)
-        table.add_row(plain(path.name), *(f"{share:.3f}" for share in shares.values()))
+        table.add_row(
+            as_cell(path.name), *(f"{share:.3f}" for share in shares.values())
+        )
     Console().print(table)
 
 
@@ -288,7 +290,7 @@ def read(
 
     Prints what is done to make the pieces fit.
     """
-    from zoo.cli.scores import open_score
+    from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.latent_space import LatentSpace
     from zoo.inference.loading import load
 
@@ -297,8 +299,7 @@ def read(
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):
             fits.append(space.fit(piece, adapt))
-        for remark in fits[-1].remarks:
-            print(printable(f"{path.name}: {remark}"))
+        print_remarks(path, fits[-1].remarks)
     if not fits:
         return space, pieces, None
     return space, pieces, space.likeliest_style(np.stack([fit.array for fit in fits]))

@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Group
 from rich.table import Table
 
-from zoo.errors import plain
+from zoo.errors import as_cell
 from zoo.evaluation.critic import Verdicts
 from zoo.metrics.bootstrap import ConfidenceInterval
 from zoo.metrics.compare import Row
@@ -14,7 +14,7 @@ from zoo.metrics.compare import Row
 
 def comparison_table(rows: Iterable[Row], title: str) -> Group:
     """Returns statistics of single pieces, with 95 % intervals, and of all together."""
-    pieces = Table("of a piece", "generated", "real", "overlap", title=plain(title))
+    pieces = Table("of a piece", "generated", "real", "overlap", title=as_cell(title))
     pooled = Table("of all pieces", "divergence", "by chance")
     for name, generated, real, overlap, divergence, chance in rows:
         if with_interval(generated) or with_interval(real):

@@ -95,7 +95,7 @@ def load(
 
 @contextlib.contextmanager
 def usable(path: str | pathlib.Path) -> Iterator[None]:
-    """Converts what a senseless record leads to into a ZooError."""
+    """Converts any error that a wrong record causes into a ZooError."""
     try:
         yield
     except ZooError:

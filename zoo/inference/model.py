@@ -325,12 +325,6 @@ class Model:
         )
         return row
 
-    def encode_primer(
-        self, primer: "NoteSequence", missing: Sequence[str] = ()
-    ) -> np.ndarray:
-        """Returns the array of `prime` alone."""
-        return self.prime(primer, missing=missing).array
-
     def region(
         self,
         primer: np.ndarray | None,

@@ -256,9 +256,8 @@ class Sampler:
         )
         require(
             self.streams,
-            f"{self.name} does not write event by event, as beam search does: "
-            "leave beam "
-            "out.",
+            f"{self.name} does not write event by event, as beam search does: leave "
+            "`beam` out.",
         )
         size = request.length or self.family.length
         constrained = request.grammar and self.grammar

@@ -10,7 +10,7 @@ import orbax.checkpoint as ocp
 
 from zoo.core import Params
 from zoo.errors import UsageError
-from zoo.train.checkpoint import plain, tensor_shapes
+from zoo.train.checkpoint import as_json, tensor_shapes
 from zoo.train.digests import digests
 from zoo.train.meta import FORMAT, versions
 
@@ -33,7 +33,7 @@ def save(
         raise UsageError(f"{path} holds checkpoints already: choose another directory.")
     dtype = jnp.float16 if half else None
     params = jax.tree.map(lambda x: jnp.asarray(x, dtype), params)
-    about = plain(
+    about = as_json(
         {
             **{"format": FORMAT, "step": 0, "versions": versions(), **about},
             "tensors": tensor_shapes(params=params),

@@ -26,7 +26,7 @@ PAGE = """<!doctype html>
 main {{ display: block }} figure {{ margin: 2rem 0 }} figcaption {{ font-weight: bold }}
 figure img {{ width: 100% }} td {{ padding-right: 1rem }} td audio {{ width: 19rem }}
 </style></head>
-<body><main><h1>{title}</h1>{intro}{figures}</main></body></html>
+<body><main><h1>{title}</h1>{figures}</main></body></html>
 """
 
 
@@ -49,7 +49,6 @@ def write_audio_page(
     rate: int,
     *,
     title: str,
-    intro: str = "",
 ) -> pathlib.Path:
     """Writes a WAV file of every version, spectrograms, and index.html.
 
@@ -61,7 +60,6 @@ def write_audio_page(
       folder: the folder to write to.
       rate: sample rate in hertz.
       title: the title of the page.
-      intro: text below the title.
 
     Returns:
       The path of index.html.
@@ -75,7 +73,6 @@ def write_audio_page(
     path.write_text(
         PAGE.format(
             title=html.escape(title),
-            intro=intro and f"<p>{html.escape(intro)}</p>",
             style=asset("page.css"),
             figures="".join(figures),
         ),

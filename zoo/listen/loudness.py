@@ -36,20 +36,19 @@ def loudness(audio: np.ndarray, rate: int) -> float:
     return float(_level(blocks.mean()))
 
 
-def equalise(audio: np.ndarray, rate: int, target: float = TARGET) -> np.ndarray:
-    """Returns audio of the loudness `target`, float32, with peaks at `PEAK` at most.
+def equalise(audio: np.ndarray, rate: int) -> np.ndarray:
+    """Returns audio of the loudness `TARGET`, float32, with peaks at `PEAK` at most.
 
     Peaks beyond it are turned down by a limiter, without distortion. Silence remains.
 
     Args:
       audio: audio [samples, channels].
       rate: sample rate in hertz.
-      target: loudness in LUFS.
     """
     level = loudness(audio, rate)
     if not np.isfinite(level):
         return audio.astype(np.float32)
-    loud = audio * 10 ** ((target - level) / 20)
+    loud = audio * 10 ** ((TARGET - level) / 20)
     size = 2 * round(LIMITER_SECONDS * rate) + 1
     allowed = PEAK / np.maximum(np.abs(loud).max(1), PEAK)
     # the mean of minima over a window is nowhere above what is allowed

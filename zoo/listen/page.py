@@ -34,7 +34,7 @@ AUDIO_RATE = 44100  # hertz, of audio that is rendered already
 RATE = 32000  # hertz; covers the bandwidth of the default SoundFont
 # (quality, channels, rate) of the audio, in order of preference
 AUDIO = (0.4, 2, RATE), (0.0, 2, RATE), (0.0, 1, 16000), (0.0, 1, 8000)
-SHORTEST_CLIP = 5.0  # seconds of a piece that are heard at least
+SHORTEST_CLIP = 5.0  # seconds of a piece that are played at least
 COLOURS = 6  # of voices; page.css defines them
 NOTE_GAP = 0.07  # fraction of a note that is left blank before the next one
 MIN_NOTE_SECONDS = 0.02
@@ -73,7 +73,7 @@ def write_page(
     """Writes a listening page.
 
     All pieces are equally loud. If the file would exceed `MAX_BYTES`, the audio quality
-    is reduced and, if that is not enough, only the beginnings of pieces are heard.
+    is reduced and, if that is not enough, only the beginnings of pieces are played.
 
     Args:
       samples: the samples of a model.
@@ -91,11 +91,11 @@ def write_page(
         audio = list(pool.map(_render, tracks))
         longest = max(map(len, audio), default=0) / RATE
         for options, limit in _choices(longest):
-            heard = [x[: round(limit * RATE)] for x in audio]
-            clips = pool.map(functools.partial(_encode, options=options), heard)
+            played = [x[: round(limit * RATE)] for x in audio]
+            clips = pool.map(functools.partial(_encode, options=options), played)
             shown = [
                 _cut(track, limit) if len(part) < len(whole) else track
-                for track, part, whole in zip(tracks, heard, audio, strict=True)
+                for track, part, whole in zip(tracks, played, audio, strict=True)
             ]
             articles = [
                 _track(i, *track)
@@ -109,7 +109,7 @@ def write_page(
 
 
 def _choices(longest: float) -> Iterator[tuple[tuple[float, int, int], float]]:
-    """Yields options of audio, and the seconds of a piece that are heard.
+    """Yields options of audio, and the seconds of a piece that are played.
 
     Whole pieces come first; then their beginnings, each half as long as the last.
 
@@ -124,8 +124,8 @@ def _choices(longest: float) -> Iterator[tuple[tuple[float, int, int], float]]:
 
 
 def _cut(track: Track, limit: float) -> Track:
-    """Returns a track with a caption that says how much of it is heard."""
-    words = f"Of so long a page, the first {limit:.0f} seconds are heard."
+    """Returns a track with a caption that says how much of it is played."""
+    words = f"To keep the page small, only the first {limit:.0f} seconds are played."
     caption = " ".join(filter(None, (track.caption, words)))
     return dataclasses.replace(track, caption=caption)
 

@@ -50,7 +50,7 @@ from zoo.nn.latent.diffusion import (
     uniform_levels,
 )
 from zoo.nn.masked import at_least_one
-from zoo.nn.rng import row_keys
+from zoo.nn.rng import normals, row_keys
 from zoo.nn.sequence.encoder_block import bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Count, DropoutRate, Heads, Layers, Parts, Weight, Width, checked
@@ -375,9 +375,7 @@ class LatentDiffusion:
             return alpha * z_t - sigma * v
 
         shape = x_known.shape[1:]
-        noise = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(
-            row_keys(rng, n)
-        )
+        noise = normals(row_keys(rng, n), shape)
         x = dpm_solver(denoise, noise, self.solver_steps if steps is None else steps)
         z = latent_sequence.from_axes(params, x)
         return z if known is None else jnp.where(known_mask[..., None], known, z)

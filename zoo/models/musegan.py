@@ -44,7 +44,7 @@ from zoo.nn.adversarial.losses import GAMES, Critic, Game, collapse_metrics
 from zoo.nn.adversarial.pianoroll_gan import Critic as CriticNet
 from zoo.nn.adversarial.pianoroll_gan import Generator
 from zoo.nn.conditioning import random_styles, style_weights
-from zoo.nn.rng import row_indices, row_keys
+from zoo.nn.rng import normals, row_indices, row_keys
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Bars, Count, Keys, Length, Range, Weight, Width, checked
 
@@ -296,7 +296,7 @@ class MuseGAN:
         """
         keys = row_keys(rng, indices)
         shape = self.latent_shape
-        z = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
+        z = normals(keys, shape)
         logits = self.generator.apply({"params": params["generator"]}, z, style, rolls)
 
         def uniform(key: Key) -> Array:

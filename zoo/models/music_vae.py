@@ -49,7 +49,7 @@ from zoo.nn.latent.variational import (
     negative_elbo,
 )
 from zoo.nn.masked import masked_mean
-from zoo.nn.rng import row_keys, uniforms
+from zoo.nn.rng import normals, row_keys, uniforms
 from zoo.nn.sequence.grammar import Grammar
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import (
@@ -384,9 +384,7 @@ class MusicVAE:
                 f"length is {length}, and a phrase has {self.length}: leave it out."
             )
         keys = row_keys(rng, n)
-        z = jax.vmap(lambda key: jax.random.normal(key, (self.latent,), jnp.float32))(
-            keys
-        )
+        z = normals(keys, (self.latent,))
         style = random_styles(rng, n, self.styles) if style is None else style
         return self.decode(params, rng, z, style=style, draw=draw, grammar=grammar)
 

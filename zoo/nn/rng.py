@@ -33,6 +33,11 @@ def row_indices(like: Array) -> Array:
     return jnp.where(like.reshape(len(like), -1)[:, 0] < 0, -1, jnp.arange(len(like)))
 
 
+def normals(keys: Key, shape: tuple[int, ...]) -> Float[Array, "n ..."]:
+    """Draws an array of standard normal numbers for each of the keys [n]."""
+    return jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
+
+
 def uniforms(rng: Key, rows: int | Array, length: int) -> Float[Array, "t n"]:
     """Draws uniform numbers, the one at (t, i) a function of `rng`, i and t alone.
 

@@ -49,10 +49,6 @@ class Arrays(MusicTask):
         known = {} if self.coder is None else self.coder.dimensions
         return {**known, "length": self.length}
 
-    @property
-    def training_pieces(self) -> pieces.Pieces:
-        return self.pieces("train")
-
     def pieces(self, split: str) -> pieces.InMemoryPieces:
         """Returns the arrays of a split.
 

@@ -12,6 +12,7 @@ import numpy as np
 from zoo.core import Batch
 from zoo.data.codecs.base import Codec, Fit
 from zoo.data.corpora.registry import with_metre
+from zoo.data.pieces import Pieces
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
@@ -115,6 +116,11 @@ class MusicTask:
         if corpus not in (None, self.corpus):
             return corpus
         return with_metre(self.corpus, self.metre)
+
+    @property
+    def training_pieces(self: Any) -> Pieces:
+        """The encoded pieces that rows are cut from."""
+        return self.pieces("train")
 
     def data_digest(self: Any) -> str:
         return self.training_pieces.digest

@@ -49,10 +49,6 @@ class Events(MusicTask):
     def sizes(self) -> Mapping[str, Any]:
         return {**self.coder.dimensions, "length": self.length}
 
-    @property
-    def training_pieces(self) -> Pieces:
-        return self.pieces("train")
-
     def pieces(self, split: str, corpus: str | None = None) -> Pieces:
         """Returns the encoded pieces of a split.
 

@@ -29,8 +29,8 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, L
 
 from zoo.core import Params, Tree
 from zoo.errors import UsageError, ZooError
-from zoo.train.digests import Damaged, by_path, check_digests, digests, sealed
-from zoo.train.meta import FORMAT, checked, versions
+from zoo.train.digests import Damaged, by_path, check_digests, digests, with_digest
+from zoo.train.meta import FORMAT, check_meta, versions
 from zoo.train.step import TrainState
 
 ITEMS = ("params", "ema", "rest", "meta")
@@ -192,7 +192,7 @@ class Checkpoints:
             "tensors": tensor_shapes(params=state.params, opt=state.opt),
             "valid": valid,
         }
-        header = plain({**header, **meta, "digests": digests(items)})
+        header = as_json({**header, **meta, "digests": digests(items)})
         arguments = {name: ocp.args.StandardSave(item) for name, item in items.items()}
         arguments["meta"] = ocp.args.JsonSave(header)
         self.wait()
@@ -297,7 +297,7 @@ class Checkpoints:
         """
         meta = self.read(step, meta=ocp.args.JsonRestore())["meta"]
         try:
-            return checked(meta, self.directory / str(step))
+            return check_meta(meta, self.directory / str(step))
         except Damaged as error:
             raise self.unreadable(step, str(error)) from error
 
@@ -379,14 +379,14 @@ def check_index(item: pathlib.Path) -> None:
         raise ValueError(f"{item.name} contains no tensors")
 
 
-def plain(meta: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Returns `meta` as JSON with its digest.
 
     Raises:
       UsageError: JSON cannot express it.
     """
     try:
-        return sealed(meta)
+        return with_digest(meta)
     except (TypeError, ValueError) as error:
         raise UsageError(
             "`meta` holds more than JSON can express: give numbers, texts, lists and "

@@ -15,7 +15,7 @@ from jax.experimental import multihost_utils
 
 from zoo.core import Tree
 
-SEAL = "digest"  # the field of a record that holds the digest of all others
+DIGEST = "digest"  # the field of a record that holds the digest of all others
 
 
 class Damaged(Exception):
@@ -68,24 +68,25 @@ def same(array: Any, expected: str) -> bool:
         return False
 
 
-def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+def with_digest(record: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a record of plain values with the digest of its fields.
 
     Raises:
       TypeError: JSON cannot express it.
       ValueError: it contains itself.
     """
-    plain = json.loads(json.dumps({k: v for k, v in record.items() if k != SEAL}))
-    return {**plain, SEAL: seal(plain)}
+    plain = json.loads(json.dumps({k: v for k, v in record.items() if k != DIGEST}))
+    return {**plain, DIGEST: record_digest(plain)}
 
 
-def seal(plain: Mapping[str, Any]) -> str:
+def record_digest(plain: Mapping[str, Any]) -> str:
+    """Returns the CRC-32 of a record's JSON."""
     text = json.dumps(plain, sort_keys=True)
     return f"{zlib.crc32(text.encode()):08x}"
 
 
-def check_seal(record: Mapping[str, Any]) -> None:
+def check_record(record: Mapping[str, Any]) -> None:
     """Raises Damaged if a record has a digest and other fields than it had then."""
-    fields = {name: value for name, value in record.items() if name != SEAL}
-    if SEAL in record and record[SEAL] != seal(fields):
+    fields = {name: value for name, value in record.items() if name != DIGEST}
+    if DIGEST in record and record[DIGEST] != record_digest(fields):
         raise Damaged("its meta is not what was written")

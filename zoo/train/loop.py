@@ -215,7 +215,6 @@ def traced(
 
     JAX keeps what it traces, so that the first step need not be traced again.
     """
-
     split = NamedSharding(mesh, P("data"))
 
     def whole(rows: Any) -> jax.ShapeDtypeStruct:

@@ -88,7 +88,7 @@ def peak(program: Any) -> int:
         results = [x for x in equation.outvars if x in counted]
         made = sum(size(x.aval) for x in results)
         inside = max(map(peak, bodies(equation)), default=0)
-        # the results of a loop are those of all its turns, of a call those of its body
+        # a loop stacks the results of its turns; a call returns those of its body
         looped = equation.primitive.name in ("scan", "while")
         most = max(most, now + (made + inside if looped else max(made, inside)))
         read = {x for x in variables(equation.invars) if x in counted}
@@ -103,7 +103,10 @@ def variables(values: Iterable[Any]) -> list[Any]:
 
 
 def held(program: Any) -> set[Any]:
-    """Returns the variables that merged operations alone do not keep from memory."""
+    """Returns the variables that are in memory.
+
+    They are the results of the program, and of operations that are not merged.
+    """
     made = {x for equation in program.eqns for x in equation.outvars}
     counted = made & set(variables(program.outvars))
     for equation in program.eqns:

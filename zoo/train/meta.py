@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.train.digests import check_seal
+from zoo.train.digests import check_record
 
 FORMAT = 1
 MAX_DEPTH = 32  # of lists and objects in one another
@@ -84,7 +84,7 @@ def depth_exceeds(value: Any, limit: int) -> bool:
     return True
 
 
-def checked(meta: Any, path: pathlib.Path) -> dict[str, Any]:
+def check_meta(meta: Any, path: pathlib.Path) -> dict[str, Any]:
     """Returns the meta of the checkpoint at `path`, if it may be used.
 
     Raises:
@@ -104,7 +104,7 @@ def checked(meta: Any, path: pathlib.Path) -> dict[str, Any]:
         )
     if depth_exceeds(meta, MAX_DEPTH):
         raise ZooError(f"{path} is not a checkpoint of the zoo: its meta is too deep.")
-    check_seal(meta)
+    check_record(meta)
     for name, holds in FIELDS.items():
         if name in meta and not holds(meta[name]):
             raise ZooError(

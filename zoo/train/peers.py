@@ -49,13 +49,13 @@ def together() -> Iterator[None]:
     except (ZooError, RUNTIME, KeyboardInterrupt) as error:
         if jax.process_count() == 1:
             raise
-        sentence, code = farewell(error)
+        sentence, code = ending(error)
         print(sentence, file=sys.stderr, flush=True)
         dismiss()
         os._exit(code)
 
 
-def farewell(error: BaseException) -> tuple[str, int]:
+def ending(error: BaseException) -> tuple[str, int]:
     """Returns what is printed when a process ends by an error, and its exit code."""
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted; {AGAIN}", INTERRUPTED

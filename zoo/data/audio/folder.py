@@ -21,10 +21,10 @@ from zoo.data.corpora.dedup import assign_groups, split_notices
 from zoo.data.corpora.ingest import Progress
 from zoo.data.corpora.listing import Listing, readable
 from zoo.data.corpora.report import Report
+from zoo.data.corpora.sources import OWN_LICENCE
 from zoo.data.refusal import Refused
 
 MIN_RECORDINGS = 20  # with fewer, excerpts of one recording may be in several splits
-LICENCE = "Not stated: these are your own files, under your own terms."
 
 Excerpt = tuple[ScannedFile, int]  # a recording and the index of one of its excerpts
 
@@ -69,7 +69,7 @@ class Shard:
                         "id": name,
                         "label": recording.label,
                         "source": self.source,
-                        "licence": LICENCE,
+                        "licence": OWN_LICENCE,
                         "rate": self.rate,
                         "audio": audio,
                     },
@@ -126,7 +126,7 @@ class AudioFolder(ExcerptSpec):
 def build_report(dataset: AudioFolder, files: Sequence[ScannedFile]) -> Report:
     """Returns a report without splits; it counts recordings, but excerpts by style."""
     report, source = Report(spec=dataset.spec), dataset.name
-    report.licences = {source: LICENCE}
+    report.licences = {source: OWN_LICENCE}
     for key, refused in dataset.listing.refused:
         report.drop(source, readable(key), refused)
     for file in files:

@@ -145,7 +145,8 @@ class Recording:
         except soundfile.LibsndfileError as error:
             raise Refused(
                 "unreadable",
-                f"It is not a readable recording ({error.error_string}).",
+                f"It is not a readable recording ({error.error_string}); download it "
+                "again or leave it out.",
             ) from error
         except OSError as error:
             raise Refused(
@@ -188,7 +189,9 @@ class Recording:
                 yield block.mean(axis=1)
         except soundfile.LibsndfileError as error:
             raise Refused(
-                "broken", f"Reading failed within the file ({error.error_string})."
+                "broken",
+                f"Reading failed within the file ({error.error_string}); download it "
+                "again or leave it out.",
             ) from error
 
 

@@ -74,7 +74,7 @@ def list_recordings(folder: Path) -> Listing:
     if not listing.files:
         raise UsageError(
             f"The folder {folder} contains no recording of a supported type "
-            f"({', '.join(SUFFIXES)})."
+            f"({', '.join(SUFFIXES)}): give the folder that they are in."
         )
     return listing
 

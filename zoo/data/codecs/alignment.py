@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from zoo.data.codecs.barlines import KINDS, Fraction, Kind, infer_bars
+from zoo.data.codecs.barlines import KINDS, Kind, infer_bars
 from zoo.data.codecs.base import Fit, Notes
 from zoo.data.codecs.lattice import EVEN, Lattice
-from zoo.data.codecs.metre import plain_name
+from zoo.data.codecs.metre import Fraction, plain_name
 from zoo.data.codecs.pulse import Pulse, find
 from zoo.data.proto import QPM, NoteSequence, metres, quarters, seconds
 from zoo.data.refusal import Refused
@@ -52,7 +52,7 @@ def fit_aligned(
         if piece is None:
             raise
     if bars and (reason == "metre" or _has_odd_metre(sequence)):
-        piece = _barred(piece, _kinds(None), remarks, _stated(sequence))
+        piece = _barred(piece, KINDS, remarks, _stated(sequence))
     array, others = fit(piece)
     return Fit(array, (*remarks, *others))
 
@@ -66,7 +66,7 @@ def with_bars(sequence: NoteSequence, *, aligned: bool) -> NoteSequence:
     """
     piece = _aligned(sequence, []) if aligned else None
     piece = sequence if piece is None else piece
-    return _barred(piece, _kinds(None), []) if _has_odd_metre(piece) else piece
+    return _barred(piece, KINDS, []) if _has_odd_metre(piece) else piece
 
 
 def _is_score(sequence: NoteSequence) -> bool:
@@ -113,10 +113,8 @@ def _stated(sequence: NoteSequence) -> str:
     return "{}/{}".format(*_main_metre(sequence)[0])
 
 
-def _kinds(metre: Fraction | None) -> Sequence[Kind]:
+def _kinds(metre: Fraction) -> Sequence[Kind]:
     """Returns the kinds of metre to choose from, if a piece states `metre`."""
-    if metre is None:
-        return KINDS
     if metre == COMMON:
         return [
             kind._replace(bias=kind.bias + 2 * (kind.metre == metre)) for kind in KINDS

@@ -13,12 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.data.codecs.base import Notes
+from zoo.data.codecs.metre import Fraction
 
-Fraction = tuple[int, int]
-
-RATE = 4  # steps of a quarter
 LONGEST = 16  # steps; longer notes are no stronger accents
-REACH = 8  # steps before and after a change of harmony
+HARMONY = 8  # steps before and after a change of harmony
 LOWEST = 0.3  # share of onsets whose lowest note counts as bass
 
 
@@ -74,7 +72,7 @@ class Bars(NamedTuple):
     pickup: int
 
 
-def infer_bars(notes: Notes, kinds: Sequence[Kind] = KINDS) -> Bars:
+def infer_bars(notes: Notes, kinds: Sequence[Kind]) -> Bars:
     """Returns the likeliest bars of notes.
 
     Args:
@@ -85,15 +83,15 @@ def infer_bars(notes: Notes, kinds: Sequence[Kind] = KINDS) -> Bars:
     last, end = int(notes.onset.max()), int(notes.offset.max())
     best, highest = Bars(kinds[0].metre, 0), -np.inf
     for kind in kinds:
-        scores = kind.bias + _strengths(features, kind)
+        log_odds = kind.bias + _strengths(features, kind)
         start, bar = np.arange(kind.bar), kind.bar
-        scores += FROM_START * (start == 0)
-        scores += PICKUP * ((start > 0) & (start <= bar // 4))
-        scores += ODD * (start % 2) + LAST * ((last - start) % bar == 0)
-        scores += HALF_BEFORE_LAST * ((last - start) % bar == bar // 2)
-        scores += AT_END * ((end - start) % bar == 0) + WHOLE * (end % bar == 0)
-        if scores.max() > highest:
-            best, highest = Bars(kind.metre, int(scores.argmax())), scores.max()
+        log_odds += FROM_START * (start == 0)
+        log_odds += PICKUP * ((start > 0) & (start <= bar // 4))
+        log_odds += ODD * (start % 2) + LAST * ((last - start) % bar == 0)
+        log_odds += HALF_BEFORE_LAST * ((last - start) % bar == bar // 2)
+        log_odds += AT_END * ((end - start) % bar == 0) + WHOLE * (end % bar == 0)
+        if log_odds.max() > highest:
+            best, highest = Bars(kind.metre, int(log_odds.argmax())), log_odds.max()
     return best
 
 
@@ -125,8 +123,8 @@ def _harmonic_change(notes: Notes, duration: np.ndarray, length: int) -> np.ndar
     np.add.at(chroma, (notes.pitch % 12, notes.onset), duration)
     total, at = np.cumsum(chroma, axis=1), np.arange(length)
     now = total[:, at] - chroma[:, at]
-    after = total[:, np.minimum(at + REACH, length)] - now
-    before = now - np.where(at >= REACH, now[:, at - REACH], 0)
+    after = total[:, np.minimum(at + HARMONY, length)] - now
+    before = now - np.where(at >= HARMONY, now[:, at - HARMONY], 0)
     scale = np.linalg.norm(after, axis=0) * np.linalg.norm(before, axis=0)
     alike = (after * before).sum(axis=0) / np.maximum(scale, 1e-9)
     return np.where(scale > 0, 1 - alike, 0)

@@ -83,9 +83,7 @@ def log_density(width: np.ndarray, swing: float) -> np.ndarray:
     return np.log(OUTLIERS + (1 - OUTLIERS) * kernel @ USE)
 
 
-def fit_lattice(
-    beats: np.ndarray, weight: np.ndarray, narrowest: float = 0.01
-) -> Lattice:
+def fit_lattice(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> Lattice:
     """Returns the likeliest distribution of the phases of onsets.
 
     Args:

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.bars import at_tempo, copy_metres, main_tempo
 from zoo.data.codecs import grid
 from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
-    BaseCodec,
     Fit,
     discard_remarks,
     empty_sequence,
@@ -19,7 +17,8 @@ from zoo.data.codecs.base import (
     require_pitch_range,
     write_notes,
 )
-from zoo.data.proto import QPM, NoteSequence, quarters
+from zoo.data.codecs.frames import FrameCodec
+from zoo.data.proto import QPM, NoteSequence
 from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
 
 OFF, ON, ONSET = 0, 1, 2
@@ -27,7 +26,7 @@ OFF, ON, ONSET = 0, 1, 2
 
 @dataclass(frozen=True)
 @checked
-class Pianoroll(BaseCodec):
+class Pianoroll(FrameCodec):
     """A piece as uint8 [t, keys], one row for each 16th, one column for each key.
 
     Values: 0 off, 1 sustained, 2 onset. A key that is sustained but was off before is
@@ -138,14 +137,6 @@ class Pianoroll(BaseCodec):
         notes = ((*row, VELOCITY) for row in rows)
         write_notes(sequence, notes, program=program)
         return sequence
-
-    def tail(self, array: np.ndarray, music: NoteSequence, start: float) -> np.ndarray:
-        return array[round(float(quarters(music)(np.array(start))) * self.beat) :]
-
-    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
-        piece = self.decode(array)
-        copy_metres(piece, source)
-        return at_tempo(piece, main_tempo(source))
 
     def reach(self, array: np.ndarray) -> range:
         """Returns the transpositions that keep all pitches within low..high."""

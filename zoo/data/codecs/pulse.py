@@ -41,6 +41,7 @@ TOGETHER, CHORD = 0.008, 0.04  # seconds; onsets that are one, or of one chord
 TEMPO_SPACING = 0.02  # of the states of `follow`, as a share
 TEMPO_WALK = 0.015  # deviation of tempo after a second, as a share
 SPACINGS = (None, 16.0, 8.0, 4.0, 2.0)  # seconds between changes of tempo
+TEMPOS = 10  # steady ones that are tried
 TRIAL = 1500  # onsets that have to show a pulse before more are followed
 
 
@@ -180,13 +181,12 @@ def _followed(notes: _Onsets) -> list[Pulse]:
     return pulses
 
 
-def steady_tempos(onset: np.ndarray, weight: np.ndarray, count: int = 10) -> np.ndarray:
+def steady_tempos(onset: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Returns the tempos of highest coherence, in quarters per minute.
 
     Args:
       onset: onsets in seconds.
       weight: the weight of each.
-      count: number of tempos.
     """
     rate = 200.0  # bins of a second
     bins = np.bincount((onset * rate).astype(int), weights=weight)
@@ -199,10 +199,10 @@ def steady_tempos(onset: np.ndarray, weight: np.ndarray, count: int = 10) -> np.
     salience *= np.exp(0.3 * _log_prior(tempo))
     inner = salience[1:-1]
     peaks = np.flatnonzero((inner >= salience[:-2]) & (inner > salience[2:]))
-    return tempo[1 + peaks[np.argsort(-inner[peaks])][:count]]
+    return tempo[1 + peaks[np.argsort(-inner[peaks])][:TEMPOS]]
 
 
-def follow(onset: np.ndarray, weight: np.ndarray, swing: float = EVEN) -> np.ndarray:
+def follow(onset: np.ndarray, weight: np.ndarray, swing: float) -> np.ndarray:
     """Returns the position of each onset in quarters, along the likeliest tempos.
 
     Args:
@@ -221,24 +221,24 @@ def follow(onset: np.ndarray, weight: np.ndarray, swing: float = EVEN) -> np.nda
     change, stay = np.log(chance), np.log1p(-2 * chance)
     came = np.zeros((len(onset), number, PHASES), np.int8)
     row, column = np.arange(number)[:, None], np.arange(PHASES)
-    score = seen * weight[0]
+    log_prob = seen * weight[0]
     for i, move in enumerate(moves):
-        arrived = score[row, (column - move[:, None]) % PHASES]
-        score = arrived + stay[i]
+        arrived = log_prob[row, (column - move[:, None]) % PHASES]
+        log_prob = arrived + stay[i]
         for tempo_step in (-1, 1):
             to, source = slice(1, None), slice(None, -1)
             if tempo_step == 1:
                 to, source = source, to
-            better = arrived[source] + change[i] > score[to]
-            score[to] = np.where(better, arrived[source] + change[i], score[to])
+            better = arrived[source] + change[i] > log_prob[to]
+            log_prob[to] = np.where(better, arrived[source] + change[i], log_prob[to])
             came[i + 1, to][better] = tempo_step
-        score += seen * weight[i + 1]
-    return _traced(score, came, moves)
+        log_prob += seen * weight[i + 1]
+    return _traced(log_prob, came, moves)
 
 
-def _traced(score: np.ndarray, came: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Returns the positions of onsets along the path with the highest score."""
-    j, k = map(int, np.unravel_index(int(score.argmax()), score.shape))
+def _traced(log_prob: np.ndarray, came: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Returns the positions of onsets along the path that is likeliest."""
+    j, k = map(int, np.unravel_index(int(log_prob.argmax()), log_prob.shape))
     advance = np.zeros(len(came))
     for i in range(len(moves), 0, -1):
         j += int(came[i, j, k])

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.bars import at_tempo, copy_metres, main_tempo
 from zoo.data.codecs.alignment import fit_aligned
 from zoo.data.codecs.base import (
     VELOCITY,
-    BaseCodec,
     Fit,
     empty_sequence,
     fit_line,
@@ -21,8 +19,9 @@ from zoo.data.codecs.base import (
     write_notes,
 )
 from zoo.data.codecs.chorale import CHOIR, VOICES, read_voices
+from zoo.data.codecs.frames import FrameCodec
 from zoo.data.codecs.names import pitch_name
-from zoo.data.proto import QPM, NoteSequence, quarters
+from zoo.data.proto import QPM, NoteSequence
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.ranges import Pitch, Share, StepsPerQuarter, checked
@@ -32,7 +31,7 @@ SILENT = 0
 
 @dataclass(frozen=True)
 @checked
-class Voices(BaseCodec):
+class Voices(FrameCodec):
     """A four-part piece as int32 [t, 4], one row for each 16th, from soprano to bass.
 
     Values: 0 is silence, 1 + pitch - low a pitch. The same pitch on consecutive rows is
@@ -172,14 +171,6 @@ class Voices(BaseCodec):
             sounding = ((*note, VELOCITY) for note in notes if note[2] >= 0)
             write_notes(sequence, sounding, instrument=i, program=program)
         return sequence
-
-    def tail(self, array: np.ndarray, music: NoteSequence, start: float) -> np.ndarray:
-        return array[round(float(quarters(music)(np.array(start))) * self.beat) :]
-
-    def decode_like(self, array: np.ndarray, source: NoteSequence) -> NoteSequence:
-        piece = self.decode(array)
-        copy_metres(piece, source)
-        return at_tempo(piece, main_tempo(source))
 
     def tokens(self, pitches: np.ndarray) -> np.ndarray:
         """Converts MIDI pitches [t, 4], -1 for silence, to rows of this codec.

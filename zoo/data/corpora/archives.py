@@ -6,10 +6,9 @@ unpacked below `data_root()`/archives.
 """
 
 import functools
-import sys
 from pathlib import Path
 
-from zoo.data.corpora.fetch import Remote, fetch, sha256
+from zoo.data.corpora.fetch import Remote, fetch, sha256, warn_unless_public
 from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS, Collection
 from zoo.data.corpora.sources import File, Source
 from zoo.data.corpora.unpack import unpack
@@ -17,7 +16,7 @@ from zoo.errors import UsageError
 from zoo.files import data_root, user_path
 
 
-def collection_source(name: str, path: str = "") -> Source:
+def collection_source(name: str, path: str) -> Source:
     """Returns the files of a collection, fetched and unpacked the first time.
 
     Args:
@@ -39,7 +38,7 @@ def collection_source(name: str, path: str = "") -> Source:
     return unpacked(collection, unpacked_folder(collection.remote, path))
 
 
-def benchmark_file(name: str, path: str = "") -> Path:
+def benchmark_file(name: str, path: str) -> Path:
     """Returns the path of a file of encoded pieces, fetched the first time.
 
     Args:
@@ -84,11 +83,8 @@ def unpacked_folder(remote: Remote, path: str) -> Path:
         return folder
     if not path:
         archive = fetch(remote, root)
-    elif digest != remote.sha256:
-        print(
-            f"{archive} is not the public {remote.file}: its SHA-256 differs.",
-            file=sys.stderr,
-        )
+    else:
+        warn_unless_public(archive, digest, remote)
     with (
         translate_write_errors(root),
         exclusive_lock(root / f"{folder.name}.lock"),

@@ -16,7 +16,6 @@ are read from any path.
 import functools
 import json
 import pathlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,13 +24,13 @@ import scipy.io
 
 from zoo.data.codecs.voices import Voices
 from zoo.data.corpora import safe_pickle
-from zoo.data.corpora.fetch import sha256
+from zoo.data.corpora.fetch import sha256, warn_unless_public
 from zoo.data.corpora.public import BENCHMARKS
 from zoo.data.pieces import InMemoryPieces
 from zoo.data.refusal import Refused
 from zoo.errors import UsageError, ZooError
 
-SHA256 = {entry.remote.file: entry.remote.sha256 for entry in BENCHMARKS.values()}
+PUBLIC = {entry.remote.file: entry.remote for entry in BENCHMARKS.values()}
 ROLLS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 CHORALES = {"train": "train", "validation": "valid", "test": "test"}
 LOWEST, KEYS = 21, 88  # the keys of a piano, as MIDI numbers
@@ -60,7 +59,8 @@ def read_splits(path: str | pathlib.Path) -> dict[str, InMemoryPieces]:
         )
     if not path.is_file():
         raise UsageError(
-            f"there is no file {path}: docs/results/polyphony.md names the sources."
+            f"There is no file {path}: give its path, or a name such as jsb-rolls, "
+            "which is fetched."
         )
     stat = path.stat()
     return dict(read_once(path, stat.st_size, stat.st_mtime_ns))
@@ -72,12 +72,8 @@ def read_once(
 ) -> Mapping[str, InMemoryPieces]:
     """Reads the splits of a file of that size and time, which does not change."""
     del size, modified
-    public = SHA256.get(path.name)
-    if public and sha256(path) != public:
-        print(
-            f"{path} is not the public {path.name}: its SHA-256 differs.",
-            file=sys.stderr,
-        )
+    if path.name in PUBLIC:
+        warn_unless_public(path, sha256(path), PUBLIC[path.name])
     splits = require_music(path, READERS[path.suffix](path))
     return {split: InMemoryPieces(pieces) for split, pieces in splits.items()}
 
@@ -225,7 +221,7 @@ def require_music(
     }
     for split, pieces in splits.items():
         if not pieces:
-            raise ZooError(f"the {split} split of {path} is empty: download it again.")
+            raise ZooError(f"The {split} split of {path} is empty: download it again.")
     return splits
 
 

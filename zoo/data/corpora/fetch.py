@@ -50,7 +50,7 @@ class Remote:
       sha256: the SHA-256 of its contents, in hexadecimal.
       page: the address of the page that describes it.
       megabytes: its approximate size.
-      licence: its terms, told before it is fetched.
+      licence: its terms, printed before it is fetched.
     """
 
     name: str
@@ -109,6 +109,15 @@ def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def warn_unless_public(path: Path, found: str, remote: Remote) -> None:
+    """Prints a warning to stderr if a file with the SHA-256 `found` is another one."""
+    if found != remote.sha256:
+        print(
+            f"{path} is not the public {remote.file}: its SHA-256 differs.",
+            file=sys.stderr,
+        )
 
 
 def download(remote: Remote, part: Path) -> None:

@@ -65,13 +65,13 @@ def lakh(folder: Path) -> Layout:
     """Lists the Clean MIDI subset: a folder for each artist, who is the style."""
     root = find(folder, "clean_midi", otherwise=folder)
     files = [path for path in scores(root) if path.parent != root]
-    return root, [Entry(*named(root, path), path.parent.name) for path in files]
+    return root, [Entry(named(root, path), path.parent.name) for path in files]
 
 
 def lakh_full(folder: Path) -> Layout:
     """Lists LMD-full, whose names are digests."""
     root = find(folder, "lmd_full", otherwise=folder)
-    return root, [Entry(*named(root, path), "lakh") for path in scores(root)]
+    return root, [Entry(named(root, path), "lakh") for path in scores(root)]
 
 
 def pop909(folder: Path) -> Layout:
@@ -79,7 +79,7 @@ def pop909(folder: Path) -> Layout:
     root = find(folder, "001/001.mid").parents[1]
     songs = sorted(x for x in root.iterdir() if SONG.fullmatch(x.name))
     files = [song / f"{song.name}.mid" for song in songs]
-    return root, [Entry(*named(root, path), "pop") for path in files if path.is_file()]
+    return root, [Entry(named(root, path), "pop") for path in files if path.is_file()]
 
 
 def nottingham(folder: Path) -> Layout:
@@ -90,7 +90,7 @@ def nottingham(folder: Path) -> Layout:
         for path in scores(root / split):
             match = NOTTINGHAM_STYLE.match(path.name)
             style = match[0] if match else "nottingham"
-            entries.append(Entry(*named(root, path), style, SPLIT_NAMES[split]))
+            entries.append(Entry(named(root, path), style, SPLIT_NAMES[split]))
     return root, entries
 
 
@@ -131,9 +131,9 @@ def scores(root: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
-def named(root: Path, path: Path) -> tuple[str]:
+def named(root: Path, path: Path) -> str:
     """Returns the name of a file below `root`, as an entry has it."""
-    return (path.relative_to(root).as_posix(),)
+    return path.relative_to(root).as_posix()
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]] | None:

@@ -41,9 +41,8 @@ def list_files(root: Path, suffixes: Collection[str]) -> Listing:
     """Lists the files below `root` whose suffixes are among `suffixes`.
 
     Links to folders are followed, but each folder is listed once, under its own path
-    if that is below `root`; a link to a folder that contains `root` is not followed.
-    Names are as the system has them; `readable` makes text of
-    those that are not UTF-8.
+    if that is below `root`. A link to a folder that contains `root` is not followed.
+    Names are as the system has them; `readable` makes text of those that are not UTF-8.
     """
     files, refused = list[FoundFile](), list[tuple[str, Refused]]()
     seen = {_identity(parent) for parent in root.resolve().parents}

@@ -67,7 +67,7 @@ def _book(
 
 
 def tunes() -> list[Source]:
-    """Dance tunes and airs from three printed collections, about 4,100."""
+    """Dance tunes and airs from three printed collections, about 4,200."""
     return [
         _book(
             "oneills1850",
@@ -137,7 +137,7 @@ def essen() -> list[Source]:
 
 
 def chorales() -> list[Source]:
-    """Four-voice chorales of J. S. Bach, about 360."""
+    """Four-voice chorales of J. S. Bach, about 365."""
     return [
         _book(
             "bach",

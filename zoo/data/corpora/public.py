@@ -1,6 +1,6 @@
 """Public collections of scores and files of piano rolls: where they are, their terms.
 
-The SHA-256 digests are those that the publishers or public repositories state.
+docs/guides/your_music.md says where the SHA-256 digests come from.
 """
 
 from collections.abc import Callable

@@ -24,7 +24,7 @@ from zoo.data.corpora.layouts import groove_table
 from zoo.data.corpora.listing import list_files, readable
 from zoo.data.corpora.music21_scores import chorales, essen, tunes
 from zoo.data.corpora.public import BENCHMARKS, COLLECTIONS
-from zoo.data.corpora.sources import File, Source
+from zoo.data.corpora.sources import OWN_LICENCE, File, Source
 from zoo.data.scores.read import SUFFIXES
 from zoo.errors import UsageError
 from zoo.files import user_path
@@ -189,8 +189,7 @@ def _sources(part: str) -> list[Source]:
 def _folder(path: Path) -> list[Source]:
     """Lists all readable files below `path`, each labelled by its folder.
 
-    If there is an info.csv of the Groove MIDI Dataset, styles and splits are those of
-    it.
+    An info.csv of the Groove MIDI Dataset decides styles and splits, if there is one.
     """
     if not path.is_dir():
         raise UsageError(
@@ -214,14 +213,15 @@ def _folder(path: Path) -> list[Source]:
     if not files:
         suffixes = ", ".join(sorted(SUFFIXES))
         raise UsageError(
-            f"The folder {path} contains no file of a supported type ({suffixes})."
+            f"The folder {path} contains no file of a supported type ({suffixes}): "
+            "give the folder that they are in."
         )
     name = readable(root.name)
     source = Source(
         name=name or "folder",
         files=tuple(files),
         citation=f"the folder {name}",
-        licence="Not stated: these are your own files, under your own terms.",
+        licence=OWN_LICENCE,
         refused=found.refused,
     )
     return [source]

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from zoo.data.proto import NoteSequence, metres, quarters
 from zoo.data.refusal import Refused
-from zoo.errors import ZooError, plain, printable
+from zoo.errors import ZooError, as_cell, printable
 
 MAX_DETAIL = 160  # characters of a detail in a table
 NO_REMARKS: Mapping[str, int] = {}
@@ -233,22 +233,22 @@ class Report:
         for name, drops in {"dropped": self.reasons, **self._codec_drops()}.items():
             if drops.counts:
                 parts.append(_reasons(name, drops))
-        parts += [plain(text) for text in self.notices]
-        parts += [plain(f"{name}: {text}") for name, text in self.licences.items()]
+        parts += [as_cell(text) for text in self.notices]
+        parts += [as_cell(f"{name}: {text}") for name, text in self.licences.items()]
         return Group(*parts)
 
     def _codec_drops(self) -> dict[str, Drops]:
         return {f"{name} would refuse": drops for name, drops in self.refusals.items()}
 
     def _sources(self) -> Table:
-        table = Table("source", "kept", "dropped", "kept %", title=plain(self.spec))
+        table = Table("source", "kept", "dropped", "kept %", title=as_cell(self.spec))
         for source in sorted(self.kept.keys() | self.dropped.keys()):
             kept, dropped = (
                 self.kept[source],
                 self.dropped.get(source, Drops()).counts.total(),
             )
             table.add_row(
-                plain(source),
+                as_cell(source),
                 f"{kept:,}",
                 f"{dropped:,}",
                 f"{100 * kept / (kept + dropped):.1f}",
@@ -267,7 +267,7 @@ class Report:
             counts: Counter[str] = getattr(self, name)
             if counts:
                 most = ", ".join(f"{k} {n:,}" for k, n in counts.most_common(12))
-                table.add_row(name, plain(most))
+                table.add_row(name, as_cell(most))
         return table
 
 
@@ -294,6 +294,6 @@ def _reasons(title: str, drops: Drops) -> Table:
     table = Table(title, "pieces", "for example")
     for reason, count in drops.counts.most_common():
         name, detail = drops.pieces[reason][0]
-        example = plain(f"{name}: {detail}"[:MAX_DETAIL])
-        table.add_row(plain(reason), f"{count:,}", example)
+        example = as_cell(f"{name}: {detail}"[:MAX_DETAIL])
+        table.add_row(as_cell(reason), f"{count:,}", example)
     return table

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from zoo.data.refusal import Refused
 
+OWN_LICENCE = "Not stated: these are your own files, under your own terms."
+
 
 @dataclass(frozen=True)
 class File:

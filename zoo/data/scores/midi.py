@@ -14,6 +14,7 @@ from zoo.data.proto import QPM, NoteSequence
 from zoo.data.scores.limits import Limits
 from zoo.data.scores.midi_events import MidiFile, read_events
 from zoo.data.scores.midi_lines import PITCH_BEND, Line, read_lines
+from zoo.data.scores.timeline import Clock
 
 TEMPO, METRE, KEY = 0x51, 0x58, 0x59  # types of meta events
 DRUM_CHANNEL = 9
@@ -21,7 +22,6 @@ MIN_TEMPO = 6001  # microseconds; 10,000 quarters per minute are the limit
 MAX_METRE = 7  # a metre of n/128
 
 Value = tuple[int, ...]
-Clock = Callable[[int], float]  # from ticks to seconds
 
 
 def read_midi(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, int]]:

@@ -1,6 +1,6 @@
 """The tracks and events of a Standard MIDI file, within limits.
 
-Two kinds of faults are told apart. If the bytes cannot be divided into events, the file
+There are two kinds of faults. If the bytes cannot be divided into events, the file
 is refused. An event that is complete, but not valid, is left out and counted.
 """
 
@@ -183,7 +183,8 @@ class _TrackReader:
                 if not status:
                     raise Refused(
                         "midi-syntax",
-                        f"A data byte without a status at byte {self.position}.",
+                        f"A data byte without a status at byte {self.position}; "
+                        "download the file again.",
                     )
             else:
                 self.position += 1
@@ -223,7 +224,9 @@ class _TrackReader:
     def _take(self, size: int) -> bytes:
         if self.position + size > self.end:
             raise Refused(
-                "truncated", f"An event is truncated at byte {self.position}."
+                "truncated",
+                f"An event is truncated at byte {self.position}; download the file "
+                "again.",
             )
         self.position += size
         return self.data[self.position - size : self.position]
@@ -236,4 +239,7 @@ class _TrackReader:
             if self.data[at] < 0x80:
                 self.position = at + 1
                 return value
-        raise Refused("midi-syntax", f"A number at byte {self.position} does not end.")
+        raise Refused(
+            "midi-syntax",
+            f"A number at byte {self.position} does not end; download the file again.",
+        )

@@ -1,6 +1,6 @@
 """MusicXML, plain or compressed.
 
-Notes sound as transposing parts sound. A measure begins at the same time in all parts.
+Notes sound as transposing parts sound. A bar begins at the same time in all parts.
 Repeats are not expanded. What is not understood is left out and counted, except the
 pitches and durations of notes.
 """
@@ -117,10 +117,10 @@ def _parse(data: bytes) -> Element:
 
 
 def _read_parts(root: Element) -> tuple[list[Part], list[Fraction]]:
-    """Reads all parts, measure by measure.
+    """Reads all parts, bar by bar.
 
     Returns:
-      The parts, and the start of each measure in quarters, with the end of the last.
+      The parts, and the start of each bar in quarters, with the end of the last.
     """
     listed = {part.get("id"): part for part in root.iterfind("part-list/score-part")}
     readers, columns = [], []
@@ -150,7 +150,7 @@ def _read_parts(root: Element) -> tuple[list[Part], list[Fraction]]:
 
 
 def _bar_line(readers: list[PartReader]) -> Fraction:
-    """Returns the end of a measure that all parts have read.
+    """Returns the end of a bar that all parts have read.
 
     Rests of a whole bar often have a wrong duration. They count if it is that of the
     metre, or if all parts rest.

@@ -64,12 +64,12 @@ class Part:
 
 
 class PartReader:
-    """Reads the measures of a part in order.
+    """Reads the bars of a part in order.
 
     Attributes:
       part: what has been read.
-      end: the end of the last measure.
-      silent: whether that measure has only rests.
+      end: the end of the last bar.
+      silent: whether that bar has only rests.
       full: the end that it has if it lasts as long as its metre; None for pickups.
     """
 
@@ -90,7 +90,7 @@ class PartReader:
         self.ties: dict[tuple[int, int], int] = {}
 
     def read(self, measure: Element, start: Fraction) -> None:
-        """Reads a measure that begins at `start`."""
+        """Reads a bar that begins at `start`."""
         self.start = self.position = self.end = start
         self.silent = True
         self.full = None

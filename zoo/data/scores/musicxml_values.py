@@ -23,8 +23,8 @@ UNITS = {  # in quarters
 DENOMINATORS = (1, 2, 4, 8, 16, 32, 64)
 MAX_NUMERATOR = 128
 MAX_QPM = 10_000
-# Kinds of chords, as note_seq abbreviates them. The second part is not in the standard.
-KINDS = {
+# Kinds of chords, as note_seq abbreviates them.
+STANDARD_KINDS = {
     **{"major": "", "minor": "m", "augmented": "aug", "diminished": "dim"},
     **{"dominant": "7", "major-seventh": "maj7", "minor-seventh": "m7"},
     **{"diminished-seventh": "dim7", "augmented-seventh": "aug7"},
@@ -34,6 +34,9 @@ KINDS = {
     **{"minor-11th": "m11", "dominant-13th": "13", "major-13th": "maj13"},
     **{"minor-13th": "m13", "suspended-second": "sus2", "suspended-fourth": "sus"},
     **{"pedal": "ped", "power": "5"},
+}
+KINDS = {  # with those of some programs, which are not in the standard
+    **STANDARD_KINDS,
     **{"dominant-seventh": "7", "augmented-ninth": "aug9", "minor-major": "m(maj7)"},
     **{"": "", "min": "m", "aug": "aug", "dim": "dim", "7": "7", "maj7": "maj7"},
     **{"min7": "m7", "dim7": "dim7", "m7b5": "m7b5", "minMaj7": "m(maj7)", "6": "6"},

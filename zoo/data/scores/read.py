@@ -18,15 +18,7 @@ from zoo.data.scores.midi import read_midi
 from zoo.data.scores.musicxml import read_musicxml
 from zoo.errors import UsageError, printable
 
-__all__ = [
-    "SUFFIXES",
-    "Limits",
-    "Piece",
-    "open_piece",
-    "read",
-    "read_bytes",
-    "read_first",
-]
+__all__ = ["SUFFIXES", "Limits", "Piece", "open_piece", "read", "read_bytes"]
 
 SUFFIXES = {
     ".mid": "midi",
@@ -92,31 +84,17 @@ def read_bytes(
     return [_check_piece(piece, limits) for piece in pieces]
 
 
-def read_first(path: str | Path, limits: Limits = Limits()) -> NoteSequence:
-    """Reads the first piece of a file. Raises Refused if it cannot be read."""
-    sequence = _first(path, limits).sequence
-    assert sequence is not None
-    return sequence
-
-
 def open_piece(path: str | Path) -> Piece:
-    """Reads the first piece of a file that the user named; failure is a UsageError.
+    """Reads the first piece of a file that the user named.
 
     Its remarks count the other pieces of the file, too.
+
+    Raises:
+      UsageError: it cannot be read.
     """
-    try:
-        return _first(path, Limits())
-    except Refused as refused:
-        raise UsageError(str(refused)) from refused
-
-
-def _first(path: str | Path, limits: Limits) -> Piece:
-    """Returns the first piece of a file. Raises Refused if it cannot be read."""
-    piece, *others = read(path, limits)
+    piece, *others = read(path)
     if piece.refused is not None:
-        raise Refused(
-            piece.refused.reason, f"{path} cannot be read. {piece.refused.detail}"
-        )
+        raise UsageError(f"{path} cannot be read. {piece.refused.detail}")
     if others:
         remarks = {**piece.remarks, "other-pieces": len(others)}
         piece = dataclasses.replace(piece, remarks=remarks)
@@ -180,7 +158,9 @@ def check(sequence: NoteSequence, limits: Limits) -> None:
             )
         if not 0 <= note.start_time < note.end_time <= limits.duration:
             raise Refused(
-                "note-times", f"A note lasts from {note.start_time} to {note.end_time}."
+                "note-times",
+                f"A note lasts from {note.start_time} to {note.end_time}; correct the "
+                "file.",
             )
     for tempo in sequence.tempos:
         if not (math.isfinite(tempo.qpm) and 1 <= tempo.qpm <= 10_000):

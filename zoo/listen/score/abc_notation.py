@@ -27,12 +27,8 @@ MODES = {  # fifths of the tonic above that of the major key, and the suffix
 SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 
 
-def abc(score: Score, number: int = 1) -> str:
+def abc(score: Score) -> str:
     """Returns a score as an ABC tune, with a voice for each layer.
-
-    Args:
-      score: the score.
-      number: the number of the tune in its book.
 
     Raises:
       Refused: `percussion`: the score has a part for drums.
@@ -42,7 +38,7 @@ def abc(score: Score, number: int = 1) -> str:
             "percussion", "ABC has no notation of drums: write MusicXML instead."
         )
     first = score.bars[0]
-    lines = [f"X:{number}", f"T:{_line(score.title) or 'Untitled'}"]
+    lines = ["X:1", f"T:{_line(score.title) or 'Untitled'}"]
     lines += [f"C:{_line(score.composer)}"] if score.composer else []
     lines += [f"M:{_metre(first)}", f"L:1/{UNIT}"]
     lines += [f"Q:{_tempo(score.tempos[0][1])}"] if score.tempos else []
@@ -111,7 +107,7 @@ def _bar(layer: Layer, bar: Bar, marks: list[tuple[int, str]], *, hidden: bool) 
         return before + ("x" if hidden else "z") + _length(silence)
     words: list[str] = []
     waiting, altered = sorted(marks), set[str]()
-    for beam, items in itertools.groupby(layer, key=_beam):
+    for beam, items in itertools.groupby(layer, key=lambda item: item.beam):
         word = ""
         for item in items:
             inside = item.events if isinstance(item, Tuplet) else (item,)
@@ -126,10 +122,6 @@ def _bar(layer: Layer, bar: Bar, marks: list[tuple[int, str]], *, hidden: bool) 
                 word = ""
         words += [word] if word else []
     return " ".join(words)
-
-
-def _beam(item: Event | Tuplet) -> int:
-    return 0 if isinstance(item, Tuplet) else item.beam
 
 
 def _event(event: Event, bar: Bar, altered: set[str]) -> str:

@@ -7,7 +7,6 @@ score is engraved in a guarded process, as files are read.
 import base64
 import dataclasses
 import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -90,15 +89,6 @@ def engrave(
     )
 
 
-def engrave_score(sequence: NoteSequence, path: str | os.PathLike[str]) -> None:
-    """Engraves a score of at most `MAX_BARS` bars to a PNG.
-
-    Raises:
-      ZooError: as `engrave`.
-    """
-    pathlib.Path(path).write_bytes(engrave(sequence).png)
-
-
 def _times(score: Score, sequence: NoteSequence) -> Iterator[Sounding]:
     """Yields when each chord of a score sounds."""
     clock = seconds(sequence)
@@ -133,19 +123,27 @@ def run_guarded(request: dict, limit: float = SECONDS) -> dict:
         )
     except subprocess.TimeoutExpired as error:
         raise Refused(
-            "timeout", f"Engraving the score took over {limit:g} seconds."
+            "timeout",
+            f"Engraving the score took over {limit:g} seconds: write MusicXML instead.",
         ) from error
     except OSError as error:
         raise ZooError(
-            f"No process can be started to engrave a score: {error}."
+            f"No process can be started to engrave a score ({error}): end other "
+            "programs and run again."
         ) from error
     if done.returncode:
         raise Refused(
-            "crash", f"Engraving the score was ended by {_ending(done.returncode)}."
+            "crash",
+            f"Engraving the score was ended by {_ending(done.returncode)}: write "
+            "MusicXML instead.",
         )
     answer = json.loads(done.stdout)
     if "error" in answer:
-        raise Refused("engraving", f"The score cannot be engraved: {answer['error']}.")
+        raise Refused(
+            "engraving",
+            f"The score cannot be engraved ({answer['error']}): write MusicXML "
+            "instead.",
+        )
     return answer
 
 

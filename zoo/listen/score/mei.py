@@ -131,7 +131,7 @@ class _Writer:
                         SubElement(written, "mRest")
 
     def _layer(self, parent: Element, layer: Layer, part: Part) -> None:
-        for beam, items in itertools.groupby(layer, key=_beam):
+        for beam, items in itertools.groupby(layer, key=lambda item: item.beam):
             target = SubElement(parent, "beam") if beam else parent
             for item in items:
                 if isinstance(item, Tuplet):
@@ -210,11 +210,6 @@ def _signatures(bar: Bar) -> dict[str, str]:
 def _tstamp(tick: int, bar: Bar) -> str:
     """Returns a position in a bar as MEI counts it: in metre units, from 1."""
     return f"{1 + (tick - bar.start) * bar.metre[1] / WHOLE:.3f}"
-
-
-def _beam(item: Event | Tuplet) -> int:
-    """Returns the number of an event's beam; a tuplet has its beams inside."""
-    return 0 if isinstance(item, Tuplet) else item.beam
 
 
 def _head(note: Element, head: Head, event: Event, part: Part) -> None:

@@ -4,19 +4,16 @@ import itertools
 import re
 from xml.etree.ElementTree import Element, SubElement
 
+from zoo.data.scores.musicxml_values import STANDARD_KINDS
 from zoo.listen.score.rhythm import beats
 from zoo.listen.score.shape import QUARTER, Bar, Event
 
 CHORD = re.compile(r"([A-G])([#b♯♭]?)([^/]*)(?:/([A-G])([#b♯♭]?))?")
 ALTERS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 KINDS = {
-    **{"": "major", "maj": "major", "M": "major", "m": "minor", "min": "minor"},
-    **{"7": "dominant", "maj7": "major-seventh", "M7": "major-seventh"},
-    **{"m7": "minor-seventh", "min7": "minor-seventh", "6": "major-sixth"},
-    **{"m6": "minor-sixth", "9": "dominant-ninth", "m9": "minor-ninth"},
-    **{"dim": "diminished", "dim7": "diminished-seventh", "aug": "augmented"},
-    **{"+": "augmented", "sus4": "suspended-fourth", "sus2": "suspended-second"},
-    **{"m7b5": "half-diminished", "5": "power"},
+    **{symbol: kind for kind, symbol in STANDARD_KINDS.items()},
+    **{"maj": "major", "M": "major", "min": "minor", "M7": "major-seventh"},
+    **{"min7": "minor-seventh", "+": "augmented", "sus4": "suspended-fourth"},
 }
 
 

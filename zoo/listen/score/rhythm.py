@@ -43,7 +43,7 @@ def beats(metre: Metre) -> list[int]:
 
 
 def write_layer(
-    spans: Sequence[Span], start: int, metre: Metre, *, hidden: bool = False
+    spans: Sequence[Span], start: int, metre: Metre, *, hidden: bool
 ) -> Layer:
     """Writes the spans of a layer, which fill a bar, as values, tuplets and beams.
 

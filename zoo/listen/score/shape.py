@@ -86,6 +86,11 @@ class Tuplet:
         """The onset in ticks."""
         return self.events[0].start
 
+    @property
+    def beam(self) -> int:
+        """0, because the beams of a tuplet are those of its events."""
+        return 0
+
 
 Layer = tuple[Event | Tuplet, ...]
 
