@@ -103,9 +103,7 @@ def fit_lattice(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> Latt
     return _even(phase, weight, matches, narrowest)
 
 
-def fit_thoroughly(
-    beats: np.ndarray, weight: np.ndarray, narrowest: float = 0.01
-) -> Lattice:
+def fit_thoroughly(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> Lattice:
     """Returns the likeliest of the distributions with and without swing.
 
     Args:

@@ -47,19 +47,19 @@ def _shares(levels: tuple[int, ...], odd: float) -> np.ndarray:
     return np.log([np.roll(share, turn) for turn in range(levels[0])])
 
 
-def _shape(*levels: int, compound: bool = False) -> Shape:
+def _shape(levels: tuple[int, ...], compound: bool = False) -> Shape:
     even = _shares(levels, ODD_COMPOUND if compound else ODD)
     return Shape(levels[0], compound, even, _shares(levels, ODD_SWUNG)[::4])
 
 
 SHAPES = (
-    _shape(4, 2, 1),
-    _shape(8, 4, 2, 1),
-    _shape(16, 8, 4, 2, 1),
-    _shape(12, 4, 2, 1),
-    _shape(6, 2, 1, compound=True),
-    _shape(12, 6, 2, 1, compound=True),
-    _shape(24, 12, 6, 2, 1, compound=True),
+    _shape((4, 2, 1)),
+    _shape((8, 4, 2, 1)),
+    _shape((16, 8, 4, 2, 1)),
+    _shape((12, 4, 2, 1)),
+    _shape((6, 2, 1), compound=True),
+    _shape((12, 6, 2, 1), compound=True),
+    _shape((24, 12, 6, 2, 1), compound=True),
 )
 
 
