@@ -18,6 +18,9 @@ SWINGS = (EVEN, 0.6, 0.667)
 WIDTHS = (0.01, 0.03, 0.07)
 WIDEST = 0.12  # quarters; wider peaks merge
 ITERATIONS = 20
+# The largest share of second 16ths in swing, over that of second eighths: at a tempo
+# that was estimated, and at one that the file states.
+RARE, RARE_AS_STATED = 0.25, 0.55
 SWUNG = 0.03  # nats of an onset by which swing must be likelier
 
 
@@ -103,13 +106,16 @@ def fit_lattice(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> Latt
     return _even(phase, weight, matches, narrowest)
 
 
-def fit_thoroughly(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> Lattice:
+def fit_thoroughly(
+    beats: np.ndarray, weight: np.ndarray, narrowest: float, rare: float = RARE
+) -> Lattice:
     """Returns the likeliest of the distributions with and without swing.
 
     Args:
       beats: onsets in quarters, from any origin.
       weight: the weight of each.
       narrowest: the smallest standard deviation, in quarters.
+      rare: the largest share of second 16ths in swing, over that of second eighths.
     """
     phase = beats % 1
     matches = _matches(phase, weight)
@@ -122,7 +128,7 @@ def fit_thoroughly(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> L
     start, shape = float(shift) / PHASES, (max(width, narrowest, 0.05), swing)
     for turned in (start, start + swing / 2):
         lattice = _maximised(phase, weight, turned, shape=(*shape, narrowest))
-        if _is_swing(lattice) and lattice.gain > highest:
+        if _is_swing(lattice, rare) and lattice.gain > highest:
             best, highest = lattice, lattice.gain
     return best
 
@@ -147,11 +153,16 @@ def _even(
     return _maximised(phase, weight, start, shape=(width, EVEN, narrowest))
 
 
-def _is_swing(lattice: Lattice) -> bool:
-    """Returns whether 16ths are used as in swing, not as in triplets."""
+def _is_swing(lattice: Lattice, rare: float = RARE) -> bool:
+    """Returns whether 16ths are used as in swing, not as in triplets.
+
+    Args:
+      lattice: the distribution.
+      rare: the largest share of second 16ths in swing, over that of second eighths.
+    """
     _, early, middle, late = lattice.use
     ternary = abs(lattice.swing - 2 / 3) < 0.025
-    return not ternary or early <= max(0.25 * middle, 1.5 * late)
+    return not ternary or early <= max(rare * middle, 1.5 * late)
 
 
 def _maximised(

@@ -9,6 +9,7 @@ not much higher than that of onsets at random times.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.linalg import solveh_banded
 from zoo.data.codecs.lattice import (
     EVEN,
     PHASES,
+    RARE_AS_STATED,
     WIDEST,
     Lattice,
     fit_lattice,
@@ -102,7 +104,8 @@ def find(onset: np.ndarray, own: np.ndarray) -> Pulse | None:
     beats = np.interp(notes.time, onset, own)
     if len(notes.time) < 2 or beats[-1] <= beats[0]:
         return None
-    lattice = _lattice(notes, beats, fit_thoroughly)
+    fit = partial(fit_thoroughly, rare=RARE_AS_STATED)
+    lattice = _lattice(notes, beats, fit)
     pulse = Pulse(lattice, np.zeros(0), np.zeros(0))
     if pulse.clean and _is_pulse(pulse, notes):
         return pulse
