@@ -15,7 +15,7 @@ from zoo.data.codecs.lattice import EVEN, OUTLIERS, Lattice, distances, places
 
 # The share of onsets on a position over that of one a level higher; the same for odd
 # 16ths, in simple metres, in compound ones, and in swing.
-WEAKER, ODD, ODD_COMPOUND, ODD_SWUNG = 0.5, 0.25, 0.04, 0.1
+WEAKER, ODD, ODD_COMPOUND, ODD_SWUNG = 0.5, 0.25, 0.04, 0.07
 UNUSUAL = 0.4  # weight of the divergence of shares from usual ones
 ITERATIONS = 8
 
