@@ -18,6 +18,7 @@ SWINGS = (EVEN, 0.6, 0.667)
 WIDTHS = (0.01, 0.03, 0.07)
 WIDEST = 0.12  # quarters; wider peaks merge
 ITERATIONS = 20
+SWUNG = 0.03  # nats of an onset by which swing must be likelier
 
 
 class Lattice(NamedTuple):
@@ -91,9 +92,7 @@ def fit_lattice(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> Latt
       narrowest: the smallest standard deviation, in quarters.
     """
     phase = beats % 1
-    bins = np.rint(phase * PHASES).astype(int) % PHASES
-    spectrum = fft.rfft(np.bincount(bins, weights=weight, minlength=PHASES))
-    matches = [fft.irfft(spectrum * template, PHASES) for template in _TEMPLATES]
+    matches = _matches(phase, weight)
     index, shift = np.unravel_index(int(np.argmax(matches)), (len(matches), PHASES))
     width, swing = _SHAPES[int(index)]
     # narrow peaks beside those of another swing would be outliers
@@ -101,6 +100,47 @@ def fit_lattice(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> Latt
     lattice = _maximised(phase, weight, start, shape=(width, swing, narrowest))
     if swing == EVEN or _is_swing(lattice):
         return lattice
+    return _even(phase, weight, matches, narrowest)
+
+
+def fit_thoroughly(beats: np.ndarray, weight: np.ndarray, narrowest: float) -> Lattice:
+    """Returns the likeliest of the distributions with and without swing.
+
+    Args:
+      beats: onsets in quarters, from any origin.
+      weight: the weight of each.
+      narrowest: the smallest standard deviation, in quarters.
+    """
+    phase = beats % 1
+    matches = _matches(phase, weight)
+    best = _even(phase, weight, matches, narrowest)
+    highest = best.gain + SWUNG
+    swung = np.array(matches[len(WIDTHS) :])
+    index, shift = np.unravel_index(int(np.argmax(swung)), swung.shape)
+    width, swing = _SHAPES[len(WIDTHS) + int(index)]
+    # the strongest phase may be that of beats, or of second eighths
+    start, shape = float(shift) / PHASES, (max(width, narrowest, 0.05), swing)
+    for turned in (start, start + swing / 2):
+        lattice = _maximised(phase, weight, turned, shape=(*shape, narrowest))
+        if _is_swing(lattice) and lattice.gain > highest:
+            best, highest = lattice, lattice.gain
+    return best
+
+
+def _matches(phase: np.ndarray, weight: np.ndarray) -> list[np.ndarray]:
+    """Returns log-likelihoods of phases, for each shape and each shift."""
+    bins = np.rint(phase * PHASES).astype(int) % PHASES
+    spectrum = fft.rfft(np.bincount(bins, weights=weight, minlength=PHASES))
+    return [fft.irfft(spectrum * template, PHASES) for template in _TEMPLATES]
+
+
+def _even(
+    phase: np.ndarray,
+    weight: np.ndarray,
+    matches: list[np.ndarray],
+    narrowest: float,
+) -> Lattice:
+    """Returns the likeliest distribution without swing."""
     even = len(WIDTHS)
     index, shift = np.unravel_index(int(np.argmax(matches[:even])), (even, PHASES))
     width, start = max(WIDTHS[int(index)], narrowest), float(shift) / PHASES

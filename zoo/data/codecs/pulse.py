@@ -8,6 +8,7 @@ only, not at each frame. Free time is recognised by the likelihood of onsets, wh
 not much higher than that of onsets at random times.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,18 +18,23 @@ from scipy.linalg import solveh_banded
 from zoo.data.codecs.lattice import (
     EVEN,
     PHASES,
+    WIDEST,
     Lattice,
     fit_lattice,
+    fit_thoroughly,
     log_density,
 )
+from zoo.data.codecs.metrical import bar_gain
 
 SLOWEST, FASTEST = 50.0, 240.0  # quarters per minute
 USUAL, SPREAD = 108.0, 0.6  # the prior of tempos: its middle, its deviation in octaves
 MAX_OUTLIERS = 0.25  # share of onsets that are on no 16th
 MIN_GAIN, MIN_EVIDENCE = 0.15, 12.0  # nats for each onset, and for a piece
-# Costs of swing for each onset, in nats, and the slowest swing in quarters per minute.
-# Near 2/3, another reading of it is 6/8.
-SWING_COST, TERNARY_COST, NEAR_TERNARY, SLOWEST_SWING = 0.1, 0.4, 0.03, 90.0
+# Costs for each onset, in nats: of a swing, of one slower than so many quarters per
+# minute, and of peaks as wide as they may be; gains of the file's own tempos, and of
+# the usual tempo over others.
+SWING_COST, SLOW_SWING_COST, SLOWEST_SWING = 0.05, 1.05, 90.0
+VAGUENESS_COST, OWN, TEMPO_PRIOR = 0.12, 0.1, 0.15
 CLEAN = 0.025  # quarters; phases that deviate by less are not of a performance
 FINEST = 0.006  # seconds; smaller deviations of onsets are not distinguished
 TOGETHER, CHORD = 0.008, 0.04  # seconds; onsets that are one, or of one chord
@@ -96,17 +102,16 @@ def find(onset: np.ndarray, own: np.ndarray) -> Pulse | None:
     beats = np.interp(notes.time, onset, own)
     if len(notes.time) < 2 or beats[-1] <= beats[0]:
         return None
-    pulse = Pulse(_lattice(notes, beats), np.zeros(0), np.zeros(0))
+    lattice = _lattice(notes, beats, fit_thoroughly)
+    pulse = Pulse(lattice, np.zeros(0), np.zeros(0))
     if pulse.clean and _is_pulse(pulse, notes):
         return pulse
     if len(notes.time) > 2 * TRIAL and not find(onset[:TRIAL], own[:TRIAL]):
         return None
-    # a pulse of the file's tempos is likelier, so that others must be better
-    best, highest = pulse, _evidence(pulse, notes) + 0.05 * notes.weight.sum()
+    best, highest = pulse, _evidence(pulse, notes, beats)
     for other in _steady(notes) + _followed(notes):
-        rate = (other.beats[-1] - other.beats[0]) / (other.times[-1] - other.times[0])
-        prior = 0.15 * float(_log_prior(60 * rate)) * notes.weight.sum()
-        if (evidence := _evidence(other, notes) + prior) > highest:
+        evidence = _evidence(other, notes, other.quarters(notes.time))
+        if evidence > highest:
             best, highest = other, evidence
     return best if _is_pulse(best, notes) else None
 
@@ -120,23 +125,29 @@ def _merged(onset: np.ndarray) -> _Onsets:
     return _Onsets(time, np.sqrt(counts), 1 + int(np.sum(gaps > CHORD)))
 
 
-def _lattice(notes: _Onsets, beats: np.ndarray) -> Lattice:
+def _lattice(
+    notes: _Onsets, beats: np.ndarray, fit: Callable[..., Lattice] = fit_lattice
+) -> Lattice:
     rate = (beats[-1] - beats[0]) / (notes.time[-1] - notes.time[0])
-    return fit_lattice(beats, notes.weight, FINEST * rate)
+    return fit(beats, notes.weight, FINEST * rate)
 
 
-def _evidence(pulse: Pulse, notes: _Onsets) -> float:
-    """Returns the Bayesian information criterion of a pulse, in nats."""
-    total, parameters = notes.weight.sum(), 2 + len(pulse.times)
-    gain = pulse.lattice.gain
-    if pulse.lattice.swing != EVEN and not pulse.own:
-        gain -= TERNARY_COST if _is_ternary(pulse.lattice) else SWING_COST
-    return float(gain * total - 0.5 * parameters * np.log(total))
+def _evidence(pulse: Pulse, notes: _Onsets, beats: np.ndarray) -> float:
+    """Returns the log-probability of a pulse, over that of onsets at random times.
 
-
-def _is_ternary(lattice: Lattice) -> bool:
-    """Returns whether second eighths are where those of triplets or 6/8 would be."""
-    return abs(lattice.swing - 2 / 3) < NEAR_TERNARY
+    Args:
+      pulse: the pulse.
+      notes: the onsets.
+      beats: the onsets in quarters, by the pulse.
+    """
+    total, lattice = notes.weight.sum(), pulse.lattice
+    tempo = 60 * (beats[-1] - beats[0]) / (notes.time[-1] - notes.time[0])
+    gain = bar_gain(beats, notes.weight, lattice)
+    gain -= VAGUENESS_COST * (lattice.width / WIDEST) ** 2
+    gain += OWN if pulse.own else TEMPO_PRIOR * float(_log_prior(tempo))
+    if lattice.swing != EVEN and not pulse.own:
+        gain -= SWING_COST if tempo > SLOWEST_SWING else SLOW_SWING_COST
+    return float(gain * total - 0.5 * len(pulse.times) * np.log(total))
 
 
 def _is_pulse(pulse: Pulse, notes: _Onsets) -> bool:
@@ -257,11 +268,8 @@ def _smoothed(
                 break
             lattice = _lattice(notes, bent)
         else:
-            beat, _, middle, _ = lattice.use
-            tempo = 60 * (values[-1] - values[0]) / (last - first)
-            swings = beat > 0.8 * middle and tempo > SLOWEST_SWING
-            legal = swings or not _is_ternary(lattice)
-            if legal and (np.diff(values) > 0).all():
+            lattice = _lattice(notes, bent, fit_thoroughly)
+            if (np.diff(values) > 0).all():
                 pulses.append(Pulse(lattice, times, values))
     return pulses
 
