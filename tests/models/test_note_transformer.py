@@ -202,7 +202,9 @@ def test_samples_have_their_probabilities():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"slots": 0}, {"heads": 3}, {"dropout": 1.0}, {"members": 0}], ids=repr
+    "wrong",
+    [{"slots": 0}, {"slots": 5}, {"heads": 3}, {"dropout": 1.0}, {"members": 0}],
+    ids=repr,
 )
 def test_refuses(wrong):
     with pytest.raises(UsageError, match="choose"):

@@ -97,6 +97,11 @@ class NoteTransformer:
                 f"`width` is {self.width} for {self.heads} heads: choose a multiple of "
                 f"{2 * self.heads}."
             )
+        if self.roll and self.slots > self.keys:
+            raise UsageError(
+                f"`slots` is {self.slots} and `keys` is {self.keys}: choose as many "
+                "slots as keys, or fewer."
+            )
 
     @property
     def net(self) -> Net:
