@@ -1,8 +1,10 @@
 """A run of two processes equals a run of one: same losses, checkpoints and stop."""
 
 import json
+import os
 import signal
 import socket
+import sys
 import time
 
 import jax
@@ -15,6 +17,7 @@ from quadratic import Points, Quadratic
 from zoo.errors import UsageError
 from zoo.train import distributed, loop
 from zoo.train.options import Options
+from zoo.train.peers import together
 
 WIDTH, STEPS = 4096, 60
 pytestmark = pytest.mark.usefixtures("eight")
@@ -96,6 +99,15 @@ def test_an_incomplete_address_is_refused(arguments):
 def test_one_process_needs_no_address():
     distributed.connect(None)
     assert jax.process_count() == 1
+
+
+@pytest.mark.parametrize("error", [TimeoutError, ConnectionResetError])
+def test_a_failed_barrier_ends_a_process_with_a_sentence(error, monkeypatch, capsys):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit, match="1"), together():
+        raise error("the barrier")
+    assert "lost the other hosts of its run (the barrier)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("lost", [0, 1])

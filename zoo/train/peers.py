@@ -19,8 +19,9 @@ HEARTBEAT = 20  # seconds of silence after which JAX holds a process for dead
 AGAIN = "run the same command again on every host: it resumes from the last checkpoint."
 # JAX's own threads abort a process, which Python cannot see: another process tells
 WATCHER = "import sys; sys.stdin.read() or print(sys.argv[1], file=sys.stderr)"
-RUNTIME = jax.errors.JaxRuntimeError  # an operation between hosts has failed
-NETWORK = (ConnectionError, TimeoutError)
+NETWORK = (ConnectionError, TimeoutError)  # Orbax raises them when a barrier fails
+# an operation between hosts has failed, or may have
+LOST = (ZooError, jax.errors.JaxRuntimeError, *NETWORK)
 WATCHERS: list[subprocess.Popen] = []
 
 
@@ -46,7 +47,7 @@ def together() -> Iterator[None]:
     """
     try:
         yield
-    except (ZooError, RUNTIME, KeyboardInterrupt) as error:
+    except (*LOST, KeyboardInterrupt) as error:
         if jax.process_count() == 1:
             raise
         sentence, code = ending(error)
