@@ -220,7 +220,8 @@ def traced(
     def whole(rows: Any) -> jax.ShapeDtypeStruct:
         count = len(rows) * jax.process_count()
         shape = (count, *rows.shape[1:])
-        return jax.ShapeDtypeStruct(shape, rows.dtype, sharding=split)
+        dtype = jax.dtypes.canonicalize_dtype(rows.dtype)
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=split)
 
     batch = jax.tree.map(whole, planned.batch)
     starts = sorted({0, *(x.when.start for x in family.objectives().values())})
