@@ -2,7 +2,6 @@
 dtypes, from NumPy's arrays, after pickling, in a fork, and under `python -O`."""
 
 import functools
-import inspect
 import os
 import pickle
 import subprocess
@@ -14,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from small_models import trained
+from small_models import conditioning, trained
 
 import zoo
 import zoo.models
@@ -30,18 +29,6 @@ MODES = {
     "strict": lambda: jax.numpy_dtype_promotion("strict"),
 }
 KEY = functools.partial(jax.random.key, 0)
-
-
-def conditioning(family, n):
-    """Returns the keywords that sampling requires, as a batch of `n` names them."""
-    batch = family.example(n)
-    values = {"batch": batch, **batch}
-    parameters = inspect.signature(family.sample).parameters.values()
-    return {
-        p.name: values[p.name]
-        for p in parameters
-        if p.kind is p.KEYWORD_ONLY and p.default is p.empty
-    }
 
 
 def shapes(family):
@@ -103,12 +90,14 @@ def test_a_model_that_has_sampled_is_pickled(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_parameters_may_be_numpy_arrays(name):
     """Traced with the parameters as constants, as they are in an un-jitted call."""
+    *_, metrics, rows = plain_shapes(name)
     family = FAMILIES[name]
     params = jax.eval_shape(lambda: family.init(KEY(), family.example(2)))
     params = jax.tree.map(lambda x: np.full(x.shape, 0.01, x.dtype), params)
-    batch = {key: np.asarray(value) for key, value in family.example(3).items()}
-    jax.eval_shape(lambda: evaluate(family, params, batch, KEY()))
-    jax.eval_shape(lambda: family.sample(params, KEY(), 3, **conditioning(family, 3)))
+    batch = {key: np.asarray(value) for key, value in family.example(4).items()}
+    assert jax.eval_shape(lambda: evaluate(family, params, batch, KEY())) == metrics
+    keywords = conditioning(family, 3)
+    assert jax.eval_shape(lambda: family.sample(params, KEY(), 3, **keywords)) == rows
 
 
 def test_a_fork_is_refused_in_a_sentence():

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import inspect
 import json
 import pathlib
 
@@ -14,6 +13,7 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxprs import equations, source_file
+from small_models import conditioning
 
 import zoo.models
 from zoo.config import record, restore
@@ -306,18 +306,6 @@ def test_resuming_changes_nothing(family, tmp_path):
         for i in range(first, STEPS):
             resumed = step(resumed, i)
         assert same(state, resumed)
-
-
-def conditioning(family, n: int):
-    """Returns the keywords that sampling requires, as a batch of `n` names them."""
-    batch = family.example(n)
-    values = {"batch": batch, **batch}
-    parameters = inspect.signature(family.sample).parameters.values()
-    return {
-        p.name: values[p.name]
-        for p in parameters
-        if p.kind is p.KEYWORD_ONLY and p.default is p.empty
-    }
 
 
 def test_samples_depend_on_their_key_and_not_on_the_batch(family):

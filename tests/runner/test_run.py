@@ -10,6 +10,7 @@ import scipy.io
 import zoo
 from zoo.data.codecs import Voices
 from zoo.errors import UsageError
+from zoo.inference.model import Model
 from zoo.models import LSTM, NoteTransformer
 from zoo.runner import train
 from zoo.runner.run import sized
@@ -104,6 +105,15 @@ def test_too_few_slots_are_refused_with_both_numbers(tmp_path):
     task = Frames(rolls(tmp_path / "a.mat", 15))
     with pytest.raises(UsageError, match="slots is 9 and the data have 15: leave"):
         sized(NoteTransformer(slots=9), task)
+
+
+def test_a_model_is_not_evaluated_on_more_notes_than_it_has_slots(tmp_path):
+    task = Frames(rolls(tmp_path / "a.mat", 3))
+    family = NoteTransformer(keys=task.coder.dimensions["keys"], slots=3)
+    model = Model(family, {}, task.coder, task=task)
+    more = rolls(tmp_path / "b.mat", 5)
+    with pytest.raises(UsageError, match=r"slots of the model is 3 and .* needs 5"):
+        model.evaluate(corpus=more)
 
 
 def test_voices_have_a_slot_each(tmp_path):

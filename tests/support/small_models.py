@@ -1,6 +1,7 @@
 """Small untrained models of every family, and short scores."""
 
 import dataclasses
+import inspect
 
 import jax
 
@@ -43,6 +44,18 @@ def trained(name: str) -> Model:
         task = bound(LatentSequences(parts=family.parts), coder=codec)
     params = jax.jit(family.init)(jax.random.key(0), family.example(2))
     return Model(family, params, codec, task=task, about={"experiment": name})
+
+
+def conditioning(family, n: int):
+    """Returns the keywords that sampling requires, as a batch of `n` names them."""
+    batch = family.example(n)
+    values = {"batch": batch, **batch}
+    parameters = inspect.signature(family.sample).parameters.values()
+    return {
+        p.name: values[p.name]
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+    }
 
 
 def score(*lines: str, beats: int = 4) -> NoteSequence:

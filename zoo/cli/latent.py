@@ -1,21 +1,60 @@
 """`zoo interpolate`, `mix`, `vary`, `transfer`, `classify`: uses of a latent space."""
 
 import contextlib
+import dataclasses
 import math
 import pathlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from zoo.cli.output import Flat, Output
 from zoo.errors import UsageError, as_cell
-from zoo.ranges import Change, Count, Pieces, Seed, Several, Share, Temperature, Weight
+from zoo.ranges import (
+    Change,
+    Count,
+    Pieces,
+    Seed,
+    Several,
+    Share,
+    Temperature,
+    Weight,
+    checked,
+)
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
     from zoo.inference.latent_space import LatentSpace, Styles
+
+
+@dataclasses.dataclass(frozen=True)
+@checked
+class Decoding:
+    """The options with which points of a latent space are decoded.
+
+    Attributes:
+      seed: seed of the sampling; the same seed writes the same music.
+      temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
+      best_of: phrases to draw at each point; the likeliest is kept.
+    """
+
+    seed: Seed = 0
+    temperature: Temperature = 0.5
+    best_of: Count = 1
+
+    def decode(
+        self, space: "LatentSpace", points: np.ndarray, styles: "Styles"
+    ) -> "list[NoteSequence]":
+        """Returns a phrase for each of the points [n, z]."""
+        from zoo.nn.sequence.sampling import Draw
+
+        draw = Draw(self.temperature)
+        return space.decode(points, self.seed, draw, styles, best_of=self.best_of)
+
+
+FlatDecoding = Annotated[Decoding, arg(name="")]  # options without "decoding."
 
 
 def interpolate(
@@ -24,9 +63,7 @@ def interpolate(
     other: Positional[pathlib.Path],
     /,
     steps: Several = 7,
-    seed: Seed = 0,
-    temperature: Temperature = 0.5,
-    best_of: Count = 1,
+    decoding: FlatDecoding = Decoding(),
     adapt: bool = False,
     metre: str = "",
     out: pathlib.Path = pathlib.Path("interpolated"),
@@ -39,9 +76,7 @@ def interpolate(
         one: a MIDI, ABC or MusicXML file.
         other: another.
         steps: number of phrases, both ends included.
-        seed: seed of the sampling; the same seed writes the same music.
-        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
-        best_of: phrases to draw at each point; the likeliest is kept.
+        decoding: how phrases are drawn.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
@@ -54,15 +89,8 @@ def interpolate(
     if styles is not None:
         share = np.linspace(0, 1, steps)[:, None]
         styles = (1 - share) * styles[:1] + share * styles[1:]
-    write = Writer(
-        space,
-        seed=seed,
-        temperature=temperature,
-        best_of=best_of,
-        out=out,
-        output=output,
-    )
-    music = write(path, styles, f"from {one.stem} to {other.stem}")
+    music = decoding.decode(space, path, styles)
+    write(music, out, output, title=f"from {one.stem} to {other.stem}")
     plot_strip(music, out / "strip.png")
     print(f"all of them side by side: {out / 'strip.png'}")
 
@@ -74,9 +102,7 @@ def mix(
     weights: tuple[Weight, ...] = (),
     styles: dict[str, Weight] | None = None,
     n: Pieces = 4,
-    seed: Seed = 0,
-    temperature: Temperature = 0.5,
-    best_of: Count = 1,
+    decoding: FlatDecoding = Decoding(),
     adapt: bool = False,
     metre: str = "",
     out: pathlib.Path = pathlib.Path("mixed"),
@@ -91,9 +117,7 @@ def mix(
         styles: the share of each style, such as irish 0.7 chinese 0.3; by default those
             of the pieces.
         n: number of phrases to write.
-        seed: seed of the sampling; the same seed writes the same music.
-        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
-        best_of: phrases to draw at each point; the likeliest is kept.
+        decoding: how phrases are drawn.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         metre: the metre of the pieces, such as 3/4, in place of what is stated.
         out: the directory to write.
@@ -109,18 +133,11 @@ def mix(
         if shares is not None:
             shares = (np.array(parts) @ shares / sum(parts))[None].repeat(n, axis=0)
     else:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(decoding.seed)
         points = rng.normal(size=(n, space.size)).astype(np.float32)
     names = [*(path.stem for path in pieces), *(styles or {})]
-    write = Writer(
-        space,
-        seed=seed,
-        temperature=temperature,
-        best_of=best_of,
-        out=out,
-        output=output,
-    )
-    write(points, styles or shares, "a mix of " + ", ".join(names))
+    music = decoding.decode(space, points, styles or shares)
+    write(music, out, output, title="a mix of " + ", ".join(names))
 
 
 def vary(
@@ -131,9 +148,7 @@ def vary(
     amount: Share = 0.3,
     styles: dict[str, Weight] | None = None,
     attributes: dict[str, Change] | None = None,
-    seed: Seed = 0,
-    temperature: Temperature = 0.5,
-    best_of: Count = 1,
+    decoding: FlatDecoding = Decoding(),
     adapt: bool = False,
     metre: str = "",
     out: pathlib.Path = pathlib.Path("varied"),
@@ -149,9 +164,7 @@ def vary(
         styles: the share of each style, such as chinese 1; by default the piece's own.
         attributes: changes of musical attributes, in standard deviations of the
             training music, such as note_density 1 mean_pitch -0.5.
-        seed: seed of the sampling; the same seed writes the same music.
-        temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
-        best_of: phrases to draw at each point; the likeliest is kept.
+        decoding: how phrases are drawn.
         adapt: pad a piece that is too short with rests, and transpose one out of range.
         metre: the metre of the piece, such as 3/4, in place of what is stated.
         out: the directory to write.
@@ -161,22 +174,15 @@ def vary(
     from zoo.inference.loading import resolve
 
     space, sequences, shares = read(run, (piece,), adapt, metre)
-    points = space.vary(space.encode(sequences, adapt)[0], n, amount, seed)
+    points = space.vary(space.encode(sequences, adapt)[0], n, amount, decoding.seed)
     own = None if shares is None else shares.repeat(n, axis=0)
     title = f"{piece.stem}, varied by {amount:g}"
     if attributes:
         steering = Steering.load(space, resolve(run))
-        points = steering(points, attributes, seed, styles or own)
+        points = steering(points, attributes, decoding.seed, styles or own)
         title += "".join(f", {name} {x:+g}" for name, x in attributes.items())
-    write = Writer(
-        space,
-        seed=seed,
-        temperature=temperature,
-        best_of=best_of,
-        out=out,
-        output=output,
-    )
-    write(points, styles or own, title)
+    music = decoding.decode(space, points, styles or own)
+    write(music, out, output, title=title)
 
 
 def transfer(
@@ -305,31 +311,9 @@ def read(
     return space, pieces, space.likeliest_style(np.stack([fit.array for fit in fits]))
 
 
-class Writer:
-    """Writes a page of the music at points of a latent space."""
-
-    def __init__(
-        self,
-        space: "LatentSpace",
-        *,
-        seed: int,
-        temperature: float,
-        best_of: int,
-        out: pathlib.Path,
-        output: Output,
-    ) -> None:
-        self.space, self.seed, self.out, self.output = space, seed, out, output
-        self.temperature, self.best_of = temperature, best_of
-
-    def __call__(
-        self, points: np.ndarray, styles: "Styles", title: str
-    ) -> "list[NoteSequence]":
-        from zoo.nn.sequence.sampling import Draw
-
-        draw = Draw(self.temperature)
-        pieces = self.space.decode(
-            points, self.seed, draw, styles, best_of=self.best_of
-        )
-        page = self.output.write(pieces, self.out, title=title)
-        print(f"{len(pieces)} pieces in {self.out}; open {page}")
-        return pieces
+def write(
+    pieces: "list[NoteSequence]", out: pathlib.Path, output: Output, *, title: str
+) -> None:
+    """Writes pieces and their page, and says where it is."""
+    page = output.write(pieces, out, title=title)
+    print(f"{len(pieces)} pieces in {out}; open {page}")

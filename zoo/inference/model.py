@@ -280,6 +280,14 @@ class Model:
         """
         require(self.task is not None, "the run recorded no task to evaluate on.")
         self.require_own_process()
+        minima = {} if corpus is None else self.task.minima(corpus)
+        for name, size in minima.items():
+            own = getattr(self.family, name, size)
+            require(
+                own >= size,
+                f"{name} of the model is {own} and {corpus} needs {size}: evaluate it "
+                "on another corpus.",
+            )
         batches = self.task.eval_batches(split, corpus=corpus, batch=batch)
         return plain(evaluator(self.family)(self.params, batches))
 

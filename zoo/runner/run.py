@@ -146,10 +146,12 @@ def sized(family: F, task: Task) -> F:
       UsageError: a field was chosen, and the data decide otherwise.
     """
     fields = {field.name: field for field in dataclasses.fields(family)}  # type: ignore[arg-type]
-    sizes = {name: size for name, size in task.sizes.items() if name in fields}
+    minima = task.minima()
+    known = {**task.sizes, **minima}
+    sizes = {name: size for name, size in known.items() if name in fields}
     for name, size in sizes.items():
         chosen = getattr(family, name)
-        if name in task.MINIMA and chosen > size:
+        if name in minima and chosen > size:
             sizes[name] = chosen
         elif chosen not in (size, fields[name].default):
             raise UsageError(

@@ -26,7 +26,6 @@ class Audio:
     """Crops of excerpts: notes, or parts of recordings."""
 
     SIZES: ClassVar[tuple[str, ...]] = ("rate",)
-    MINIMA: ClassVar[tuple[str, ...]] = ()
 
     corpus: str = "soundfont_notes"
     """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or
@@ -48,6 +47,9 @@ class Audio:
     @property
     def sizes(self) -> Mapping[str, Any]:
         return {"rate": self.coder.rate}
+
+    def minima(self, corpus: str | None = None) -> Mapping[str, int]:
+        return {}
 
     def data_digest(self) -> str:
         dataset = audio_dataset(self.corpus, self.coder.rate, self.seconds)

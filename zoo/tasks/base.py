@@ -35,13 +35,11 @@ class Task(Protocol):
 
     Attributes:
       SIZES: the fields of a family that the data decide, such as "vocab".
-      MINIMA: fields of a family that may exceed what the data need, such as "slots".
       corpus: the name of the corpus, a folder, or a file.
       batch: rows of a batch, over all devices.
     """
 
     SIZES: ClassVar[tuple[str, ...]]
-    MINIMA: ClassVar[tuple[str, ...]]
 
     @property
     def corpus(self) -> str: ...
@@ -55,7 +53,14 @@ class Task(Protocol):
 
     @property
     def sizes(self) -> Mapping[str, Any]:
-        """The values of `SIZES` and `MINIMA`, as far as they are known."""
+        """The values of `SIZES`, as far as they are known."""
+
+    def minima(self, corpus: str | None = None) -> Mapping[str, int]:
+        """Returns the least values that fields of a family need, such as "slots".
+
+        Args:
+          corpus: another corpus or file than the task's.
+        """
 
     def data_digest(self) -> str:
         """Returns a digest of the data to train on, by which a run knows them."""
@@ -106,7 +111,8 @@ class Task(Protocol):
 class MusicTask:
     """Defaults of the tasks whose models write music."""
 
-    MINIMA: ClassVar[tuple[str, ...]] = ()
+    def minima(self, corpus: str | None = None) -> Mapping[str, int]:
+        return {}
 
     corpus: str
     metre: str

@@ -26,7 +26,6 @@ class Frames(MusicTask):
     """Frames of several values at each step; a row is one piece, or a crop of one."""
 
     SIZES: ClassVar[tuple[str, ...]] = ("vocab", "keys", "voices", "length")
-    MINIMA: ClassVar[tuple[str, ...]] = ("slots",)
 
     corpus: str = "chorales"
     """A .mat or .pickle file of piano rolls, a .json or .npz file of chorales, the name
@@ -74,25 +73,20 @@ class Frames(MusicTask):
 
     @property
     def sizes(self) -> Mapping[str, Any]:
-        return {
-            **self.coder.dimensions,
-            "length": self.length,
-            "slots": self.most_at_once,
-        }
+        return {**self.coder.dimensions, "length": self.length}
 
-    @functools.cached_property
-    def most_at_once(self) -> int:
-        """The voices of a piece, or the most notes in a frame of any split."""
+    @cached_method
+    def minima(self, corpus: str | None = None) -> Mapping[str, int]:
+        """Returns the slots for the voices, or for the fullest frame of any split."""
         voices = self.coder.dimensions.get("voices")
         if voices is not None:
-            return voices
-        counts = [self.training_pieces.most_at_once]
-        for split in SPLITS[1:]:
+            return {"slots": voices}
+        counts = []
+        for split in SPLITS:
             with contextlib.suppress(ZooError):  # a small corpus may lack the split
-                counts.append(
-                    corpus_pieces(self.spec(), split, self.coder).most_at_once
-                )
-        return max(counts)
+                pieces = corpus_pieces(self.spec(corpus), split, self.coder)
+                counts.append(pieces.most_at_once)
+        return {"slots": max(counts, default=0)}
 
     @property
     def training_pieces(self) -> Pieces:
