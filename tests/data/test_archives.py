@@ -325,7 +325,7 @@ def test_piano_rolls_are_fetched_and_keep_their_splits(
     assert task.coder.steps_per_quarter == steps
     assert not server.requests  # the codec is known without the file
     assert [len(task.pieces(s)) for s in ("train", "validation", "test")] == [1, 2, 3]
-    assert task.sizes["slots"] == 15
+    assert task.minima(name)["slots"] == 15
     assert benchmark_path(name).name == BENCHMARKS[name].remote.file
     assert len(server.requests) == 1
 
