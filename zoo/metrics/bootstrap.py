@@ -1,6 +1,6 @@
 """Bootstrap confidence intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,3 +47,51 @@ def confidence_interval(
         random_state=np.random.default_rng(seed),
     ).confidence_interval
     return ConfidenceInterval(value, float(interval.low), float(interval.high))
+
+
+def clustered_interval(
+    samples: Sequence[np.ndarray], groups: Sequence[np.ndarray], *, seed: int = 0
+) -> ConfidenceInterval:
+    """Returns the mean of the means of several samples, and its percentile interval.
+
+    Groups of each sample are resampled, because their members are not independent.
+
+    Args:
+      samples: values [n] each.
+      groups: the group of each value.
+      seed: seed of the resamples.
+    """
+    draws = []
+    for values, of in zip(samples, groups, strict=True):
+        weights = group_weights(of, seed)  # [resamples, n]
+        draws.append(weights @ values / weights.sum(axis=1))
+    value = float(np.mean([np.mean(values) for values in samples]))
+    low, high = np.quantile(np.mean(draws, axis=0), [0.025, 0.975])
+    return ConfidenceInterval(value, float(low), float(high))
+
+
+def group_weights(
+    groups: np.ndarray, seed: int = 0, resamples: int = RESAMPLES
+) -> np.ndarray:
+    """Returns how often each member occurs in resamples of the groups, [resamples, n].
+
+    Every resample has as many groups as there are.
+    """
+    _, index = np.unique(groups, return_inverse=True)
+    count = index.max() + 1
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+    return drawn[:, index]
+
+
+def centred_interval(value: float, resampled: np.ndarray) -> ConfidenceInterval:
+    """Returns a value with the spread of its bootstrap replicates around their mean.
+
+    A divergence or a distance grows when pieces are drawn twice; the mean of the
+    replicates is above the value by this bias, which is subtracted.
+    """
+    finite = resampled[np.isfinite(resampled)]
+    if not len(finite):
+        return ConfidenceInterval(value)
+    low, high = np.quantile(finite - finite.mean(), [0.025, 0.975])
+    return ConfidenceInterval(value, float(value + low), float(value + high))

@@ -25,13 +25,50 @@ from zoo.errors import UsageError
 from zoo.nn.latent.hierarchical_lstm import bidirectional, one_hot_inputs
 from zoo.nn.masked import masked_mean
 from zoo.nn.rng import row_keys
-from zoo.ranges import DropoutRate, Length, Range, Vocab, Width, checked
+from zoo.ranges import Count, DropoutRate, Length, Range, Vocab, Width, checked
 
 LEARNING_RATE = 0.05  # of Adam, which moves latents
 
 
+class DilatedConvolutions(nn.Module):
+    """Residual convolutions of three patches of steps, with several dilations.
+
+    A convolution is a matrix product of shifted copies, so that `vmap` over parameters
+    is a product of batches of matrices.
+
+    Attributes:
+      vocab: of the tokens; token 0 is nothing.
+      width: of all layers.
+      patch: steps that are read as one.
+      dilations: of each layer, in patches.
+    """
+
+    vocab: int
+    width: int
+    patch: int
+    _: dataclasses.KW_ONLY
+    dilations: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "b t k"]) -> Float[Array, "b _"]:
+        """Returns the means and the smooth maxima over time of the last layer."""
+        hot = jax.nn.one_hot(tokens - 1, self.vocab - 1).sum(axis=2)
+        x = nn.Dense(self.width)(hot)
+        x = nn.Dense(self.width)(
+            nn.gelu(x).reshape(len(x), -1, self.patch * self.width)
+        )
+        for dilation in self.dilations:
+            y = jnp.pad(nn.LayerNorm()(x), [(0, 0), (dilation, dilation), (0, 0)])
+            shifts = (y[:, i * dilation :][:, : x.shape[1]] for i in range(3))
+            x += nn.gelu(nn.Dense(self.width)(jnp.concatenate([*shifts], axis=-1)))
+        x = nn.LayerNorm()(x)
+        return jnp.concatenate([x.mean(axis=1), nn.logsumexp(x, axis=1)], axis=-1)
+
+
 class Net(nn.Module):
-    """A feed-forward classifier of latents, or of the outputs of a bidirectional LSTM.
+    """A feed-forward classifier of latents, or of what reads the tokens.
+
+    Tokens are read by a bidirectional LSTM or by `DilatedConvolutions`.
 
     Attributes:
       styles: the number of classes.
@@ -39,6 +76,8 @@ class Net(nn.Module):
       width: of all layers.
       layers: hidden layers.
       dropout: share of the units dropped in training.
+      patch: steps that convolutions read as one.
+      dilations: of the convolutions; none for the LSTM.
     """
 
     styles: int
@@ -47,13 +86,21 @@ class Net(nn.Module):
     _: dataclasses.KW_ONLY
     layers: int
     dropout: float
+    patch: int
+    dilations: tuple[int, ...]
 
     @nn.compact
     def __call__(
-        self, x: Num[Array, "b _"], deterministic: bool = True
-    ) -> Float[Array, "b y"]:
-        """Returns log p(y|x) of tokens [b, t] or latents [b, z]."""
-        if self.vocab is not None:
+        self, x: Num[Array, "b ..."], deterministic: bool = True
+    ) -> tuple[Float[Array, "b y"], Float[Array, "b _"]]:
+        """Returns log p(y|x) of tokens [b, t], [b, t, k] or latents [b, z], and the
+        last hidden layer."""
+        if self.vocab is not None and self.dilations:
+            read = DilatedConvolutions(
+                self.vocab, self.width, self.patch, dilations=self.dilations
+            )
+            x = read(x.reshape(*x.shape[:2], -1))
+        elif self.vocab is not None:
             tokens = x.T[..., None]
             x = bidirectional(
                 one_hot_inputs(tokens, self.vocab),
@@ -63,8 +110,8 @@ class Net(nn.Module):
         for _ in range(self.layers):
             x = nn.Dropout(self.dropout)(x, deterministic=deterministic)
             x = nn.gelu(nn.Dense(self.width)(x))
-        x = nn.Dropout(self.dropout)(x, deterministic=deterministic)
-        return jax.nn.log_softmax(nn.Dense(self.styles)(x).astype(jnp.float32))
+        y = nn.Dropout(self.dropout)(x, deterministic=deterministic)
+        return jax.nn.log_softmax(nn.Dense(self.styles)(y).astype(jnp.float32)), x
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,10 +138,19 @@ class LatentClassifier:
     """Hidden layers."""
     dropout: DropoutRate = 0.3
     """Share of the units dropped in training."""
+    patch: Count = 4
+    """Steps that convolutions read as one."""
+    dilations: tuple[Count, ...] = ()
+    """Dilations of convolutions, in patches, which read the tokens; () for an LSTM."""
 
     def __post_init__(self) -> None:
         if len(self.styles) < 2:
             raise UsageError(f"styles is {self.styles}: name two or more to classify.")
+        if self.dilations and self.length % self.patch:
+            raise UsageError(
+                f"patch is {self.patch} and length is {self.length}: choose a patch that "
+                "divides the length."
+            )
 
     @property
     def net(self) -> Net:
@@ -105,6 +161,8 @@ class LatentClassifier:
             self.width,
             layers=self.layers,
             dropout=self.dropout,
+            patch=self.patch,
+            dilations=self.dilations,
         )
 
     def example(self, n: int) -> Batch:
@@ -145,7 +203,7 @@ class LatentClassifier:
         return nll, {"nll": nll, "accuracy": mean(hits), "events": rows}
 
     def predict(
-        self, params: Params, x: Num[Array, "b _"], rng: Key | None = None
+        self, params: Params, x: Num[Array, "b ..."], rng: Key | None = None
     ) -> Float[Array, "b y"]:
         """Returns log p(y|x); with an `rng`, under dropout."""
         return self.net.apply(
@@ -153,7 +211,11 @@ class LatentClassifier:
             x,
             deterministic=rng is None,
             rngs={} if rng is None else {"dropout": rng},
-        )
+        )[0]
+
+    def features(self, params: Params, x: Num[Array, "b ..."]) -> Float[Array, "b _"]:
+        """Returns the last hidden layer, of which the classes are a linear function."""
+        return self.net.apply({"params": params["net"]}, x)[1]
 
     def sample(
         self, params: Params, rng: Key, n: int, *, batch: Batch

@@ -1,0 +1,310 @@
+"""Arenas: music of one kind and length, in which models of all families are compared.
+
+A window is a number of bars of 4/4 from a bar line on. Real and written pieces are cut
+into windows, which do not overlap, in one representation: pitches and onsets on one
+grid, without tempo, velocity, program and metre. A family cannot be told by these, nor
+by the lengths of its pieces. Axes: n window, t step, k part.
+"""
+
+import dataclasses
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from zoo.data.batching.encoded import corpus_pieces, file_codec
+from zoo.data.codecs import Phrase, Pianoroll
+from zoo.data.codecs.phrase import PITCH
+from zoo.data.codecs.steps import HOLD
+from zoo.data.corpora.build import open_split
+from zoo.data.corpora.dedup import groups, sketch
+from zoo.data.proto import NoteSequence
+from zoo.data.refusal import Refused
+from zoo.errors import UsageError
+from zoo.metrics.attributes import sounding_pitches
+from zoo.metrics.note_table import TOLERANCE, note_table
+from zoo.ranges import Bars, StepsPerQuarter, checked
+
+LOW, HIGH = 36, 96  # MIDI numbers that `parts_as_tokens` tells apart
+LEAP = 12  # semitones; larger ones count as this
+PARTS = 4
+QUARTERS = 4  # of a bar
+MAX_WINDOWS = 2  # of a piece
+HELD_OUT = "validation", "test"
+
+
+@dataclasses.dataclass(frozen=True)
+class Windows:
+    """Windows of pieces, and the piece of each.
+
+    Attributes:
+      arrays: of an arena, [n, t, ..].
+      groups: windows of one piece, and of variants of it, have the same number, [n].
+    """
+
+    arrays: np.ndarray
+    groups: np.ndarray
+
+    def take(self, index: Any) -> "Windows":
+        """Returns some of the windows."""
+        return Windows(self.arrays[index], self.groups[index])
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+
+@dataclasses.dataclass(frozen=True)
+@checked
+class Arena(ABC):
+    """Music of one kind, in windows of `bars` bars of 4/4.
+
+    Attributes:
+      bars: bars of a window.
+      steps_per_quarter: steps in a quarter note.
+    """
+
+    name: ClassVar[str]
+    corpus: ClassVar[str]
+    voices: ClassVar[int]
+
+    bars: Bars = 8
+    steps_per_quarter: StepsPerQuarter = 4
+
+    @property
+    def length(self) -> int:
+        """Steps of a window."""
+        return self.bars * QUARTERS * self.steps_per_quarter
+
+    @abstractmethod
+    def cut(self, piece: NoteSequence) -> list[np.ndarray]:
+        """Returns the windows of a piece from its beginning on, at least one.
+
+        Raises:
+          Refused: it has none.
+        """
+
+    @abstractmethod
+    def decode(self, window: np.ndarray) -> NoteSequence:
+        """Returns the music of a window, or of any number of steps."""
+
+    @abstractmethod
+    def whole(self, piece: NoteSequence) -> NoteSequence:
+        """Returns a whole piece in the representation of the windows.
+
+        Raises:
+          Refused: it does not fit.
+        """
+
+    @abstractmethod
+    def parts(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns MIDI pitches [n, t, k], -1 for silence, and whether they begin.
+
+        The parts of a step are sorted from high to low.
+        """
+
+    @property
+    def line(self) -> Phrase:
+        """The codec of the upper line."""
+        return Phrase(bars=self.bars, steps_per_quarter=self.steps_per_quarter)
+
+    def lines(self, windows: np.ndarray) -> np.ndarray:
+        """Returns the upper line of each window as tokens [n, t] of `line`."""
+        pitch, onset = (x[..., 0] for x in self.parts(windows))
+        notes = np.clip(pitch, self.line.low, self.line.high) - self.line.low + PITCH
+        return np.where(pitch < 0, HOLD + 1, np.where(onset, notes, HOLD))
+
+    def windows(self, pieces: Sequence[NoteSequence]) -> tuple[Windows, list[str]]:
+        """Returns windows of pieces, grouped by piece, and why others have none."""
+        arrays, numbers, refused = [], [], []
+        for number, piece in enumerate(pieces):
+            try:
+                cut = self.cut(piece)[:MAX_WINDOWS]
+            except Refused as reason:
+                refused.append(str(reason))
+                continue
+            arrays += cut
+            numbers += [number] * len(cut)
+        empty = np.zeros((0, self.length), np.int32)
+        stacked = np.stack(arrays) if arrays else empty
+        return Windows(stacked, np.array(numbers, np.int64)), refused
+
+    def real(self, spec: str, splits: Sequence[str] = HELD_OUT) -> Windows:
+        """Returns the windows of real pieces; variants of a tune are one group.
+
+        Raises:
+          UsageError: no piece has a window.
+        """
+        pieces = [piece for split in splits for piece in real_pieces(spec, split)]
+        found, _ = self.windows(pieces)
+        if not len(found):
+            raise UsageError(
+                f"no piece of {spec} has {self.bars} full bars of 4/4: choose fewer "
+                "bars, or another corpus."
+            )
+        variants = np.array(groups([sketch(piece) for piece in pieces]))
+        return Windows(found.arrays, variants[found.groups])
+
+    def training(self, spec: str) -> list[NoteSequence]:
+        """Returns whole pieces of the train split, from which a model may copy."""
+        pieces = []
+        for piece in real_pieces(spec, "train"):
+            try:
+                pieces.append(self.whole(piece))
+            except Refused:
+                continue
+        return pieces
+
+    def tokens(self, windows: np.ndarray) -> np.ndarray:
+        """Returns what a classifier reads, int32 [n, t, k]; see `parts_as_tokens`."""
+        return parts_as_tokens(*self.parts(windows), self.steps_per_quarter)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tunes(Arena):
+    """Melodies, as tokens [t] of the `Phrase` codec; two bars of 2/4 are one of 4/4."""
+
+    name: ClassVar[str] = "tunes"
+    corpus: ClassVar[str] = "tunes"
+    voices: ClassVar[int] = 1
+
+    def cut(self, piece: NoteSequence) -> list[np.ndarray]:
+        return [*self.line.phrases(piece)]
+
+    def decode(self, window: np.ndarray) -> NoteSequence:
+        return self.line.decode(window)
+
+    def whole(self, piece: NoteSequence) -> NoteSequence:
+        source = self.line.source
+        source = dataclasses.replace(source, metres=type(source)().metres)
+        return source.decode(source.encode(piece))
+
+    def parts(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sounding, pitch = sounding_pitches(windows, self.line)
+        return np.where(sounding, pitch, -1)[..., None], (windows >= PITCH)[..., None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Chorales(Arena):
+    """Music of up to four parts, as piano rolls [t, keys].
+
+    A pitch that is repeated or doubled is one. Bars are those that a piece states, from
+    the first bar of four quarters on; a piece that states none, as in benchmark files,
+    begins with a bar.
+    """
+
+    name: ClassVar[str] = "chorales"
+    corpus: ClassVar[str] = "chorales"
+    voices: ClassVar[int] = PARTS
+
+    @functools.cached_property
+    def codec(self) -> Pianoroll:
+        return Pianoroll(steps_per_quarter=self.steps_per_quarter, onsets=False)
+
+    def cut(self, piece: NoteSequence) -> list[np.ndarray]:
+        roll, size = self._roll(piece), QUARTERS * self.steps_per_quarter
+        lines = note_table(piece).bars
+        full = np.abs(np.diff(lines, axis=1)[:, 0] - QUARTERS) < TOLERANCE
+        found, bar = [], 0
+        while bar + self.bars <= len(lines):
+            first = round(lines[bar, 0] * self.steps_per_quarter)
+            window = roll[first : first + self.bars * size]
+            whole = full[bar : bar + self.bars].all() and len(window) == self.length
+            if whole and window.any():
+                found.append(window)
+            bar += self.bars if whole else 1
+        if not found:
+            raise Refused("short", f"It has no {self.bars} full bars of 4/4 in a row.")
+        return found
+
+    def decode(self, window: np.ndarray) -> NoteSequence:
+        return self.codec.decode(window)
+
+    def whole(self, piece: NoteSequence) -> NoteSequence:
+        return self.codec.decode(self._roll(piece))
+
+    def _roll(self, piece: NoteSequence) -> np.ndarray:
+        """Returns a piece as a roll of what sounds where each step begins."""
+        fine = max(4, self.steps_per_quarter)
+        codec = dataclasses.replace(self.codec, steps_per_quarter=fine)
+        return codec.encode(piece)[:: fine // self.steps_per_quarter]
+
+    def parts(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        on = windows.astype(bool)
+        rank = np.cumsum(on[..., ::-1], axis=-1)[..., ::-1]  # of a pitch, from above
+        lowest = rank == rank.max(axis=-1, keepdims=True)
+        pitch = np.full((*on.shape[:-1], PARTS), -1)
+        for part in range(PARTS):
+            at = on & (lowest if part == PARTS - 1 else rank == part + 1)
+            at &= (rank > part) if part == PARTS - 1 else True
+            pitch[..., part] = np.where(
+                at.any(axis=-1), at.argmax(axis=-1) + self.codec.low, -1
+            )
+        before = np.pad(on[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        key = np.maximum(pitch - self.codec.low, 0)
+        begins = np.take_along_axis(on & ~before, key, axis=-1) & (pitch >= 0)
+        return pitch, begins
+
+
+ARENAS: dict[str, type[Arena]] = {"tunes": Tunes, "chorales": Chorales}
+
+
+def real_pieces(spec: str, split: str) -> list[NoteSequence]:
+    """Returns the pieces of a split of a corpus or of a benchmark file."""
+    codec = file_codec(spec)
+    if codec is None:
+        return [record.sequence for record in open_split(spec, split)]
+    return [codec.decode(array) for array in corpus_pieces(spec, split, codec)]
+
+
+KEYS = HIGH - LOW + 1
+_INTERVAL = 1 + KEYS
+_MOVES = _INTERVAL + 12
+_BASS = _MOVES + 2 * LEAP + 1
+_ONSETS = _BASS + 2 * LEAP + 1
+_BEAT = _ONSETS + PARTS
+VOCAB = _BEAT + QUARTERS
+
+
+def parts_as_tokens(
+    pitch: np.ndarray, onset: np.ndarray, steps_per_quarter: int
+) -> np.ndarray:
+    """Returns numbers below `VOCAB` that describe each step, int32 [n, t, k]; 0 is
+    nothing.
+
+    They are the pitches of the parts; the intervals above the lowest, modulo 12; the
+    intervals that the highest and, if there are several, the lowest part move by where
+    a note begins; how many notes begin; and the quarter of the bar.
+
+    Args:
+      pitch: MIDI pitches [n, t, k] from high to low, -1 for silence.
+      onset: whether they begin.
+      steps_per_quarter: steps in a quarter note.
+    """
+    sounds = pitch >= 0
+    columns = [np.where(sounds, np.clip(pitch, LOW, HIGH) - LOW + 1, 0)]
+    if (parts := pitch.shape[2]) > 1:
+        bass = np.where(sounds, pitch, 128).min(axis=2, keepdims=True)
+        above = _INTERVAL + (pitch[..., :-1] - bass) % 12
+        columns.append(np.where(sounds[..., :-1], above, 0))
+        columns.append(_moves(bass % 128, onset.any(axis=2, keepdims=True)) + _BASS)
+        columns[-1] *= columns[-1] >= _BASS
+    columns.append(_moves(pitch[..., :1], onset[..., :1]) + _MOVES)
+    columns[-1] *= columns[-1] >= _MOVES
+    count = onset.sum(axis=2, keepdims=True)
+    columns.append(np.where(count > 0, _ONSETS + np.minimum(count, parts) - 1, 0))
+    beat = np.arange(pitch.shape[1]) // steps_per_quarter % QUARTERS + _BEAT
+    columns.append(np.broadcast_to(beat[None, :, None], (*pitch.shape[:2], 1)))
+    return np.concatenate(columns, axis=2).astype(np.int32)
+
+
+def _moves(pitch: np.ndarray, onset: np.ndarray) -> np.ndarray:
+    """Returns the interval from the note before, 0 to twice LEAP; -1000 without."""
+    begins = onset & (pitch >= 0)
+    steps = np.arange(pitch.shape[1])[None, :, None]
+    last = np.maximum.accumulate(np.where(begins, steps, -1), axis=1)
+    last = np.pad(last[:, :-1], ((0, 0), (1, 0), (0, 0)), constant_values=-1)
+    earlier = np.take_along_axis(pitch, np.maximum(last, 0), axis=1)
+    move = np.clip(pitch - earlier, -LEAP, LEAP) + LEAP
+    return np.where(begins & (last >= 0), move, -1000)

@@ -1,0 +1,104 @@
+"""The classifier two-sample test (Lopez-Paz & Oquab 2017, arXiv:1610.06545).
+
+A classifier is trained to tell written windows from real ones on half of both, and
+measured on the other half. An accuracy of 0.5 means that it found no difference.
+Windows of one group are in one half. Axes: n window, t step, k token of a step, r
+training.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from zoo.evaluation.arena import Windows
+from zoo.evaluation.window_classifier import WindowTraining
+from zoo.metrics.bootstrap import ConfidenceInterval, clustered_interval
+from zoo.ranges import Count, checked
+
+CLASSES = "real", "written"
+
+
+class TwoSample(NamedTuple):
+    """The outcome of a test.
+
+    Attributes:
+      accuracy: mean over windows and seeds, with a 95 % interval over groups.
+      windows: number of windows of each class.
+    """
+
+    accuracy: ConfidenceInterval
+    windows: int
+
+
+@dataclasses.dataclass(frozen=True)
+@checked
+class TwoSampleTest:
+    """A fixed classifier and the way it is trained.
+
+    Each seed halves the windows at random, and the classifier is trained on each half
+    in turn.
+    """
+
+    seeds: Count = 3
+    """Random halvings, of two trainings each."""
+    training: WindowTraining = WindowTraining()
+    """The classifier, and how it is trained."""
+
+    def __call__(
+        self, real: Windows, written: Windows, steps_per_quarter: int, seed: int = 0
+    ) -> TwoSample:
+        """Tests whether `written` is distributed as `real`.
+
+        Args:
+          real: tokens of `Arena.tokens`; as many windows of both are used.
+          written: the same.
+          steps_per_quarter: steps in a quarter note.
+          seed: of the halvings, initial parameters and batches.
+        """
+        rng = np.random.default_rng(seed)
+        count = min(len(real), len(written))
+        sets = [some(x, count, rng) for x in (real, written)]
+        tokens = np.concatenate([x.arrays for x in sets])
+        label = np.repeat([0, 1], count)
+        first = np.stack(  # whether a window is in the first half, [seeds, n]
+            [
+                np.concatenate([halve(x.groups, rng) for x in sets])
+                for _ in range(self.seeds)
+            ]
+        )
+        trained = np.concatenate([first, ~first])  # [r, n]
+        length = tokens.shape[1]
+        family = self.training.classifier(CLASSES, length, steps_per_quarter)
+        params = self.training(family, tokens, label, trained=trained, seed=seed)
+        predict = jax.jit(jax.vmap(family.predict, (0, None)))
+        guesses = [
+            np.asarray(predict(params, tokens[i : i + 256]))
+            for i in range(0, len(tokens), 256)
+        ]
+        correct = np.concatenate(guesses, axis=1).argmax(axis=2) == label  # [r, n]
+        rate = np.where(trained, 0, correct).sum(axis=0) / self.seeds
+        accuracy = clustered_interval(
+            [rate[label == i] for i in (0, 1)], [x.groups for x in sets], seed=seed
+        )
+        return TwoSample(accuracy, count)
+
+
+def some(windows: Windows, count: int, rng: np.random.Generator) -> Windows:
+    """Returns `count` random windows."""
+    return windows.take(np.sort(rng.permutation(len(windows))[:count]))
+
+
+def halve(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the windows of the first half, bool [n]; groups stay together.
+
+    Groups are added in random order, each to the half that has fewer windows.
+    """
+    first, counts = np.zeros(len(groups), bool), [0, 0]
+    numbers, sizes = np.unique(groups, return_counts=True)
+    for i in rng.permutation(len(numbers)):
+        half = int(counts[0] > counts[1])
+        counts[half] += sizes[i]
+        first[groups == numbers[i]] = half == 0
+    return first

@@ -1,0 +1,132 @@
+"""Corruptions of windows, which a classifier learns to tell from real ones.
+
+Its last layer then holds what music is told from noise by: Fréchet distances are
+computed in it. Axes: n window, t step.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from zoo.data.proto import NoteSequence
+from zoo.evaluation.arena import QUARTERS, Arena, Windows
+
+Corruption = Callable[[Arena, np.ndarray, np.random.Generator], np.ndarray]
+MOVED = 0.15  # share of the notes whose pitch or time is moved
+MAX_MOVE = 4  # semitones
+
+
+def shuffled_bars(
+    arena: Arena, windows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns windows with their bars in random order."""
+    return _shuffled(windows, arena.length // arena.bars, rng)
+
+
+def shuffled_quarters(
+    arena: Arena, windows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns windows with their quarters in random order."""
+    return _shuffled(windows, arena.steps_per_quarter, rng)
+
+
+def mixed_bars(
+    arena: Arena, windows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns windows of which each bar comes from another window, in its place."""
+    bar = arena.length // arena.bars
+    mixed = windows.copy()
+    for first in range(0, arena.length, bar):
+        mixed[:, first : first + bar] = rng.permutation(windows[:, first : first + bar])
+    return mixed
+
+
+def shifted(arena: Arena, windows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns windows that begin one to three quarters late in their bars."""
+    steps = arena.steps_per_quarter * rng.integers(1, QUARTERS, len(windows))
+    return np.stack(
+        [np.roll(x, n, axis=0) for x, n in zip(windows, steps, strict=True)]
+    )
+
+
+def moved_pitches(
+    arena: Arena, windows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns windows with some notes moved by up to `MAX_MOVE` semitones."""
+
+    def change(piece: NoteSequence) -> None:
+        for note in piece.notes:
+            if rng.random() < MOVED:
+                move = int(rng.integers(1, MAX_MOVE + 1)) * int(rng.choice([-1, 1]))
+                note.pitch = int(np.clip(note.pitch + move, 36, 84))
+
+    return _changed(arena, windows, change)
+
+
+def moved_times(
+    arena: Arena, windows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns windows with some notes beginning a step earlier or later."""
+
+    def change(piece: NoteSequence) -> None:
+        step = piece.total_time / arena.length
+        for note in piece.notes:
+            length = note.end_time - note.start_time
+            if rng.random() < MOVED:
+                last = piece.total_time - length
+                start = note.start_time + step * float(rng.choice([-1, 1]))
+                note.start_time = float(np.clip(start, 0, last))
+                note.end_time = note.start_time + length
+
+    return _changed(arena, windows, change)
+
+
+CORRUPTIONS: Mapping[str, Corruption] = {
+    "shuffled bars": shuffled_bars,
+    "shuffled quarters": shuffled_quarters,
+    "mixed bars": mixed_bars,
+    "shifted": shifted,
+    "moved pitches": moved_pitches,
+    "moved times": moved_times,
+}
+
+
+def labelled(
+    arena: Arena, windows: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns windows, each corrupted in every way, and their classes [n]; 0 is real.
+
+    The classes are "real" and the names of `CORRUPTIONS`.
+    """
+    sets = [
+        windows,
+        *(corrupt(arena, windows, rng) for corrupt in CORRUPTIONS.values()),
+    ]
+    return np.concatenate(sets), np.repeat(np.arange(len(sets)), len(windows))
+
+
+def _shuffled(windows: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns windows whose parts of `size` steps are in random order."""
+    parts = windows.reshape(len(windows), -1, size, *windows.shape[2:])
+    order = [rng.permutation(parts.shape[1]) for _ in windows]
+    rows = zip(parts, order, strict=True)
+    return np.stack([part[i] for part, i in rows]).reshape(windows.shape)
+
+
+def _changed(
+    arena: Arena, windows: np.ndarray, change: Callable[[NoteSequence], None]
+) -> np.ndarray:
+    """Returns windows whose notes `change` has changed; what cannot be read stays."""
+    changed = windows.copy()
+    for i, window in enumerate(windows):
+        piece = arena.decode(window)
+        change(piece)
+        found, _ = arena.windows([piece])
+        if len(found):
+            changed[i] = found.arrays[0]
+    return changed
+
+
+def as_tokens(arena: Arena, windows: Windows) -> Windows:
+    """Returns windows as the tokens that classifiers read."""
+    return Windows(arena.tokens(windows.arrays), windows.groups)
