@@ -48,6 +48,14 @@ def melodic_intervals(sequence: NoteSequence) -> Counter[int]:
     return Counter(interval for interval, _ in note_transitions(sequence))
 
 
+def rhythms(sequence: NoteSequence) -> Counter[tuple[int, int]]:
+    """Counts (16th of the bar where a note begins, its duration in 16ths)."""
+    table = note_table(sequence).pitched_or_drums
+    _, place = table.bar_positions(4)
+    lasts = sixteenths(table.offset - table.onset)
+    return Counter(zip(place.tolist(), lasts.tolist(), strict=True))
+
+
 def grams(tokens: Sequence[Hashable], n: int) -> Counter[tuple[Hashable, ...]]:
     """Counts the n-grams of `tokens`."""
     return Counter(zip(*(tokens[i:] for i in range(n)), strict=False))

@@ -148,7 +148,7 @@ class LatentClassifier:
             raise UsageError(f"styles is {self.styles}: name two or more to classify.")
         if self.dilations and self.length % self.patch:
             raise UsageError(
-                f"patch is {self.patch} and length is {self.length}: choose a patch that "
+                f"patch is {self.patch} and length {self.length}: choose a patch that "
                 "divides the length."
             )
 

@@ -1,0 +1,296 @@
+"""One table for all families: what each writes in an arena, beside real music."""
+
+import dataclasses
+import json
+import pathlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from zoo.config import write
+from zoo.core import (
+    AudioAutoencoder,
+    Autoregressive,
+    Classifier,
+    Likelihood,
+    NoteLikelihood,
+    supports,
+)
+from zoo.data.proto import NoteSequence
+from zoo.errors import UsageError, ZooError
+from zoo.evaluation.arena import Arena, Windows
+from zoo.evaluation.set_metrics import exact_nats, set_metrics
+from zoo.evaluation.two_sample import TwoSampleTest, some
+from zoo.inference.loading import load, resolve
+from zoo.inference.model import Model
+from zoo.metrics.bootstrap import ConfidenceInterval
+
+DRAWN = 32  # pieces drawn at a time
+MOST_DRAWN = 8  # pieces drawn for each window that is needed
+PATIENCE = 128  # pieces without a single window after which a model is left out
+OTHER_REAL = "other real music"
+Progress = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A row of the table.
+
+    Attributes:
+      name: the run or the shipped weights; `OTHER_REAL` for the floor.
+      family: the class of the model.
+      corpus: the corpus of the model, whose held-out pieces it is compared with.
+      windows: number of windows that were written and as many real ones.
+      metrics: value and 95 % interval of each column; NaN where there is none.
+      reason: why the model is left out, if it is.
+    """
+
+    name: str
+    family: str = ""
+    corpus: str = ""
+    _: dataclasses.KW_ONLY
+    windows: int = 0
+    metrics: dict[str, ConfidenceInterval] = dataclasses.field(default_factory=dict)
+    reason: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """Returns what `from_plain` reads; NaN is None, as JSON has it."""
+        values = {
+            name: [None if np.isnan(x) else float(x) for x in interval]
+            for name, interval in self.metrics.items()
+        }
+        return {**vars(self), "metrics": values}
+
+    @classmethod
+    def from_plain(cls, fields: dict[str, Any]) -> "Entry":
+        """Returns the entry that was written by `plain`."""
+        metrics = {
+            name: ConfidenceInterval(*(np.nan if x is None else x for x in values))
+            for name, values in fields["metrics"].items()
+        }
+        return cls(**{**fields, "metrics": metrics})
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaderboard:
+    """An arena, and how models are measured in it.
+
+    Attributes:
+      arena: the kind of music.
+      pieces: the most windows of a model, and of real music.
+      seed: seed of the sampling and of the measurement.
+      test: the two-sample test.
+      cache: a folder that keeps what was written and measured; None for nothing.
+      progress: is told what is being done.
+    """
+
+    arena: Arena
+    pieces: int = 1000
+    seed: int = 0
+    _: dataclasses.KW_ONLY
+    test: TwoSampleTest = TwoSampleTest()
+    cache: pathlib.Path | None = None
+    progress: Progress = lambda text: None
+
+    def entries(self, runs: Sequence[str]) -> Iterator[Entry]:
+        """Yields the entry of each run, and one of real music for each corpus."""
+        found = []
+        for run in runs:
+            found.append(self.entry(run))
+            yield found[-1]
+        corpora = {x.corpus: x for x in found if not x.reason}
+        for corpus in dict.fromkeys([*corpora] or [self.arena.corpus]):
+            yield self.kept(f"real {corpus}", lambda corpus=corpus: self.floor(corpus))
+
+    def entry(self, run: str) -> Entry:
+        """Returns the entry of a run or of shipped weights, measured once.
+
+        Raises:
+          UsageError: there is no such run.
+        """
+        model = load(run)
+        name, family = pathlib.Path(run).name, model.name
+        key = f"{name} {model.about.get('step', 0)}"
+        reason = cannot_write(model, self.arena)
+        if reason:
+            return Entry(name, family, reason=reason)
+        return self.kept(key, lambda: self.measured(model, run, name))
+
+    def kept(self, key: str, make: Callable[[], Entry]) -> Entry:
+        """Returns the entry that the cache keeps under a key, or makes and keeps it."""
+        path = self.path(key, ".json")
+        if path is not None and path.exists():
+            return Entry.from_plain(json.loads(path.read_text()))
+        entry = make()
+        if path is not None:
+            write(path, entry.plain())
+        return entry
+
+    def path(self, key: str, suffix: str) -> pathlib.Path | None:
+        """Returns the file of the cache for a key and this way to measure."""
+        if self.cache is None:
+            return None
+        arena = f"{self.arena.name}-{self.arena.bars}-{self.arena.steps_per_quarter}"
+        words = "".join(c if c.isalnum() else "-" for c in key)
+        return self.cache / f"{arena}-{self.pieces}-{self.seed}-{words}{suffix}"
+
+    def measured(self, model: Model, run: str, name: str) -> Entry:
+        """Returns the entry of a model that is not known to be left out."""
+        spec = model.task.spec()
+        self.progress(f"{name}: reading {spec}")
+        try:
+            real = self.real(spec)
+        except UsageError as error:
+            return Entry(name, model.name, spec, reason=str(error))
+        try:
+            written, rate = self.written(model, name, len(real))
+        except ZooError as error:
+            return Entry(name, model.name, spec, reason=str(error))
+        metrics = self.compared(name, spec, written, real)
+        metrics["nats"] = exact_nats(model) if exact(model) else NO_VALUE
+        metrics["pieces_per_second"] = ConfidenceInterval(rate)
+        metrics["parameters"] = ConfidenceInterval(
+            float(sum(x.size for x in jax.tree.leaves(model.params)))
+        )
+        metrics["training_minutes"] = ConfidenceInterval(minutes_of(run))
+        count = min(len(real), len(written))
+        return Entry(name, model.name, spec, windows=count, metrics=metrics)
+
+    def floor(self, spec: str) -> Entry:
+        """Returns the entry of real pieces of the train split, unseen by the test."""
+        self.progress(f"{OTHER_REAL}: reading {spec}")
+        real = self.real(spec)
+        rng = np.random.default_rng(self.seed)
+        other = some(self.arena.real(spec, ("train",)), len(real), rng)
+        metrics = self.compared(OTHER_REAL, spec, other, real, copies_of=real)
+        count = min(len(real), len(other))
+        return Entry(OTHER_REAL, "", spec, windows=count, metrics=metrics)
+
+    def real(self, spec: str) -> Windows:
+        """Returns windows of the held-out pieces of a corpus."""
+        rng = np.random.default_rng(self.seed)
+        return some(self.arena.real(spec), self.pieces, rng)
+
+    def compared(
+        self,
+        name: str,
+        spec: str,
+        written: Windows,
+        real: Windows,
+        *,
+        copies_of: Windows | None = None,
+    ) -> dict[str, ConfidenceInterval]:
+        """Returns the metrics of a set of windows, beside real ones.
+
+        Args:
+          name: for the progress.
+          spec: the corpus whose train split may be copied.
+          written: windows of a model.
+          real: windows of held-out pieces.
+          copies_of: windows in which copies are looked for, instead of `written`.
+        """
+        self.progress(f"{name}: comparing {len(written)} windows with {len(real)}")
+        training = self.arena.training(spec)
+        metrics = set_metrics(
+            self.arena,
+            written,
+            real,
+            training=training,
+            copies_of=copies_of,
+            seed=self.seed,
+        )
+        self.progress(f"{name}: two-sample test")
+        tokens = (
+            Windows(self.arena.tokens(x.arrays), x.groups) for x in (real, written)
+        )
+        tested = self.test(*tokens, self.arena.steps_per_quarter, self.seed)
+        return {"two_sample": tested.accuracy, **metrics}
+
+    def written(self, model: Model, name: str, count: int) -> tuple[Windows, float]:
+        """Returns `count` windows of a model, and how many it writes in a second.
+
+        The first pieces, with which programs are compiled, are not timed.
+
+        Raises:
+          ZooError: its pieces have no windows, or too few.
+        """
+        path = self.path(f"{name} {model.about.get('step', 0)}", ".npz")
+        if path is not None and path.exists():
+            kept = np.load(path)
+            return Windows(kept["arrays"], kept["groups"]), float(kept["rate"])
+        pieces: list[NoteSequence] = []
+        timed, found, refused = 0.0, self.arena.windows([])[0], Counter[str]()
+        while len(found) < count:
+            first, began = len(pieces), time.perf_counter()
+            seed = self.seed * 100_000 + first
+            pieces += model.sample(DRAWN, seed)
+            timed += (time.perf_counter() - began) * bool(first)
+            more, reasons = self.arena.windows(pieces[first:])
+            refused.update(reasons)
+            arrays = [x.arrays for x in (found, more) if len(x)]
+            found = Windows(
+                np.concatenate(arrays) if arrays else found.arrays,
+                np.concatenate([found.groups, more.groups + first]),
+            )
+            self.progress(f"{name}: {min(len(found), count)} of {count} windows")
+            few = len(pieces) >= PATIENCE and not len(found)
+            if few or len(pieces) >= max(PATIENCE, MOST_DRAWN * count):
+                break
+        if len(found) < count:
+            reason = refused.most_common(1)[0][0] if refused else "They are short."
+            raise ZooError(
+                f"{len(found)} windows of {self.arena.bars} bars were in "
+                f"{len(pieces)} pieces, and {count} are needed. {reason}"
+            )
+        share = len(found) / len(pieces) * max(0, len(pieces) - DRAWN)
+        rate = share / timed if timed else np.nan
+        found = found.take(np.arange(count))
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(
+                path, arrays=found.arrays, groups=found.groups, rate=rate
+            )
+        return found, rate
+
+
+NO_VALUE = ConfidenceInterval(np.nan)
+
+
+def cannot_write(model: Model, arena: Arena) -> str:
+    """Returns why a model cannot write music of an arena; "" if it may."""
+    if supports(model.family, AudioAutoencoder):
+        return "It is a vocoder, which writes no music."
+    if supports(model.family, Classifier):
+        return "It classifies music, and writes none."
+    if model.codec is None or model.task is None:
+        return "It records no codec or task, so that it writes no music."
+    if model.sampler.accompanies:
+        return "It accompanies other tracks, and writes none alone."
+    if model.codec.beat < arena.steps_per_quarter:
+        return (
+            f"Its grid has {model.codec.beat} steps in a quarter, that of the arena "
+            f"{arena.steps_per_quarter}."
+        )
+    return ""
+
+
+def exact(model: Model) -> bool:
+    """Returns whether the likelihood of a family is no bound."""
+    return supports(model.family, Likelihood) and any(
+        supports(model.family, kind) for kind in (Autoregressive, NoteLikelihood)
+    )
+
+
+def minutes_of(run: str) -> float:
+    """Returns the minutes of training that a run or a card records; NaN without."""
+    home = resolve(run)
+    for name in ("result.json", "card.json"):
+        if (home / name).exists():
+            recorded = json.loads((home / name).read_text())
+            seconds = recorded.get("result", recorded).get("seconds")
+            return np.nan if seconds is None else float(np.mean(seconds)) / 60
+    return np.nan
