@@ -30,7 +30,7 @@ def windows(
     /,
     workdir: Path = Path("runs/windows"),
     bars: Bars = 8,
-    training: WindowTraining = WindowTraining(2000, 112, decay=0.01),
+    training: WindowTraining = WindowTraining(1500, 112, decay=0.01),
     seed: Seed = 0,
 ) -> dict[str, Any]:
     """Trains a classifier of corruptions on the train split of an arena.

@@ -31,7 +31,7 @@ class WindowTraining:
     """A network and the way it is trained.
 
     It reads quarter notes: two layers, then residual convolutions of width 3 over the
-    quarters, then the mean and the logsumexp over time, and a hidden layer.
+    quarters, then the mean and a smooth maximum over time, and a hidden layer.
     """
 
     steps: TrainingSteps = 300
@@ -43,7 +43,7 @@ class WindowTraining:
     _: dataclasses.KW_ONLY
     dilations: tuple[Count, ...] = (1, 2, 4, 8)
     """Dilations of the convolutions, in quarters."""
-    dropout: DropoutRate = 0.3
+    dropout: DropoutRate = 0.1
     """Share of the units dropped around the hidden layer."""
     rate: LearningRate = 3e-3
     """Learning rate of Adam, which decays to zero."""
