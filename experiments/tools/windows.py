@@ -68,6 +68,7 @@ def windows(
     Model(family, params, task=task, about=about).save(workdir)
     result = {"experiment": name, "metrics": metrics}
     result |= provenance(time.perf_counter() - began)
+    result["command"] = f"python experiments/tools/windows.py {arena} --bars {bars}"
     write(workdir / "result.json", result)
     print(metrics)
     return result

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from pieces import line, piece
 
-from zoo.listen.page import Track, write_page
+from zoo.listen.page import Section, Track, write_page, write_sections
 from zoo.listen.score.engraver import engrave
 from zoo.soundfont.score import TAIL
 
@@ -59,9 +59,41 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """A page of two models and real music, which can be listened to blind."""
+    path = tmp_path_factory.mktemp("gallery") / "index.html"
+    pieces = {"One": 60, "Two": 64, "Real music": 67}
+    write_sections(
+        [
+            Section(
+                name,
+                [Track(f"{i}", line([pitch, pitch + i])) for i in (1, 2)],
+                real=name == "Real music",
+            )
+            for name, pitch in pieces.items()
+        ],
+        path,
+        title="Three",
+        intro="Listen.",
+        blind=True,
+    )
+    return path.as_uri()
+
+
 @pytest.fixture
 def opened(browser, address, request):
     """Opens the page; checks at the end that nothing was fetched or logged."""
+    yield from visit(browser, address, request)
+
+
+@pytest.fixture
+def blind(browser, gallery, request):
+    """Opens the page of several models, as `opened` does."""
+    yield from visit(browser, gallery, request)
+
+
+def visit(browser, address, request):
     context = browser.new_context(**getattr(request, "param", {}))
     tab = context.new_page()
     messages, fetched = [], []
@@ -281,3 +313,62 @@ def test_text_has_enough_contrast(opened):
         assert contrast(style(selector, "color"), card) > 4.5
     assert contrast(style(".intro", "color"), style("body", "backgroundColor")) > 4.5
     assert contrast(style(".play", "color"), style(".play", "backgroundColor")) > 3
+
+
+def test_blind_listening_counts_the_guesses(blind):
+    """Guesses by the origin that each answer reveals, and compares the count."""
+    assert blind.locator("section").count() == 3
+    blind.get_by_role("button", name="Listen blind").click()
+    tracks = blind.locator(".shuffled .track")
+    assert tracks.count() == 4  # both real pieces, and as many written ones
+    text = blind.locator(".shuffled").inner_text()
+    assert not any(name in text for name in ("One", "Two", "Real music"))
+    assert blind.locator(".shuffled .midi:visible").count() == 0
+    assert blind.locator("section:not(.shuffled):visible").count() == 0
+    labels = [
+        x.get_attribute("aria-label") for x in blind.locator(".unknown .roll").all()
+    ]
+    assert labels == [f"Position in piece {i}" for i in range(1, 5)]
+    right = 0
+    for number in range(1, 5):
+        blind.get_by_role("button", name=f"Piece {number} is real").click()
+        answer = tracks.nth(number - 1).locator(".guess").inner_text()
+        assert answer.startswith("Right") == ("Real music" in answer)
+        right += answer.startswith("Right")
+    assert right == 2
+    assert "2 of 4 right; 0 to go" in blind.locator(".result").inner_text()
+    blind.get_by_role("button", name="Play Piece 1").click()
+    blind.get_by_role("button", name="Show all pieces").click()
+    assert blind.locator(".shuffled, .guess").count() == 0
+    names = [x.inner_text() for x in blind.locator("h3").all()]
+    assert names == ["1", "2"] * 3
+    assert blind.evaluate(
+        "[...document.querySelectorAll('audio')].every(x => x.paused)"
+    )
+
+
+def test_pieces_are_shuffled_differently(blind):
+    """Of ten shuffles of four pieces of six, not all are equal."""
+    orders = set()
+    for _ in range(10):
+        blind.locator(".blind .begin").click()
+        orders.add(
+            blind.evaluate(
+                "[...document.querySelectorAll('.shuffled h3')].map(x => x.id)+''"
+            )
+        )
+    assert len(orders) > 1
+    blind.get_by_role("button", name="Show all pieces").click()
+    assert blind.locator("section").count() == 3
+
+
+@pytest.mark.parametrize(
+    "blind", [PHONE, {"viewport": {"width": 1280, "height": 800}}], indirect=True
+)
+def test_several_columns_fit_the_screen(blind):
+    width = blind.viewport_size["width"]
+    assert blind.evaluate("document.documentElement.scrollWidth") <= width
+    blind.locator(".blind .begin").click()
+    assert blind.evaluate("document.documentElement.scrollWidth") <= width
+    for button in blind.locator(".guess button, .blind button:visible").all():
+        assert button.bounding_box()["height"] >= 26

@@ -1,6 +1,7 @@
 """`zoo leaderboard` and `zoo gallery`: all families beside one another."""
 
 import pathlib
+import shlex
 from typing import Literal
 
 from tyro.conf import Positional
@@ -65,9 +66,13 @@ def leaderboard(
     entries = [*board.entries(names)]
     for title, columns in (("beside real music", LIKENESS), ("variety, cost", COST)):
         heads, rows = cells(entries, columns)
-        table = Table(*heads, title=as_cell(f"{arena}, {bars} bars: {title}"))
-        for row in rows:
-            table.add_row(*map(as_cell, row))
+        table = Table(title=as_cell(f"{arena}, {bars} bars: {title}"))
+        for line in zip(heads, *rows, strict=True):  # a column for each model
+            if not table.columns:
+                for name in line:
+                    table.add_column(as_cell(name))
+            else:
+                table.add_row(*map(as_cell, line))
         console.print(table)
     for name, family, reason in left_out(entries):
         console.print(f"{name} ({family}) is left out: {reason}", markup=False)
@@ -81,6 +86,10 @@ def leaderboard(
         "arena": {"bars": bars, "steps_per_quarter": grid, "seeds": seeds},
         "entries": [entry.plain() for entry in entries],
         **provenance(time.perf_counter() - began),
+        "command": shlex.join(
+            ["zoo", "leaderboard", *(pathlib.Path(x).name for x in names)]
+            + ["--arena", arena, "--bars", str(bars), "--grid", str(grid)]
+        ),
     }
     write(out / "result.json", result)
     (out / "leaderboard.md").write_text(page(entries) + "\n", "utf-8")
@@ -93,3 +102,61 @@ def shipped() -> tuple[str, ...]:
     from zoo.inference.loading import load, weights
 
     return tuple(x for x in weights() if not supports(load(x).family, Classifier))
+
+
+def gallery(
+    runs: Positional[tuple[str, ...]],
+    /,
+    arena: Literal["tunes", "chorales"] = "tunes",
+    bars: Bars = 8,
+    grid: StepsPerQuarter = 4,
+    n: Pieces = 8,
+    seed: Seed = 0,
+    out: pathlib.Path = pathlib.Path("gallery.html"),
+) -> None:
+    """Write one page on which all models are heard beside real music, also blind.
+
+    In blind listening, real and written pieces are shuffled without their names, and
+    the page counts what the listener guesses right.
+
+    Args:
+        runs: directories that training has written, and names of shipped weights; by
+            default all that ship.
+        arena: the music: tunes, or chorales of up to four parts.
+        bars: bars of 4/4 of a piece.
+        grid: steps in a quarter note.
+        n: pieces of each model, and real ones.
+        seed: seed of the sampling, the same for all models.
+        out: the page to write.
+    """
+    from zoo.errors import ZooError
+    from zoo.evaluation.arena import ARENAS
+    from zoo.evaluation.beside import heard
+    from zoo.files import written_aside
+    from zoo.inference.loading import resolve
+    from zoo.listen.page import write_sections
+
+    names = runs or shipped()
+    for name in names:
+        resolve(name)
+    kind = ARENAS[arena](bars, grid)
+    sections, reasons = heard(kind, names, n, seed)
+    for name, reason in reasons.items():
+        print(f"{name} is left out: {reason}")
+    if len(sections) < 2:
+        raise ZooError(
+            f"no model writes {arena} of {bars} bars: name another run, or choose "
+            "fewer bars or a coarser grid."
+        )
+    models = ", ".join(section.heading for section in sections if not section.real)
+    with written_aside(out) as path:
+        write_sections(
+            sections,
+            path,
+            title=f"{arena.capitalize()} by {len(sections) - 1} models",
+            intro=f"{bars} bars of 4/4 each, at one tempo, on one instrument, by "
+            f"{models}, under seed {seed}, and real music that none of them was "
+            "trained on.",
+            blind=True,
+        )
+    print(f"open {out}")

@@ -11,7 +11,7 @@ from tyro.conf import Positional
 from zoo.cli.audio import blend, reconstruct
 from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
-from zoo.cli.leaderboard import leaderboard
+from zoo.cli.leaderboard import gallery, leaderboard
 from zoo.cli.places import with_place
 from zoo.cli.play import play
 from zoo.cli.sample import sample
@@ -147,6 +147,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "blend": blend,
     "evaluate": evaluate,
     "leaderboard": leaderboard,
+    "gallery": gallery,
     "export": export,
     "data": data,
     "list": list_,

@@ -61,6 +61,21 @@ class Track:
     audio: np.ndarray | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """Pieces under one heading.
+
+    Attributes:
+      heading: the heading.
+      tracks: the pieces.
+      real: whether they are real music.
+    """
+
+    heading: str
+    tracks: Sequence[Track]
+    real: bool = False
+
+
 def write_page(
     samples: Sequence[Track],
     path: str | os.PathLike[str],
@@ -70,10 +85,7 @@ def write_page(
     real: Sequence[Track] = (),
     heading: str = "Samples of the model",
 ) -> None:
-    """Writes a listening page.
-
-    All pieces are equally loud. If the file would exceed `MAX_BYTES`, the audio quality
-    is reduced and, if that is not enough, only the beginnings of pieces are played.
+    """Writes a listening page of one model.
 
     Args:
       samples: the samples of a model.
@@ -86,7 +98,37 @@ def write_page(
     Raises:
       ZooError: a track has no notes, or is too long to render.
     """
-    tracks = [*samples, *real]
+    sections = [Section(heading, samples)]
+    if real:
+        sections.append(Section("Real music, for comparison", real, real=True))
+    write_sections(sections, path, title=title, intro=intro)
+
+
+def write_sections(
+    sections: Sequence[Section],
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    intro: str,
+    blind: bool = False,
+) -> None:
+    """Writes a listening page with a column for each section.
+
+    All pieces are equally loud. If the file would exceed `MAX_BYTES`, the audio quality
+    is reduced and, if that is not enough, only the beginnings of pieces are played.
+
+    Args:
+      sections: what each column holds.
+      path: the HTML file to write.
+      title: the title of the page.
+      intro: text below the title.
+      blind: whether the page can shuffle real and written pieces without their names,
+        and count the listener's guesses.
+
+    Raises:
+      ZooError: a track has no notes, or is too long to render.
+    """
+    tracks = [track for section in sections for track in section.tracks]
     with ThreadPoolExecutor() as pool:
         audio = list(pool.map(_render, tracks))
         longest = max(map(len, audio), default=0) / RATE
@@ -101,8 +143,7 @@ def write_page(
                 _track(i, *track)
                 for i, track in enumerate(zip(shown, clips, strict=True), 1)
             ]
-            columns = articles[: len(samples)], articles[len(samples) :]
-            text = _document(title, intro, columns, heading=heading)
+            text = _document(title, intro, _columns(sections, articles), blind=blind)
             if len(text) <= MAX_BYTES:
                 break
     pathlib.Path(path).write_bytes(text)
@@ -144,27 +185,34 @@ def _encode(audio: np.ndarray, options: tuple[float, int, int]) -> tuple[str, by
     return compress(soxr.resample(audio, RATE, rate), rate, quality)
 
 
-def _document(
-    title: str,
-    intro: str,
-    columns: tuple[Sequence[str], Sequence[str]],
-    *,
-    heading: str,
-) -> bytes:
-    """Returns the page; `columns` are the HTML of samples and of real excerpts."""
-    samples, real = columns
-    style, script = asset("page.css"), asset("page.js")
-    column = _fill("real.html", {"tracks": "".join(real)}) if real else ""
+def _columns(sections: Sequence[Section], articles: Sequence[str]) -> list[str]:
+    """Returns the HTML of sections, whose tracks are `articles` in their order."""
+    columns, rest = [], iter(articles)
+    for number, section in enumerate(sections, 1):
+        values = {
+            "kind": "real" if section.real else "samples",
+            "id": f"section-{number}",
+            "heading": html.escape(section.heading),
+            "tracks": "".join(next(rest) for _ in section.tracks),
+        }
+        columns.append(_fill("section.html", values))
+    return columns
+
+
+def _document(title: str, intro: str, columns: Sequence[str], *, blind: bool) -> bytes:
+    """Returns the page of sections in HTML."""
+    script = asset("page.js") + (asset("blind.js") if blind else "")
+    style = asset("page.css")
     values = {
         "title": html.escape(title),
         "intro": html.escape(intro),
-        "heading": html.escape(heading),
+        "blind": asset("blind.html") if blind else "",
+        "layout": {1: "single", 2: "pair"}.get(len(columns), "many"),
         "style": style,
         "script": script,
         "style_hash": _hash(style),
         "script_hash": _hash(script),
-        "samples": "".join(samples),
-        "real": column,
+        "sections": "".join(columns),
     }
     return _fill("page.html", values).encode()
 
