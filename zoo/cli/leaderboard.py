@@ -87,8 +87,10 @@ def leaderboard(
         "entries": [entry.plain() for entry in entries],
         **provenance(time.perf_counter() - began),
         "command": shlex.join(
-            ["zoo", "leaderboard", *(pathlib.Path(x).name for x in names)]
-            + ["--arena", arena, "--bars", str(bars), "--grid", str(grid)]
+            (
+                *("zoo", "leaderboard", *(pathlib.Path(x).name for x in names)),
+                *("--arena", arena, "--bars", str(bars), "--grid", str(grid)),
+            )
         ),
     }
     write(out / "result.json", result)

@@ -43,15 +43,16 @@ def heard(
             reasons[name] = str(error)
             continue
         spec = spec or model.task.spec()
-        sections.append(Section(f"{name} ({model.name})", tracks(arena, written, n)))
+        shown = tracks(arena, written, n, name=name)
+        sections.append(Section(f"{name} ({model.name})", shown))
     real = arena.real(spec or arena.corpus)
     order = np.random.default_rng(seed).permutation(len(real))
-    shown = tracks(arena, real.take(order), n)
+    shown = tracks(arena, real.take(order), n, name="real")
     return [*sections, Section("Real music", shown, real=True)], reasons
 
 
-def tracks(arena: Arena, windows: Windows, n: int) -> list[Track]:
+def tracks(arena: Arena, windows: Windows, n: int, *, name: str) -> list[Track]:
     """Returns the first `n` windows of different groups."""
     _, first = np.unique(windows.groups, return_index=True)
     chosen = windows.arrays[np.sort(first)[:n]]
-    return [Track(f"{i}", arena.decode(x)) for i, x in enumerate(chosen, 1)]
+    return [Track(f"{name} {i}", arena.decode(x)) for i, x in enumerate(chosen, 1)]

@@ -85,7 +85,7 @@ def group_weights(
 
 
 def centred_interval(value: float, resampled: np.ndarray) -> ConfidenceInterval:
-    """Returns a value with the spread of its bootstrap replicates around their mean.
+    """Returns a distance, at least 0, with the spread of its bootstrap replicates.
 
     A divergence or a distance grows when pieces are drawn twice; the mean of the
     replicates is above the value by this bias, which is subtracted.
@@ -93,5 +93,5 @@ def centred_interval(value: float, resampled: np.ndarray) -> ConfidenceInterval:
     finite = resampled[np.isfinite(resampled)]
     if not len(finite):
         return ConfidenceInterval(value)
-    low, high = np.quantile(finite - finite.mean(), [0.025, 0.975])
-    return ConfidenceInterval(value, float(value + low), float(value + high))
+    low, high = value + np.quantile(finite - finite.mean(), [0.025, 0.975])
+    return ConfidenceInterval(value, float(max(0.0, low)), float(high))

@@ -43,7 +43,6 @@ class Blind {
     const piece = {
       track, title, roll, name: title.textContent, label: roll.getAttribute("aria-label"),
       real: Boolean(track.closest(".real")), place: document.createComment(""), right: null,
-      origin: track.closest("section").querySelector("h2").textContent,
     };
     track.replaceWith(piece.place);
     title.textContent = `Piece ${number}`;
@@ -66,7 +65,7 @@ class Blind {
 
   answer(piece, real) {
     piece.right = piece.real === real;
-    piece.guess.textContent = `${piece.right ? "Right" : "Wrong"}: ${piece.origin}, ${piece.name}`;
+    piece.guess.textContent = `${piece.right ? "Right" : "Wrong"}: ${piece.name}`;
     piece.guess.classList.add(piece.right ? "right" : "wrong");
     this.report();
   }
