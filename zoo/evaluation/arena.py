@@ -273,9 +273,10 @@ def parts_as_tokens(
     """Returns numbers below `VOCAB` that describe each step, int32 [n, t, k]; 0 is
     nothing.
 
-    They are the pitches of the parts; the intervals above the lowest, modulo 12; the
-    intervals that the highest and, if there are several, the lowest part move by where
-    a note begins; how many notes begin; and the quarter of the bar.
+    They are the pitches of the parts; the intervals above the lowest, modulo 12; by
+    which interval the lowest part moves where any note begins, if there are several
+    parts, and the highest where it begins; how many notes begin; and the quarter of the
+    bar.
 
     Args:
       pitch: MIDI pitches [n, t, k] from high to low, -1 for silence.

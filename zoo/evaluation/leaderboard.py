@@ -224,7 +224,7 @@ class Leaderboard:
             return Windows(kept["arrays"], kept["groups"]), float(kept["rate"])
         pieces: list[NoteSequence] = []
         timed, found, refused = 0.0, self.arena.windows([])[0], Counter[str]()
-        while len(found) < count:
+        while len(found) < count or len(pieces) <= DRAWN:  # the first are not timed
             first, began = len(pieces), time.perf_counter()
             seed = self.seed * 100_000 + first
             pieces += model.sample(DRAWN, seed)

@@ -12,12 +12,14 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from zoo.errors import UsageError
 from zoo.evaluation.arena import Windows
 from zoo.evaluation.window_classifier import WindowTraining
 from zoo.metrics.bootstrap import ConfidenceInterval, clustered_interval
 from zoo.ranges import Count, checked
 
 CLASSES = "real", "written"
+FEWEST = 4  # groups, of which each half has two
 
 
 class TwoSample(NamedTuple):
@@ -56,7 +58,17 @@ class TwoSampleTest:
           written: the same.
           steps_per_quarter: steps in a quarter note.
           seed: of the halvings, initial parameters and batches.
+
+        Raises:
+          UsageError: there are fewer than `FEWEST` groups of one of them.
         """
+        for name, windows in zip(CLASSES, (real, written), strict=True):
+            found = len(np.unique(windows.groups))
+            if found < FEWEST:
+                raise UsageError(
+                    f"there are {found} {name} pieces, and the two-sample test needs "
+                    f"{FEWEST}: give more music, or choose fewer bars."
+                )
         rng = np.random.default_rng(seed)
         count = min(len(real), len(written))
         sets = [some(x, count, rng) for x in (real, written)]

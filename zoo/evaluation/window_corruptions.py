@@ -4,12 +4,13 @@ Its last layer then holds what music is told from noise by: Fréchet distances a
 computed in it. Axes: n window, t step.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from zoo.data.proto import NoteSequence
-from zoo.evaluation.arena import QUARTERS, Arena, Windows
+from zoo.evaluation.arena import QUARTERS, Arena
 
 Corruption = Callable[[Arena, np.ndarray, np.random.Generator], np.ndarray]
 MOVED = 0.15  # share of the notes whose pitch or time is moved
@@ -77,8 +78,27 @@ def moved_times(
                 start = note.start_time + step * float(rng.choice([-1, 1]))
                 note.start_time = float(np.clip(start, 0, last))
                 note.end_time = note.start_time + length
+        if arena.voices == 1:
+            _cut_overlaps(piece)
 
     return _changed(arena, windows, change)
+
+
+def _cut_overlaps(piece: NoteSequence) -> None:
+    """Ends each note where the next begins; of two that begin together, keeps one."""
+    notes = sorted(piece.notes, key=lambda note: note.start_time)
+    kept = [
+        (note, min(note.end_time, after.start_time))
+        for note, after in itertools.pairwise(notes)
+        if after.start_time > note.start_time
+    ]
+    kept += [(note, note.end_time) for note in notes[-1:]]
+    line = NoteSequence()
+    for note, end in kept:
+        line.notes.add().CopyFrom(note)
+        line.notes[-1].end_time = end
+    del piece.notes[:]
+    piece.notes.extend(line.notes)
 
 
 CORRUPTIONS: Mapping[str, Corruption] = {
@@ -125,8 +145,3 @@ def _changed(
         if len(found):
             changed[i] = found.arrays[0]
     return changed
-
-
-def as_tokens(arena: Arena, windows: Windows) -> Windows:
-    """Returns windows as the tokens that classifiers read."""
-    return Windows(arena.tokens(windows.arrays), windows.groups)
