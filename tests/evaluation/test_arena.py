@@ -10,11 +10,11 @@ from zoo.data.refusal import Refused
 from zoo.evaluation.arena import (
     VOCAB,
     Chorales,
+    Excerpts,
     Tunes,
-    Windows,
     parts_as_tokens,
 )
-from zoo.evaluation.window_corruptions import CORRUPTIONS, labelled
+from zoo.evaluation.excerpt_corruptions import CORRUPTIONS, labelled
 
 SCALE = "60 62 64 65 67 69 71 72"
 HYMN = score("72 74 76 77", "67 67 69 69", "64 64 65 65", "48 50 52 53")
@@ -41,9 +41,9 @@ def test_tempo_velocity_and_program_are_not_seen(arena, piece):
     assert np.array_equal(arena.cut(piece), arena.cut(other))
 
 
-def test_a_tune_is_cut_into_windows_that_do_not_overlap():
-    windows = TUNES.cut(score(SCALE))
-    notes = [[x.pitch for x in TUNES.decode(window).notes] for window in windows]
+def test_a_tune_is_cut_into_excerpts_that_do_not_overlap():
+    excerpts = TUNES.cut(score(SCALE))
+    notes = [[x.pitch for x in TUNES.decode(excerpt).notes] for excerpt in excerpts]
     assert notes == [[60, 62, 64, 65], [67, 69, 71, 72]]
 
 
@@ -52,7 +52,7 @@ def test_two_bars_of_two_four_are_one_of_four_four():
     assert np.array_equal(TUNES.cut(halves), TUNES.cut(score(SCALE)))
 
 
-def test_other_metres_have_no_window():
+def test_other_metres_have_no_excerpt():
     with pytest.raises(Refused):
         TUNES.cut(score(SCALE, beats=3))
     with pytest.raises(Refused, match="no 1 full bars"):
@@ -75,13 +75,13 @@ def test_a_coarser_grid_is_met_halfway():
     assert np.array_equal(found, CHORALES.cut(HYMN)[0][::4])
 
 
-def test_windows_begin_after_the_pickup():
+def test_excerpts_begin_after_the_pickup():
     piece = score("60 62 64 65 67", "55 57 59 60 62")
     del piece.time_signatures[:]
     piece.time_signatures.add(numerator=1, denominator=4)
     piece.time_signatures.add(time=0.5, numerator=4, denominator=4)
-    (window,) = CHORALES.cut(piece)
-    pitch, _ = CHORALES.parts(window[None])
+    (excerpt,) = CHORALES.cut(piece)
+    pitch, _ = CHORALES.parts(excerpt[None])
     assert pitch[0, ::4, 0].tolist() == [62, 64, 65, 67]
 
 
@@ -115,30 +115,30 @@ def test_leaps_of_the_bass_are_not_those_of_the_top():
     assert len({bass[1], bass[2], top[1]}) == 3  # a unison, and a tone of each
 
 
-def test_windows_keep_their_pieces():
+def test_excerpts_keep_their_pieces():
     refused = score("60 61")
-    windows, reasons = TUNES.windows([score(SCALE), refused, score(SCALE)])
-    assert windows.groups.tolist() == [0, 0, 2, 2]
+    excerpts, reasons = TUNES.excerpts([score(SCALE), refused, score(SCALE)])
+    assert excerpts.groups.tolist() == [0, 0, 2, 2]
     assert len(reasons) == 1
-    assert len(windows.take(windows.groups == 2)) == 2
-    assert len(Windows(windows.arrays[:0], windows.groups[:0])) == 0
+    assert len(excerpts.take(excerpts.groups == 2)) == 2
+    assert len(Excerpts(excerpts.arrays[:0], excerpts.groups[:0])) == 0
 
 
 def test_corruptions_are_labelled_and_keep_the_shape():
     arena = Tunes(bars=2)
-    windows = np.array(arena.cut(score(f"{SCALE} {SCALE}"))[:1] * 6)
-    arrays, label = labelled(arena, windows, np.random.default_rng(0))
+    excerpts = np.array(arena.cut(score(f"{SCALE} {SCALE}"))[:1] * 6)
+    arrays, label = labelled(arena, excerpts, np.random.default_rng(0))
     assert arrays.shape == (6 * (1 + len(CORRUPTIONS)), arena.length)
-    assert (arrays[label == 0] == windows).all()
+    assert (arrays[label == 0] == excerpts).all()
     names = ("real", *CORRUPTIONS)
     changed = {
-        names[i]: (arrays[label == i] != windows).any() for i in range(len(names))
+        names[i]: (arrays[label == i] != excerpts).any() for i in range(len(names))
     }
-    # bars of equal windows can be mixed without a change
+    # bars of equal excerpts can be mixed without a change
     expected = {name: name not in ("real", "mixed bars") for name in names}
     assert changed == expected
 
 
 def test_the_melody_codec_reads_what_the_arena_writes():
-    (window,) = TUNES.cut(score("60 62 64 65"))
-    assert Melody().fit(TUNES.decode(window)).array.size
+    (excerpt,) = TUNES.cut(score("60 62 64 65"))
+    assert Melody().fit(TUNES.decode(excerpt)).array.size

@@ -14,14 +14,14 @@ from zoo.data.codecs import Melody
 from zoo.errors import UsageError
 from zoo.evaluation.arena import Chorales, Tunes
 from zoo.evaluation.beside import heard
+from zoo.evaluation.excerpt_classifier import ExcerptTraining
 from zoo.evaluation.leaderboard import OTHER_REAL, Entry, Leaderboard, cannot_write
 from zoo.evaluation.leaderboard_table import LIKENESS, cells, left_out, page
 from zoo.evaluation.two_sample import TwoSampleTest
-from zoo.evaluation.window_classifier import WindowTraining
 from zoo.inference.model import Model
 from zoo.tasks import Events, bound
 
-TEST = TwoSampleTest(1, WindowTraining(5, 8, 8, dilations=(1,)))
+TEST = TwoSampleTest(1, ExcerptTraining(5, 8, 8, dilations=(1,)))
 ARENA = Tunes(bars=1)
 
 
@@ -62,14 +62,14 @@ def entries(board, run):
 def test_a_model_is_measured_beside_real_music(entries):
     model, _, floor = entries
     assert (model.name, model.family, floor.name) == ("small", "LSTM", OTHER_REAL)
-    assert model.windows == floor.windows >= 4
+    assert model.excerpts == floor.excerpts >= 4
     for name in ("two_sample", "recurrence", "keys", "rhythms", "ngrams", "distinct"):
         value, low, high = model.metrics[name]
         assert low <= value <= high or name == "recurrence", name
     assert model.metrics["training_minutes"].value == 1.5
     assert model.metrics["pieces_per_second"].value > 0
     assert model.metrics["keys"].value > floor.metrics["keys"].value
-    assert np.isnan(model.metrics["frechet"].value)  # for windows of other lengths
+    assert np.isnan(model.metrics["frechet"].value)  # for excerpts of other lengths
 
 
 def test_the_nats_are_those_of_the_evaluation(entries, run):
@@ -89,7 +89,7 @@ def test_what_was_measured_is_kept(entries, board, run, monkeypatch):
 
 
 def test_an_interrupted_measurement_keeps_what_was_written(board, run, monkeypatch):
-    """The windows are kept before they are measured."""
+    """The excerpts are kept before they are measured."""
     model = zoo.load(run)
     first, _ = board.written(model, "small", 12)
     monkeypatch.setattr(Model, "sample", None)

@@ -1,9 +1,9 @@
 """Arenas: music of one kind and length, in which models of all families are compared.
 
-A window is a number of bars of 4/4 from a bar line on. Real and written pieces are cut
-into windows, which do not overlap, in one representation: pitches and onsets on one
-grid, without tempo, velocity, program and metre. A family cannot be told by these, nor
-by the lengths of its pieces. Axes: n window, t step, k part.
+An excerpt is a number of bars of 4/4, from a bar line on. Real and written pieces are
+cut into excerpts, which do not overlap, in one representation: pitches and onsets on
+one grid, without tempo, velocity, program and metre. A family cannot be told by these,
+nor by the lengths of its pieces. Axes: n excerpt, t step, k part.
 """
 
 import dataclasses
@@ -31,25 +31,25 @@ LOW, HIGH = 36, 96  # MIDI numbers that `parts_as_tokens` tells apart
 LEAP = 12  # semitones; larger ones count as this
 PARTS = 4
 QUARTERS = 4  # of a bar
-MAX_WINDOWS = 2  # of a piece
+MAX_EXCERPTS = 2  # of a piece
 HELD_OUT = "validation", "test"
 
 
 @dataclasses.dataclass(frozen=True)
-class Windows:
-    """Windows of pieces, and the piece of each.
+class Excerpts:
+    """Excerpts of pieces, and the piece of each.
 
     Attributes:
       arrays: of an arena, [n, t, ..].
-      groups: windows of one piece, and of variants of it, have the same number, [n].
+      groups: excerpts of one piece, and of variants of it, have the same number, [n].
     """
 
     arrays: np.ndarray
     groups: np.ndarray
 
-    def take(self, index: Any) -> "Windows":
-        """Returns some of the windows."""
-        return Windows(self.arrays[index], self.groups[index])
+    def take(self, index: Any) -> "Excerpts":
+        """Returns some of the excerpts."""
+        return Excerpts(self.arrays[index], self.groups[index])
 
     def __len__(self) -> int:
         return len(self.arrays)
@@ -58,10 +58,10 @@ class Windows:
 @dataclasses.dataclass(frozen=True)
 @checked
 class Arena(ABC):
-    """Music of one kind, in windows of `bars` bars of 4/4.
+    """Music of one kind, in excerpts of `bars` bars of 4/4.
 
     Attributes:
-      bars: bars of a window.
+      bars: bars of an excerpt.
       steps_per_quarter: steps in a quarter note.
     """
 
@@ -74,31 +74,31 @@ class Arena(ABC):
 
     @property
     def length(self) -> int:
-        """Steps of a window."""
+        """Steps of an excerpt."""
         return self.bars * QUARTERS * self.steps_per_quarter
 
     @abstractmethod
     def cut(self, piece: NoteSequence) -> list[np.ndarray]:
-        """Returns the windows of a piece from its beginning on, at least one.
+        """Returns the excerpts of a piece from its beginning on, at least one.
 
         Raises:
           Refused: it has none.
         """
 
     @abstractmethod
-    def decode(self, window: np.ndarray) -> NoteSequence:
-        """Returns the music of a window, or of any number of steps."""
+    def decode(self, excerpt: np.ndarray) -> NoteSequence:
+        """Returns the music of an excerpt, or of any number of steps."""
 
     @abstractmethod
     def whole(self, piece: NoteSequence) -> NoteSequence:
-        """Returns a whole piece in the representation of the windows.
+        """Returns a whole piece in the representation of the excerpts.
 
         Raises:
           Refused: it does not fit.
         """
 
     @abstractmethod
-    def parts(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def parts(self, excerpts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns MIDI pitches [n, t, k], -1 for silence, and whether they begin.
 
         The parts of a step are sorted from high to low.
@@ -109,18 +109,18 @@ class Arena(ABC):
         """The codec of the upper line."""
         return Phrase(bars=self.bars, steps_per_quarter=self.steps_per_quarter)
 
-    def lines(self, windows: np.ndarray) -> np.ndarray:
-        """Returns the upper line of each window as tokens [n, t] of `line`."""
-        pitch, onset = (x[..., 0] for x in self.parts(windows))
+    def lines(self, excerpts: np.ndarray) -> np.ndarray:
+        """Returns the upper line of each excerpt as tokens [n, t] of `line`."""
+        pitch, onset = (x[..., 0] for x in self.parts(excerpts))
         notes = np.clip(pitch, self.line.low, self.line.high) - self.line.low + PITCH
         return np.where(pitch < 0, HOLD + 1, np.where(onset, notes, HOLD))
 
-    def windows(self, pieces: Sequence[NoteSequence]) -> tuple[Windows, list[str]]:
-        """Returns windows of pieces, grouped by piece, and why others have none."""
+    def excerpts(self, pieces: Sequence[NoteSequence]) -> tuple[Excerpts, list[str]]:
+        """Returns excerpts of pieces, grouped by piece, and why others have none."""
         arrays, numbers, refused = [], [], []
         for number, piece in enumerate(pieces):
             try:
-                cut = self.cut(piece)[:MAX_WINDOWS]
+                cut = self.cut(piece)[:MAX_EXCERPTS]
             except Refused as reason:
                 refused.append(str(reason))
                 continue
@@ -128,23 +128,23 @@ class Arena(ABC):
             numbers += [number] * len(cut)
         empty = np.zeros((0, self.length), np.int32)
         stacked = np.stack(arrays) if arrays else empty
-        return Windows(stacked, np.array(numbers, np.int64)), refused
+        return Excerpts(stacked, np.array(numbers, np.int64)), refused
 
-    def real(self, spec: str, splits: Sequence[str] = HELD_OUT) -> Windows:
-        """Returns the windows of real pieces; variants of a tune are one group.
+    def real(self, spec: str, splits: Sequence[str] = HELD_OUT) -> Excerpts:
+        """Returns the excerpts of real pieces; variants of a tune are one group.
 
         Raises:
-          UsageError: no piece has a window.
+          UsageError: no piece has an excerpt.
         """
         pieces = [piece for split in splits for piece in real_pieces(spec, split)]
-        found, _ = self.windows(pieces)
+        found, _ = self.excerpts(pieces)
         if not len(found):
             raise UsageError(
                 f"no piece of {spec} has {self.bars} full bars of 4/4: choose fewer "
                 "bars, or another corpus."
             )
         variants = np.array(groups([sketch(piece) for piece in pieces]))
-        return Windows(found.arrays, variants[found.groups])
+        return Excerpts(found.arrays, variants[found.groups])
 
     def training(self, spec: str) -> list[NoteSequence]:
         """Returns whole pieces of the train split, from which a model may copy."""
@@ -156,9 +156,9 @@ class Arena(ABC):
                 continue
         return pieces
 
-    def tokens(self, windows: np.ndarray) -> np.ndarray:
+    def tokens(self, excerpts: np.ndarray) -> np.ndarray:
         """Returns what a classifier reads, int32 [n, t, k]; see `parts_as_tokens`."""
-        return parts_as_tokens(*self.parts(windows), self.steps_per_quarter)
+        return parts_as_tokens(*self.parts(excerpts), self.steps_per_quarter)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,17 +172,17 @@ class Tunes(Arena):
     def cut(self, piece: NoteSequence) -> list[np.ndarray]:
         return [*self.line.phrases(piece)]
 
-    def decode(self, window: np.ndarray) -> NoteSequence:
-        return self.line.decode(window)
+    def decode(self, excerpt: np.ndarray) -> NoteSequence:
+        return self.line.decode(excerpt)
 
     def whole(self, piece: NoteSequence) -> NoteSequence:
         source = self.line.source
         source = dataclasses.replace(source, metres=type(source)().metres)
         return source.decode(source.encode(piece))
 
-    def parts(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sounding, pitch = sounding_pitches(windows, self.line)
-        return np.where(sounding, pitch, -1)[..., None], (windows >= PITCH)[..., None]
+    def parts(self, excerpts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sounding, pitch = sounding_pitches(excerpts, self.line)
+        return np.where(sounding, pitch, -1)[..., None], (excerpts >= PITCH)[..., None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,17 +209,17 @@ class Chorales(Arena):
         found, bar = [], 0
         while bar + self.bars <= len(lines):
             first = round(lines[bar, 0] * self.steps_per_quarter)
-            window = roll[first : first + self.bars * size]
-            whole = full[bar : bar + self.bars].all() and len(window) == self.length
-            if whole and window.any():
-                found.append(window)
+            excerpt = roll[first : first + self.bars * size]
+            whole = full[bar : bar + self.bars].all() and len(excerpt) == self.length
+            if whole and excerpt.any():
+                found.append(excerpt)
             bar += self.bars if whole else 1
         if not found:
             raise Refused("short", f"It has no {self.bars} full bars of 4/4 in a row.")
         return found
 
-    def decode(self, window: np.ndarray) -> NoteSequence:
-        return self.codec.decode(window)
+    def decode(self, excerpt: np.ndarray) -> NoteSequence:
+        return self.codec.decode(excerpt)
 
     def whole(self, piece: NoteSequence) -> NoteSequence:
         return self.codec.decode(self._roll(piece))
@@ -230,8 +230,8 @@ class Chorales(Arena):
         codec = dataclasses.replace(self.codec, steps_per_quarter=fine)
         return codec.encode(piece)[:: fine // self.steps_per_quarter]
 
-    def parts(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        on = windows.astype(bool)
+    def parts(self, excerpts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        on = excerpts.astype(bool)
         rank = np.cumsum(on[..., ::-1], axis=-1)[..., ::-1]  # of a pitch, from above
         lowest = rank == rank.max(axis=-1, keepdims=True)
         pitch = np.full((*on.shape[:-1], PARTS), -1)

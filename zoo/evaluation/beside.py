@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.evaluation.arena import Arena, Windows
+from zoo.evaluation.arena import Arena, Excerpts
 from zoo.evaluation.leaderboard import Leaderboard, cannot_write
 from zoo.inference.loading import load
 from zoo.listen.page import Section, Track
@@ -37,7 +37,7 @@ def heard(
             reasons[name] = reason
             continue
         try:
-            # one window of a piece, and a piece may have two
+            # one excerpt of a piece, and a piece may have two
             written, _ = Leaderboard(arena, seed=seed).written(model, name, 2 * n)
         except ZooError as error:
             reasons[name] = str(error)
@@ -51,8 +51,8 @@ def heard(
     return [*sections, Section("Real music", shown, real=True)], reasons
 
 
-def tracks(arena: Arena, windows: Windows, n: int, *, name: str) -> list[Track]:
-    """Returns the first `n` windows of different groups."""
-    _, first = np.unique(windows.groups, return_index=True)
-    chosen = windows.arrays[np.sort(first)[:n]]
+def tracks(arena: Arena, excerpts: Excerpts, n: int, *, name: str) -> list[Track]:
+    """Returns the first `n` excerpts of different groups."""
+    _, first = np.unique(excerpts.groups, return_index=True)
+    chosen = excerpts.arrays[np.sort(first)[:n]]
     return [Track(f"{name} {i}", arena.decode(x)) for i, x in enumerate(chosen, 1)]

@@ -22,7 +22,7 @@ from zoo.core import (
 )
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
-from zoo.evaluation.arena import Arena, Windows
+from zoo.evaluation.arena import Arena, Excerpts
 from zoo.evaluation.set_metrics import exact_nats, set_metrics
 from zoo.evaluation.two_sample import TwoSampleTest, some
 from zoo.inference.loading import load, resolve
@@ -30,8 +30,8 @@ from zoo.inference.model import Model
 from zoo.metrics.bootstrap import ConfidenceInterval
 
 DRAWN = 32  # pieces drawn at a time
-MOST_DRAWN = 8  # pieces drawn for each window that is needed
-PATIENCE = 128  # pieces without a single window after which a model is left out
+MOST_DRAWN = 8  # pieces drawn for each excerpt that is needed
+PATIENCE = 128  # pieces without a single excerpt after which a model is left out
 OTHER_REAL = "other real music"
 Progress = Callable[[str], None]
 
@@ -44,7 +44,7 @@ class Entry:
       name: the run or the shipped weights; `OTHER_REAL` for the floor.
       family: the class of the model.
       corpus: the corpus of the model, whose held-out pieces it is compared with.
-      windows: number of windows that were written and as many real ones.
+      excerpts: number of excerpts that were written and as many real ones.
       metrics: value and 95 % interval of each column; NaN where there is none.
       reason: why the model is left out, if it is.
     """
@@ -53,7 +53,7 @@ class Entry:
     family: str = ""
     corpus: str = ""
     _: dataclasses.KW_ONLY
-    windows: int = 0
+    excerpts: int = 0
     metrics: dict[str, ConfidenceInterval] = dataclasses.field(default_factory=dict)
     reason: str = ""
 
@@ -81,7 +81,7 @@ class Leaderboard:
 
     Attributes:
       arena: the kind of music.
-      pieces: the most windows of a model, and of real music.
+      pieces: the most excerpts of a model, and of real music.
       seed: seed of the sampling and of the measurement.
       test: the two-sample test.
       cache: a folder that keeps what was written and measured; None for nothing.
@@ -158,7 +158,7 @@ class Leaderboard:
         )
         metrics["training_minutes"] = ConfidenceInterval(minutes_of(run))
         count = min(len(real), len(written))
-        return Entry(name, model.name, spec, windows=count, metrics=metrics)
+        return Entry(name, model.name, spec, excerpts=count, metrics=metrics)
 
     def floor(self, spec: str) -> Entry:
         """Returns the entry of real pieces of the train split, unseen by the test."""
@@ -168,10 +168,10 @@ class Leaderboard:
         other = some(self.arena.real(spec, ("train",)), len(real), rng)
         metrics = self.compared(OTHER_REAL, spec, other, real, copies_of=real)
         count = min(len(real), len(other))
-        return Entry(OTHER_REAL, "", spec, windows=count, metrics=metrics)
+        return Entry(OTHER_REAL, "", spec, excerpts=count, metrics=metrics)
 
-    def real(self, spec: str) -> Windows:
-        """Returns windows of the held-out pieces of a corpus."""
+    def real(self, spec: str) -> Excerpts:
+        """Returns excerpts of the held-out pieces of a corpus."""
         rng = np.random.default_rng(self.seed)
         return some(self.arena.real(spec), self.pieces, rng)
 
@@ -179,21 +179,21 @@ class Leaderboard:
         self,
         name: str,
         spec: str,
-        written: Windows,
-        real: Windows,
+        written: Excerpts,
+        real: Excerpts,
         *,
-        copies_of: Windows | None = None,
+        copies_of: Excerpts | None = None,
     ) -> dict[str, ConfidenceInterval]:
-        """Returns the metrics of a set of windows, beside real ones.
+        """Returns the metrics of a set of excerpts, beside real ones.
 
         Args:
           name: for the progress.
           spec: the corpus whose train split may be copied.
-          written: windows of a model.
-          real: windows of held-out pieces.
-          copies_of: windows in which copies are looked for, instead of `written`.
+          written: excerpts of a model.
+          real: excerpts of held-out pieces.
+          copies_of: excerpts in which copies are looked for, instead of `written`.
         """
-        self.progress(f"{name}: comparing {len(written)} windows with {len(real)}")
+        self.progress(f"{name}: comparing {len(written)} excerpts with {len(real)}")
         training = self.arena.training(spec)
         metrics = set_metrics(
             self.arena,
@@ -205,45 +205,45 @@ class Leaderboard:
         )
         self.progress(f"{name}: two-sample test")
         tokens = (
-            Windows(self.arena.tokens(x.arrays), x.groups) for x in (real, written)
+            Excerpts(self.arena.tokens(x.arrays), x.groups) for x in (real, written)
         )
         tested = self.test(*tokens, self.arena.steps_per_quarter, self.seed)
         return {"two_sample": tested.accuracy, **metrics}
 
-    def written(self, model: Model, name: str, count: int) -> tuple[Windows, float]:
-        """Returns `count` windows of a model, and how many it writes in a second.
+    def written(self, model: Model, name: str, count: int) -> tuple[Excerpts, float]:
+        """Returns `count` excerpts of a model, and how many it writes in a second.
 
         The first pieces, with which programs are compiled, are not timed.
 
         Raises:
-          ZooError: its pieces have no windows, or too few.
+          ZooError: its pieces have no excerpts, or too few.
         """
         path = self.path(f"{name} {model.about.get('step', 0)}", ".npz")
         if path is not None and path.exists():
             kept = np.load(path)
-            return Windows(kept["arrays"], kept["groups"]), float(kept["rate"])
+            return Excerpts(kept["arrays"], kept["groups"]), float(kept["rate"])
         pieces: list[NoteSequence] = []
-        timed, found, refused = 0.0, self.arena.windows([])[0], Counter[str]()
+        timed, found, refused = 0.0, self.arena.excerpts([])[0], Counter[str]()
         while len(found) < count or len(pieces) <= DRAWN:  # the first are not timed
             first, began = len(pieces), time.perf_counter()
             seed = self.seed * 100_000 + first
             pieces += model.sample(DRAWN, seed)
             timed += (time.perf_counter() - began) * bool(first)
-            more, reasons = self.arena.windows(pieces[first:])
+            more, reasons = self.arena.excerpts(pieces[first:])
             refused.update(reasons)
             arrays = [x.arrays for x in (found, more) if len(x)]
-            found = Windows(
+            found = Excerpts(
                 np.concatenate(arrays) if arrays else found.arrays,
                 np.concatenate([found.groups, more.groups + first]),
             )
-            self.progress(f"{name}: {min(len(found), count)} of {count} windows")
+            self.progress(f"{name}: {min(len(found), count)} of {count} excerpts")
             few = len(pieces) >= PATIENCE and not len(found)
             if few or len(pieces) >= max(PATIENCE, MOST_DRAWN * count):
                 break
         if len(found) < count:
             reason = refused.most_common(1)[0][0] if refused else "They are short."
             raise ZooError(
-                f"{len(found)} windows of {self.arena.bars} bars were in "
+                f"{len(found)} excerpts of {self.arena.bars} bars were in "
                 f"{len(pieces)} pieces, and {count} are needed. {reason}"
             )
         share = len(found) / len(pieces) * max(0, len(pieces) - DRAWN)

@@ -29,7 +29,7 @@ COST = (
     Column("longest", "copy_longest"),
     Column("in any key", "copy_any_key"),
     Column("longest", "copy_any_key_longest"),
-    Column("windows a second", "pieces_per_second"),
+    Column("excerpts a second", "pieces_per_second"),
     Column("parameters", "parameters"),
     Column("minutes of training", "training_minutes"),
 )
@@ -53,8 +53,8 @@ def cells(
         kind = f"{entry.name} ({entry.family})" if entry.family else entry.name
         values = [entry.metrics.get(column.metric) for column in columns]
         texts = ["" if x is None else with_interval(x) for x in values]
-        rows.append([kind, entry.corpus, digits(entry.windows), *texts])
-    heads = ["model", "corpus", "windows", *(column.heading for column in columns)]
+        rows.append([kind, entry.corpus, digits(entry.excerpts), *texts])
+    heads = ["model", "corpus", "excerpts", *(column.heading for column in columns)]
     return heads, rows
 
 

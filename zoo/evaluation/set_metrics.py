@@ -1,4 +1,4 @@
-"""Metrics of a set of windows beside real ones: the columns of the leaderboard."""
+"""Metrics of a set of excerpts beside real ones: the columns of the leaderboard."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
-from zoo.evaluation.arena import Arena, Windows
+from zoo.evaluation.arena import Arena, Excerpts
 from zoo.inference.loading import load, weights
 from zoo.inference.model import Model
 from zoo.metrics.bootstrap import ConfidenceInterval
@@ -27,36 +27,36 @@ DIVERGENCES: Mapping[str, Callable] = {
     "rhythms": rhythms,
     "ngrams": COUNTS["word_pairs"],
 }
-ROWS = 128  # windows that a classifier reads at a time
+ROWS = 128  # excerpts that a classifier reads at a time
 
 
 def set_metrics(
     arena: Arena,
-    written: Windows,
-    real: Windows,
+    written: Excerpts,
+    real: Excerpts,
     *,
     training: Sequence[NoteSequence],
-    copies_of: Windows | None = None,
+    copies_of: Excerpts | None = None,
     seed: int = 0,
 ) -> dict[str, ConfidenceInterval]:
-    """Returns the metrics of `written` windows, with 95 % intervals over pieces.
+    """Returns the metrics of `written` excerpts, with 95 % intervals over pieces.
 
     - frechet: Fréchet distance in the features of the shipped classifier of the arena;
-      NaN if none ships for windows of this length.
+      NaN if none ships for excerpts of this length.
     - recurrence: mean similarity of two bars of the upper line to the most similar two
       bars before them.
     - keys, rhythms, ngrams: Jensen-Shannon divergences, in bits, of pitch classes, of
       places and durations of notes, and of bigrams of note transitions.
     - distinct: different 4-grams of note transitions per 4-gram.
     - copy, copy_any_key: median notes of the longest copy from `training`, exact and
-      transposed; copy_longest: the maximum over windows.
+      transposed; copy_longest: the maximum over excerpts.
 
     Args:
-      arena: of the windows.
-      written: windows of a model.
-      real: windows of held-out pieces.
+      arena: of the excerpts.
+      written: excerpts of a model.
+      real: excerpts of held-out pieces.
       training: whole pieces that the model was trained on.
-      copies_of: windows in which copies are looked for, instead of `written`.
+      copies_of: excerpts in which copies are looked for, instead of `written`.
       seed: seed of the resamples.
     """
     groups = written.groups, real.groups
@@ -89,13 +89,13 @@ def _recurrence(arena: Arena, line: np.ndarray) -> float:
 
 
 def frechet(
-    arena: Arena, written: Windows, real: Windows, seed: int = 0
+    arena: Arena, written: Excerpts, real: Excerpts, seed: int = 0
 ) -> ConfidenceInterval:
     """Returns the Fréchet distance in the features of the arena's classifier.
 
-    Returns NaN if no classifier ships for windows of this length.
+    Returns NaN if no classifier ships for excerpts of this length.
     """
-    name = f"windows_{arena.name}"
+    name = f"excerpts_{arena.name}"
     if name not in weights():
         return ConfidenceInterval(np.nan)
     model = load(name)
@@ -104,8 +104,8 @@ def frechet(
         return ConfidenceInterval(np.nan)
     compute = jax.jit(lambda tokens: family.features(model.params, tokens))
 
-    def features(windows: Windows) -> np.ndarray:
-        tokens = arena.tokens(windows.arrays)
+    def features(excerpts: Excerpts) -> np.ndarray:
+        tokens = arena.tokens(excerpts.arrays)
         parts = [tokens[i : i + ROWS] for i in range(0, len(tokens), ROWS)]
         return np.concatenate([np.asarray(compute(x), np.float64) for x in parts])
 

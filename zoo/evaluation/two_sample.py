@@ -1,8 +1,8 @@
 """The classifier two-sample test (Lopez-Paz & Oquab 2017, arXiv:1610.06545).
 
-A classifier is trained to tell written windows from real ones on half of both, and
+A classifier is trained to tell written excerpts from real ones on half of both, and
 measured on the other half. An accuracy of 0.5 means that it found no difference.
-Windows of one group are in one half. Axes: n window, t step, k token of a step, r
+Excerpts of one group are in one half. Axes: n excerpt, t step, k token of a step, r
 training.
 """
 
@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from zoo.errors import UsageError
-from zoo.evaluation.arena import Windows
-from zoo.evaluation.window_classifier import WindowTraining
+from zoo.evaluation.arena import Excerpts
+from zoo.evaluation.excerpt_classifier import ExcerptTraining
 from zoo.metrics.bootstrap import ConfidenceInterval, clustered_interval
 from zoo.ranges import Count, checked
 
@@ -26,12 +26,12 @@ class TwoSample(NamedTuple):
     """The outcome of a test.
 
     Attributes:
-      accuracy: mean over windows and seeds, with a 95 % interval over groups.
-      windows: number of windows of each class.
+      accuracy: mean over excerpts and seeds, with a 95 % interval over groups.
+      excerpts: number of excerpts of each class.
     """
 
     accuracy: ConfidenceInterval
-    windows: int
+    excerpts: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,22 +39,22 @@ class TwoSample(NamedTuple):
 class TwoSampleTest:
     """A fixed classifier and the way it is trained.
 
-    Each seed halves the windows at random, and the classifier is trained on each half
+    Each seed halves the excerpts at random, and the classifier is trained on each half
     in turn.
     """
 
     seeds: Count = 3
     """Random halvings, of two trainings each."""
-    training: WindowTraining = WindowTraining()
+    training: ExcerptTraining = ExcerptTraining()
     """The classifier, and how it is trained."""
 
     def __call__(
-        self, real: Windows, written: Windows, steps_per_quarter: int, seed: int = 0
+        self, real: Excerpts, written: Excerpts, steps_per_quarter: int, seed: int = 0
     ) -> TwoSample:
         """Tests whether `written` is distributed as `real`.
 
         Args:
-          real: tokens of `Arena.tokens`; as many windows of both are used.
+          real: tokens of `Arena.tokens`; as many excerpts of both are used.
           written: the same.
           steps_per_quarter: steps in a quarter note.
           seed: of the halvings, initial parameters and batches.
@@ -62,8 +62,8 @@ class TwoSampleTest:
         Raises:
           UsageError: there are fewer than `FEWEST` groups of one of them.
         """
-        for name, windows in zip(CLASSES, (real, written), strict=True):
-            found = len(np.unique(windows.groups))
+        for name, excerpts in zip(CLASSES, (real, written), strict=True):
+            found = len(np.unique(excerpts.groups))
             if found < FEWEST:
                 raise UsageError(
                     f"there are {found} {name} pieces, and the two-sample test needs "
@@ -74,7 +74,7 @@ class TwoSampleTest:
         sets = [some(x, count, rng) for x in (real, written)]
         tokens = np.concatenate([x.arrays for x in sets])
         label = np.repeat([0, 1], count)
-        first = np.stack(  # whether a window is in the first half, [seeds, n]
+        first = np.stack(  # whether an excerpt is in the first half, [seeds, n]
             [
                 np.concatenate([halve(x.groups, rng) for x in sets])
                 for _ in range(self.seeds)
@@ -97,15 +97,15 @@ class TwoSampleTest:
         return TwoSample(accuracy, count)
 
 
-def some(windows: Windows, count: int, rng: np.random.Generator) -> Windows:
-    """Returns `count` random windows."""
-    return windows.take(np.sort(rng.permutation(len(windows))[:count]))
+def some(excerpts: Excerpts, count: int, rng: np.random.Generator) -> Excerpts:
+    """Returns `count` random excerpts."""
+    return excerpts.take(np.sort(rng.permutation(len(excerpts))[:count]))
 
 
 def halve(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Returns the windows of the first half, bool [n]; groups stay together.
+    """Returns the excerpts of the first half, bool [n]; groups stay together.
 
-    Groups are added in random order, each to the half that has fewer windows.
+    Groups are added in random order, each to the half that has fewer excerpts.
     """
     first, counts = np.zeros(len(groups), bool), [0, 0]
     numbers, sizes = np.unique(groups, return_counts=True)
