@@ -7,6 +7,7 @@ import runpy
 import pytest
 
 import zoo
+from zoo.core import Classifier, supports
 from zoo.inference.loading import WEIGHTS, weights
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -35,6 +36,7 @@ def test_the_card_describes_the_files(name):
 
 def test_they_write_music_and_name_no_machine(name):
     model = zoo.load(name)
-    assert all(len(piece.notes) > 1 for piece in model.sample(2, seed=0))
+    writes = not supports(model.family, Classifier)
+    assert not writes or all(len(piece.notes) > 1 for piece in model.sample(2, seed=0))
     for path in (WEIGHTS / name).rglob("*"):
         assert path.is_dir() or b"/checkpoints" not in path.read_bytes(), path

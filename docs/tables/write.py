@@ -15,6 +15,7 @@ from pathlib import Path
 import audio_tables
 import game_tables
 import latent_tables
+import leaderboard_tables
 import sequence_tables
 import speed_tables
 import summary_tables
@@ -36,6 +37,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "sounds": audio_tables.reconstructions,
     "speed": speed_tables.speed,
     "audio speed": speed_tables.audio_speed,
+    **{
+        f"leaderboard of {arena}": functools.partial(
+            leaderboard_tables.leaderboard, arena
+        )
+        for arena in ("tunes", "chorales")
+    },
     **{
         f"figures of {page}": functools.partial(summary_tables.figures_of, page)
         for page in summary_tables.FIGURES

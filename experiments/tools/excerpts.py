@@ -53,7 +53,7 @@ def excerpts(
     every = np.ones((1, len(label)), bool)
     stacked = training(family, tokens, label, trained=every, seed=seed)
     params = jax.tree.map(lambda x: x[0], stacked)
-    metrics = {}
+    metrics: dict[str, float] = {}
     for split, (arrays, style) in sets.items():
         batch = {
             "tokens": kind.tokens(arrays),

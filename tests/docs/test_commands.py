@@ -46,6 +46,8 @@ SMALL = {
     "zoo sample tunes_lstm": "--n 1",
     "zoo sample runs/gan": "--best-of 4",
     "zoo evaluate": "--samples 2 --batch 8",
+    "zoo leaderboard": "--bars 1 --pieces 6 --seeds 1",
+    "zoo gallery": "--bars 1 --n 1",
     "zoo interpolate": "--steps 2",
     "zoo mix": "--n 1",
     "zoo vary": "--n 1",

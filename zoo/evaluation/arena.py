@@ -289,7 +289,9 @@ def parts_as_tokens(
         bass = np.where(sounds, pitch, 128).min(axis=2, keepdims=True)
         above = _INTERVAL + (pitch[..., :-1] - bass) % 12
         columns.append(np.where(sounds[..., :-1], above, 0))
-        columns.append(_moves(bass % 128, onset.any(axis=2, keepdims=True)) + _BASS)
+        columns.append(
+            _moves(bass % 128, np.asarray(onset.any(axis=2, keepdims=True))) + _BASS
+        )
         columns[-1] *= columns[-1] >= _BASS
     columns.append(_moves(pitch[..., :1], onset[..., :1]) + _MOVES)
     columns[-1] *= columns[-1] >= _MOVES

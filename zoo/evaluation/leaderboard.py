@@ -1,6 +1,7 @@
 """One table for all families: what each writes in an arena, beside real music."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import time
@@ -23,6 +24,7 @@ from zoo.core import (
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
 from zoo.evaluation.arena import Arena, Excerpts
+from zoo.evaluation.excerpt_corruptions import shuffled_bars
 from zoo.evaluation.set_metrics import exact_nats, set_metrics
 from zoo.evaluation.two_sample import TwoSampleTest, some
 from zoo.inference.loading import load, resolve
@@ -33,6 +35,7 @@ DRAWN = 32  # pieces drawn at a time
 MOST_DRAWN = 8  # pieces drawn for each excerpt that is needed
 PATIENCE = 128  # pieces without a single excerpt after which a model is left out
 OTHER_REAL = "other real music"
+SHUFFLED = "real music, bars shuffled"
 Progress = Callable[[str], None]
 
 
@@ -104,7 +107,9 @@ class Leaderboard:
             yield found[-1]
         corpora = {x.corpus: x for x in found if not x.reason}
         for corpus in dict.fromkeys([*corpora] or [self.arena.corpus]):
-            yield self.kept(f"real {corpus}", lambda corpus=corpus: self.floor(corpus))
+            for name in (OTHER_REAL, SHUFFLED):
+                make = functools.partial(self.floor, name, corpus)
+                yield self.kept(f"{name} {corpus}", make)
 
     def entry(self, run: str) -> Entry:
         """Returns the entry of a run or of shipped weights, measured once.
@@ -160,15 +165,22 @@ class Leaderboard:
         count = min(len(real), len(written))
         return Entry(name, model.name, spec, excerpts=count, metrics=metrics)
 
-    def floor(self, spec: str) -> Entry:
-        """Returns the entry of real pieces of the train split, unseen by the test."""
-        self.progress(f"{OTHER_REAL}: reading {spec}")
+    def floor(self, name: str, spec: str) -> Entry:
+        """Returns the entry of real pieces of the train split, `OTHER_REAL`.
+
+        Of `SHUFFLED`, their bars are in random order: a test that does not find this
+        has too few excerpts.
+        """
+        self.progress(f"{name}: reading {spec}")
         real = self.real(spec)
         rng = np.random.default_rng(self.seed)
         other = some(self.arena.real(spec, ("train",)), len(real), rng)
-        metrics = self.compared(OTHER_REAL, spec, other, real, copies_of=real)
+        if name == SHUFFLED:
+            arrays = shuffled_bars(self.arena, other.arrays, rng)
+            other = dataclasses.replace(other, arrays=arrays)
+        metrics = self.compared(name, spec, other, real, copies_of=real)
         count = min(len(real), len(other))
-        return Entry(OTHER_REAL, "", spec, excerpts=count, metrics=metrics)
+        return Entry(name, "", spec, excerpts=count, metrics=metrics)
 
     def real(self, spec: str) -> Excerpts:
         """Returns excerpts of the held-out pieces of a corpus."""
@@ -204,10 +216,10 @@ class Leaderboard:
             seed=self.seed,
         )
         self.progress(f"{name}: two-sample test")
-        tokens = (
+        theirs, ours = (
             Excerpts(self.arena.tokens(x.arrays), x.groups) for x in (real, written)
         )
-        tested = self.test(*tokens, self.arena.steps_per_quarter, self.seed)
+        tested = self.test(theirs, ours, self.arena.steps_per_quarter, self.seed)
         return {"two_sample": tested.accuracy, **metrics}
 
     def written(self, model: Model, name: str, count: int) -> tuple[Excerpts, float]:
