@@ -7,14 +7,9 @@ from small_models import score
 from zoo.data.codecs import Melody, Pianoroll, Quartet, Voices
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
-from zoo.evaluation.arena import (
-    VOCAB,
-    Chorales,
-    Excerpts,
-    Tunes,
-    parts_as_tokens,
-)
+from zoo.evaluation.arena import Chorales, Excerpts, Tunes
 from zoo.evaluation.excerpt_corruptions import CORRUPTIONS, labelled
+from zoo.evaluation.part_tokens import VOCAB, parts_as_tokens
 
 SCALE = "60 62 64 65 67 69 71 72"
 HYMN = score("72 74 76 77", "67 67 69 69", "64 64 65 65", "48 50 52 53")

@@ -71,3 +71,47 @@ def test_the_order_of_tokens_is_classified():
 def test_one_style_is_an_error():
     with pytest.raises(UsageError, match="name two or more"):
         LatentClassifier(("only",))
+
+
+CONVOLUTIONS = LatentClassifier(
+    ("up", "down"), 8, 6, width=8, dropout=0.0, patch=2, dilations=(1, 2)
+)
+
+
+def test_convolutions_classify_the_order_of_sets_of_tokens():
+    """Trains on rising and falling lines of the same tokens, each with a constant."""
+    lines = jnp.stack([jnp.arange(1, 7), jnp.arange(6, 0, -1)])
+    tokens = jnp.stack([lines, jnp.full_like(lines, 7)], axis=-1)
+    batch = {"tokens": tokens, "style": jnp.arange(2), "mask": jnp.ones((2, 1), bool)}
+    tx = optimizers(CONVOLUTIONS, optax.adam(1e-2))
+    state = init(CONVOLUTIONS, tx, jax.random.key(0), batch)
+    step = jax.jit(make_step(CONVOLUTIONS, tx), static_argnames="due")
+    for _ in range(40):
+        state, metrics = step(state, batch, due=("entropy",))
+    assert metrics["entropy/nll"] < 0.1
+    assert metrics["rejected"] == 0
+
+
+def test_classes_are_a_linear_function_of_the_features():
+    params = CONVOLUTIONS.init(jax.random.key(0), CONVOLUTIONS.example(1))
+    tokens = jax.random.randint(jax.random.key(1), (3, 6, 2), 0, 8)
+    hidden = CONVOLUTIONS.features(params, tokens)
+    last = params["net"]["Dense_1"]
+    np.testing.assert_allclose(
+        CONVOLUTIONS.predict(params, tokens),
+        jax.nn.log_softmax(hidden @ last["kernel"] + last["bias"][None]),
+        atol=1e-5,
+    )
+
+
+def test_nothing_is_added_by_token_zero():
+    params = CONVOLUTIONS.init(jax.random.key(0), CONVOLUTIONS.example(1))
+    tokens = jax.random.randint(jax.random.key(1), (3, 6, 1), 1, 8)
+    padded = jnp.pad(tokens, [(0, 0), (0, 0), (0, 2)])
+    one, other = (CONVOLUTIONS.predict(params, x) for x in (tokens, padded))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_patches_divide_the_length():
+    with pytest.raises(UsageError, match="patch is 4 and length 6"):
+        dataclasses.replace(CONVOLUTIONS, patch=4)

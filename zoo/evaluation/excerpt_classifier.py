@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Array, Params
-from zoo.evaluation.arena import KEYS, VOCAB
+from zoo.evaluation.part_tokens import KEYS, VOCAB
 from zoo.models import LatentClassifier
 from zoo.ranges import (
     Count,

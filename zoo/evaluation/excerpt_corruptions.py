@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from zoo.data.proto import NoteSequence
-from zoo.evaluation.arena import QUARTERS, Arena
+from zoo.evaluation.arena import Arena
+from zoo.evaluation.part_tokens import QUARTERS
 
 Corruption = Callable[[Arena, np.ndarray, np.random.Generator], np.ndarray]
 MOVED = 0.15  # share of the notes whose pitch or time is moved
