@@ -149,7 +149,7 @@ def test_a_coarser_grid_is_left_out():
     model = trained("polyphonic_rnn")
     codec = dataclasses.replace(model.codec, steps_per_quarter=1)
     model = dataclasses.replace(model, codec=codec, task=bound(Events(), coder=codec))
-    assert "1 steps in a quarter" in cannot_write(model, Chorales())
+    assert "divides a quarter by 1" in cannot_write(model, Chorales())
     assert cannot_write(model, Chorales(steps_per_quarter=1)) == ""
 
 

@@ -284,8 +284,8 @@ def cannot_write(model: Model, arena: Arena) -> str:
         return "It accompanies other tracks, and writes none alone."
     if model.codec.beat < arena.steps_per_quarter:
         return (
-            f"Its grid has {model.codec.beat} steps in a quarter, that of the arena "
-            f"{arena.steps_per_quarter}."
+            f"Its grid divides a quarter by {model.codec.beat}, and that of the arena "
+            f"by {arena.steps_per_quarter}."
         )
     return ""
 
