@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+import shutil
 
 import jax
 import numpy as np
@@ -98,10 +99,22 @@ def test_what_was_measured_is_kept(entries, board, run, monkeypatch):
 def test_an_interrupted_measurement_keeps_what_was_written(board, run, monkeypatch):
     """The excerpts are kept before they are measured."""
     model = zoo.load(run)
-    first, _ = board.written(model, "small", 12)
+    first, _ = board.written(model, "small", 12, "key")
     monkeypatch.setattr(Model, "sample", None)
-    again, _ = board.written(model, "small", 12)
+    again, _ = board.written(model, "small", 12, "key")
     assert np.array_equal(first.arrays, again.arrays)
+
+
+def test_runs_of_one_name_are_not_confused(entries, board, run, monkeypatch):
+    twin = run.parent / "other" / "small"
+    shutil.copytree(run, twin)
+    monkeypatch.setattr(Model, "sample", None)
+    board.entry(str(run))
+    with pytest.raises(TypeError):  # it would sample
+        board.entry(str(twin))
+    test = dataclasses.replace(TEST, seeds=2)
+    more = dataclasses.replace(board, test=test).entry(str(run))  # of the same excerpts
+    assert more.metrics["keys"] == entries[0].metrics["keys"]
 
 
 def test_the_tables_name_everyone(entries):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import json
 import pathlib
 import time
@@ -119,15 +120,16 @@ class Leaderboard:
         """
         model = load(run)
         name, family = pathlib.Path(run).name, model.name
-        key = f"{name} {model.about.get('step', 0)}"
+        place = digest(str(resolve(run).resolve()))  # runs may have the same name
+        key = f"{name} {model.about.get('step', 0)} {place}"
         reason = cannot_write(model, self.arena)
         if reason:
             return Entry(name, family, reason=reason)
-        return self.kept(key, lambda: self.measured(model, run, name))
+        return self.kept(key, lambda: self.measured(model, run, key))
 
     def kept(self, key: str, make: Callable[[], Entry]) -> Entry:
         """Returns the entry that the cache keeps under a key, or makes and keeps it."""
-        path = self.path(key, ".json")
+        path = self.path(f"{key} {digest(repr(self.test))}", ".json")
         if path is not None and path.exists():
             return Entry.from_plain(json.loads(path.read_text()))
         entry = make()
@@ -143,16 +145,16 @@ class Leaderboard:
         words = "".join(c if c.isalnum() else "-" for c in key)
         return self.cache / f"{arena}-{self.pieces}-{self.seed}-{words}{suffix}"
 
-    def measured(self, model: Model, run: str, name: str) -> Entry:
+    def measured(self, model: Model, run: str, key: str) -> Entry:
         """Returns the entry of a model that is not known to be left out."""
-        spec = model.task.spec()
+        name, spec = pathlib.Path(run).name, model.task.spec()
         self.progress(f"{name}: reading {spec}")
         try:
             real = self.real(spec)
         except UsageError as error:
             return Entry(name, model.name, spec, reason=str(error))
         try:
-            written, rate = self.written(model, name, len(real))
+            written, rate = self.written(model, name, len(real), key)
         except ZooError as error:
             return Entry(name, model.name, spec, reason=str(error))
         metrics = self.compared(name, spec, written, real)
@@ -222,15 +224,18 @@ class Leaderboard:
         tested = self.test(theirs, ours, self.arena.steps_per_quarter, self.seed)
         return {"two_sample": tested.accuracy, **metrics}
 
-    def written(self, model: Model, name: str, count: int) -> tuple[Excerpts, float]:
+    def written(
+        self, model: Model, name: str, count: int, key: str = ""
+    ) -> tuple[Excerpts, float]:
         """Returns `count` excerpts of a model, and how many it writes in a second.
 
-        The first pieces, with which programs are compiled, are not timed.
+        The first pieces, with which programs are compiled, are not timed. With a `key`,
+        the cache keeps the excerpts.
 
         Raises:
           ZooError: its pieces have no excerpts, or too few.
         """
-        path = self.path(f"{name} {model.about.get('step', 0)}", ".npz")
+        path = self.path(key, ".npz") if key else None
         if path is not None and path.exists():
             kept = np.load(path)
             return Excerpts(kept["arrays"], kept["groups"]), float(kept["rate"])
@@ -270,6 +275,11 @@ class Leaderboard:
 
 
 NO_VALUE = ConfidenceInterval(np.nan)
+
+
+def digest(text: str) -> str:
+    """Returns a short digest of a text, for the name of a file."""
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 def cannot_write(model: Model, arena: Arena) -> str:
