@@ -171,14 +171,13 @@ def vary(
         output: sound and files of the pieces.
     """
     from zoo.inference.attribute_steering import Steering
-    from zoo.inference.loading import resolve
 
     space, sequences, shares = read(run, (piece,), adapt, metre)
     points = space.vary(space.encode(sequences, adapt)[0], n, amount, decoding.seed)
     own = None if shares is None else shares.repeat(n, axis=0)
     title = f"{piece.stem}, varied by {amount:g}"
     if attributes:
-        steering = Steering.load(space, resolve(run))
+        steering = Steering.load(space)
         points = steering(points, attributes, decoding.seed, styles or own)
         title += "".join(f", {name} {x:+g}" for name, x in attributes.items())
     music = decoding.decode(space, points, styles or own)

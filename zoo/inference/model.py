@@ -21,6 +21,7 @@ from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Pieces, Seed, require_range
 from zoo.tasks.base import refusals
 from zoo.train.evaluate import evaluator, plain
+from zoo.train.weights import Precision
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -36,6 +37,7 @@ class Model:
       codec: the codec of its arrays; None if the run recorded none.
       task: what it was trained on; None if the run recorded none.
       about: what the checkpoint records, e.g. "experiment", "step" and "seed".
+      extras: other arrays, by `FILE/NAME`, such as vectors of attributes.
       process: the process that made the model.
     """
 
@@ -45,6 +47,7 @@ class Model:
     _: dataclasses.KW_ONLY
     task: Any = None
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    extras: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     process: int = dataclasses.field(default_factory=os.getpid, init=False, repr=False)
 
     @property
@@ -291,23 +294,33 @@ class Model:
         batches = self.task.eval_batches(split, corpus=corpus, batch=batch)
         return plain(evaluator(self.family)(self.params, batches))
 
-    def save(self, path: str | pathlib.Path, *, half: bool = False) -> pathlib.Path:
-        """Writes the model as a checkpoint that `zoo.load` reads.
+    def save(
+        self, path: str | pathlib.Path, *, precision: Precision = "float32"
+    ) -> pathlib.Path:
+        """Writes the model so that `zoo.load` reads it.
 
         Args:
-          path: the directory to write; it must not hold checkpoints.
-          half: whether to store parameters in 16 bits.
+          path: a file that ends in .safetensors; or a directory, for a checkpoint,
+            which must not hold any yet.
+          precision: the numbers to store parameters as: float32, float16, bfloat16 or,
+            in a file, int8.
 
         Returns:
           `path`.
 
         Raises:
-          UsageError: `path` holds checkpoints already.
+          UsageError: `path` holds checkpoints already, or a parameter is too large for
+            `precision`.
         """
         parts = {"family": self.family, "codec": self.codec, "task": self.task}
         records = {k: record(v) for k, v in parts.items() if v is not None}
-        about = {**self.about, **records}
-        return save(pathlib.Path(path), self.params, about, half=half)
+        return save(
+            pathlib.Path(path),
+            self.params,
+            {**self.about, **records},
+            precision=precision,
+            extras=self.extras,
+        )
 
     def style_index(self, name: str) -> int:
         """Returns the index of a style.
