@@ -134,7 +134,7 @@ def test_every_flipped_byte_is_refused_in_a_sentence(whole, tmp_path):
         assert "\n" not in said
         assert "safetensors" not in said.replace(str(path), "")
     path.write_bytes(data[:-5])
-    with pytest.raises(ZooError, match="is damaged .*: take a copy that is whole"):
+    with pytest.raises(ZooError, match=r"is damaged .*: take a copy that is whole"):
         zoo.load(path)
 
 

@@ -13,10 +13,12 @@ import numpy as np
 from zoo.config import record
 from zoo.core import LatentSequenceModel, Likelihood, Params, Styled, supports
 from zoo.errors import UsageError, ZooError, require
+from zoo.inference.abilities import abilities
 from zoo.inference.continuation import Samples, Writer, check_bars
 from zoo.inference.primer import Primer, primer_reader
 from zoo.inference.sampler import Request, Sampler, drawing
 from zoo.inference.saving import save
+from zoo.inference.shipped import require_able
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Pieces, Seed, require_range
 from zoo.tasks.base import refusals
@@ -64,6 +66,11 @@ class Model:
     def styles(self) -> tuple[str, ...]:
         """The styles that the model is conditioned on, or tells apart."""
         return self.family.styles if supports(self.family, Styled) else ()
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The verbs that the model can do, such as "sample" and "interpolate"."""
+        return abilities(self.family, self.codec)
 
     @property
     def sampler(self) -> Sampler:
@@ -359,10 +366,11 @@ class Model:
         """
         if not voices and span is None:
             return None
-        require(
+        require_able(
             self.sampler.takes("free"),
-            f"{self.name} writes from left to right and rewrites nothing: leave out "
-            "`rewrite` and `span`, or load a model such as a Coconet.",
+            f"{self.name} writes from left to right and takes no `rewrite` "
+            "and no `span`",
+            "harmonise" if voices else "rewrite",
         )
         if primer is None:
             raise UsageError("there is nothing to rewrite: give the piece as `primer`.")

@@ -4,15 +4,16 @@ import dataclasses
 import difflib
 import functools
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from zoo.config import restore
 from zoo.errors import UsageError
-from zoo.inference.abilities import FIGURES, abilities, best_by
+from zoo.inference.abilities import BEST, FIGURES, abilities, best_by
 from zoo.train.weights import SUFFIX, WeightFile
 
 WEIGHTS = pathlib.Path(__file__).parents[1] / "weights"
+HEAD = ("model", "family", "writes", "size", "figure", "licence", "verbs")
 WRITES = {  # by codec
     "Chorale": "four voices",
     "Compound": "notes of seven attributes",
@@ -107,6 +108,26 @@ class Shipped:
         return f"{self.bytes / 1e6:.1f} MB"
 
     @property
+    def cells(self) -> tuple[str, ...]:
+        """The row of the model in a table of models, below `HEAD`."""
+        words = (self.name, self.family, self.writes, self.megabytes)
+        return (*words, self.headline, self.terms, ", ".join(self.verbs))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "writes": self.writes,
+            "bytes": self.bytes,
+            "figure": self.headline,
+            "licence": self.terms,
+            "corpus": self.card["corpus"],
+            "verbs": list(self.verbs),
+        }
+
+    @property
     def metrics(self) -> Mapping[str, float]:
         """The metrics of the run."""
         return self.card["result"]["metrics"]
@@ -120,16 +141,18 @@ class Shipped:
         return f"{self.metrics[name]:.3f} {FIGURES[name].text}"
 
 
-@functools.cache
 def shipped() -> tuple[Shipped, ...]:
     """Returns the shipped models, in the order of their names."""
-    return tuple(entries(WEIGHTS))
+    return entries(WEIGHTS)
 
 
-def entries(folder: pathlib.Path) -> Iterator[Shipped]:
-    """Yields the models whose weights are in a folder."""
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        yield Shipped(path.stem, WeightFile(path).about, path.stat().st_size)
+@functools.cache
+def entries(folder: pathlib.Path) -> tuple[Shipped, ...]:
+    """Returns the models whose weights are in a folder."""
+    return tuple(
+        Shipped(path.stem, WeightFile(path).about, path.stat().st_size)
+        for path in sorted(folder.glob(f"*{SUFFIX}"))
+    )
 
 
 def able(verb: str) -> list[str]:
@@ -151,7 +174,7 @@ def best(verb: str) -> str:
         if verb in entry.verbs and not entry.card["non_commercial"]
     ]
     if not free:
-        raise UsageError(f"no model was named, and {who_can(verb)}.")
+        raise UsageError(f"no model was named: {who_can(verb)}.")
     return min(free, key=lambda entry: (best_by(verb, entry.card), entry.name)).name
 
 
@@ -159,8 +182,20 @@ def who_can(verb: str) -> str:
     """Returns which shipped models can do a verb, as a part of a sentence."""
     found = able(verb)
     if not found:
-        return f"no shipped model can {verb}: train one, and give its directory"
+        return f"no shipped model can {verb}, so train a {BEST[verb].family}"
     return f"of the shipped models, {listed(found)} can {verb}"
+
+
+def require_able(able: bool, why: str, verb: str) -> None:
+    """Raises UsageError, which names the shipped models that can, unless one is able.
+
+    Args:
+      able: whether a model can do the verb.
+      why: the reason if it cannot, as the beginning of a sentence.
+      verb: the verb.
+    """
+    if not able:
+        raise UsageError(f"{why}: {who_can(verb)}.")
 
 
 def require_consent(name: str, about: Mapping[str, Any], accepted: bool) -> None:

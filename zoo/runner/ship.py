@@ -17,14 +17,12 @@ from zoo.inference.abilities import headline
 from zoo.inference.checks import agree, checked_metrics, first_rows
 from zoo.inference.loading import load
 from zoo.inference.model import Model
-from zoo.inference.shipped import WEIGHTS, Shipped
+from zoo.inference.shipped import Shipped
 from zoo.runner.card import write_card
 from zoo.runner.results import curve
 from zoo.tasks.base import bound
 from zoo.train.weights import SUFFIX, Precision, WeightFile, stored
 
-CLONE = WEIGHTS.parents[1]
-CARDS = CLONE / "docs" / "models" / "cards"
 NON_COMMERCIAL = "_nc"  # at the end of names
 TOLERANCE = 1e-3  # share by which figures may move when parameters are narrowed
 POINTS = 64  # of a curve, at most

@@ -179,7 +179,7 @@ def first_difference(old: Any, new: Any) -> tuple[str, str]:
 
 
 def load_parameters(state: TrainState, directory: str) -> TrainState:
-    """Returns `state` with the parameters of another run's best checkpoint, or a file's.
+    """Returns `state` with the parameters of another run, or of a file of weights.
 
     Parameters are matched by path and shape. Prints those that have no match.
 
