@@ -3,7 +3,8 @@
 PYTHONPATH=benchmarks python docs/tables/write.py
 
 A generated block stands between `<!-- name -->` and `<!-- end -->`: a table on lines of
-its own, a number within a line. All values are from the files in experiments/results.
+its own, a number within a line. Values are from the files in experiments/results. The cards of
+shipped models are generated as a whole, from the records in their files.
 """
 
 import functools
@@ -18,6 +19,7 @@ import latent_tables
 import sequence_tables
 import speed_tables
 import summary_tables
+import weight_tables
 from cells import ROOT
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -36,6 +38,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sounds": audio_tables.reconstructions,
     "speed": speed_tables.speed,
     "audio speed": speed_tables.audio_speed,
+    "shipped models": weight_tables.models,
     **{
         f"figures of {page}": functools.partial(summary_tables.figures_of, page)
         for page in summary_tables.FIGURES
@@ -86,10 +89,11 @@ def block(name: str) -> str:
 
 
 def main() -> None:
-    """Rewrites pages whose blocks are out of date, and prints their names."""
-    for path in pages():
-        before = path.read_text()
-        after = rewrite(before)
+    """Rewrites pages that are out of date, and prints their names."""
+    cards = weight_tables.cards()
+    for path in {*pages(), *cards}:
+        before = path.read_text() if path.exists() else ""
+        after = cards.get(path) or rewrite(before)
         if after != before:
             path.write_text(after)
             print(f"rewrote {path.relative_to(ROOT)}", file=sys.stderr)

@@ -20,6 +20,7 @@ NAMED = (
     "shipped weights (see `zoo list`); by default the best shipped model."
 )
 ACCEPT = "agree to the terms of weights for non-commercial use."
+POSITIONAL: Any = Positional  # which type checkers read otherwise
 Verb = Callable[[Mapping[str, Any]], str]
 
 
@@ -95,7 +96,7 @@ def with_model(command: Callable[..., None], verb: str | Verb) -> Callable[..., 
         first = inspect.Parameter(
             "words",
             inspect.Parameter.POSITIONAL_ONLY,
-            annotation=Positional[words],
+            annotation=POSITIONAL[words],
             default=(),
         )
         rest = [x.replace(kind=keyword) for x in options]
@@ -103,7 +104,7 @@ def with_model(command: Callable[..., None], verb: str | Verb) -> Callable[..., 
     run = option("run", str | None, NAMED, default=None)
     if positional:
         named: Any = Annotated[str | None, arg(metavar="[RUN]", help=NAMED)]
-        run = run.replace(annotation=Positional[named])
+        run = run.replace(annotation=POSITIONAL[named])
     rest = [x.replace(kind=keyword) for x in options]
     return signed(with_name, [*files, run, *rest, accepts])
 
