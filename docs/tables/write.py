@@ -3,8 +3,8 @@
 PYTHONPATH=benchmarks python docs/tables/write.py
 
 A generated block stands between `<!-- name -->` and `<!-- end -->`: a table on lines of
-its own, a number within a line. Values are from the files in experiments/results. The cards of
-shipped models are generated as a whole, from the records in their files.
+its own, a number within a line. Values are from the files in experiments/results. Cards
+of shipped models are generated as a whole, from the records in their files.
 """
 
 import functools
