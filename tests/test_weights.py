@@ -4,6 +4,7 @@ import functools
 import pathlib
 import re
 import runpy
+import tomllib
 
 import pytest
 
@@ -34,6 +35,13 @@ def test_there_are_some_and_they_are_small():
     assert "tunes_lstm" in names()
     assert sum(entry.bytes for entry in shipped()) < MAX_MEGABYTES * 1e6
     assert {path.suffix for path in WEIGHTS.iterdir()} <= {SUFFIX}
+
+
+def test_a_wheel_has_all_weights():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["zoo.weights"]
+    packed = {path for pattern in patterns for path in WEIGHTS.glob(pattern)}
+    assert packed == {*WEIGHTS.iterdir()}
 
 
 def test_a_record_says_what_a_card_needs(entry):
