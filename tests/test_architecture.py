@@ -177,6 +177,22 @@ def test_codecs_and_families_are_not_asked_for_their_class():
     assert len(probes) <= MAX_PROBES, probes
 
 
+NARROWING = re.compile(r"assert (isinstance\([\w.\[\]]+, [\w.]+\)|[\w.]+ is not None)")
+
+
+def test_python_o_removes_nothing():
+    """`python -O` drops assertions and unsets __debug__: the zoo asserts for type
+    checkers alone."""
+    dropped = [
+        f"{named(path)}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Assert) and not NARROWING.fullmatch(ast.unparse(node)))
+        or (isinstance(node, ast.Name) and node.id == "__debug__")
+    ]
+    assert dropped == []
+
+
 def called(node: ast.Call) -> str:
     """Returns the last part of the name of what is called, or "" if it has none."""
     if isinstance(node.func, ast.Attribute):

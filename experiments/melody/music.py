@@ -5,6 +5,7 @@ python experiments/melody/music.py --workdir runs/music
 """
 
 import dataclasses
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -76,6 +77,7 @@ def music(
         **provenance(lstm["seconds"] + markov["seconds"] + time.perf_counter() - began),
     }
     write(workdir / "result.json", result)
+    shutil.copy(workdir / "lstm" / "metrics.jsonl", workdir)  # the curve to publish
     print(
         f"nats per event of the test split: LSTM {nll['lstm']:.3f}, "
         f"Markov chain {nll['markov']:.3f}\nlisten: open {page}",

@@ -80,8 +80,7 @@ def evaluator(
         sums: dict[str, float] = collections.defaultdict(float)
         weights: dict[str, float] = collections.defaultdict(float)
         for index, batch in enumerate(batches):
-            if __debug__:
-                check_tokens(family, batch)
+            check_tokens(family, batch)
             rng = jax.random.fold_in(jax.random.key(seed), index)
             placed = sharding.shard_batch(mesh, batch) if mesh else batch
             metrics = jax.device_get(evaluate_batch(params, placed, rng))

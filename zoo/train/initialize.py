@@ -52,8 +52,7 @@ def plan(
     # read before anything compiles, so that errors in the data appear at once
     batch = dict(batches[0])
     check_batch_size(batch, mesh, options.accumulate)
-    if __debug__:
-        check_tokens(family, batch)
+    check_tokens(family, batch)
 
     def new_state() -> TrainState:
         return train_step.init(family, tx, jax.random.key(options.seed), batch)
