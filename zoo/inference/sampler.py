@@ -174,8 +174,8 @@ class Sampler:
         """Raises UsageError if the family neither continues nor accompanies music."""
         require_able(
             self.takes("primer") or self.accompanies,
-            f"{self.name} writes whole phrases and continues nothing, so leave the primer "
-            "out",
+            f"{self.name} writes whole phrases and continues nothing, so leave the "
+            "primer out",
             "continue",
         )
 
