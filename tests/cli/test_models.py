@@ -155,6 +155,7 @@ def test_the_best_is_that_of_the_best_figure(folder):
     add(folder, "lstm", "better", metrics={"test_nll": 1.1})
     add(folder, "lstm", "elsewhere", metrics={"test_nll": 0.5}, corpus="essen")
     add(folder, "lstm", "a_nc", metrics={"test_nll": 0.1}, non_commercial=True)
+    add(folder, "latent_diffusion", "of_latents", metrics={"test_nll": -50.0})
     shipped.entries.cache_clear()
     assert best("sample") == "better"
     assert best("continue") == "better"

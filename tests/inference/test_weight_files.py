@@ -75,6 +75,13 @@ def test_other_arrays_of_a_model_are_kept_by_both_forms(tmp_path):
         zoo.load(tmp_path / "run")
 
 
+def test_the_task_of_an_old_run_is_written_by_its_current_name_alone(tmp_path):
+    old = {"music": {"class": "Music", "corpus": "/home/somebody/tunes"}}
+    model = dataclasses.replace(trained("lstm"), about=old)
+    path = model.save(tmp_path / "a.safetensors")
+    assert b"somebody" not in path.read_bytes()
+
+
 def test_whole_numbers_keep_their_values_in_any_precision():
     counts = np.array([[2**20 + 1]], np.int32)
     for precision in ("float16", "bfloat16", "int8"):

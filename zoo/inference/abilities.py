@@ -38,8 +38,8 @@ FIGURES = {
     "in_real_4": Figure("of 4-grams in real music", -1),
     "tonal_distance": Figure("tonal distance"),
     "scale_consistency": Figure("scale consistency", -1),
-    "test_nll_alone": Figure("nats per event, test"),
-    "test_nll": Figure("nats per event, test"),
+    "test_nll_alone": Figure("nats per event or step, test, network alone"),
+    "test_nll": Figure("nats per event or step, test"),
     "test_loss": Figure("loss, test"),
 }
 
@@ -50,17 +50,18 @@ class Best(NamedTuple):
     Attributes:
       figure: the metric, one of `FIGURES`.
       family: a family to train for the verb.
-      corpus: the corpus that the metric is measured on; "" for any.
+      events: whether the metric is compared between models of the events of `tunes`
+        alone, since likelihoods of other corpora and codecs have other units.
     """
 
     figure: str
     family: str
-    corpus: str = ""
+    events: bool = False
 
 
 BEST = {
-    "sample": Best("test_nll", "Transformer", "tunes"),
-    "continue": Best("test_nll", "Transformer", "tunes"),
+    "sample": Best("test_nll", "Transformer", events=True),
+    "continue": Best("test_nll", "Transformer", events=True),
     "rewrite": Best("test_ensembled", "Coconet"),
     "harmonise": Best("test_ensembled", "Coconet"),
     "accompany": Best("tonal_distance", "MuseGAN"),
@@ -71,8 +72,8 @@ BEST = {
     "classify": Best("recall", "LatentClassifier"),
     "reconstruct": Best("log_mel", "VariationalVocoder"),
     "blend": Best("log_mel", "VariationalVocoder"),
-    "evaluate": Best("test_nll", "Transformer", "tunes"),
-    "export": Best("test_nll", "Transformer", "tunes"),
+    "evaluate": Best("test_nll", "Transformer", events=True),
+    "export": Best("test_nll", "Transformer", events=True),
 }
 
 
@@ -111,13 +112,18 @@ def headline(metrics: Mapping[str, Any]) -> str | None:
     return next((name for name in FIGURES if name in metrics), None)
 
 
-def best_by(verb: str, card: Mapping[str, Any]) -> float:
+def best_by(verb: str, about: Mapping[str, Any]) -> float:
     """Returns a number by which models are compared for a verb: less is better.
 
-    Models without the figure, or with that of another corpus, come last.
+    Models whose figure is missing, or not comparable, come last.
+
+    Args:
+      verb: the verb.
+      about: the record of a shipped model.
     """
-    figure, _, corpus = BEST[verb]
-    value = card["result"]["metrics"].get(figure)
-    if value is None or corpus not in ("", card["corpus"]):
+    comparison, card = BEST[verb], about["card"]
+    value = card["result"]["metrics"].get(comparison.figure)
+    of_tunes = card["corpus"] == "tunes" and about["codec"]["class"] == "Melody"
+    if value is None or (comparison.events and not of_tunes):
         return math.inf
-    return FIGURES[figure].sign * value
+    return FIGURES[comparison.figure].sign * value

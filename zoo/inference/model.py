@@ -324,7 +324,7 @@ class Model:
         return save(
             pathlib.Path(path),
             self.params,
-            {**self.about, **records},
+            {k: v for k, v in self.about.items() if k != "music"} | records,
             precision=precision,
             extras=self.extras,
         )

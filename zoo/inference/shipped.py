@@ -175,7 +175,7 @@ def best(verb: str) -> str:
     ]
     if not free:
         raise UsageError(f"no model was named: {who_can(verb)}.")
-    return min(free, key=lambda entry: (best_by(verb, entry.card), entry.name)).name
+    return min(free, key=lambda entry: (best_by(verb, entry.about), entry.name)).name
 
 
 def who_can(verb: str) -> str:

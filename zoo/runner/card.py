@@ -170,7 +170,8 @@ def text_of(name: str) -> str:
 
 def number(value: Any) -> str:
     """Formats a metric."""
-    return f"{value:,.4f}" if isinstance(value, float) else str(value)
+    whole = not isinstance(value, float) or value == round(value)
+    return f"{value:,.0f}" if whole else f"{value:,.4f}"
 
 
 def use(entry: Shipped) -> str:
