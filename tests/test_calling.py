@@ -24,32 +24,30 @@ PICKLED = ["lstm", "coconet", "latent_mdn"]  # whose task and family hold others
 KEY = functools.partial(jax.random.key, 0)
 
 
-def shapes(family):
-    """Returns the shapes of all that a family computes, without compiling."""
+def shapes(family, params=None):
+    """Returns the shapes of all that a family computes, without compiling.
+
+    Args:
+      family: the family.
+      params: parameters to evaluate and to sample, which are then constants, as they
+        are in an un-jitted call; by default initial ones, traced.
+    """
     tx = optimizers(family, optax.adam(1e-2))
     state = jax.eval_shape(lambda: init(family, tx, KEY(), family.example(4)))
     step = make_step(family, tx, ema=0.9)
     batch = family.example(4)
     names = tuple(family.objectives())
     after, logs = jax.eval_shape(lambda state: step(state, batch, names), state)
-    metrics = jax.eval_shape(
-        lambda params: evaluate(family, params, batch, KEY()), state.params
-    )
-    rows = jax.eval_shape(
-        lambda params: family.sample(params, KEY(), 3, **conditioning(family, 3)),
-        state.params,
+    if params is None:
+        call = lambda f: jax.eval_shape(f, state.params)
+    else:
+        batch = {key: np.asarray(value) for key, value in batch.items()}
+        call = lambda f: jax.eval_shape(lambda: f(params))
+    metrics = call(lambda params: evaluate(family, params, batch, KEY()))
+    rows = call(
+        lambda params: family.sample(params, KEY(), 3, **conditioning(family, 3))
     )
     return state.params, after.params, logs, metrics, rows
-
-
-@functools.cache
-def plain_shapes(name):
-    """Returns the shapes of a family, which promotes no dtype by chance.
-
-    Where JAX's strict promotion raises nothing, it changes nothing.
-    """
-    with jax.numpy_dtype_promotion("strict"):
-        return shapes(FAMILIES[name])
 
 
 def dtypes(tree):
@@ -59,10 +57,17 @@ def dtypes(tree):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_promotes_no_dtype_by_chance_and_runs_in_64_bits(name):
-    """Its parameters and their updates are the same in both modes."""
-    plain = plain_shapes(name)
+    """Its parameters and their updates are the same in both modes.
+
+    Where JAX's strict promotion raises nothing, it changes nothing. In 64 bits the
+    parameters are NumPy's.
+    """
+    family = FAMILIES[name]
+    with jax.numpy_dtype_promotion("strict"):
+        plain = shapes(family)
     with jax.enable_x64(True):
-        other = shapes(FAMILIES[name])
+        params = jax.tree.map(lambda x: np.full(x.shape, 0.01, x.dtype), plain[0])
+        other = shapes(family, params)
     assert dtypes(other[:2]) == dtypes(plain[:2])
     assert jax.tree.map(jnp.shape, other) == jax.tree.map(jnp.shape, plain)
 
@@ -81,19 +86,6 @@ def test_a_model_that_has_sampled_is_pickled(name):
     for x, y in zip(*map(jax.tree.leaves, (one.params, again.params)), strict=True):
         np.testing.assert_array_equal(x, y)
     np.testing.assert_array_equal(again.tokens(2, seed=3), rows)
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_parameters_may_be_numpy_arrays(name):
-    """Traced with the parameters as constants, as they are in an un-jitted call."""
-    *_, metrics, rows = plain_shapes(name)
-    family = FAMILIES[name]
-    params = jax.eval_shape(lambda: family.init(KEY(), family.example(2)))
-    params = jax.tree.map(lambda x: np.full(x.shape, 0.01, x.dtype), params)
-    batch = {key: np.asarray(value) for key, value in family.example(4).items()}
-    assert jax.eval_shape(lambda: evaluate(family, params, batch, KEY())) == metrics
-    keywords = conditioning(family, 3)
-    assert jax.eval_shape(lambda: family.sample(params, KEY(), 3, **keywords)) == rows
 
 
 def test_a_fork_is_refused_in_a_sentence():

@@ -43,6 +43,17 @@ FLOAT32_MATMULS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def uncached():
+    """No other test uses these programs: writing them to the cache is a seventh of the
+    time."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    usual = getattr(jax.config, name)
+    jax.config.update(name, float("inf"))
+    yield
+    jax.config.update(name, usual)
+
+
 @pytest.fixture(params=[*FAMILIES])
 def family(request) -> Family:
     return FAMILIES[request.param]
