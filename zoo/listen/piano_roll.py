@@ -93,7 +93,7 @@ def _add_notes(axes: Axes, sequence: NoteSequence, parts: Sequence[Voice]) -> No
         low = np.array([n.pitch - 0.42 for n in voice])
         corners = [(start, low), (end, low), (end, low + 0.84), (start, low + 0.84)]
         notes = PolyCollection(  # much faster to make and to draw than bars
-            np.moveaxis(np.array(corners), 2, 0),
+            [*np.moveaxis(np.array(corners), 2, 0)],
             facecolors=[(colour, 0.3 + 0.7 * x) for x in loudness],
             edgecolors="white",
             linewidths=0.4,
