@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 from zoo.data.bars import model_begins
 from zoo.data.codecs.names import require_one_of
 from zoo.data.proto import NoteSequence
@@ -69,7 +71,7 @@ def write_gallery(
     with ThreadPoolExecutor(2) as pool:  # other processes engrave meanwhile
         sounds = pool.map(rendered, heard)
         scores = _engrave_all(music, png="png" in formats)
-        audio = [*sounds] or [None] * len(pieces)
+        audio: list[np.ndarray | None] = [*sounds] or [None] * len(pieces)
     limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
     tracks = [
         _track(name, piece, score, limit=limit)
