@@ -163,3 +163,16 @@ def folder_aside(folder: Path) -> Iterator[Path]:
         if created:
             with contextlib.suppress(OSError):  # it is not empty
                 folder.rmdir()
+
+
+def shipping_folders() -> tuple[Path, Path]:
+    """Returns the folders of shipped weights and their cards.
+
+    In a clone they are those of the package and of its documentation, elsewhere the
+    current folder.
+    """
+    package = Path(__file__).parent
+    cards = package.parent / "docs" / "models" / "cards"
+    if not cards.parent.is_dir():
+        return Path(), Path()
+    return package / "weights", cards

@@ -3,7 +3,8 @@
 PYTHONPATH=benchmarks python docs/tables/write.py
 
 A generated block stands between `<!-- name -->` and `<!-- end -->`: a table on lines of
-its own, a number within a line. All values are from the files in experiments/results.
+its own, a number within a line. Values are from the files in experiments/results. Cards
+of shipped models are generated as a whole, from the records in their files.
 """
 
 import functools
@@ -19,6 +20,7 @@ import leaderboard_tables
 import sequence_tables
 import speed_tables
 import summary_tables
+import weight_tables
 from cells import ROOT
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -37,6 +39,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sounds": audio_tables.reconstructions,
     "speed": speed_tables.speed,
     "audio speed": speed_tables.audio_speed,
+    "shipped models": weight_tables.models,
     **{
         f"leaderboard of {arena}": functools.partial(
             leaderboard_tables.leaderboard, arena
@@ -93,10 +96,11 @@ def block(name: str) -> str:
 
 
 def main() -> None:
-    """Rewrites pages whose blocks are out of date, and prints their names."""
-    for path in pages():
-        before = path.read_text()
-        after = rewrite(before)
+    """Rewrites pages that are out of date, and prints their names."""
+    cards = weight_tables.cards()
+    for path in {*pages(), *cards}:
+        before = path.read_text() if path.exists() else ""
+        after = cards.get(path) or rewrite(before)
         if after != before:
             path.write_text(after)
             print(f"rewrote {path.relative_to(ROOT)}", file=sys.stderr)

@@ -2,7 +2,8 @@
 
 python experiments/tools/excerpts.py tunes --workdir runs/excerpts_tunes
 
-It tells real excerpts from corrupted ones. To ship it, run `ship.py` on its directory.
+It tells real excerpts from corrupted ones. The file that it writes belongs in
+zoo/evaluation/classifiers.
 """
 
 import time
@@ -20,6 +21,7 @@ from zoo.ranges import Bars, Seed
 from zoo.runner import launch
 from zoo.runner.results import provenance, write
 from zoo.tasks import Phrases
+from zoo.train.weights import SUFFIX
 
 CLASSES = "real", *CORRUPTIONS
 CODECS: dict[str, Any] = {"tunes": "phrase", "chorales": "quartet"}
@@ -64,11 +66,12 @@ def excerpts(
         metrics |= {f"{split}_{k}": float(found[k]) for k in ("nll", "accuracy")}
     name = f"excerpts_{arena}"
     task = Phrases(corpus=kind.corpus, codec=CODECS[arena], bars=bars)
-    about = {"experiment": name, "step": training.steps, "seed": seed}
-    Model(family, params, task=task, about=about).save(workdir)
     result = {"experiment": name, "metrics": metrics}
     result |= provenance(time.perf_counter() - began)
     result["command"] = f"python experiments/tools/excerpts.py {arena} --bars {bars}"
+    about = {"experiment": name, "step": training.steps, "seed": seed}
+    model = Model(family, params, task=task, about={**about, "result": result})
+    model.save(workdir / f"{name}{SUFFIX}", precision="float16")
     write(workdir / "result.json", result)
     print(metrics)
     return result

@@ -3,8 +3,8 @@
 import pytest
 from commands import command
 
-from zoo.cli.leaderboard import shipped
 from zoo.evaluation.leaderboard import Entry, Leaderboard
+from zoo.inference.shipped import able
 
 
 def test_every_run_is_looked_for_before_any_is_measured(tmp_path, monkeypatch, capsys):
@@ -13,11 +13,6 @@ def test_every_run_is_looked_for_before_any_is_measured(tmp_path, monkeypatch, c
         assert command(f"{verb} tunes_lstm nowhere", monkeypatch) == 2
         assert "there is no run at nowhere" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_classifiers_are_not_compared_by_default():
-    assert "tunes_lstm" in shipped()
-    assert not any(name.startswith("excerpts") for name in shipped())
 
 
 @pytest.fixture
@@ -37,7 +32,7 @@ def test_without_runs_all_that_ship_are_measured(
     tmp_path, monkeypatch, measured, capsys
 ):
     assert command(f"leaderboard --out {tmp_path / 'board'}", monkeypatch) == 0
-    assert measured == [*shipped()]
+    assert measured == able("sample")
     assert "tunes_lstm (LSTM) is left out: It cannot." in capsys.readouterr().out
     assert (tmp_path / "board" / "result.json").exists()
 

@@ -19,12 +19,14 @@ def test_a_saved_model_writes_the_same_music(tmp_path):
 
 def test_a_model_may_be_saved_in_half_precision(tmp_path):
     model = trained("lstm")
-    model.save(tmp_path / "half", half=True)
-    kernel, again = (
-        np.asarray(x.params["net"]["head"]["kernel"])
-        for x in (model, zoo.load(tmp_path / "half"))
-    )
-    np.testing.assert_array_equal(again, kernel.astype(np.float16).astype(np.float32))
+    for path in (tmp_path / "half", tmp_path / "half.safetensors"):
+        model.save(path, precision="float16")
+        kernel, again = (
+            np.asarray(x.params["net"]["head"]["kernel"])
+            for x in (model, zoo.load(path))
+        )
+        half = kernel.astype(np.float16).astype(np.float32)
+        np.testing.assert_array_equal(again, half)
 
 
 def test_a_run_is_not_overwritten(tmp_path):

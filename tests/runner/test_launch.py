@@ -36,7 +36,7 @@ def words(text: str) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_experiment_has_a_command_line(name):
-    assert "--workdir" in help_of(name) or name == "ship"
+    assert "--workdir" in help_of(name)
 
 
 @pytest.mark.parametrize("option", ["--vocab", "--bar-lengths"])

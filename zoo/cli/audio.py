@@ -4,13 +4,14 @@ import pathlib
 
 from tyro.conf import Positional
 
+from zoo.cli.models import Chosen
 from zoo.ranges import Seconds, Seed, Several, Share
 
 
 def reconstruct(
     file: Positional[pathlib.Path],
     /,
-    run: str,
+    run: Chosen,
     out: pathlib.Path = pathlib.Path("reconstructed.wav"),
     like: pathlib.Path | None = None,
     share: Share = 1.0,
@@ -20,17 +21,16 @@ def reconstruct(
 
     Args:
         file: a WAV, FLAC, OGG or MP3 file.
-        run: a directory that training of a vocoder has written.
+        run: the model.
         out: the WAV file to write.
         like: a recording whose timbre to borrow.
         share: how much of that timbre, from 0 (none) to 1 (all).
         seed: seed of the decoder's noise.
     """
-    from zoo.inference.loading import load
     from zoo.inference.resynthesis import resynthesise
     from zoo.inference.timbre_transfer import transfer
 
-    model = load(run)
+    model = run.load()
     change = None if like is None else transfer(model, file, like, share)
     seconds, rate = resynthesise(model, file, out, seed=seed, transform=change)
     print(f"{seconds:.1f} seconds at {rate} Hz in {out}")
@@ -40,7 +40,7 @@ def blend(
     one: Positional[pathlib.Path],
     other: Positional[pathlib.Path],
     /,
-    run: str,
+    run: Chosen,
     out: pathlib.Path = pathlib.Path("blended"),
     steps: Several = 5,
     seconds: Seconds = 10.0,
@@ -51,7 +51,7 @@ def blend(
     Args:
         one: a WAV, FLAC, OGG or MP3 file.
         other: another.
-        run: a directory that training of a vocoder has written.
+        run: the model.
         out: the directory of the page, and of a WAV of each step.
         steps: number of steps, both ends included.
         seconds: length of each recording to use, from its beginning.
@@ -59,12 +59,11 @@ def blend(
     """
     import numpy as np
 
-    from zoo.inference.loading import load
     from zoo.inference.resynthesis import excerpt, require_audio
     from zoo.inference.timbre_transfer import interpolated
     from zoo.listen.audio_page import AudioComparison, write_audio_page
 
-    model = load(run)
+    model = run.load()
     require_audio(model)
     rate = model.codec.rate
     first, last = (excerpt(path, rate, seconds) for path in (one, other))

@@ -2,13 +2,12 @@
 
 from typing import Any, Literal
 
-from tyro.conf import Positional
-
+from zoo.cli.models import Chosen
 from zoo.ranges import BatchSize, Examples, Seed
 
 
 def evaluate(
-    run: Positional[str],
+    run: Chosen,
     /,
     corpus: str | None = None,
     split: Literal["train", "validation", "test"] = "test",
@@ -19,7 +18,7 @@ def evaluate(
     """Measure a model on music it was not trained on, and compare its pieces with that.
 
     Args:
-        run: a directory that training has written, or the name of shipped weights.
+        run: the model.
         corpus: the corpus or file to measure on; by default the one it was trained on.
         split: the part of it to measure on.
         batch: rows evaluated at a time.
@@ -33,9 +32,8 @@ def evaluate(
     from zoo.errors import as_cell
     from zoo.evaluation.compare import compare_with_real, verdicts_on
     from zoo.evaluation.tables import comparison_table, verdict_table
-    from zoo.inference.loading import load
 
-    model, console = load(run), Console()
+    model, console = run.load(), Console()
     metrics = model.evaluate(split, corpus=corpus, batch=batch)
     spec = corpus or model.task.corpus
     table = Table("metric", "value", title=as_cell(f"{run} on {spec}, {split}"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from tyro.conf import Positional, arg
 
+from zoo.cli.models import Chosen
 from zoo.cli.output import Flat, Output
 from zoo.errors import UsageError, as_cell
 from zoo.ranges import (
@@ -58,7 +59,7 @@ FlatDecoding = Annotated[Decoding, arg(name="")]  # options without "decoding."
 
 
 def interpolate(
-    run: Positional[str],
+    run: Chosen,
     one: Positional[pathlib.Path],
     other: Positional[pathlib.Path],
     /,
@@ -72,7 +73,7 @@ def interpolate(
     """Interpolate between the first phrases of two pieces in a model's latent space.
 
     Args:
-        run: a directory that training of a MusicVAE has written.
+        run: the model.
         one: a MIDI, ABC or MusicXML file.
         other: another.
         steps: number of phrases, both ends included.
@@ -96,7 +97,7 @@ def interpolate(
 
 
 def mix(
-    run: Positional[str],
+    run: Chosen,
     pieces: Positional[tuple[pathlib.Path, ...]] = (),
     /,
     weights: tuple[Weight, ...] = (),
@@ -111,7 +112,7 @@ def mix(
     """Mix the first phrases of several pieces, or several styles.
 
     Args:
-        run: a directory that training of a MusicVAE has written.
+        run: the model.
         pieces: MIDI, ABC or MusicXML files; none to sample the prior.
         weights: the weight of each piece; equal by default.
         styles: the share of each style, such as irish 0.7 chinese 0.3; by default those
@@ -141,7 +142,7 @@ def mix(
 
 
 def vary(
-    run: Positional[str],
+    run: Chosen,
     piece: Positional[pathlib.Path],
     /,
     n: Pieces = 8,
@@ -157,7 +158,7 @@ def vary(
     """Write variations of the first phrase of a piece.
 
     Args:
-        run: a directory that training of a MusicVAE has written.
+        run: the model.
         piece: a MIDI, ABC or MusicXML file.
         n: number of variations.
         amount: distance from the piece, from 0 (the same) to 1 (any phrase).
@@ -171,14 +172,13 @@ def vary(
         output: sound and files of the pieces.
     """
     from zoo.inference.attribute_steering import Steering
-    from zoo.inference.loading import resolve
 
     space, sequences, shares = read(run, (piece,), adapt, metre)
     points = space.vary(space.encode(sequences, adapt)[0], n, amount, decoding.seed)
     own = None if shares is None else shares.repeat(n, axis=0)
     title = f"{piece.stem}, varied by {amount:g}"
     if attributes:
-        steering = Steering.load(space, resolve(run))
+        steering = Steering.load(space)
         points = steering(points, attributes, decoding.seed, styles or own)
         title += "".join(f", {name} {x:+g}" for name, x in attributes.items())
     music = decoding.decode(space, points, styles or own)
@@ -186,7 +186,7 @@ def vary(
 
 
 def transfer(
-    run: Positional[str],
+    run: Chosen,
     piece: Positional[pathlib.Path],
     /,
     style: str,
@@ -200,7 +200,7 @@ def transfer(
     """Write a piece in another style, phrase by phrase, with its scale and contour.
 
     Args:
-        run: a directory that training of a MusicVAE of styles has written.
+        run: the model.
         piece: a MIDI, ABC or MusicXML file.
         style: the style to write it in.
         guide: a directory that training of a LatentClassifier has written; it judges
@@ -214,13 +214,12 @@ def transfer(
     from zoo.cli.scores import open_score, print_remarks
     from zoo.data.corpora.build import progress_bar
     from zoo.inference.latent_space import LatentSpace
-    from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
     from zoo.inference.style_transfer import StyleTransfer
     from zoo.metrics.attributes import scale_pitch_classes
 
-    space = LatentSpace(load(run))
-    classifier = None if guide is None else StyleClassifier(load(guide))
+    space = LatentSpace(run.load())
+    classifier = None if guide is None else StyleClassifier(run.load(guide))
     move = StyleTransfer(space, classifier, keep)
     sequence = open_score(piece, metre)
     with named(piece):
@@ -239,7 +238,7 @@ def transfer(
 
 
 def classify(
-    run: Positional[str],
+    run: Chosen,
     files: Positional[tuple[pathlib.Path, ...]],
     /,
     metre: str = "",
@@ -247,7 +246,7 @@ def classify(
     """Print the probability of each style, mode or metre for pieces.
 
     Args:
-        run: a directory that training of a LatentClassifier has written.
+        run: the model.
         files: MIDI, ABC or MusicXML files.
         metre: the metre of the pieces, such as 3/4, in place of what is stated.
     """
@@ -255,10 +254,9 @@ def classify(
     from rich.table import Table
 
     from zoo.cli.scores import open_score, print_remarks
-    from zoo.inference.loading import load
     from zoo.inference.style_classifier import StyleClassifier
 
-    classifier = StyleClassifier(load(run))
+    classifier = StyleClassifier(run.load())
     table = Table("piece")
     for style in classifier.styles:
         table.add_column(as_cell(style))
@@ -290,7 +288,7 @@ def named(path: pathlib.Path) -> Iterator[None]:
 
 
 def read(
-    run: str, paths: tuple[pathlib.Path, ...], adapt: bool, metre: str = ""
+    run: Chosen, paths: tuple[pathlib.Path, ...], adapt: bool, metre: str = ""
 ) -> "tuple[LatentSpace, list[NoteSequence], np.ndarray | None]":
     """Returns the latent space of a run, the pieces of files, and their styles [n, y].
 
@@ -298,9 +296,8 @@ def read(
     """
     from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.latent_space import LatentSpace
-    from zoo.inference.loading import load
 
-    space, pieces = LatentSpace(load(run)), [open_score(path, metre) for path in paths]
+    space, pieces = LatentSpace(run.load()), [open_score(path, metre) for path in paths]
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):

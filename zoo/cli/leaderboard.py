@@ -47,11 +47,11 @@ def leaderboard(
     from zoo.evaluation.leaderboard import Leaderboard
     from zoo.evaluation.leaderboard_table import COST, LIKENESS, cells, left_out, page
     from zoo.evaluation.two_sample import TwoSampleTest
-    from zoo.inference.loading import resolve
+    from zoo.inference.shipped import able, resolve
     from zoo.runner.results import provenance
 
     console, began = Console(), time.perf_counter()
-    names = runs or shipped()
+    names = runs or tuple(able("sample"))
     for name in names:
         resolve(name)
     note = Console(stderr=True)
@@ -98,14 +98,6 @@ def leaderboard(
     print(f"{out / 'result.json'} and {out / 'leaderboard.md'}")
 
 
-def shipped() -> tuple[str, ...]:
-    """Returns the names of the shipped weights that are no classifiers."""
-    from zoo.core import Classifier, supports
-    from zoo.inference.loading import load, weights
-
-    return tuple(x for x in weights() if not supports(load(x).family, Classifier))
-
-
 def gallery(
     runs: Positional[tuple[str, ...]],
     /,
@@ -135,10 +127,10 @@ def gallery(
     from zoo.evaluation.arena import ARENAS
     from zoo.evaluation.beside import heard
     from zoo.files import written_aside
-    from zoo.inference.loading import resolve
+    from zoo.inference.shipped import able, resolve
     from zoo.listen.page import write_sections
 
-    names = runs or shipped()
+    names = runs or tuple(able("sample"))
     for name in names:
         resolve(name)
     kind = ARENAS[arena](bars, grid)

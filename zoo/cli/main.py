@@ -2,7 +2,7 @@
 
 import pathlib
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import tyro
@@ -12,15 +12,18 @@ from zoo.cli.audio import blend, reconstruct
 from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
 from zoo.cli.leaderboard import gallery, leaderboard
+from zoo.cli.listing import list_
+from zoo.cli.models import Chosen, with_model
 from zoo.cli.places import with_place
 from zoo.cli.play import play
-from zoo.cli.sample import sample
+from zoo.cli.sample import sample, verb_of
+from zoo.cli.ship import ship
 from zoo.errors import UsageError, exit_on_error
 from zoo.ranges import BatchSize, Count, Hertz, Seconds, checked
 
 
 def export(
-    run: Positional[str],
+    run: Chosen,
     /,
     to: Literal["stablehlo"] = "stablehlo",
     out: pathlib.Path = pathlib.Path("exported"),
@@ -30,16 +33,15 @@ def export(
     """Write a model's streaming step for programs without zoo: jax.export and MLIR.
 
     Args:
-        run: a directory that training has written, or the name of shipped weights.
+        run: the model.
         to: the format.
         out: the folder to write.
         batch: number of streams at a time; by default any number.
         platform: the platform to run on.
     """
     from zoo.inference.export import export
-    from zoo.inference.loading import load
 
-    folder = export(load(run), out, batch=batch, platform=platform)
+    folder = export(run.load(), out, batch=batch, platform=platform)
     print(f"{to} in {folder}; {folder / 'about.json'} names what goes in and out")
 
 
@@ -109,25 +111,6 @@ def data(
             print(line)
 
 
-def list_() -> None:
-    """Name the families, codecs, corpora and weights there are."""
-    from zoo.data.codecs import CODECS
-    from zoo.data.corpora.registry import descriptions
-    from zoo.inference.loading import weights
-    from zoo.models import families
-
-    named: dict[str, Mapping[str, str | None]] = {
-        "families": {name: module.__doc__ for name, module in families().items()},
-        "codecs": {name: codec.__doc__ for name, codec in CODECS.items()},
-        "corpora": descriptions(),
-        "weights": dict.fromkeys(weights(), "shipped with the package"),
-    }
-    for kind, members in named.items():
-        print(kind)
-        for name, text in members.items():
-            print(f"  {name:16} {(text or '').strip().splitlines()[0]}")
-
-
 def doctor() -> None:
     """Print versions installed against tested, devices, and where caches live."""
     from zoo.cli.doctor import doctor
@@ -136,21 +119,22 @@ def doctor() -> None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "sample": sample,
+    "sample": with_model(sample, verb_of),
     "play": play,
-    "interpolate": interpolate,
-    "mix": mix,
-    "vary": vary,
-    "transfer": transfer,
-    "classify": classify,
-    "reconstruct": reconstruct,
-    "blend": blend,
-    "evaluate": evaluate,
+    "interpolate": with_model(interpolate, "interpolate"),
+    "mix": with_model(mix, "mix"),
+    "vary": with_model(vary, "vary"),
+    "transfer": with_model(transfer, "transfer"),
+    "classify": with_model(classify, "classify"),
+    "reconstruct": with_model(reconstruct, "reconstruct"),
+    "blend": with_model(blend, "blend"),
+    "evaluate": with_model(evaluate, "evaluate"),
     "leaderboard": leaderboard,
     "gallery": gallery,
-    "export": export,
+    "export": with_model(export, "export"),
     "data": data,
     "list": list_,
+    "ship": ship,
     "doctor": doctor,
 }
 

@@ -1,10 +1,10 @@
 """`zoo sample`: pieces of a trained model."""
 
 import pathlib
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from tyro.conf import Positional
-
+from zoo.cli.models import Chosen
 from zoo.cli.output import Flat, Output
 from zoo.ranges import (
     Bars,
@@ -24,7 +24,7 @@ Voice = Literal["soprano", "alto", "tenor", "bass"]
 
 
 def sample(
-    run: Positional[str],
+    run: Chosen,
     /,
     n: Pieces = 8,
     seed: Seed = 0,
@@ -52,8 +52,7 @@ def sample(
     """Write pieces: MIDI, WAV, piano roll and score, and a page that plays them.
 
     Args:
-        run: a directory that training has written, or the name of shipped weights (see
-            `zoo list`).
+        run: the model.
         n: number of pieces.
         seed: seed of the sampling; the same seed writes the same music.
         temperature: below 1 is safer, above 1 wilder; 0 takes the likeliest event.
@@ -82,12 +81,11 @@ def sample(
         output: sound and files of the pieces.
     """
     from zoo.cli.scores import open_score, print_remarks
-    from zoo.inference.loading import load
     from zoo.nn.sequence.sampling import Draw
 
     draw = Draw(temperature, top_k, top_p, min_p=min_p, no_repeat=no_repeat)
     begin = None if primer is None else open_score(primer, metre)
-    model = load(run)
+    model = run.load()
     fixed: dict[str, str] = {}
     if program is not None:
         fixed["instrument"] = program
@@ -114,3 +112,12 @@ def sample(
         print_remarks(primer, pieces.remarks)
     page = output.write(pieces, out, title=f"{model.title}, seed {seed}")
     print(f"{len(pieces)} pieces in {out}; open {page}")
+
+
+def verb_of(options: Mapping[str, Any]) -> str:
+    """Returns the verb that the options of `sample` ask for."""
+    if options.get("rewrite"):
+        return "harmonise"
+    if options.get("span") is not None:
+        return "rewrite"
+    return "sample" if options.get("primer") is None else "continue"

@@ -28,8 +28,9 @@ from zoo.evaluation.arena import Arena, Excerpts
 from zoo.evaluation.excerpt_corruptions import shuffled_bars
 from zoo.evaluation.set_metrics import exact_nats, set_metrics
 from zoo.evaluation.two_sample import TwoSampleTest, some
-from zoo.inference.loading import load, resolve
+from zoo.inference.loading import load
 from zoo.inference.model import Model
+from zoo.inference.shipped import resolve
 from zoo.metrics.bootstrap import ConfidenceInterval
 
 DRAWN = 32  # pieces drawn at a time
@@ -163,7 +164,7 @@ class Leaderboard:
         metrics["parameters"] = ConfidenceInterval(
             float(sum(x.size for x in jax.tree.leaves(model.params)))
         )
-        metrics["training_minutes"] = ConfidenceInterval(minutes_of(run))
+        metrics["training_minutes"] = ConfidenceInterval(minutes_of(model, run))
         count = min(len(real), len(written))
         return Entry(name, model.name, spec, excerpts=count, metrics=metrics)
 
@@ -307,12 +308,11 @@ def exact(model: Model) -> bool:
     )
 
 
-def minutes_of(run: str) -> float:
-    """Returns the minutes of training that a run or a card records; NaN without."""
-    home = resolve(run)
-    for name in ("result.json", "card.json"):
-        if (home / name).exists():
-            recorded = json.loads((home / name).read_text())
-            seconds = recorded.get("result", recorded).get("seconds")
-            return np.nan if seconds is None else float(np.mean(seconds)) / 60
-    return np.nan
+def minutes_of(model: Model, run: str) -> float:
+    """Returns the minutes of training that a card or a run records; NaN without."""
+    recorded = model.about.get("card", {}).get("result")
+    file = resolve(run) / "result.json"
+    if recorded is None and file.is_file():
+        recorded = json.loads(file.read_text())
+    seconds = (recorded or {}).get("seconds")
+    return np.nan if seconds is None else float(np.mean(seconds)) / 60

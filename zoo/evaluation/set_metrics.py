@@ -1,5 +1,6 @@
 """Metrics of a set of excerpts beside real ones: the columns of the leaderboard."""
 
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.evaluation.arena import Arena, Excerpts
-from zoo.inference.loading import load, weights
+from zoo.inference.loading import load
 from zoo.inference.model import Model
 from zoo.metrics.bootstrap import ConfidenceInterval
 from zoo.metrics.compare import COUNTS, NGRAM
@@ -27,6 +28,7 @@ DIVERGENCES: Mapping[str, Callable] = {
     "rhythms": rhythms,
     "ngrams": COUNTS["word_pairs"],
 }
+CLASSIFIERS = pathlib.Path(__file__).parent / "classifiers"
 ROWS = 128  # excerpts that a classifier reads at a time
 
 
@@ -93,12 +95,9 @@ def frechet(
 ) -> ConfidenceInterval:
     """Returns the Fréchet distance in the features of the arena's classifier.
 
-    Returns NaN if no classifier ships for excerpts of this length.
+    Returns NaN if there is no classifier of excerpts of this length.
     """
-    name = f"excerpts_{arena.name}"
-    if name not in weights():
-        return ConfidenceInterval(np.nan)
-    model = load(name)
+    model = load(CLASSIFIERS / f"excerpts_{arena.name}.safetensors")
     family = model.family
     if (family.length, family.patch) != (arena.length, arena.steps_per_quarter):
         return ConfidenceInterval(np.nan)

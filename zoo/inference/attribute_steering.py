@@ -24,7 +24,7 @@ OVERSHOOT = 1.2  # of the requested strength: the other costs hold the search ba
 OTHER_COST = 0.1  # per squared standard deviation of an attribute not requested
 CHANGE_COST = 0.005  # per step of the phrase that changes
 GREEDY = Draw(temperature=0)
-FILE = "attributes.npz"
+NAME = "attributes"  # of a file of a run, and among the extras of its model
 
 
 def minimum(
@@ -87,25 +87,24 @@ class Steering:
         return cls(space, np.stack([*vectors.values()]), np.maximum(std, 1e-6))
 
     @classmethod
-    def load(cls, space: LatentSpace, run: str | pathlib.Path) -> "Steering":
-        """Loads what `save` has written into a run.
+    def load(cls, space: LatentSpace) -> "Steering":
+        """Returns the steering that was saved with the model of a space.
 
         Raises:
-          UsageError: it has not.
+          UsageError: there is none.
         """
-        codec, path = space.melody_codec, pathlib.Path(run) / FILE
+        codec, extras = space.melody_codec, space.model.extras
         require(
-            path.exists(),
-            f"there is no {path}: training of a MusicVAE writes it at its end, for "
-            f"phrases of one or two bars (these have {codec.bars}) and `steered` "
-            "above 0.",
+            f"{NAME}/vectors" in extras,
+            "the model has no vectors of attributes: training of a MusicVAE writes "
+            f"them at its end, for phrases of one or two bars (these have {codec.bars})"
+            " and `steered` above 0.",
         )
-        arrays = np.load(path)
-        return cls(space, arrays["vectors"], arrays["spread"])
+        return cls(space, extras[f"{NAME}/vectors"], extras[f"{NAME}/spread"])
 
     def save(self, run: str | pathlib.Path) -> None:
         """Writes the vectors into a run."""
-        path = pathlib.Path(run) / FILE
+        path = pathlib.Path(run) / f"{NAME}.npz"
         np.savez(path, vectors=self.vectors, spread=self.std)
 
     def __call__(

@@ -26,9 +26,9 @@ from jax import export as stablehlo
 
 from zoo.config import record
 from zoo.core import BOUNDARY, Array
-from zoo.errors import require
 from zoo.files import folder_aside
 from zoo.inference.model import Model
+from zoo.inference.shipped import require_able
 
 State = list[Array]
 
@@ -53,10 +53,10 @@ def export(
       ZooError: the folder cannot be written; no file is left behind then.
     """
     family: Any = model.family
-    require(
+    require_able(
         model.sampler.streams,
-        f"{model.sampler.name} does not write event by event: it has no step to "
-        "export.",
+        f"{model.name} does not write event by event and has no step to export",
+        "export",
     )
     structure, advance = (
         jax.tree.structure(family.start(1)),

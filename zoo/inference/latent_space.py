@@ -16,6 +16,7 @@ from zoo.core import Params, PhraseAutoencoder, supports
 from zoo.data.codecs.base import Fit, fit_line
 from zoo.errors import UsageError, require
 from zoo.inference.model import Model
+from zoo.inference.shipped import require_able
 from zoo.metrics.attributes import ATTRIBUTES, attribute_table
 from zoo.nn.latent.variational import Gaussian, slerp
 from zoo.nn.sequence.sampling import Draw
@@ -49,11 +50,10 @@ class LatentSpace:
     model: Model
 
     def __post_init__(self) -> None:
-        require(
+        require_able(
             supports(self.model.family, PhraseAutoencoder),
-            f"{self.model.name} has no latent space: load a model that has one, "
-            "such as "
-            "a MusicVAE.",
+            f"{self.model.name} has no latent space of phrases",
+            "interpolate",
         )
 
     @property

@@ -11,12 +11,14 @@ from jax.sharding import Mesh
 
 from zoo.config import restore
 from zoo.core import AudioAutoencoder, LatentSequenceModel, Params, supports
-from zoo.errors import UsageError, ZooError
+from zoo.errors import ZooError
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
 from zoo.inference.resynthesis import AudioModel
+from zoo.inference.shipped import require_consent, resolve
 from zoo.tasks.base import Task, bound
-from zoo.train.checkpoint import Checkpoints, shapes
+from zoo.train.saved import opened
+from zoo.train.trees import shapes
 
 HOMES = {  # of what a checkpoint records
     "family": "zoo.models.",
@@ -24,28 +26,6 @@ HOMES = {  # of what a checkpoint records
     "task": "zoo.tasks.",
     "music": "zoo.tasks.",
 }
-WEIGHTS = pathlib.Path(__file__).parents[1] / "weights"
-
-
-def resolve(name: str | pathlib.Path) -> pathlib.Path:
-    """Returns the directory of a run, or of the weights that ship under that name.
-
-    Raises:
-      UsageError: there is neither.
-    """
-    for path in (pathlib.Path(name), WEIGHTS / str(name)):
-        if (path / "checkpoints").is_dir():
-            return path
-    shipped = ", ".join(weights()) or "none"
-    raise UsageError(
-        f"there is no run at {name}: give a directory that training has written, "
-        f"or the name of shipped weights ({shipped})."
-    )
-
-
-def weights() -> list[str]:
-    """Returns the names of the weights that ship with the package."""
-    return sorted(path.parent.name for path in WEIGHTS.glob("*/checkpoints"))
 
 
 def load(
@@ -54,28 +34,24 @@ def load(
     step: int | None = None,
     known: tuple[type, ...] = (),
     mesh: Mesh | None = None,
+    accept_licence: bool = False,
 ) -> Model:
-    """Loads the model of a run directory, or of shipped weights.
+    """Loads the model of a run directory, of a file of weights, or a shipped one.
 
     Args:
-      path: the directory, or the name of shipped weights.
+      path: the directory, the file, or the name of shipped weights.
       step: the step of a checkpoint; by default the best one.
       known: classes outside the zoo that the checkpoint may name.
       mesh: devices to put the parameters on; by default one.
+      accept_licence: agrees to the terms of weights for non-commercial use.
 
     Raises:
-      UsageError: there is no such run or step.
-      ZooError: the checkpoint was written by an incompatible version.
+      UsageError: there is no such run or step, or its terms must be agreed to.
+      ZooError: it is damaged, or was written by an incompatible version.
     """
-    checkpoints = Checkpoints(resolve(path), read_only=True)
-    try:
-        chosen = checkpoints.best if step is None else step
-        if chosen not in checkpoints.steps:
-            there = ", ".join(map(str, checkpoints.steps)) or "none"
-            raise UsageError(
-                f"there is no checkpoint {step} in {path}: it has {there}."
-            )
-        about = checkpoints.meta(chosen)
+    with opened(resolve(path), step) as saved:
+        about = saved.about
+        require_consent(str(path), about, accept_licence)
         if about.get("family") is None:
             raise ZooError(
                 f"{path} records no family: train it by `zoo.runner.train`, or give "
@@ -85,12 +61,11 @@ def load(
             parts = recorded(about, known)
             family = parts["family"]
             fresh = jax.eval_shape(family.init, jax.random.key(0), family.example(1))
-        params = checkpoints.params(shapes(fresh, mesh), chosen)
-    finally:
-        checkpoints.close()
+        params, extras = saved.params(shapes(fresh, mesh)), saved.extras()
     task = parts.get("task", parts.get("music"))  # as 0.1 called it
     with usable(path):
-        return assembled(family, params, parts.get("codec"), task=task, about=about)
+        model = assembled(family, params, parts.get("codec"), task=task, about=about)
+    return dataclasses.replace(model, extras=extras)
 
 
 @contextlib.contextmanager

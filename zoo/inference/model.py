@@ -13,14 +13,17 @@ import numpy as np
 from zoo.config import record
 from zoo.core import LatentSequenceModel, Likelihood, Params, Styled, supports
 from zoo.errors import UsageError, ZooError, require
+from zoo.inference.abilities import abilities
 from zoo.inference.continuation import Samples, Writer, check_bars
 from zoo.inference.primer import Primer, primer_reader
 from zoo.inference.sampler import Request, Sampler, drawing
 from zoo.inference.saving import save
+from zoo.inference.shipped import require_able
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Pieces, Seed, require_range
 from zoo.tasks.base import refusals
 from zoo.train.evaluate import evaluator, plain
+from zoo.train.weights import Precision
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -36,6 +39,7 @@ class Model:
       codec: the codec of its arrays; None if the run recorded none.
       task: what it was trained on; None if the run recorded none.
       about: what the checkpoint records, e.g. "experiment", "step" and "seed".
+      extras: other arrays, by `FILE/NAME`, such as vectors of attributes.
       process: the process that made the model.
     """
 
@@ -45,6 +49,7 @@ class Model:
     _: dataclasses.KW_ONLY
     task: Any = None
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    extras: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     process: int = dataclasses.field(default_factory=os.getpid, init=False, repr=False)
 
     @property
@@ -61,6 +66,11 @@ class Model:
     def styles(self) -> tuple[str, ...]:
         """The styles that the model is conditioned on, or tells apart."""
         return self.family.styles if supports(self.family, Styled) else ()
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The verbs that the model can do, such as "sample" and "interpolate"."""
+        return abilities(self.family, self.codec)
 
     @property
     def sampler(self) -> Sampler:
@@ -291,23 +301,33 @@ class Model:
         batches = self.task.eval_batches(split, corpus=corpus, batch=batch)
         return plain(evaluator(self.family)(self.params, batches))
 
-    def save(self, path: str | pathlib.Path, *, half: bool = False) -> pathlib.Path:
-        """Writes the model as a checkpoint that `zoo.load` reads.
+    def save(
+        self, path: str | pathlib.Path, *, precision: Precision = "float32"
+    ) -> pathlib.Path:
+        """Writes the model so that `zoo.load` reads it.
 
         Args:
-          path: the directory to write; it must not hold checkpoints.
-          half: whether to store parameters in 16 bits.
+          path: a file that ends in .safetensors; or a directory, for a checkpoint,
+            which must not hold any yet.
+          precision: the numbers to store parameters as: float32, float16, bfloat16 or,
+            in a file, int8.
 
         Returns:
           `path`.
 
         Raises:
-          UsageError: `path` holds checkpoints already.
+          UsageError: `path` holds checkpoints already, or a parameter is too large for
+            `precision`.
         """
         parts = {"family": self.family, "codec": self.codec, "task": self.task}
         records = {k: record(v) for k, v in parts.items() if v is not None}
-        about = {**self.about, **records}
-        return save(pathlib.Path(path), self.params, about, half=half)
+        return save(
+            pathlib.Path(path),
+            self.params,
+            {k: v for k, v in self.about.items() if k != "music"} | records,
+            precision=precision,
+            extras=self.extras,
+        )
 
     def style_index(self, name: str) -> int:
         """Returns the index of a style.
@@ -346,10 +366,11 @@ class Model:
         """
         if not voices and span is None:
             return None
-        require(
+        require_able(
             self.sampler.takes("free"),
-            f"{self.name} writes from left to right and rewrites nothing: leave out "
-            "`rewrite` and `span`, or load a model such as a Coconet.",
+            f"{self.name} writes from left to right and takes no `rewrite` "
+            "and no `span`",
+            "harmonise" if voices else "rewrite",
         )
         if primer is None:
             raise UsageError("there is nothing to rewrite: give the piece as `primer`.")

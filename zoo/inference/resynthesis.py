@@ -13,9 +13,10 @@ import soundfile
 from zoo.core import AudioAutoencoder, supports
 from zoo.data.audio.recordings import Recording, to_int16
 from zoo.data.refusal import Refused
-from zoo.errors import UsageError, ZooError, require
+from zoo.errors import UsageError, ZooError
 from zoo.files import ADVICE, written_aside
 from zoo.inference.model import Model
+from zoo.inference.shipped import require_able
 from zoo.nn.audio.vocoder import LatentTransform
 
 FRAMES_PER_BLOCK = 64  # of latents
@@ -115,9 +116,10 @@ def resynthesise(
 
 def require_audio(model: Model) -> None:
     """Raises UsageError unless the model is one of audio."""
-    require(
+    require_able(
         supports(model.family, AudioAutoencoder),
-        f"{model.name} writes music, not audio: load a VariationalVocoder.",
+        f"{model.name} writes music, not audio",
+        "reconstruct",
     )
 
 

@@ -26,6 +26,7 @@ from zoo.core import (
 from zoo.data.codecs.base import Codec
 from zoo.data.codecs.grammar import Grammar as CodecGrammar
 from zoo.errors import UsageError, require
+from zoo.inference.shipped import require_able
 from zoo.nn.conditioning import random_styles
 from zoo.nn.sequence.beam_search import beam_search
 from zoo.nn.sequence.grammar import Grammar
@@ -171,10 +172,11 @@ class Sampler:
 
     def check_continues(self) -> None:
         """Raises UsageError if the family neither continues nor accompanies music."""
-        require(
+        require_able(
             self.takes("primer") or self.accompanies,
-            f"{self.name} writes whole phrases and continues nothing: leave the primer "
-            "out.",
+            f"{self.name} writes whole phrases and continues nothing, so leave the "
+            "primer out",
+            "continue",
         )
 
     def conditions(self, request: Request, size: int) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from zoo.core import Batch, Classifier, supports
 from zoo.data.codecs.base import Fit, fit_line
-from zoo.errors import require
 from zoo.inference.latent_space import ENCODED_AT_ONCE, batched
 from zoo.inference.model import Model
+from zoo.inference.shipped import require_able
 from zoo.tasks.base import refusals
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ class StyleClassifier:
     model: Model
 
     def __post_init__(self) -> None:
-        require(
+        require_able(
             supports(self.model.family, Classifier) and self.model.codec is not None,
-            f"{self.model.name} does not classify styles of music: load a "
-            "LatentClassifier that was trained on phrases.",
+            f"{self.model.name} does not classify styles of music",
+            "classify",
         )
 
     @property

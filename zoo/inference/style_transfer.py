@@ -15,6 +15,7 @@ import numpy as np
 from zoo.errors import UsageError, require
 from zoo.inference.attribute_steering import GREEDY, minimum
 from zoo.inference.latent_space import LatentSpace
+from zoo.inference.shipped import require_able
 from zoo.inference.style_classifier import StyleClassifier
 from zoo.metrics.attributes import contour_correlation, sounding_pitches
 from zoo.ranges import Weight, checked
@@ -45,10 +46,7 @@ class StyleTransfer:
     keep: Weight = 4.0
 
     def __post_init__(self) -> None:
-        require(
-            bool(self.space.styles),
-            "the model has no styles: load one that was trained with `styles`.",
-        )
+        require_able(bool(self.space.styles), "the model has no styles", "transfer")
         require(
             self.guide is None or self.guide.model.codec == self.space.melody_codec,
             "the guide reads phrases of other bars, metres or range than the "

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 from zoo.data.bars import model_begins
 from zoo.data.codecs.names import require_one_of
 from zoo.data.proto import NoteSequence
@@ -65,15 +67,18 @@ def write_gallery(
     titles = list(names) or [f"Sample {i}" for i in range(1, len(pieces) + 1)]
     titles += [f"Real music {i}" for i in range(1, len(real) + 1)]
     music = [*pieces, *real]
-    scores = _engrave_all(music, png="png" in formats)
+    heard = pieces if {*formats} & {*AUDIO_FORMATS} else ()
+    with ThreadPoolExecutor(2) as pool:  # other processes engrave meanwhile
+        sounds = pool.map(rendered, heard)
+        scores = _engrave_all(music, png="png" in formats)
+        audio: list[np.ndarray | None] = [*sounds] or [None] * len(pieces)
     limit = int(SCORE_SHARE * MAX_BYTES / max(len(music), 1))
     tracks = [
         _track(name, piece, score, limit=limit)
         for name, piece, score in zip(titles, music, scores, strict=True)
     ]
-    for i, piece in enumerate(pieces):
-        if {*formats} & {*AUDIO_FORMATS}:
-            tracks[i] = dataclasses.replace(tracks[i], audio=rendered(piece))
+    for i in range(len(pieces)):
+        tracks[i] = dataclasses.replace(tracks[i], audio=audio[i])
         stem, label = folder / f"{i + 1:02d}", f"{title}, {i + 1}"
         for reason in write_files(
             tracks[i], stem, formats, score=scores[i], title=label

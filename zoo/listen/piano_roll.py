@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from zoo.data.bars import MODEL, model_begins
@@ -88,17 +89,17 @@ def _add_notes(axes: Axes, sequence: NoteSequence, parts: Sequence[Voice]) -> No
         colour = COLOURS[number % len(COLOURS)]
         start, end = beats(np.array([(n.start_time, n.end_time) for n in voice])).T
         loudness = np.array([n.velocity for n in voice]) / 127
-        axes.bar(
-            start,
-            height=0.84,
-            width=np.maximum(end - start, 0.05),
-            bottom=[n.pitch - 0.42 for n in voice],
-            align="edge",
-            color=[(colour, 0.3 + 0.7 * x) for x in loudness],
-            edgecolor="white",
-            linewidth=0.4,
+        end = np.maximum(end, start + 0.05)
+        low = np.array([n.pitch - 0.42 for n in voice])
+        corners = [(start, low), (end, low), (end, low + 0.84), (start, low + 0.84)]
+        notes = PolyCollection(  # much faster to make and to draw than bars
+            [*np.moveaxis(np.array(corners), 2, 0)],
+            facecolors=[(colour, 0.3 + 0.7 * x) for x in loudness],
+            edgecolors="white",
+            linewidths=0.4,
             zorder=2,
         )
+        axes.add_collection(notes, autolim=False)
         label = names.get(voice[0].instrument) or f"voice {number + 1}"
         axes.plot([], [], "s", color=colour, label=label)
 

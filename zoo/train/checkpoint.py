@@ -20,18 +20,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 import tensorstore as ts
-from jax.sharding import Mesh
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from zoo.core import Params, Tree
 from zoo.errors import UsageError, ZooError
-from zoo.train.digests import Damaged, by_path, check_digests, digests, with_digest
-from zoo.train.meta import FORMAT, check_meta, versions
+from zoo.train.digests import Damaged, check_digests, digests
+from zoo.train.meta import FORMAT, as_json, check_meta, versions
 from zoo.train.step import TrainState
+from zoo.train.trees import by_path, require_shapes, tensor_shapes
 
 ITEMS = ("params", "ema", "rest", "meta")
 BEST = "valid"  # the metric that the best checkpoint minimises
@@ -270,24 +269,9 @@ class Checkpoints:
         )
 
     def check_shapes(self, step: int, expected: Mapping[str, list[int]]) -> None:
-        """Raises UsageError unless the checkpoint has tensors of these shapes.
-
-        Items of it that are not expected may have any.
-        """
-        items = {name.partition("/")[0] for name in expected}
-        saved = {
-            name: shape
-            for name, shape in self.meta(step)["tensors"].items()
-            if name.partition("/")[0] in items
-        }
-        for name in sorted(expected.keys() | saved.keys()):
-            if expected.get(name) != saved.get(name):
-                raise UsageError(
-                    f"{name} has shape {saved.get(name, 'none')} in checkpoint {step} "
-                    f"of {self.directory} and shape {expected.get(name, 'none')} in "
-                    "this model and optimizer: use the options of that run, or "
-                    "another `workdir`."
-                )
+        """Raises UsageError unless the checkpoint has tensors of these shapes."""
+        place = f"checkpoint {step} of {self.directory}"
+        require_shapes(self.meta(step)["tensors"], expected, place)
 
     def meta(self, step: int) -> dict[str, Any]:
         """Returns the JSON that describes a checkpoint.
@@ -377,38 +361,3 @@ def check_index(item: pathlib.Path) -> None:
     base = {"driver": "file", "path": f"{item}/"}
     if not ts.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result():
         raise ValueError(f"{item.name} contains no tensors")
-
-
-def as_json(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `meta` as JSON with its digest.
-
-    Raises:
-      UsageError: JSON cannot express it.
-    """
-    try:
-        return with_digest(meta)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            "`meta` holds more than JSON can express: give numbers, texts, lists and "
-            "dictionaries."
-        ) from error
-
-
-def tensor_shapes(**trees: Tree) -> dict[str, list[int]]:
-    """Returns the shapes of parameters, and of an optimizer state, by path."""
-    return {name: list(leaf.shape) for name, leaf in by_path(trees).items()}
-
-
-def shapes(tree: Tree, mesh: Mesh | None = None) -> Tree:
-    """Returns the shapes and dtypes of `tree`, with shardings, as the form to restore.
-
-    The sharding is replication over `mesh`, or the first local device.
-    """
-    sharding: jax.sharding.Sharding
-    if mesh is None:
-        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    else:
-        sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=sharding), tree
-    )

@@ -14,21 +14,13 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from zoo.core import Tree
+from zoo.train.trees import by_path
 
 DIGEST = "digest"  # the field of a record that holds the digest of all others
 
 
 class Damaged(Exception):
     """A checkpoint does not hold what was written."""
-
-
-def by_path(tree: Tree) -> dict[str, Any]:
-    """Returns the leaves of a tree by their paths."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-        for path, leaf in leaves
-    }
 
 
 def digest(array: Any, dtype: str | None = None) -> str:

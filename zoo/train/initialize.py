@@ -1,5 +1,6 @@
 """The first state of a run: new, from other parameters, or from a checkpoint."""
 
+import pathlib
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from jax.sharding import Mesh
 
 from zoo.config import current
 from zoo.core import Batch, Family, Params, Tree
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError
 from zoo.train import sharding
 from zoo.train import step as train_step
 from zoo.train.checkpoint import Checkpoints
@@ -18,6 +19,7 @@ from zoo.train.evaluate import check_tokens
 from zoo.train.optim import Optimizers
 from zoo.train.options import Options
 from zoo.train.prefetch import Batches
+from zoo.train.saved import opened
 from zoo.train.step import TrainState
 
 DATA = "data"  # the entry of a checkpoint's meta that digests the corpus
@@ -176,7 +178,7 @@ def first_difference(old: Any, new: Any) -> tuple[str, str]:
 
 
 def load_parameters(state: TrainState, directory: str) -> TrainState:
-    """Returns `state` with the parameters of another run's best checkpoint.
+    """Returns `state` with the parameters of another run, or of a file of weights.
 
     Parameters are matched by path and shape. Prints those that have no match.
 
@@ -184,12 +186,8 @@ def load_parameters(state: TrainState, directory: str) -> TrainState:
       ZooError: `directory` has no checkpoint.
       UsageError: no parameter matches.
     """
-    source = Checkpoints(directory, read_only=True)
-    if source.best is None:
-        raise ZooError(
-            f"{directory} has no checkpoint: choose a run that has saved one."
-        )
-    available = source.leaves(source.best)
+    with opened(pathlib.Path(directory)) as source:
+        available = source.leaves()
     unmatched = []
 
     def load(path, leaf):

@@ -6,13 +6,15 @@ A checkpoint may come from anyone. Fields are therefore checked before they are 
 import importlib.metadata
 import math
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zoo.errors import ZooError
-from zoo.train.digests import check_record
+from zoo.errors import UsageError, ZooError
+from zoo.train.digests import check_record, with_digest
 
 FORMAT = 1
+VERSION = re.compile(r"\d[\w.+!-]{0,30}")
 MAX_DEPTH = 32  # of lists and objects in one another
 MAX_SIZE = 2**62  # bytes of an array, and more than any machine has
 PACKAGES = ("music-zoo", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
@@ -84,6 +86,16 @@ def depth_exceeds(value: Any, limit: int) -> bool:
     return True
 
 
+def upgrade(meta: Mapping[str, Any]) -> str:
+    """Returns the advice on what to install to read a record of a newer format."""
+    written = meta.get("versions")
+    version = written.get("music-zoo") if isinstance(written, dict) else None
+    known = isinstance(version, str) and VERSION.fullmatch(version)
+    if not known or version == versions()["music-zoo"]:
+        return "upgrade music-zoo"
+    return f"install music-zoo {version} or later"
+
+
 def check_meta(meta: Any, path: pathlib.Path) -> dict[str, Any]:
     """Returns the meta of the checkpoint at `path`, if it may be used.
 
@@ -100,7 +112,7 @@ def check_meta(meta: Any, path: pathlib.Path) -> dict[str, Any]:
     if meta["format"] > FORMAT:
         raise ZooError(
             f"{path} has format {meta['format']}, and this version reads formats up to "
-            f"{FORMAT}: upgrade music-zoo."
+            f"{FORMAT}: {upgrade(meta)}."
         )
     if depth_exceeds(meta, MAX_DEPTH):
         raise ZooError(f"{path} is not a checkpoint of the zoo: its meta is too deep.")
@@ -112,3 +124,18 @@ def check_meta(meta: Any, path: pathlib.Path) -> dict[str, Any]:
                 "again."
             )
     return meta
+
+
+def as_json(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `meta` as JSON with its digest.
+
+    Raises:
+      UsageError: JSON cannot express it.
+    """
+    try:
+        return with_digest(meta)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            "`meta` holds more than JSON can express: give numbers, texts, lists and "
+            "dictionaries."
+        ) from error

@@ -92,6 +92,10 @@ class AudioDataset(Protocol):
     def length(self) -> int:
         """Maximum number of samples of an excerpt."""
 
+    @property
+    def licences(self) -> Mapping[str, str]:
+        """The licence of each source, by its name."""
+
     def home(self, root: Path) -> Path:
         """Returns the directory of the built dataset; it changes with the contents."""
 

@@ -92,6 +92,11 @@ class AudioFolder(ExcerptSpec):
         return readable(self.path.name) or "folder"
 
     @property
+    def licences(self) -> dict[str, str]:
+        """The terms of the recordings, by the folder's name."""
+        return {self.name: OWN_LICENCE}
+
+    @property
     def features(self) -> Mapping[str, Any]:
         return {}
 
@@ -126,7 +131,7 @@ class AudioFolder(ExcerptSpec):
 def build_report(dataset: AudioFolder, files: Sequence[ScannedFile]) -> Report:
     """Returns a report without splits; it counts recordings, but excerpts by style."""
     report, source = Report(spec=dataset.spec), dataset.name
-    report.licences = {source: OWN_LICENCE}
+    report.licences = dataset.licences
     for key, refused in dataset.listing.refused:
         report.drop(source, readable(key), refused)
     for file in files:

@@ -53,6 +53,11 @@ class RenderedCorpus(ExcerptSpec):
         return corpus(self.scores)
 
     @property
+    def licences(self) -> dict[str, str]:
+        """The licence of each source of the scores, by its name."""
+        return {source.name: source.licence for source in self.corpus.sources}
+
+    @property
     def features(self) -> Mapping[str, Any]:
         return {
             "notes": tfds.features.Scalar(

@@ -130,6 +130,11 @@ class SoundfontNotes(ExcerptSpec):
     def licence(self) -> str:
         return OWN_FONT_LICENCE if self.soundfont else DEFAULT_FONT_LICENCE
 
+    @property
+    def licences(self) -> dict[str, str]:
+        """The licence of the SoundFont, by its name."""
+        return {sf.path(self.soundfont).name: self.licence}
+
     @functools.cached_property
     def font(self) -> sf.SoundFont:
         return sf.load(self.soundfont)
@@ -156,7 +161,7 @@ class SoundfontNotes(ExcerptSpec):
         report = Report(spec=self.spec)
         groups: dict[str, list[Note]] = defaultdict(list)
         source = sf.path(self.soundfont).name
-        report.licences = {source: self.licence}
+        report.licences = self.licences
         for note in self.notes:
             if not self.font.find(0, *note):
                 detail = "The SoundFont has no sample for it; leave it out."

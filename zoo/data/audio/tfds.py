@@ -59,6 +59,11 @@ class TfdsAudio(ExcerptSpec):
         return self.builder.info.redistribution_info.license or ""
 
     @property
+    def licences(self) -> dict[str, str]:
+        """The licence of the data set, by its name."""
+        return {self.name: self.licence}
+
+    @property
     def has_nsynth_features(self) -> bool:
         """Tells whether examples have the annotations of NSynth."""
         nsynth = {"pitch", "velocity", "instrument", "qualities"}
@@ -87,7 +92,7 @@ class TfdsAudio(ExcerptSpec):
         """
         del staging, workers, progress  # TFDS has its own
         info = self.builder.info
-        report = Report(spec=self.spec, licences={self.name: self.licence})
+        report = Report(spec=self.spec, licences=self.licences)
         counts: dict[tuple[str, int], int] = {}  # excerpts by TFDS split and index
         for tfds_split in info.splits:
             source = self.builder.as_data_source(tfds_split)

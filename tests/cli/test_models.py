@@ -1,0 +1,229 @@
+"""Models by name: shipping, listing, the best for a verb, and what cannot be done."""
+
+import dataclasses
+import functools
+import json
+import pathlib
+import re
+import shutil
+
+import numpy as np
+import pytest
+from commands import command
+from small_models import FAMILIES, PHRASE, VOICES, trained
+
+import zoo
+from zoo.inference import shipped
+from zoo.inference.abilities import abilities
+from zoo.inference.shipped import best, who_can
+from zoo.models import LSTM
+from zoo.runner import train
+from zoo.tasks import Events
+from zoo.train.options import Options
+
+# the sizes of tests/docs/test_commands.py, whose programs are then in the cache
+FAMILY = LSTM(embed=8, width=8, layers=1)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, abc_folder, corpora):
+    """The directory of a run, eight steps long."""
+    home = tmp_path_factory.mktemp("ship") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOO_DATA", str(corpora))
+        train(
+            FAMILY,
+            Events(f"folder:{abc_folder}", batch=8, length=64),
+            name="little",
+            workdir=home,
+            steps=8,
+            options=Options(save_every=4),
+            samples=0,
+        )
+        yield home
+
+
+@pytest.fixture(scope="module")
+def made(run, tmp_path_factory):
+    """What shipping the run writes: weights/little.safetensors, and cards."""
+    home = tmp_path_factory.mktemp("made")
+    words = f"ship {run} --out {home / 'weights'} --cards {home / 'cards'}"
+    with pytest.MonkeyPatch.context() as patch:
+        assert command(words, patch) == 0
+    return home
+
+
+@pytest.fixture
+def folder(tmp_path, made, monkeypatch):
+    """A folder of shipped weights with the run in it."""
+    monkeypatch.setattr(shipped, "WEIGHTS", tmp_path / "weights")
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+small = functools.cache(trained)
+
+
+def add(folder: pathlib.Path, family: str, name: str, **card) -> None:
+    """Adds a small model to a folder of shipped weights."""
+    model = small(family)
+    metrics = card.pop("metrics", {})
+    card = {
+        **{"name": name, "corpus": "tunes", "licences": {}, "non_commercial": False},
+        **{"headline": next(iter(metrics), None), "check": {}, "curve": []},
+        **{"result": {"experiment": name, "metrics": metrics}, "precision": "float32"},
+        **card,
+    }
+    about = {**model.about, "card": card}
+    saved = dataclasses.replace(model, about=about)
+    saved.save(folder / "weights" / f"{name}.safetensors")
+
+
+def test_a_shipped_run_is_the_run_in_half_precision(folder, run):
+    path = folder / "weights" / "little.safetensors"
+    model, original = zoo.load(path), zoo.load(run)
+    assert model.family == original.family
+    card = model.about["card"]
+    result = json.loads((run / "result.json").read_text())
+    assert card["result"]["metrics"] == result["metrics"]
+    assert card["precision"] == "float16"
+    assert card["headline"] == "test_nll"
+    kernel = np.asarray(original.params["net"]["head"]["kernel"])
+    half = kernel.astype(np.float16).astype(np.float32)
+    np.testing.assert_array_equal(model.params["net"]["head"]["kernel"], half)
+    assert card["check"]["nll"] == pytest.approx(result["metrics"]["test_nll"], rel=0.2)
+    assert zoo.load("little").about["experiment"] == "little"
+
+
+def test_a_card_says_how_and_names_no_folder(folder, run):
+    page = (folder / "cards" / "little.md").read_text()
+    for words in ("## Data", "your own files", "## Training", "## Curve", "zoo sample"):
+        assert words in page
+    assert (folder / "cards" / "little.png").stat().st_size
+    about = json.dumps(zoo.load("little").about)
+    for text in (page, about):
+        assert str(run.parent) not in text
+        assert "/pytest-" not in text
+
+
+def test_a_run_that_has_not_ended_is_not_shipped(run, tmp_path, monkeypatch, capsys):
+    unfinished = tmp_path / "run"
+    unfinished.mkdir()
+    (unfinished / "checkpoints").symlink_to(run / "checkpoints")
+    assert command(f"ship {unfinished} --out {tmp_path}", monkeypatch) == 2
+    assert "let its training end first" in capsys.readouterr().err
+
+
+def test_list_has_a_row_for_each_model(folder, monkeypatch, capsys):
+    add(folder, "music_vae", "vae_nc", metrics={"accuracy_sampled": 0.9})
+    monkeypatch.setenv("COLUMNS", "200")
+    assert command("list", monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"little .*LSTM .*melodies .*MB .*nats per event", said)
+    assert command("list --json", monkeypatch) == 0
+    listed = json.loads(capsys.readouterr().out)
+    rows = {row["name"]: row for row in listed["models"]}
+    assert rows["little"]["verbs"] == ["sample", "continue", "evaluate", "export"]
+    assert {"sample", "interpolate", "mix", "vary"} <= {*rows["vae_nc"]["verbs"]}
+    assert rows["vae_nc"]["figure"] == "0.900 sampled accuracy, test"
+    assert rows["little"]["bytes"] > 0
+    assert "lstm" in listed["families"]
+
+
+@pytest.mark.parametrize(
+    ("family", "verbs"),
+    [
+        ("lstm", "sample continue evaluate export"),
+        ("coconet", "sample continue rewrite harmonise evaluate"),
+        ("music_vae", "sample interpolate mix vary transfer evaluate"),
+        ("latent_diffusion", "sample continue rewrite evaluate"),
+        ("polyphonic_rnn", "sample continue evaluate"),
+        ("seqgan", "sample continue evaluate"),
+        ("variational_vocoder", "reconstruct blend evaluate"),
+        ("mel_vocoder", "reconstruct blend evaluate"),
+        ("latent_classifier", "classify evaluate"),
+    ],
+)
+def test_verbs_are_those_that_a_model_can_do(family, verbs):
+    codec = VOICES if family == "coconet" else PHRASE
+    assert " ".join(abilities(FAMILIES[family].TINY, codec)) == verbs
+
+
+def test_the_best_is_that_of_the_best_figure(folder):
+    assert best("sample") == "little"
+    add(folder, "lstm", "good", metrics={"test_nll": 1.2})
+    add(folder, "lstm", "better", metrics={"test_nll": 1.1})
+    add(folder, "lstm", "elsewhere", metrics={"test_nll": 0.5}, corpus="essen")
+    add(folder, "lstm", "a_nc", metrics={"test_nll": 0.1}, non_commercial=True)
+    add(folder, "latent_diffusion", "of_latents", metrics={"test_nll": -50.0})
+    shipped.entries.cache_clear()
+    assert best("sample") == "better"
+    assert best("continue") == "better"
+
+
+def test_the_best_of_shares_is_the_greatest(folder):
+    add(folder, "music_vae", "a", metrics={"accuracy_sampled": 0.6})
+    add(folder, "music_vae", "b", metrics={"accuracy_sampled": 0.9})
+    shipped.entries.cache_clear()
+    assert best("interpolate") == "b"
+    assert who_can("mix") == "of the shipped models, a, b can mix"
+    assert who_can("classify").startswith("no shipped model can classify, so train a")
+
+
+def test_a_command_without_a_model_takes_the_best_and_says_so(
+    folder, monkeypatch, capsys
+):
+    out = folder / "out"
+    words = f"sample --n 1 --format mid --length 64 --out {out}"
+    assert command(words, monkeypatch) == 0
+    assert "model: little, the best shipped one to sample" in capsys.readouterr().err
+    assert list(out.glob("*.mid"))
+
+
+def test_files_are_told_from_the_name_of_a_model(folder, monkeypatch, capsys):
+    add(folder, "music_vae", "vae", metrics={"accuracy_sampled": 0.9})
+    shipped.entries.cache_clear()
+    monkeypatch.chdir(folder)
+    for name in ("one.abc", "two.abc"):
+        (folder / name).write_text("X:1\nT:a\nM:1/4\nL:1/4\nK:C\nC|D|E|F|G|F|E|D|]\n")
+    for words in ("one.abc two.abc", "vae one.abc two.abc"):
+        line = f"interpolate {words} --steps 2 --format mid --out path"
+        assert command(line, monkeypatch) == 0
+        said = capsys.readouterr().err
+        named = "model: vae, the best shipped one to interpolate" in said
+        assert named == (not words.startswith("vae"))
+    assert command("interpolate vae one.abc", monkeypatch) == 2
+    assert "takes 2 files of music (ONE and OTHER)" in capsys.readouterr().err
+    assert command("mix little one.abc", monkeypatch) == 2
+    said = capsys.readouterr().err
+    assert "LSTM has no latent space" in said
+    assert "of the shipped models, vae can interpolate" in said
+
+
+def test_the_nearest_name_is_offered(folder, monkeypatch, capsys):
+    assert command("sample litle", monkeypatch) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "did you mean little?" in said
+
+
+def test_models_for_non_commercial_use_ask_first(folder, monkeypatch, capsys):
+    add(folder, "lstm", "a_nc", non_commercial=True, corpus="essen")
+    line = f"sample a_nc --n 1 --length 64 --format mid --out {folder / 'out'}"
+    assert command(line, monkeypatch) == 2
+    said = capsys.readouterr().err
+    assert "a_nc is for non-commercial use only" in said
+    assert "give --accept-licence to agree." in said
+    assert command(f"{line} --accept-licence", monkeypatch) == 0
+
+
+def test_a_run_on_music_for_non_commercial_use_is_named_so(
+    run, folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "zoo.runner.ship.licences", lambda spec: {"essen": "Non-commercial use only."}
+    )
+    words = f"ship {run} --out {folder / 'weights'} --cards {folder / 'cards'}"
+    assert command(words, monkeypatch) == 0
+    assert "little_nc.safetensors" in capsys.readouterr().out
+    assert "`--accept-licence`" in (folder / "cards" / "little_nc.md").read_text()
