@@ -1,4 +1,4 @@
-"""The quickstart: trains two models on dance tunes, and writes a page of what one
+"""The quickstart: trains two models on dance tunes, and writes a page of what they
 wrote.
 
 python experiments/melody/music.py --workdir runs/music
@@ -15,6 +15,7 @@ import tunes_lstm
 import tunes_markov
 
 import zoo
+from zoo.inference.shipped import best
 from zoo.listen.gallery import write_gallery
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Examples, TrainingSteps
@@ -23,10 +24,13 @@ from zoo.runner.results import provenance, write
 from zoo.tasks import Events
 from zoo.train.options import Options
 
+SHIPPED = best("sample")
+COMPARED = 3  # pieces of every other source on the page
+
 
 def music(
     workdir: Path = Path("runs/music"),
-    steps: TrainingSteps = 600,
+    steps: TrainingSteps = 1200,
     samples: Examples = 8,
     task: Events = Events(transpose=0),
     options: Options = Options(ema=0.98, save_every=300),
@@ -58,8 +62,10 @@ def music(
     nll = {"lstm": lstm["metrics"]["test_nll"], "markov": markov["metrics"]["test_nll"]}
     began = time.perf_counter()
     model = zoo.load(workdir / "lstm")
+    draw = Draw(temperature=0.9, top_p=0.95)
+    others = {"Markov chain": workdir / "markov", f"Shipped: {SHIPPED}": SHIPPED}
     page = write_gallery(
-        model.sample(samples, options.seed, draw=Draw(temperature=0.9, top_p=0.95)),
+        model.sample(samples, options.seed, draw=draw),
         workdir,
         title="Tunes by an LSTM",
         intro=f"An LSTM wrote these after {lstm['seconds'] / 60:.1f} minutes of "
@@ -67,7 +73,11 @@ def music(
         f"log-likelihood is {nll['lstm']:.3f} nats per event; that of a Markov "
         "chain is "
         f"{nll['markov']:.3f}.",
-        real=[model.codec.decode(piece) for piece in task.examples("test")[:3]],
+        others={
+            heading: zoo.load(run).sample(COMPARED, options.seed, draw=draw)
+            for heading, run in others.items()
+        },
+        real=[model.codec.decode(piece) for piece in task.examples("test")[:COMPARED]],
     )
     result = {
         "experiment": "music",

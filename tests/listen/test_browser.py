@@ -7,7 +7,7 @@ import shutil
 import pytest
 from pieces import line, piece
 
-from zoo.listen.page import Section, Track, write_page, write_sections
+from zoo.listen.page import Section, Track, write_page
 from zoo.listen.score.engraver import engrave
 from zoo.soundfont.score import TAIL
 
@@ -35,15 +35,15 @@ def address(tmp_path_factory):
     duet = piece(
         (0, 6, 48), instrument=1, program=40, into=line([72, 74, 76], seconds=2.0)
     )
+    tunes = [
+        Track(MARKUP, tune, caption="6/8, sampled at temperature 1"),
+        Track("Two", tune, score=engrave(tune, png=False)),
+    ]
     write_page(
-        [
-            Track(MARKUP, tune, caption="6/8, sampled at temperature 1"),
-            Track("Two", tune, score=engrave(tune, png=False)),
-        ],
+        [Section("Tunes", tunes), Section("Real", [Track("Duet", duet)], real=True)],
         path,
         title="Tunes with averyveryverylongwordthatnophonecanshowononeline",
         intro="Listen.",
-        real=[Track("Duet", duet)],
     )
     return path.as_uri()
 
@@ -64,7 +64,7 @@ def gallery(tmp_path_factory):
     """A page of two models and real music, which can be listened to blind."""
     path = tmp_path_factory.mktemp("gallery") / "index.html"
     pieces = {"One": 60, "Two": 64, "Real music": 67}
-    write_sections(
+    write_page(
         [
             Section(
                 name,

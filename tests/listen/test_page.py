@@ -12,10 +12,14 @@ from zoo.data.bars import mark_model
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
 from zoo.listen.gallery import caption
-from zoo.listen.page import MAX_BYTES, Track, write_page
+from zoo.listen.page import MAX_BYTES, Section, Track, write_page
 from zoo.soundfont.score import TAIL
 
 MARKUP = "</script><b>\"' & {{intro}} $1 \\1"
+
+
+def write(path, tracks):
+    write_page([Section("Tunes", tracks)], path, title="A", intro="B")
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +27,8 @@ def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "index.html"
     tune = metre(line([67, 60, 62, 64, 65, 67, 69]), (0, 1, 4), (0.5, 3, 4))
     tracks = [Track(MARKUP, tune, caption=MARKUP), Track("Plain", line([60, 64, 67]))]
-    write_page(
-        tracks,
-        path,
-        title=MARKUP,
-        intro=MARKUP,
-        real=[Track("Real", piece((0, 1, 72)))],
-    )
+    real = Section("Real", [Track("Real", piece((0, 1, 72)))], real=True)
+    write_page([Section("Tunes", tracks), real], path, title=MARKUP, intro=MARKUP)
     return path.read_text("utf-8")
 
 
@@ -66,15 +65,13 @@ def test_every_note_is_in_a_roll(text):
 
 
 def test_without_real_music_there_is_no_second_column(tmp_path):
-    write_page([Track("One", line([60]))], tmp_path / "a.html", title="A", intro="B")
+    write(tmp_path / "a.html", [Track("One", line([60]))])
     assert 'class="real"' not in (tmp_path / "a.html").read_text()
 
 
 def test_a_track_without_notes(tmp_path):
     with pytest.raises(ZooError, match="no note to play"):
-        write_page(
-            [Track("One", NoteSequence())], tmp_path / "a.html", title="A", intro="B"
-        )
+        write(tmp_path / "a.html", [Track("One", NoteSequence())])
 
 
 def tracks(seconds):
@@ -83,16 +80,16 @@ def tracks(seconds):
 
 
 def test_eight_samples_and_four_excerpts_are_below_the_limit(tmp_path):
-    write_page(tracks(seconds=0.25), tmp_path / "a.html", title="A", intro="B")
+    write(tmp_path / "a.html", tracks(seconds=0.25))
     per_second = (tmp_path / "a.html").stat().st_size / (2 * (10 + TAIL))
     assert per_second * 12 * (30 + TAIL) < MAX_BYTES
 
 
 def test_a_large_page_gets_a_lower_audio_quality(tmp_path, monkeypatch):
-    write_page(tracks(seconds=0.125), tmp_path / "a.html", title="A", intro="B")
+    write(tmp_path / "a.html", tracks(seconds=0.125))
     best = (tmp_path / "a.html").stat().st_size
     monkeypatch.setattr("zoo.listen.page.MAX_BYTES", best - 1)
-    write_page(tracks(seconds=0.125), tmp_path / "a.html", title="A", intro="B")
+    write(tmp_path / "a.html", tracks(seconds=0.125))
     assert (tmp_path / "a.html").stat().st_size < 0.8 * best
     assert "seconds are played" not in (tmp_path / "a.html").read_text()
 
@@ -100,10 +97,10 @@ def test_a_large_page_gets_a_lower_audio_quality(tmp_path, monkeypatch):
 def test_of_a_very_large_page_the_beginnings_are_played(tmp_path, monkeypatch):
     monkeypatch.setattr("zoo.listen.page.AUDIO", [(0.0, 1, 8000)])
     path = tmp_path / "a.html"
-    write_page(tracks(seconds=0.25), path, title="A", intro="B")
+    write(path, tracks(seconds=0.25))
     whole = path.stat().st_size
     monkeypatch.setattr("zoo.listen.page.MAX_BYTES", whole - 1)
-    write_page(tracks(seconds=0.25), path, title="A", intro="B")
+    write(path, tracks(seconds=0.25))
     cut = "To keep the page small, only the first 6 seconds are played."
     assert path.read_text().count(cut) == 2
     assert path.stat().st_size < whole
@@ -116,9 +113,7 @@ def test_the_page_says_where_the_model_begins(tmp_path):
     assert caption(tune) == ""
     mark_model(tune, 0.75)
     assert caption(tune) == "The model begins at 0:00, in bar 2."
-    write_page(
-        [Track("A", tune, caption(tune))], tmp_path / "a.html", title="", intro=""
-    )
+    write(tmp_path / "a.html", [Track("A", tune, caption(tune))])
     text = (tmp_path / "a.html").read_text("utf-8")
     assert '<line class="model" x1="60.00%"' in text
     assert caption(tune) in text

@@ -128,7 +128,7 @@ def gallery(
     from zoo.evaluation.beside import heard
     from zoo.files import written_aside
     from zoo.inference.shipped import able, resolve
-    from zoo.listen.page import write_sections
+    from zoo.listen.page import write_page
 
     names = runs or tuple(able("sample"))
     for name in names:
@@ -144,7 +144,7 @@ def gallery(
         )
     models = ", ".join(section.heading for section in sections if not section.real)
     with written_aside(out) as path:
-        write_sections(
+        write_page(
             sections,
             path,
             title=f"{arena.capitalize()} by {len(sections) - 1} models",

@@ -1,10 +1,12 @@
 """A folder of pieces as MIDI, audio, scores and plots, with a listening page."""
 
 import dataclasses
+import itertools
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from zoo.listen.files import (
     rendered,
     write_files,
 )
-from zoo.listen.page import MAX_BYTES, Track, write_page
+from zoo.listen.page import MAX_BYTES, Section, Track, write_page
 from zoo.listen.score.engraver import MAX_BARS, Engraving, engrave
 from zoo.listen.score.inline import inline
 from zoo.listen.timeline import bar_number, clock
@@ -36,6 +38,7 @@ def write_gallery(
     *,
     title: str,
     intro: str = "",
+    others: Mapping[str, Sequence[NoteSequence]] = MappingProxyType({}),
     real: Sequence[NoteSequence] = (),
     names: Sequence[str] = (),
     formats: Sequence[str] = DEFAULT_FORMATS,
@@ -51,6 +54,7 @@ def write_gallery(
       folder: the folder to write to.
       title: the title of the page.
       intro: text below the title.
+      others: pieces of other models by their headings, for the page only.
       real: excerpts of real music, for the page only.
       names: names of the pieces; by default "Sample 1" and so on.
       formats: some of `FORMATS`.
@@ -65,8 +69,10 @@ def write_gallery(
     for name in formats:
         require_one_of(name, FORMATS, "format")
     titles = list(names) or [f"Sample {i}" for i in range(1, len(pieces) + 1)]
-    titles += [f"Real music {i}" for i in range(1, len(real) + 1)]
-    music = [*pieces, *real]
+    music = [*pieces]
+    for name, more in {**others, "Real music": real}.items():
+        titles += [f"{name} {i}" for i in range(1, len(more) + 1)]
+        music += more
     heard = pieces if {*formats} & {*AUDIO_FORMATS} else ()
     with ThreadPoolExecutor(2) as pool:  # other processes engrave meanwhile
         sounds = pool.map(rendered, heard)
@@ -84,14 +90,15 @@ def write_gallery(
             tracks[i], stem, formats, score=scores[i], title=label
         ):
             print(f"{stem.name}: {reason}", file=sys.stderr)
-    write_page(
-        tracks[: len(pieces)],
-        folder / "index.html",
-        title=title,
-        intro=intro,
-        real=tracks[len(pieces) :],
-        heading="Pieces" if names else "Samples of the model",
-    )
+    rest = iter(tracks)
+    heading = "Pieces" if names else "Samples of the model"
+    columns = {heading: pieces, **others, "Real music, for comparison": real}
+    sections = [
+        Section(name, [*itertools.islice(rest, len(column))], real=column is real)
+        for name, column in columns.items()
+        if column
+    ]
+    write_page(sections, folder / "index.html", title=title, intro=intro)
     return folder / "index.html"
 
 

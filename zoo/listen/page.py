@@ -77,34 +77,6 @@ class Section:
 
 
 def write_page(
-    samples: Sequence[Track],
-    path: str | os.PathLike[str],
-    *,
-    title: str,
-    intro: str,
-    real: Sequence[Track] = (),
-    heading: str = "Samples of the model",
-) -> None:
-    """Writes a listening page of one model.
-
-    Args:
-      samples: the samples of a model.
-      path: the HTML file to write.
-      title: the title of the page.
-      intro: text below the title.
-      real: excerpts of real music, shown in a second column.
-      heading: the heading of the first column.
-
-    Raises:
-      ZooError: a track has no notes, or is too long to render.
-    """
-    sections = [Section(heading, samples)]
-    if real:
-        sections.append(Section("Real music, for comparison", real, real=True))
-    write_sections(sections, path, title=title, intro=intro)
-
-
-def write_sections(
     sections: Sequence[Section],
     path: str | os.PathLike[str],
     *,
