@@ -44,7 +44,7 @@ SMALL = {
     "vocoder_refined.py": "--steps 2 --hertz 8000 --seconds 0.5 --length 1024 "
     "--batch 4 --judged 3 --measured 2 --besides '' --samples 1",
     "data build soundfont_notes": "--rate 8000 --seconds 0.5",
-    "zoo sample tunes_lstm": "--n 1",
+    "zoo sample --n 8": "--n 1",
     "zoo sample runs/gan": "--best-of 4",
     "zoo evaluate": "--samples 2 --batch 8",
     "zoo leaderboard": "--bars 1 --pieces 6 --seeds 1",

@@ -10,24 +10,20 @@ def list_(json_: Annotated[bool, arg(name="json")] = False) -> None:
     """Name the shipped models, and the families, codecs and corpora there are.
 
     Args:
-        json_: print JSON instead of tables.
+        json_: print JSON instead of text.
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from zoo.inference.shipped import HEAD, shipped
+    from zoo.inference.shipped import shipped
 
     models = [entry.summary for entry in shipped()]
     others = named()
     if json_:
         print(json.dumps({"models": models, **others}, indent=2))
         return
-    table = Table()
-    for title in HEAD:
-        table.add_column(title)
+    print("models")
     for entry in shipped():
-        table.add_row(*entry.cells)
-    Console().print(table)
+        words = (entry.family, entry.writes, entry.megabytes, entry.headline)
+        print(f"  {entry.name:16} {', '.join(words)}")
+        print(f"  {'':16} {entry.terms}: {', '.join(entry.verbs)}")
     for kind, members in others.items():
         print(kind)
         for name, text in members.items():
