@@ -16,7 +16,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zoo.errors import ZooError, shown
+from zoo.errors import ZooError, clipped, shown
 from zoo.files import without_home
 from zoo.upgrades import upgraded
 
@@ -93,10 +93,10 @@ def build(recorded: Json, known: Iterable[type], version: str | None) -> Any:
     cls = find(recorded["class"], known, version)
     unknown = fields.keys() - {x.name for x in dataclasses.fields(cls) if x.init}
     if unknown:
+        listed = clipped(", ".join(sorted(unknown)), 120)
         raise ZooError(
             f"the record of {cls.__name__} has fields this version does not know "
-            f"({', '.join(sorted(unknown))}): {writer(version)} wrote it; upgrade, or "
-            "train again."
+            f"({listed}): {writer(version)} wrote it; upgrade, or train again."
         )
     wrong = [k for k, v in fields.items() if not conforms(v, hints(cls).get(k, Any))]
     if wrong:
@@ -173,15 +173,17 @@ def find(path: str, known: Iterable[type], version: str | None = None) -> type:
             if isinstance(found, type) and dataclasses.is_dataclass(found):
                 return found
     raise ZooError(
-        f"the record names the class {path}, which this version does not have: "
-        f"{writer(version)} wrote it; upgrade music-zoo, or import your class and pass "
-        "it as `known`."
+        f"the record names the class {clipped(path)}, which this version does not "
+        f"have: {writer(version)} wrote it; upgrade music-zoo, or import your class "
+        "and pass it as `known`."
     )
 
 
 def writer(version: str | None) -> str:
     """Returns the version that wrote a record, in words."""
-    return f"music-zoo {version}" if version else "another version of music-zoo"
+    return (
+        f"music-zoo {clipped(version)}" if version else "another version of music-zoo"
+    )
 
 
 def write(path: pathlib.Path, value: Json) -> None:

@@ -62,8 +62,12 @@ def as_options(message: str) -> str:
 def shown(value: Any) -> str:
     """Returns a value in a few characters, for a message."""
     finite = isinstance(value, float) and math.isfinite(value)
-    text = f"{value:g}" if finite else repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return clipped(f"{value:g}" if finite else repr(value))
+
+
+def clipped(text: str, length: int = SHOWN) -> str:
+    """Returns the beginning of a text that a file may have made as long as it likes."""
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def require(holds: bool, otherwise: str) -> None:

@@ -115,8 +115,11 @@ def chosen(meta: Meta) -> Iterator[str]:
     for name in ("width", "layers", "vocab", "length", "embed", "dropout"):
         for value in (None, 0, -1, 10**7, 10**12, 1e12, NAN, "8", [8], {}):
             yield json.dumps(replaced(meta, ("family", name), value))
+    for path in (("family", "class"), ("codec", "class"), ("versions", "music-zoo")):
+        yield json.dumps(replaced(meta, path, "x" * 10_000))
+    yield json.dumps(replaced(meta, ("family", "x" * 10_000), 1))
     kernel = next(name for name in meta["tensors"] if name.endswith("kernel"))
-    for shape in ([10**12, 10**12], [-1], "8", [NAN], [8.5], [], None):
+    for shape in ([10**12, 10**12], [-1], [1] * 10_000, "8", [NAN], [8.5], [], None):
         yield json.dumps(replaced(meta, ("tensors", kernel), shape))
 
 

@@ -231,7 +231,8 @@ def test_primers_that_do_not_fit_are_refused(params, options, message):
     ("wrong", "message"),
     [
         ({"gibbs": 0}, "`gibbs` is 0"),
-        ({"heads": 3}, "a multiple of 6"),
+        ({"heads": 3}, "a multiple of 12"),
+        ({"width": 2, "heads": 1}, "a multiple of 4"),
         ({"dropout": 1.0}, "choose"),
     ],
 )

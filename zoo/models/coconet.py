@@ -187,8 +187,8 @@ class Coconet:
     """Configuration of Coconet.
 
     Raises:
-      UsageError: a size below 1, a `width` that is no multiple of twice the `heads`, or
-        a dropout outside [0, 1).
+      UsageError: a size below 1, a `width` that is no multiple of 4 and of twice the
+        `heads`, or a dropout outside [0, 1).
     """
 
     vocab: Vocab = 50
@@ -217,10 +217,12 @@ class Coconet:
     """16ths in a sample."""
 
     def __post_init__(self) -> None:
-        if self.width % (2 * self.heads):
+        # rotation halves the queries of each head, and those of copying: half the width
+        unit = math.lcm(2 * self.heads, 4)
+        if self.width % unit:
             raise UsageError(
                 f"`width` is {self.width} for {self.heads} heads: choose a multiple of "
-                f"{2 * self.heads}."
+                f"{unit}."
             )
 
     @property

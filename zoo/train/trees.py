@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from zoo.core import Tree
-from zoo.errors import UsageError
+from zoo.errors import UsageError, clipped, shown
 
 
 def by_path(tree: Tree) -> dict[str, Any]:
@@ -36,8 +36,9 @@ def require_shapes(
     saved = {k: v for k, v in saved.items() if k.partition("/")[0] in items}
     for name in sorted(expected.keys() | saved.keys()):
         if expected.get(name) != saved.get(name):
+            found = shown(saved[name]) if name in saved else "none"
             raise UsageError(
-                f"{name} has shape {saved.get(name, 'none')} in {place} and shape "
+                f"{clipped(name, 120)} has shape {found} in {place} and shape "
                 f"{expected.get(name, 'none')} in this model and optimizer: use the "
                 "options of that run, or another `workdir`."
             )
