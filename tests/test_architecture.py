@@ -269,8 +269,11 @@ for module in families.values():
 """)
 
 
-def test_importing_data_does_not_import_jax():
+def test_importing_data_imports_neither_jax_nor_all_of_note_seq():
     run("""
 import sys, zoo.data.corpora.registry, zoo.data.codecs
-assert "jax" not in sys.modules
+assert not {"jax", "note_seq", "bokeh", "pandas"} & {*sys.modules}
+import note_seq
+from zoo.data.proto import NoteSequence
+assert note_seq.NoteSequence is NoteSequence
 """)

@@ -10,7 +10,6 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from note_seq import sequences_lib
 
 from zoo.data.codecs.base import (
     BOUNDARY,
@@ -306,5 +305,7 @@ def _without_pedal(sequence: NoteSequence) -> tuple[NoteSequence, list[str]]:
     copy = NoteSequence()
     copy.CopyFrom(sequence)
     copy.ClearField("quantization_info")
+    from note_seq import sequences_lib
+
     sustained = sequences_lib.apply_sustain_control_changes(copy)
     return sustained, ["pedal: notes last while the sustain pedal is down"]
