@@ -178,7 +178,7 @@ def _spread(
         counts[split].update(of[group])
     total = sum(counts.values(), Counter[str]())
     common = sorted(kind for kind, count in total.items() if count >= len(SPLITS))
-    for split in ("test", "validation"):
+    for split in ("test", "validation", "train"):
         for kind in common:
             if counts[split][kind]:
                 continue
