@@ -20,10 +20,11 @@ def list_(json_: Annotated[bool, arg(name="json")] = False) -> None:
         print(json.dumps({"models": models, **others}, indent=2))
         return
     print("models")
+    width = max((len(entry.name) for entry in shipped()), default=0)
     for entry in shipped():
         words = (entry.family, entry.writes, entry.megabytes, entry.headline)
-        print(f"  {entry.name:16} {', '.join(words)}")
-        print(f"  {'':16} {entry.terms}: {', '.join(entry.verbs)}")
+        print(f"  {entry.name:{width}} {', '.join(words)}")
+        print(f"  {'':{width}} {entry.terms}: {', '.join(entry.verbs)}")
     for kind, members in others.items():
         print(kind)
         for name, text in members.items():
