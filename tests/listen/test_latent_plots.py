@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from pieces import piece
 
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
@@ -30,6 +31,17 @@ def test_a_strip_has_its_pieces_side_by_side(tmp_path):
     assert heights[0] > heights[1] > heights[2]
     with pytest.raises(ZooError, match="no pieces to plot"):
         plot_strip([], tmp_path / "none.png")
+
+
+def test_a_strip_of_four_voices_names_them_once(tmp_path):
+    """Seven legends left no room for the pieces, of which matplotlib warns."""
+    chord = NoteSequence()
+    for voice in range(4):
+        piece((0, 1, 72 - 7 * voice), instrument=voice, into=chord)
+    plot_strip([chord] * 7, tmp_path / "strip.png")
+    image = imread(tmp_path / "strip.png")
+    marks = ink(image[: image.shape[0] // 10])  # above the pieces
+    assert 0 < np.ptp(marks[:, 1]) < 40
 
 
 def test_a_map_has_the_principal_components(tmp_path):

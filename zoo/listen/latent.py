@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -30,11 +31,25 @@ def plot_strip(pieces: Sequence[NoteSequence], path: str | os.PathLike[str]) -> 
     FigureCanvasAgg(figure)
     row = figure.subplots(1, len(pieces), squeeze=False)[0]
     for axes, piece in zip(row, pieces, strict=True):
-        add_roll(axes, piece, (low, high))
+        add_roll(axes, piece, (low, high), legend=False)
         axes.set(xlabel="")
         if axes is not figure.axes[0]:
             axes.set_yticks([])
+    voices = max((axes.get_legend_handles_labels() for axes in row), key=_count)
+    if _count(voices) > 1:
+        figure.legend(
+            *voices,
+            loc="outside upper right",
+            ncols=_count(voices),
+            frameon=False,
+            fontsize=8,
+        )
     figure.savefig(path, format="png")
+
+
+def _count(voices: tuple[list[Any], list[Any]]) -> int:
+    """Returns the number of voices of a legend, given as its marks and names."""
+    return len(voices[0])
 
 
 def plot_latent_map(

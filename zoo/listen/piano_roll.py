@@ -50,14 +50,19 @@ def extent(sequence: NoteSequence) -> tuple[int, int, np.ndarray]:
 
 
 def add_roll(
-    axes: Axes, sequence: NoteSequence, pitches: tuple[int, int] | None = None
+    axes: Axes,
+    sequence: NoteSequence,
+    pitches: tuple[int, int] | None = None,
+    *,
+    legend: bool = True,
 ) -> None:
-    """Plots a piano roll on `axes`, with a legend if there are several voices.
+    """Plots a piano roll on `axes`.
 
     Args:
       axes: the axes; x is in quarters.
       sequence: the music.
       pitches: the lowest and the highest pitch to show; by default those of the notes.
+      legend: whether to name the voices, if there are several.
     """
     parts, (lowest, highest, lines) = voices(sequence), extent(sequence)
     low, high = pitches or (lowest, highest)
@@ -72,7 +77,7 @@ def add_roll(
     axes.tick_params(length=2, color="#8a857c")
     axes.set(xlim=(lines[0], lines[-1]), ylim=(low - 0.5, high + 0.5), xlabel="bar")
     axes.spines[["top", "right"]].set_visible(False)
-    if len(parts) > 1:
+    if legend and len(parts) > 1:
         axes.legend(
             loc="lower right",
             bbox_to_anchor=(1, 1),
