@@ -117,7 +117,7 @@ def build(recorded: Json, known: Iterable[type], version: str | None) -> Any:
 def cause(error: Exception) -> str:
     """Returns why a value cannot be built, in words of the zoo."""
     if isinstance(error, ZooError):
-        return str(error).partition(":")[0].replace("`", "")
+        return clipped(str(error).partition(":")[0].replace("`", ""), 160)
     return "its fields are incomplete or do not fit together"
 
 

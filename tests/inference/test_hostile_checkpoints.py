@@ -118,6 +118,7 @@ def chosen(meta: Meta) -> Iterator[str]:
     for path in (("family", "class"), ("codec", "class"), ("versions", "music-zoo")):
         yield json.dumps(replaced(meta, path, "x" * 10_000))
     yield json.dumps(replaced(meta, ("family", "x" * 10_000), 1))
+    yield json.dumps(replaced(meta, ("codec", "metres"), ["x" * 10_000]))
     kernel = next(name for name in meta["tensors"] if name.endswith("kernel"))
     for shape in ([10**12, 10**12], [-1], [1] * 10_000, "8", [NAN], [8.5], [], None):
         yield json.dumps(replaced(meta, ("tensors", kernel), shape))
