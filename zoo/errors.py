@@ -1,4 +1,6 @@
-"""Errors for the user: one sentence that says what, where, and what to do next.
+"""Errors and texts for the user.
+
+An error is one sentence that says what, where, and what to do next.
 
 Messages name arguments as Python does, in backticks: `best_of`. The command line prints
 them as options: --best-of.
@@ -15,7 +17,7 @@ import signal
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -92,6 +94,17 @@ def as_cell(text: str) -> "Text":
     from rich.text import Text
 
     return Text(printable(text))
+
+
+def markdown(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1
+) -> str:
+    """Returns a Markdown table, of which all but the first `texts` columns are
+    numbers."""
+    rule = ["---" if i < texts else "---:" for i in range(len(head))]
+    lines = [[cell.replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    lines.insert(1, rule)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def exit_on_error(

@@ -1,6 +1,8 @@
 """Tables of audio: reconstructions compared with Griffin & Lim's."""
 
-from cells import markdown, means, result
+from cells import means, result
+
+from zoo.errors import markdown
 
 DISTANCES = ("distance", "log_mel", "cents")
 NOTES, MUSIC = "all notes", "chorales, synthesised"

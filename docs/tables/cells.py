@@ -28,12 +28,6 @@ def code(name: str) -> str:
     return f"`{name}`"
 
 
-def markdown(head: list[str], rows: Rows) -> str:
-    """Formats a Markdown table: the first column is text, the others are numbers."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def spread(metric: dict[str, Any]) -> str:
     """Formats a mean over seeds, with the standard deviation if there are several."""
     text = "{mean:.3f} ± {std:.3f}" if len(metric["seeds"]) > 1 else "{mean:.3f}"

@@ -1,6 +1,8 @@
 """Tables of adversarial models: generated music compared with real music."""
 
-from cells import RESULTS, code, markdown, means, result, spread
+from cells import RESULTS, code, means, result, spread
+
+from zoo.errors import markdown
 
 ROLL_METRICS = (
     "empty_bars",

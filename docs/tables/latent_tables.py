@@ -1,6 +1,8 @@
 """Tables of models with latent variables: autoencoders, latent sequences, styles."""
 
-from cells import RESULTS, RUN_HEAD, code, markdown, means, result, run_cells, spread
+from cells import RESULTS, RUN_HEAD, code, means, result, run_cells, spread
+
+from zoo.errors import markdown
 
 RECONSTRUCTION = (
     "accuracy_teacher_forced",

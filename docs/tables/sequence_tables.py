@@ -1,6 +1,8 @@
 """Tables of the likelihoods of models of melodies and of polyphonic music."""
 
-from cells import RESULTS, RUN_HEAD, code, markdown, means, result, run_cells, spread
+from cells import RESULTS, RUN_HEAD, code, means, result, run_cells, spread
+
+from zoo.errors import markdown
 
 # experiment: (metric, its unit, published figures for the same files and splits)
 PROTOCOLS = {

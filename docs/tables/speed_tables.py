@@ -1,8 +1,10 @@
 """Tables of speed, in the format of the benchmarks."""
 
 import numpy as np
-from cells import markdown, result
+from cells import result
 from speed import COLUMNS
+
+from zoo.errors import markdown
 
 
 def speed() -> str:

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from cells import code, markdown, means, result, spread
+from cells import code, means, result, spread
+
+from zoo.errors import markdown
 
 
 class Row(NamedTuple):

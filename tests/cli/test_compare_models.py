@@ -4,7 +4,7 @@ import pytest
 from commands import command
 
 from zoo.evaluation.leaderboard import Entry, Leaderboard
-from zoo.inference.shipped import able
+from zoo.inference.shipped import unasked
 
 
 def test_every_run_is_looked_for_before_any_is_measured(tmp_path, monkeypatch, capsys):
@@ -32,14 +32,16 @@ def test_without_runs_all_that_ship_are_measured(
     tmp_path, monkeypatch, measured, capsys
 ):
     assert command(f"leaderboard --out {tmp_path / 'board'}", monkeypatch) == 0
-    assert measured == able("sample")
+    assert measured == [entry.name for entry in unasked("sample")]
     assert "tunes_lstm (LSTM) is left out: It cannot." in capsys.readouterr().out
     assert (tmp_path / "board" / "result.json").exists()
 
 
 def test_a_gallery_without_models_is_an_error(tmp_path, monkeypatch, capsys):
     out = tmp_path / "page.html"
-    monkeypatch.setattr("zoo.evaluation.beside.heard", lambda *x: ([], {"a": "Why."}))
+    monkeypatch.setattr(
+        "zoo.evaluation.beside.heard", lambda *x, **y: ([], {"a": "Why."})
+    )
     assert command(f"gallery tunes_lstm --out {out}", monkeypatch) == 1
     printed = capsys.readouterr()
     assert "a is left out: Why." in printed.out

@@ -13,9 +13,12 @@ from commands import command
 from small_models import FAMILIES, PHRASE, VOICES, trained
 
 import zoo
+from zoo.cli.leaderboard import named
+from zoo.evaluation.arena import Arena, Excerpts
+from zoo.evaluation.leaderboard import Entry, Leaderboard
 from zoo.inference import shipped
 from zoo.inference.abilities import abilities
-from zoo.inference.shipped import best, who_can
+from zoo.inference.shipped import able, best, who_can
 from zoo.models import LSTM
 from zoo.runner import train
 from zoo.tasks import Events
@@ -23,6 +26,7 @@ from zoo.train.options import Options
 
 # the sizes of tests/docs/test_commands.py, whose programs are then in the cache
 FAMILY = LSTM(embed=8, width=8, layers=1)
+NO_EXCERPTS = Excerpts(np.zeros((0, 128), np.int32), np.zeros(0, int))
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +218,25 @@ def test_models_for_non_commercial_use_ask_first(folder, monkeypatch, capsys):
     assert "a_nc is for non-commercial use only" in said
     assert "give --accept-licence to agree." in said
     assert command(f"{line} --accept-licence", monkeypatch) == 0
+
+
+@pytest.mark.parametrize("verb", ["leaderboard", "gallery"])
+def test_comparisons_ask_too(verb, folder, monkeypatch, capsys):
+    """A classifier is left out without being measured, once its terms are agreed to."""
+    monkeypatch.chdir(folder)
+    add(folder, "latent_classifier", "a_nc", non_commercial=True, corpus="essen")
+    assert command(f"{verb} a_nc", monkeypatch) == 2
+    assert "give --accept-licence to agree." in capsys.readouterr().err
+    monkeypatch.setattr(Leaderboard, "floor", lambda *_: Entry("real", reason="None."))
+    monkeypatch.setattr(Arena, "real", lambda *_: NO_EXCERPTS)
+    command(f"{verb} a_nc --accept-licence", monkeypatch)
+    assert "is left out: It classifies music" in capsys.readouterr().out
+
+
+def test_without_names_models_that_ask_are_not_compared(folder):
+    add(folder, "lstm", "a_nc", non_commercial=True)
+    assert "a_nc" in able("sample")
+    assert "a_nc" not in named(())
 
 
 def test_a_run_on_music_for_non_commercial_use_is_named_so(

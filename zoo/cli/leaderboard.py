@@ -18,6 +18,7 @@ def leaderboard(
     pieces: Pieces = 1000,
     seeds: Count = 3,
     seed: Seed = 0,
+    accept_licence: bool = False,
     out: pathlib.Path = pathlib.Path("leaderboard"),
 ) -> None:
     """Measure what models write beside real music, and each other, in one table.
@@ -26,7 +27,7 @@ def leaderboard(
 
     Args:
         runs: directories that training has written, and names of shipped weights; by
-            default all that ship.
+            default all that ship and do not ask before use.
         arena: the music: tunes, or chorales of up to four parts.
         bars: bars of 4/4 of a piece.
         grid: steps in a quarter note.
@@ -34,6 +35,7 @@ def leaderboard(
             real ones.
         seeds: random halvings of the two-sample test.
         seed: seed of the sampling and of the test.
+        accept_licence: agree to the terms of weights for non-commercial use.
         out: the directory to write.
     """
     import time
@@ -47,19 +49,18 @@ def leaderboard(
     from zoo.evaluation.leaderboard import Leaderboard
     from zoo.evaluation.leaderboard_table import COST, LIKENESS, cells, left_out, page
     from zoo.evaluation.two_sample import TwoSampleTest
-    from zoo.inference.shipped import able, resolve
+    from zoo.files import written_aside
     from zoo.runner.results import provenance
 
     console, began = Console(), time.perf_counter()
-    names = runs or tuple(able("sample"))
-    for name in names:
-        resolve(name)
+    names = named(runs)
     note = Console(stderr=True)
     board = Leaderboard(
         ARENAS[arena](bars, grid),
         pieces,
         seed,
         test=TwoSampleTest(seeds),
+        accept_licence=accept_licence,
         cache=out / "measured",
         progress=lambda text: note.print(text, markup=False, highlight=False),
     )
@@ -94,7 +95,8 @@ def leaderboard(
         ),
     }
     write(out / "result.json", result)
-    (out / "leaderboard.md").write_text(page(entries) + "\n", "utf-8")
+    with written_aside(out / "leaderboard.md") as path:
+        path.write_text(page(entries) + "\n", "utf-8")
     print(f"{out / 'result.json'} and {out / 'leaderboard.md'}")
 
 
@@ -106,6 +108,7 @@ def gallery(
     grid: StepsPerQuarter = 4,
     n: Pieces = 8,
     seed: Seed = 0,
+    accept_licence: bool = False,
     out: pathlib.Path = pathlib.Path("gallery.html"),
 ) -> None:
     """Write one page on which all models are heard beside real music, also blind.
@@ -115,26 +118,24 @@ def gallery(
 
     Args:
         runs: directories that training has written, and names of shipped weights; by
-            default all that ship.
+            default all that ship and do not ask before use.
         arena: the music: tunes, or chorales of up to four parts.
         bars: bars of 4/4 of a piece.
         grid: steps in a quarter note.
         n: pieces of each model, and real ones.
         seed: seed of the sampling, the same for all models.
+        accept_licence: agree to the terms of weights for non-commercial use.
         out: the page to write.
     """
     from zoo.errors import ZooError
     from zoo.evaluation.arena import ARENAS
     from zoo.evaluation.beside import heard
     from zoo.files import written_aside
-    from zoo.inference.shipped import able, resolve
     from zoo.listen.page import write_page
 
-    names = runs or tuple(able("sample"))
-    for name in names:
-        resolve(name)
+    names = named(runs)
     kind = ARENAS[arena](bars, grid)
-    sections, reasons = heard(kind, names, n, seed)
+    sections, reasons = heard(kind, names, n, seed, accept_licence=accept_licence)
     for name, reason in reasons.items():
         print(f"{name} is left out: {reason}")
     if len(sections) < 2:
@@ -154,3 +155,16 @@ def gallery(
             blind=True,
         )
     print(f"open {out}")
+
+
+def named(runs: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the runs of a command, by default the shipped models that write music.
+
+    Raises:
+      UsageError: there is no such run.
+    """
+    from zoo.inference.shipped import resolve, unasked
+
+    for run in runs:
+        resolve(run)
+    return runs or tuple(entry.name for entry in unasked("sample"))

@@ -27,6 +27,7 @@ from zoo.evaluation.part_tokens import PARTS, QUARTERS, parts_as_tokens
 from zoo.metrics.attributes import sounding_pitches
 from zoo.metrics.note_table import TOLERANCE, note_table
 from zoo.ranges import Bars, StepsPerQuarter, checked
+from zoo.tasks.base import cached_method
 
 MAX_EXCERPTS = 2  # of a piece
 HELD_OUT = "validation", "test"
@@ -127,6 +128,7 @@ class Arena(ABC):
         stacked = np.stack(arrays) if arrays else empty
         return Excerpts(stacked, np.array(numbers, np.int64)), refused
 
+    @cached_method
     def real(self, spec: str, splits: Sequence[str] = HELD_OUT) -> Excerpts:
         """Returns the excerpts of real pieces; variants of a tune are one group.
 
@@ -143,6 +145,7 @@ class Arena(ABC):
         variants = np.array(groups([sketch(piece) for piece in pieces]))
         return Excerpts(found.arrays, variants[found.groups])
 
+    @cached_method
     def training(self, spec: str) -> list[NoteSequence]:
         """Returns whole pieces of the train split, from which a model may copy."""
         pieces = []

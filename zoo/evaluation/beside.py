@@ -13,7 +13,12 @@ from zoo.listen.page import Section, Track
 
 
 def heard(
-    arena: Arena, runs: Sequence[str], n: int, seed: int = 0
+    arena: Arena,
+    runs: Sequence[str],
+    n: int,
+    seed: int = 0,
+    *,
+    accept_licence: bool = False,
 ) -> tuple[list[Section], dict[str, str]]:
     """Returns a section of each model and one of real music, and who is left out.
 
@@ -24,6 +29,7 @@ def heard(
       runs: directories of runs, and names of shipped weights.
       n: pieces of each.
       seed: seed of the sampling, the same for all.
+      accept_licence: agrees to the terms of weights for non-commercial use.
 
     Returns:
       The sections, real music last, and the reason for each model without one.
@@ -32,7 +38,7 @@ def heard(
     reasons: dict[str, str] = {}
     spec = ""
     for run in runs:
-        model, name = load(run), Path(run).name
+        model, name = load(run, accept_licence=accept_licence), Path(run).name
         if reason := cannot_write(model, arena):
             reasons[name] = reason
             continue

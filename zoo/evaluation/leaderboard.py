@@ -28,6 +28,7 @@ from zoo.evaluation.arena import Arena, Excerpts
 from zoo.evaluation.excerpt_corruptions import shuffled_bars
 from zoo.evaluation.set_metrics import exact_nats, set_metrics
 from zoo.evaluation.two_sample import TwoSampleTest, some
+from zoo.files import written_aside
 from zoo.inference.loading import load
 from zoo.inference.model import Model
 from zoo.inference.shipped import resolve
@@ -89,6 +90,7 @@ class Leaderboard:
       pieces: the most excerpts of a model, and of real music.
       seed: seed of the sampling and of the measurement.
       test: the two-sample test.
+      accept_licence: agrees to the terms of weights for non-commercial use.
       cache: a folder that keeps what was written and measured; None for nothing.
       progress: is told what is being done.
     """
@@ -98,6 +100,7 @@ class Leaderboard:
     seed: int = 0
     _: dataclasses.KW_ONLY
     test: TwoSampleTest = TwoSampleTest()
+    accept_licence: bool = False
     cache: pathlib.Path | None = None
     progress: Progress = lambda text: None
 
@@ -119,7 +122,7 @@ class Leaderboard:
         Raises:
           UsageError: there is no such run.
         """
-        model = load(run)
+        model = load(run, accept_licence=self.accept_licence)
         name, family = pathlib.Path(run).name, model.name
         place = digest(str(resolve(run).resolve()))  # runs may have the same name
         key = f"{name} {model.about.get('step', 0)} {place}"
@@ -268,10 +271,10 @@ class Leaderboard:
         rate = share / timed if timed else np.nan
         found = found.take(np.arange(count))
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(
-                path, arrays=found.arrays, groups=found.groups, rate=rate
-            )
+            with written_aside(path) as aside:
+                np.savez_compressed(
+                    aside, arrays=found.arrays, groups=found.groups, rate=rate
+                )
         return found, rate
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from zoo.errors import markdown
 from zoo.evaluation.leaderboard import OTHER_REAL, Entry
 from zoo.evaluation.tables import digits, with_interval
 
@@ -63,17 +64,12 @@ def left_out(entries: Iterable[Entry]) -> list[list[str]]:
     return [[x.name, x.family, x.reason] for x in entries if x.reason]
 
 
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a Markdown table: the first two columns are text, the others numbers."""
-    rule = ["---", "---"] + ["---:"] * (len(head) - 2)
-    lines = [head, rule, *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def page(entries: Sequence[Entry]) -> str:
     """Returns all tables of a leaderboard as Markdown."""
-    parts = [markdown(*cells(entries, columns)) for columns in (LIKENESS, COST)]
+    parts = [
+        markdown(*cells(entries, columns), texts=2) for columns in (LIKENESS, COST)
+    ]
     if absent := left_out(entries):
         rows = [[name, f"{family}: {reason}"] for name, family, reason in absent]
-        parts.append(markdown(["left out", "reason"], rows))
+        parts.append(markdown(["left out", "reason"], rows, texts=2))
     return "\n\n".join(parts)

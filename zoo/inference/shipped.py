@@ -160,6 +160,15 @@ def able(verb: str) -> list[str]:
     return [entry.name for entry in shipped() if verb in entry.verbs]
 
 
+def unasked(verb: str) -> list[Shipped]:
+    """Returns the shipped models that can do a verb and do not ask before use."""
+    return [
+        entry
+        for entry in shipped()
+        if verb in entry.verbs and not entry.card["non_commercial"]
+    ]
+
+
 def best(verb: str) -> str:
     """Returns the name of the best shipped model for a verb.
 
@@ -168,14 +177,10 @@ def best(verb: str) -> str:
     Raises:
       UsageError: there is none.
     """
-    free = [
-        entry
-        for entry in shipped()
-        if verb in entry.verbs and not entry.card["non_commercial"]
-    ]
-    if not free:
+    found = unasked(verb)
+    if not found:
         raise UsageError(f"no model was named: {who_can(verb)}.")
-    return min(free, key=lambda entry: (best_by(verb, entry.about), entry.name)).name
+    return min(found, key=lambda entry: (best_by(verb, entry.about), entry.name)).name
 
 
 def who_can(verb: str) -> str:

@@ -2,11 +2,12 @@
 
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from zoo.errors import markdown
 from zoo.files import written_aside
 from zoo.inference.abilities import FIGURES
 from zoo.inference.shipped import Shipped
@@ -195,9 +196,4 @@ def limits(entry: Shipped) -> str:
 
 def table(head: list[str], rows: list[list[str]]) -> str:
     """Formats a Markdown table of texts."""
-
-    def lines() -> Iterator[str]:
-        for row in (head, ["---"] * len(head), *rows):
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
-
-    return "\n".join(lines())
+    return markdown(head, rows, texts=len(head))
