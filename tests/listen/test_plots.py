@@ -4,12 +4,13 @@ import matplotlib.colors
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from pieces import line, metre, piece
 
 from zoo.data.bars import mark_model
 from zoo.data.proto import NoteSequence
 from zoo.errors import ZooError
-from zoo.listen.piano_roll import COLOURS, plot_piano_roll
+from zoo.listen.piano_roll import COLOURS, add_roll, plot_piano_roll
 
 
 def pixels(path):
@@ -34,6 +35,17 @@ def test_a_piano_roll_has_one_colour_per_voice(tmp_path):
     assert count(image, COLOURS[1]) > 500
     plot_piano_roll(line([67, 72]), tmp_path / "b.png")
     assert count(pixels(tmp_path / "b.png"), COLOURS[1]) == 0
+
+
+@pytest.mark.parametrize(("bars", "numbers"), [(2, "012"), (16, "12345")])
+def test_a_pickup_has_a_number_if_there_is_room_for_it(bars, numbers):
+    """A pickup of an eighth, then bars of four quarters."""
+    tune = metre(line([60] * (8 * bars + 1), seconds=0.25), (0, 1, 8))
+    metre(tune, (0.25, 4, 4))
+    axes = Figure().add_subplot()
+    add_roll(axes, tune)
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert "".join(labels).startswith(numbers)
 
 
 def test_a_line_stands_where_the_model_begins(tmp_path):

@@ -128,12 +128,18 @@ def _mark_model(axes: Axes, sequence: NoteSequence) -> None:
 
 
 def _number_bars(axes: Axes, lines: np.ndarray, first: int) -> None:
-    """Numbers every bar, or every 2, 4, 8, ... bars of a longer piece."""
+    """Numbers every bar, or every 2, 4, 8, ... bars of a longer piece.
+
+    A pickup that is narrower than a number has none.
+    """
     strides = (1, 2, 4, 8, 16, 32, 64, 128)
     stride = next((n for n in strides if len(lines) <= MAX_BAR_NUMBERS * n), 10**6)
     shown = [
         i for i in range(len(lines) - 1) if stride == 1 or (i + first - 1) % stride == 0
     ]
+    narrow = (lines[-1] - lines[0]) / MAX_BAR_NUMBERS
+    if first == 0 and len(shown) > 1 and lines[shown[1]] - lines[0] < narrow:
+        shown = shown[1:]
     axes.set_xticks(lines[shown], [str(i + first) for i in shown], fontsize=8)
 
 
