@@ -5,14 +5,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from zoo.errors import markdown
 from zoo.files import written_aside
 from zoo.inference.abilities import FIGURES
 from zoo.inference.shipped import Shipped
-from zoo.listen.curves import Curve, Panel, plot_curves
-from zoo.runner.results import CURVES
+from zoo.listen.curves import Panel, plot_curves
 
 COMMANDS = {  # by verb
     "sample": "zoo sample {} --n 8 --seed 0",
@@ -124,31 +121,14 @@ def curve_section(entry: Shipped) -> str:
     if not points:
         return "The run recorded no validation loss."
     (first, worst), (last, best) = points[0], points[-1]
-    name = entry.card["result"]["experiment"]
     text = f"From {worst:.4f} at step {first:,} to {best:.4f} at step {last:,}."
-    if reference(name):
-        text += f" The published curves are in `zoo/runner/curves/{name}.jsonl`."
     return f"![The validation loss over the steps]({entry.name}.png)\n\n{text}"
 
 
-def reference(experiment: str) -> Curve | None:
-    """Returns the published curve of an experiment, the mean over seeds, if any."""
-    path = CURVES / f"{experiment}.jsonl"
-    if not path.is_file():
-        return None
-    points = [json.loads(line) for line in path.read_text().splitlines()]
-    steps = [point["step"] for point in points]
-    return steps, [float(np.mean(point["valid"])) for point in points]
-
-
 def panel(entry: Shipped) -> Panel:
-    """Returns the plot of a model's validation curve, and of the published one."""
+    """Returns the plot of a model's validation curve."""
     steps, losses = zip(*entry.card["curve"], strict=True)
-    curves: dict[str, Curve] = {entry.name: (steps, losses)}
-    published = reference(entry.card["result"]["experiment"])
-    if published is not None:
-        curves["published, mean over seeds"] = published
-    return Panel("step", "validation loss", curves)
+    return Panel("step", "validation loss", {entry.name: (steps, losses)})
 
 
 def figures(entry: Shipped) -> str:
