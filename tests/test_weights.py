@@ -12,7 +12,8 @@ import zoo
 from zoo.inference.abilities import BEST, FIGURES
 from zoo.inference.checks import agree, checked_metrics
 from zoo.inference.shipped import WEIGHTS, Shipped, names, shipped
-from zoo.runner.card import COMMANDS, card_page
+from zoo.listen.beginnings import MAX_BYTES
+from zoo.runner.card import COMMANDS, card_page, picture_of_samples
 from zoo.train.weights import SUFFIX, WeightFile
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -76,6 +77,12 @@ def test_the_headline_figure_is_regenerated_from_the_file(entry):
 def test_a_card_is_that_of_its_file(entry):
     page = CARDS / f"{entry.name}.md"
     assert page.read_text() == card_page(entry), "run `make tables`"
+
+
+def test_a_card_has_the_picture_of_its_samples(entry):
+    picture = CARDS / picture_of_samples(entry)
+    assert picture.exists() == ("sample" in entry.verbs), "run `zoo ship NAME`"
+    assert not picture.exists() or picture.stat().st_size <= MAX_BYTES
 
 
 def test_models_that_write_write_music(entry):

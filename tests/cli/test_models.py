@@ -14,15 +14,20 @@ from small_models import FAMILIES, PHRASE, VOICES, trained
 
 import zoo
 from zoo.cli.leaderboard import named
+from zoo.config import record
+from zoo.data.codecs.waveform import Waveform
 from zoo.evaluation.arena import Arena, Excerpts
 from zoo.evaluation.leaderboard import Entry, Leaderboard
 from zoo.inference import shipped
 from zoo.inference.abilities import abilities
-from zoo.inference.shipped import able, best, who_can
+from zoo.inference.shipped import Shipped, able, best, who_can
 from zoo.models import LSTM
 from zoo.runner import train
+from zoo.runner.card import COMMANDS, INSTEAD, samples, use
+from zoo.runner.ship import renew
 from zoo.tasks import Events
 from zoo.train.options import Options
+from zoo.train.weights import WeightFile, write_arrays
 
 # the sizes of tests/docs/test_commands.py, whose programs are then in the cache
 FAMILY = LSTM(embed=8, width=8, layers=1)
@@ -101,13 +106,86 @@ def test_a_shipped_run_is_the_run_in_half_precision(folder, run):
 
 def test_a_card_says_how_and_names_no_folder(folder, run):
     page = (folder / "cards" / "little.md").read_text()
-    for words in ("## Data", "your own files", "## Training", "## Curve", "zoo sample"):
+    for words in ("## Data", "your own files", "## Training", "## Curve"):
         assert words in page
-    assert (folder / "cards" / "little.png").stat().st_size
+    assert "`zoo sample little --n 2 --seed 0` writes a page" in page
+    for name in ("little", "little-samples"):
+        assert f"]({name}.png)" in page
+        assert (folder / "cards" / f"{name}.png").stat().st_size
     about = json.dumps(zoo.load("little").about)
     for text in (page, about):
         assert str(run.parent) not in text
         assert "/pytest-" not in text
+
+
+def test_the_samples_of_a_card_are_those_of_its_command(folder, monkeypatch):
+    drawn = []
+
+    def keep(pieces, path):
+        drawn.extend(pieces)
+        path.touch()
+
+    monkeypatch.setattr("zoo.runner.card.plot_beginnings", keep)
+    renew(folder / "weights" / "little.safetensors", folder / "cards")
+    pieces = zoo.load("little").sample(2, seed=0)
+    assert [x.notes for x in drawn] == [x.notes for x in pieces]
+
+
+def test_a_card_is_written_anew_by_the_name_of_its_weights(folder, monkeypatch, capsys):
+    weights, cards = folder / "weights" / "little.safetensors", folder / "cards"
+    before = weights.read_bytes(), (cards / "little.md").read_text()
+    shutil.rmtree(cards)
+    assert command(f"ship little --cards {cards}", monkeypatch) == 0
+    assert (weights.read_bytes(), (cards / "little.md").read_text()) == before
+    assert len(list(cards.iterdir())) == 3
+    assert command("ship little --precision float32", monkeypatch) == 2
+    assert "little ships already" in capsys.readouterr().err
+    bare = trained("lstm").save(folder / "bare.safetensors")
+    assert command(f"ship {bare}", monkeypatch) == 2
+    assert "ship the run that it is of" in capsys.readouterr().err
+
+
+def test_figures_that_are_measured_anew_leave_parameters_as_they_are(folder):
+    path = folder / "weights" / "little.safetensors"
+    model, arrays = zoo.load(path), WeightFile(path).arrays("")
+    card = model.about["card"]
+    other = {**card, "check": {"nll": 99.0}}
+    about = {**WeightFile(path).about, "card": other}
+    write_arrays(path, arrays, about)
+    renew(path, folder / "cards")
+    again = WeightFile(path)
+    assert again.about["card"]["check"] == pytest.approx(card["check"])
+    for name, array in again.arrays("").items():
+        np.testing.assert_array_equal(array, arrays[name])
+
+
+@pytest.mark.parametrize(
+    ("family", "codec", "verb"),
+    [
+        ("latent_classifier", PHRASE, "classify"),
+        ("variational_vocoder", Waveform(16_000), "reconstruct"),
+        ("musegan", None, "accompany"),
+    ],
+)
+def test_a_card_of_a_model_that_writes_nothing_alone_says_what_it_does(
+    family, codec, verb
+):
+    model = trained("musegan") if codec is None else None
+    tiny = FAMILIES[family].TINY if model is None else model.family
+    if model is not None:
+        tiny = dataclasses.replace(tiny, conditioning=tiny.tracks[:1])
+    about = {
+        "family": record(tiny),
+        "codec": record(codec or model.codec),
+        "card": {"non_commercial": True},
+    }
+    entry = Shipped("a_nc", about, 0)
+    assert "sample" not in entry.verbs
+    assert samples(entry) == ""
+    first, _, rest = use(entry).partition("\n\n")
+    assert COMMANDS[verb].format("a_nc") + " --accept-licence" in first
+    assert first.startswith(INSTEAD[verb])
+    assert rest.startswith("|")
 
 
 def test_a_run_that_has_not_ended_is_not_shipped(run, tmp_path, monkeypatch, capsys):

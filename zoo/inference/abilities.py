@@ -84,16 +84,15 @@ def abilities(family: Any, codec: Any) -> tuple[str, ...]:
     takes = inspect.signature(family.sample).parameters
     phrases = writes and supports(family, PhraseAutoencoder)
     voices = writes and "voices" in codec.dimensions
+    accompanies = supports(family, Accompanist) and bool(family.conditioning)
     can = {
-        "sample": writes,
+        "sample": writes and not accompanies,
         "continue": writes and "primer" in takes,
         "rewrite": writes and "free" in takes,
         "harmonise": voices
         and "free" in takes
         and not supports(family, LatentSequenceModel),
-        "accompany": writes
-        and supports(family, Accompanist)
-        and bool(family.conditioning),
+        "accompany": writes and accompanies,
         "interpolate": phrases,
         "mix": phrases,
         "vary": phrases,

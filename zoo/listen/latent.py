@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,14 +16,15 @@ MIN_POINTS = 3  # of a map
 EPS = 1e-12
 
 
-def plot_strip(pieces: Sequence[NoteSequence], path: str | os.PathLike[str]) -> None:
+def plot_strip(
+    pieces: Sequence[NoteSequence], path: str | os.PathLike[str] | IO[bytes]
+) -> None:
     """Plots the piano rolls of pieces side by side, on one pitch axis, to a PNG.
 
     Raises:
       ZooError: there are no pieces, or one has no notes.
     """
-    if not pieces:
-        raise ZooError("there are no pieces to plot: pass at least one.")
+    require_pieces(pieces)
     lows, highs, _ = zip(*map(extent, pieces), strict=True)
     low, high = min(lows), max(highs)
     size = 1.9 * len(pieces), np.clip((high - low) * 0.1, 2.2, 4.5)
@@ -45,6 +46,12 @@ def plot_strip(pieces: Sequence[NoteSequence], path: str | os.PathLike[str]) -> 
             fontsize=8,
         )
     figure.savefig(path, format="png")
+
+
+def require_pieces(pieces: Sequence[NoteSequence]) -> None:
+    """Raises ZooError unless there are pieces."""
+    if not pieces:
+        raise ZooError("there are no pieces to plot: pass at least one.")
 
 
 def _count(voices: tuple[list[Any], list[Any]]) -> int:

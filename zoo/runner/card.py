@@ -8,8 +8,12 @@ from typing import Any
 from zoo.errors import markdown
 from zoo.files import written_aside
 from zoo.inference.abilities import FIGURES
+from zoo.inference.model import Model
 from zoo.inference.shipped import Shipped
+from zoo.listen.beginnings import plot_beginnings
 from zoo.listen.curves import Panel, plot_curves
+
+SAMPLES = 2  # of a card
 
 COMMANDS = {  # by verb
     "sample": "zoo sample {} --n 8 --seed 0",
@@ -27,6 +31,11 @@ COMMANDS = {  # by verb
     "evaluate": "zoo evaluate {}",
     "export": "zoo export {}",
 }
+INSTEAD = {  # by verb, of models that write nothing by themselves
+    "accompany": "It writes tracks to music of yours",
+    "classify": "It writes no music, and prints the probability of each label",
+    "reconstruct": "It writes no music, and decodes recordings from their latents",
+}
 
 
 def card_page(entry: Shipped) -> str:
@@ -35,20 +44,30 @@ def card_page(entry: Shipped) -> str:
         "Data": data(entry),
         "Training": training(entry),
         "Curve": curve_section(entry),
+        "Samples": samples(entry),
         "Figures": figures(entry),
         "Use": use(entry),
         "Limits": limits(entry),
     }
     written = "This page is generated: `zoo ship` and `make tables` write it."
     head = f"# {entry.name}\n\n{summary(entry)}\n\n{written}\n"
-    return head + "".join(f"\n## {k}\n\n{v}\n" for k, v in sections.items())
+    shown = {title: text for title, text in sections.items() if text}
+    return head + "".join(f"\n## {k}\n\n{v}\n" for k, v in shown.items())
 
 
-def write_card(entry: Shipped, folder: pathlib.Path) -> pathlib.Path:
-    """Writes the card of a shipped model, and the picture of its curve."""
+def write_card(entry: Shipped, model: Model, folder: pathlib.Path) -> pathlib.Path:
+    """Writes the card of a shipped model, and pictures of its curve and its samples.
+
+    Raises:
+      ZooError: most of what the model writes is silent.
+    """
     if entry.card["curve"]:
         with written_aside(folder / f"{entry.name}.png") as picture:
             plot_curves([panel(entry)], picture)
+    if "sample" in entry.verbs:
+        pieces = model.sample(SAMPLES, 0)
+        with written_aside(folder / picture_of_samples(entry)) as picture:
+            plot_beginnings(pieces, picture)
     path = folder / f"{entry.name}.md"
     with written_aside(path) as page:
         page.write_text(card_page(entry))
@@ -125,6 +144,28 @@ def curve_section(entry: Shipped) -> str:
     return f"![The validation loss over the steps]({entry.name}.png)\n\n{text}"
 
 
+def samples(entry: Shipped) -> str:
+    """Returns the picture of samples, and the command that plays them; "" if the model
+    writes none."""
+    if "sample" not in entry.verbs:
+        return ""
+    command = f"zoo sample {entry.name} --n {SAMPLES} --seed 0{agreement(entry)}"
+    return (
+        f"![The first bars of two samples]({picture_of_samples(entry)})\n\nThe first "
+        f"bars of two samples, not selected. `{command}` writes a page that plays them."
+    )
+
+
+def picture_of_samples(entry: Shipped) -> str:
+    """Returns the name of the picture of samples."""
+    return f"{entry.name}-samples.png"
+
+
+def agreement(entry: Shipped) -> str:
+    """Returns the option of a command that agrees to the terms, if they ask for it."""
+    return " --accept-licence" if entry.card["non_commercial"] else ""
+
+
 def panel(entry: Shipped) -> Panel:
     """Returns the plot of a model's validation curve."""
     steps, losses = zip(*entry.card["curve"], strict=True)
@@ -157,11 +198,15 @@ def number(value: Any) -> str:
 
 def use(entry: Shipped) -> str:
     """Returns a command for each verb that the model can do."""
-    more = " --accept-licence" if entry.card["non_commercial"] else ""
-    rows = [
-        [verb, f"`{COMMANDS[verb].format(entry.name)}{more}`"] for verb in entry.verbs
-    ]
-    return table(["verb", "command"], rows)
+    commands = {
+        verb: f"`{COMMANDS[verb].format(entry.name)}{agreement(entry)}`"
+        for verb in entry.verbs
+    }
+    text = table(["verb", "command"], [[*row] for row in commands.items()])
+    if "sample" in commands:
+        return text
+    instead = (f"{INSTEAD[x]}: {commands[x]}." for x in commands if x in INSTEAD)
+    return "\n\n".join([*instead, text])
 
 
 def limits(entry: Shipped) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.data.terms import is_non_commercial, licences, public_spec
 from zoo.errors import UsageError, ZooError, require
+from zoo.files import written_aside
 from zoo.inference.abilities import headline
 from zoo.inference.checks import agree, checked_metrics, first_rows
 from zoo.inference.loading import load
@@ -21,7 +22,7 @@ from zoo.inference.shipped import Shipped
 from zoo.runner.card import write_card
 from zoo.runner.results import curve
 from zoo.tasks.base import bound
-from zoo.train.weights import SUFFIX, Precision, WeightFile, stored
+from zoo.train.weights import SUFFIX, Precision, WeightFile, stored, write_arrays
 
 NON_COMMERCIAL = "_nc"  # at the end of names
 TOLERANCE = 1e-3  # share by which figures may move when parameters are narrowed
@@ -87,9 +88,40 @@ def write_shipped(
     about = {**model.about, "card": card}
     model = dataclasses.replace(model, task=task, about=about)
     path = model.save(out / f"{card['name']}{SUFFIX}", precision=precision)
-    entry = Shipped(card["name"], WeightFile(path).about, path.stat().st_size)
-    write_card(entry, cards)
+    write_card(entry_of(path), load(path, accept_licence=True), cards)
     return path
+
+
+def entry_of(path: pathlib.Path) -> Shipped:
+    """Returns the shipped model of a file."""
+    return Shipped(path.stem, WeightFile(path).about, path.stat().st_size)
+
+
+def renew(path: pathlib.Path, cards: pathlib.Path) -> None:
+    """Writes the card of a shipped model anew.
+
+    Its figures on the rows in the file are measured again. If they are others, they
+    replace those in the file, whose parameters stay as they are.
+
+    Args:
+      path: the file of weights.
+      cards: the folder of the card.
+
+    Raises:
+      UsageError: `zoo ship` did not write the file.
+    """
+    model = load(path, accept_licence=True)
+    require(
+        "card" in model.about,
+        f"{path} has no card, since `Model.save` wrote it: ship the run that it is of.",
+    )
+    card, found = model.about["card"], checked_metrics(model)
+    if not agree(found, card["check"], TOLERANCE):
+        file = WeightFile(path)
+        record = {**file.about, "card": {**card, "check": found}}
+        with written_aside(path) as temporary:
+            write_arrays(temporary, file.arrays(""), record)
+    write_card(entry_of(path), model, cards)
 
 
 def described(model: Model, run: pathlib.Path) -> dict[str, Any]:

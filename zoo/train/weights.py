@@ -150,10 +150,16 @@ def write_weights(
     arrays |= {f"extras/{name}": np.asarray(x) for name, x in extras.items()}
     arrays = {name: np.asarray(x, order="C") for name, x in arrays.items()}
     header = {"format": FORMAT, "step": 0, "versions": versions(), **about}
-    record = as_json(
-        {**header, "tensors": tensor_shapes(params=params), "digests": digests(arrays)}
-    )
-    path.write_bytes(as_bytes(arrays, {RECORD: json.dumps(record)}))
+    shapes = {"tensors": tensor_shapes(params=params), "digests": digests(arrays)}
+    write_arrays(path, arrays, {**header, **shapes})
+
+
+def write_arrays(
+    path: pathlib.Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]
+) -> None:
+    """Writes arrays and the record of their model, as they are."""
+    text = json.dumps(as_json(record))
+    path.write_bytes(as_bytes(dict(arrays), {RECORD: text}))
 
 
 def stored(
