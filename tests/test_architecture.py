@@ -34,7 +34,7 @@ SIBLINGS = {  # room: the rooms that it may import, besides itself
     },
     "runner": {
         *("core", "errors", "files", "ranges", "config", "nn", "train"),
-        *("data", "listen", "metrics", "tasks", "inference"),
+        *("data", "listen", "metrics", "tasks", "inference", "evaluation"),
     },
     "evaluation": {
         *("core", "errors", "files", "ranges", "config", "nn", "models", "train"),

@@ -9,8 +9,8 @@ import tomllib
 import pytest
 
 import zoo
+from zoo.evaluation.checks import agree, checked_metrics, checked_name
 from zoo.inference.abilities import BEST, FIGURES
-from zoo.inference.checks import agree, checked_metrics
 from zoo.inference.shipped import WEIGHTS, Shipped, names, shipped
 from zoo.listen.beginnings import MAX_BYTES
 from zoo.runner.card import COMMANDS, card_page, picture_of_samples
@@ -66,12 +66,12 @@ def test_a_record_names_no_folder_of_a_machine(entry):
 
 def test_the_headline_figure_is_regenerated_from_the_file(entry):
     """The file holds the first rows of the test split: no corpus is needed."""
-    model = loaded(entry.name)
-    found = checked_metrics(model)
+    found = checked_metrics(loaded(entry.name))
     assert agree(found, entry.card["check"], TOLERANCE), (found, entry.card["check"])
-    name = entry.card["headline"].removeprefix("test_")
-    if name in found:  # those rows are a part of the split
-        assert found[name] == pytest.approx(entry.metrics[f"test_{name}"], rel=0.25)
+    headline = entry.card["headline"]
+    # those rows are a part of the split
+    whole = entry.metrics[headline]
+    assert found[checked_name(headline)] == pytest.approx(whole, rel=0.25)
 
 
 def test_a_card_is_that_of_its_file(entry):

@@ -7,10 +7,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
+from zoo.evaluation.framewise import framewise_likelihood
 from zoo.inference.model import Model
 from zoo.models import Coconet
 from zoo.ranges import Count, Examples, Pieces, TrainingSteps
@@ -55,71 +52,16 @@ def chorales_framewise(
         optimizer=optimizer,
         options=options,
         samples=samples,
-        evaluate=functools.partial(
-            framewise_likelihood, orders=orders, measured=measured
-        ),
+        evaluate=functools.partial(framewise, orders=orders, measured=measured),
     )
 
 
-def framewise_likelihood(
+def framewise(
     model: Model, task: Task, *, orders: int, measured: int
 ) -> dict[str, float]:
-    """Returns nats per frame of the test split, estimated by Algorithm 1.
-
-    `test_framewise` is the mean over orders: a proper likelihood, and an upper bound on
-    the negative log-likelihood under a piece's mixture of orders. `_error` is the
-    standard error of its estimate. `test_ensembled` averages the probabilities of each
-    frame over orders, as the code published with the paper does; no distribution over
-    pieces has that likelihood.
-
-    Args:
-      model: a trained Coconet.
-      task: the chorales.
-      orders: random orders of each piece.
-      measured: frames of each piece.
-    """
-    likelihood = jax.jit(model.family.framewise, static_argnames=("orders", "steps"))
-    rows: list[tuple[float, float, float, float]] = []
-    for index, batch in enumerate(task.eval_batches("test")):
-        rng = jax.random.fold_in(jax.random.key(0), index)
-        log_p, valid = likelihood(
-            model.params,
-            batch["tokens"],
-            batch["mask"],
-            rng,
-            orders=orders,
-            steps=measured,
-        )
-        ensembled = jax.nn.logsumexp(log_p, axis=0) - jnp.log(orders)
-        lengths = np.asarray(batch["mask"]).sum(axis=1)
-        columns = jax.device_get((log_p.mean(axis=0), ensembled, valid))
-        for length, *values in zip(lengths, *columns, strict=True):
-            if length:
-                rows.append(piece_sums(length, *values))
-    length, mean, ensemble, error = np.array(rows).T
-    return {
-        "test_framewise": float(-mean.sum() / length.sum()),
-        "test_framewise_error": float(np.sqrt((error**2).sum()) / length.sum()),
-        "test_ensembled": float(-ensemble.sum() / length.sum()),
-    }
-
-
-def piece_sums(
-    length: int, mean: np.ndarray, ensembled: np.ndarray, valid: np.ndarray
-) -> tuple[float, float, float, float]:
-    """Extrapolates the log-likelihood of the evaluated frames of a piece to all of it.
-
-    Args:
-      length: frames of the piece.
-      mean: log-likelihood of each evaluated frame, averaged over orders.
-      ensembled: logarithm of its probability averaged over orders.
-      valid: which of them are frames of the piece, and not padding.
-
-    Returns:
-      The length, the two log-likelihoods, and the standard error of the first.
-    """
-    error = length * mean[valid].std() / np.sqrt(valid.sum())
-    return length, length * mean[valid].mean(), length * ensembled[valid].mean(), error
+    """Returns the likelihood of the test split; see `framewise_likelihood`."""
+    batches = task.eval_batches("test")
+    return framewise_likelihood(model, batches, orders=orders, measured=measured)
 
 
 if __name__ == "__main__":

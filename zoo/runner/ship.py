@@ -13,9 +13,9 @@ import numpy as np
 
 from zoo.data.terms import is_non_commercial, licences, public_spec
 from zoo.errors import UsageError, ZooError, require
+from zoo.evaluation.checks import agree, checked_metrics, first_rows
 from zoo.files import written_aside
 from zoo.inference.abilities import headline
-from zoo.inference.checks import agree, checked_metrics, first_rows
 from zoo.inference.loading import load
 from zoo.inference.model import Model
 from zoo.inference.shipped import Shipped
@@ -62,7 +62,7 @@ def ship(
         f"{run} recorded no task or no codec: train it by `zoo.runner.train`.",
     )
     card = described(model, run)
-    model = with_rows(model)
+    model = with_rows(dataclasses.replace(model, about={**model.about, "card": card}))
     checked = checked_metrics(model)
     if precision is None:
         precision = narrowest(model, checked)
