@@ -20,7 +20,7 @@ from zoo.inference.model import Model
 from zoo.inference.saving import save
 from zoo.train.digests import with_digest
 from zoo.train.trees import by_path
-from zoo.train.weights import RECORD, stored
+from zoo.train.weights import RECORD, WeightFile, stored
 
 
 def drawn(name: str) -> Model:
@@ -101,6 +101,65 @@ def test_int8_is_within_half_a_step_of_each_channel(tmp_path):
     for name, leaf in by_path(model.params).items():
         far = np.abs(np.asarray(by_path(again.params)[name]) - np.asarray(leaf))
         assert far.max() <= np.abs(leaf).max() / 250, name
+
+
+def counted(path: pathlib.Path) -> Model:
+    """A Markov chain that has counted its example batch, saved at `path`."""
+    model = drawn("markov")
+    family = dataclasses.replace(model.family, slots=4096)
+    batch = family.example(8)
+    net = family.init(jax.random.key(0), batch)["net"]
+    added = family.count(net, batch["tokens"], batch["mask"])
+    params = {"net": jax.tree.map(jnp.add, net, added)}
+    model = dataclasses.replace(model, family=family, params=params)
+    model.save(path, precision="float16")
+    return model
+
+
+def test_counts_are_exact_in_any_precision_and_small(tmp_path):
+    path = tmp_path / "a.safetensors"
+    model = counted(path)
+    assert by_path(model.params)["net/owner"].max() > 2**16  # float16 has no such
+    for name, leaf in by_path(zoo.load(path).params).items():
+        np.testing.assert_array_equal(leaf, by_path(model.params)[name])
+    with safe_open(path, "np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert {*tensors} == {
+        "places/net/counts",
+        "numbers/net/counts",
+        "numbers/net/owner",
+    }
+    assert sum(x.nbytes for x in tensors.values()) < 2 * 4096 * 4 / 10
+
+
+def test_a_loaded_file_of_counts_can_be_saved_as_anything(tmp_path):
+    path = tmp_path / "a.safetensors"
+    counted(path)
+    model = zoo.load(path)
+    same = model.save(tmp_path / "same.safetensors")
+    assert same.read_bytes() == model.save(tmp_path / "two.safetensors").read_bytes()
+    halves = jax.tree.map(lambda x: x + 0.5, model.params)
+    for name in ("b.safetensors", "run"):
+        other = dataclasses.replace(model, params=halves).save(tmp_path / name)
+        found = by_path(zoo.load(other).params)
+        for key, leaf in by_path(halves).items():
+            np.testing.assert_array_equal(found[key], leaf)
+
+
+def test_packed_tensors_that_do_not_fit_are_damage(tmp_path):
+    path = tmp_path / "a.safetensors"
+    counted(path)
+    packed = WeightFile(path).about["packed"]
+    for name in packed:
+        for change in ({"width": 7}, {"places": "nowhere"}, {"dtype": 3}):
+            other = {**packed, name: {**packed[name], **change}}
+            copy = rewritten(path, tmp_path / "b.safetensors", packed=other)
+            with pytest.raises(ZooError, match="packed tensors cannot be read"):
+                zoo.load(copy)
+    for other in (3, [], {"net/counts": None}):
+        copy = rewritten(path, tmp_path / "b.safetensors", packed=other)
+        with pytest.raises(ZooError, match=r"damaged|records no usable packed"):
+            zoo.load(copy)
 
 
 def test_numbers_too_large_for_the_precision_are_refused(tmp_path):

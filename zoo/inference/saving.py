@@ -15,6 +15,8 @@ from zoo.train.meta import FORMAT, as_json, versions
 from zoo.train.trees import tensor_shapes
 from zoo.train.weights import SUFFIX, Precision, stored, write_weights
 
+OF_FILES = ("digest", "format", "packed")  # fields that say how a record is stored
+
 
 def save(
     path: pathlib.Path,
@@ -37,7 +39,7 @@ def save(
     Raises:
       UsageError: `path` holds checkpoints already, or a parameter is too large.
     """
-    about = {k: v for k, v in about.items() if k not in ("digest", "format")}
+    about = {k: v for k, v in about.items() if k not in OF_FILES}
     if path.suffix == SUFFIX:
         with written_aside(path) as temporary:
             write_weights(temporary, params, about, precision=precision, extras=extras)

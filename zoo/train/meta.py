@@ -59,6 +59,10 @@ def are_shapes(value: Any) -> bool:
     return isinstance(value, dict) and all(map(is_shape, value.values()))
 
 
+def are_records(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(x, dict) for x in value.values())
+
+
 FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "tensors": are_shapes,
     "digests": is_table,
@@ -71,6 +75,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "family": is_record,
     "codec": is_record,
     "task": is_record,
+    "packed": are_records,
     "music": is_record,
 }
 

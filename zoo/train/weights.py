@@ -2,8 +2,10 @@
 
 The record is that of a checkpoint, as JSON in the metadata. It holds the digest of
 every tensor. A tensor `params/NAME` of int8 has a scale for each of its last axis in
-`scales/NAME`. Other arrays of a model are in `extras/`, such as the vectors of
-steering.
+`scales/NAME`. Instead of one of whole numbers that are mostly 0, the file holds their
+places and themselves, in `places/` and `numbers/`; "packed" in the record says how, and
+tensors with the same places share them. Other arrays of a model are in `extras/`, such
+as the vectors of steering.
 """
 
 import json
@@ -21,6 +23,7 @@ from zoo.core import Params
 from zoo.errors import UsageError, ZooError
 from zoo.train.digests import Damaged, check_digests, digests
 from zoo.train.meta import FORMAT, as_json, check_meta, versions
+from zoo.train.packed import packed, unpacked
 from zoo.train.trees import by_path, require_shapes, tensor_shapes
 
 SUFFIX = ".safetensors"
@@ -81,12 +84,38 @@ class WeightFile:
         return jax.tree_util.tree_map_with_path(placed, like)
 
     def leaves(self) -> dict[str, np.ndarray]:
-        """Returns every parameter by its path, for any family."""
+        """Returns every parameter by its path, for any family.
+
+        Raises:
+          ZooError: one of them is not what was written.
+        """
         arrays, scales = self.arrays("params/"), self.arrays("scales/")
-        return {
+        plain = {
             name: array * scales[name] if name in scales else array
             for name, array in arrays.items()
         }
+        return plain | self.unpacked()
+
+    def unpacked(self) -> dict[str, np.ndarray]:
+        """Returns the parameters that are packed, by their paths.
+
+        Raises:
+          ZooError: one of them is not what was written.
+        """
+        places, numbers = self.arrays("places/"), self.arrays("numbers/")
+        shapes = self.about["tensors"]
+        try:
+            return {
+                name: unpacked(
+                    places[about["places"]],
+                    numbers[name],
+                    about,
+                    shapes[f"params/{name}"],
+                )
+                for name, about in self.about.get("packed", {}).items()
+            }
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise self.damaged("its packed tensors cannot be read") from error
 
     def extras(self) -> dict[str, np.ndarray]:
         """Returns the other arrays of the model by name."""
@@ -136,8 +165,16 @@ def write_weights(
     Raises:
       UsageError: a parameter is too large for `precision`.
     """
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
+    records: dict[str, Any] = {}
+    owners: dict[bytes, str] = {}  # of places, by their bytes
     for name, leaf in by_path(params).items():
+        if (pack := packed(np.asarray(leaf))) is not None:
+            owner = owners.setdefault(pack.places.tobytes(), name)
+            arrays[f"places/{owner}"] = pack.places
+            arrays[f"numbers/{name}"] = pack.numbers
+            records[name] = {**pack.about, "places": owner}
+            continue
         array, scale = stored(np.asarray(leaf), precision)
         if not np.isfinite(array.astype(np.float32)).all():
             raise UsageError(
@@ -150,8 +187,10 @@ def write_weights(
     arrays |= {f"extras/{name}": np.asarray(x) for name, x in extras.items()}
     arrays = {name: np.asarray(x, order="C") for name, x in arrays.items()}
     header = {"format": FORMAT, "step": 0, "versions": versions(), **about}
-    shapes = {"tensors": tensor_shapes(params=params), "digests": digests(arrays)}
-    write_arrays(path, arrays, {**header, **shapes})
+    tensors = {"tensors": tensor_shapes(params=params), "digests": digests(arrays)}
+    if records:
+        tensors["packed"] = records
+    write_arrays(path, arrays, {**header, **tensors})
 
 
 def write_arrays(
@@ -160,6 +199,15 @@ def write_arrays(
     """Writes arrays and the record of their model, as they are."""
     text = json.dumps(as_json(record))
     path.write_bytes(as_bytes(dict(arrays), {RECORD: text}))
+
+
+def reread(array: np.ndarray, precision: Precision) -> np.ndarray:
+    """Returns an array as it is after it was written and read."""
+    if packed(array) is not None:
+        return array
+    narrow, scale = stored(array, precision)
+    values = narrow.astype(array.dtype)
+    return values if scale is None else (values * scale).astype(array.dtype)
 
 
 def stored(
