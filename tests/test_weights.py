@@ -4,6 +4,7 @@ import functools
 import pathlib
 import re
 import runpy
+import time
 import tomllib
 
 import pytest
@@ -19,6 +20,7 @@ from zoo.train.weights import SUFFIX, WeightFile
 ROOT = pathlib.Path(__file__).parents[1]
 CARDS = ROOT / "docs" / "models" / "cards"
 TOLERANCE = 2e-3  # of figures on another processor
+SHARE = 1e-3  # by which narrowing may move them
 MAX_MEGABYTES = 80
 
 
@@ -72,6 +74,19 @@ def test_the_headline_figure_is_regenerated_from_the_file(entry):
     # those rows are a part of the split
     whole = entry.metrics[headline]
     assert found[checked_name(headline)] == pytest.approx(whole, rel=0.25)
+
+
+def test_figures_hold_in_the_precision_of_the_file(entry):
+    """The record has those of the parameters in float32, before they were narrowed."""
+    card = entry.card
+    assert "exact" in card or card["precision"] in ("float16", "float32")
+    assert agree(card["check"], card.get("exact", card["check"]), SHARE)
+
+
+def test_parameters_are_read_within_a_second(entry):
+    began = time.process_time()
+    WeightFile(WEIGHTS / f"{entry.name}{SUFFIX}").leaves()
+    assert time.process_time() - began < 1
 
 
 def test_a_card_is_that_of_its_file(entry):

@@ -17,6 +17,7 @@ from zoo.cli.leaderboard import named
 from zoo.config import record
 from zoo.data.codecs.waveform import Waveform
 from zoo.evaluation.arena import Arena, Excerpts
+from zoo.evaluation.checks import agree
 from zoo.evaluation.leaderboard import Entry, Leaderboard
 from zoo.inference import shipped
 from zoo.inference.abilities import abilities
@@ -24,7 +25,7 @@ from zoo.inference.shipped import Shipped, able, best, who_can
 from zoo.models import LSTM
 from zoo.runner import train
 from zoo.runner.card import COMMANDS, INSTEAD, samples, use
-from zoo.runner.ship import renew
+from zoo.runner.ship import narrowest, renew
 from zoo.tasks import Events
 from zoo.train.options import Options
 from zoo.train.weights import WeightFile, write_arrays
@@ -88,18 +89,42 @@ def add(folder: pathlib.Path, family: str, name: str, **card) -> None:
     saved.save(folder / "weights" / f"{name}.safetensors")
 
 
-def test_a_shipped_run_is_the_run_in_half_precision(folder, run):
+@pytest.mark.parametrize(
+    ("scale", "precision"), [(0.1, "int8"), (1.0, "float16"), (40.0, "float32")]
+)
+def test_a_run_is_stored_in_the_least_precision(scale, precision, monkeypatch):
+    """The figure is the sum of the rounding errors, for parameters up to `scale`."""
+    model = trained("lstm")
+    exact = np.random.default_rng(0).uniform(0, scale, (64, 32)).astype(np.float32)
+    model = dataclasses.replace(model, params={"net": exact})
+    error = lambda model: np.abs(np.asarray(model.params["net"]) - exact).sum()
+    monkeypatch.setattr(
+        "zoo.runner.ship.checked_metrics", lambda model: {"loss": 1e3 + error(model)}
+    )
+    assert narrowest(model, {"loss": 1e3}) == precision
+
+
+def test_a_model_of_counts_is_stored_as_it_is():
+    model = trained("markov")
+    counts = np.zeros((64, 64), np.float32)
+    counts[0] = 3
+    model = dataclasses.replace(model, params={"net": {"counts": counts}})
+    assert narrowest(model, {"loss": 1.0}) == "float32"
+
+
+def test_a_shipped_run_is_the_run_in_eight_bits(folder, run):
     path = folder / "weights" / "little.safetensors"
     model, original = zoo.load(path), zoo.load(run)
     assert model.family == original.family
     card = model.about["card"]
     result = json.loads((run / "result.json").read_text())
     assert card["result"]["metrics"] == result["metrics"]
-    assert card["precision"] == "float16"
+    assert card["precision"] == "int8"
+    assert agree(card["check"], card["exact"], 1e-3)
     assert card["headline"] == "test_nll"
     kernel = np.asarray(original.params["net"]["head"]["kernel"])
-    half = kernel.astype(np.float16).astype(np.float32)
-    np.testing.assert_array_equal(model.params["net"]["head"]["kernel"], half)
+    far = np.abs(np.asarray(model.params["net"]["head"]["kernel"]) - kernel)
+    assert (far <= 0.501 * np.abs(kernel).max(axis=0) / 127).all()
     assert card["check"]["nll"] == pytest.approx(result["metrics"]["test_nll"], rel=0.2)
     assert zoo.load("little").about["experiment"] == "little"
 

@@ -26,8 +26,9 @@ def ship(
             of shipped weights: then its card is written anew, with its pictures.
         name: the name to ship it by; by default that of its experiment. It ends in _nc
             if the music that it was trained on is for non-commercial use only.
-        precision: the numbers to store parameters as; by default float16, or float32
-            if that moves a figure of the first rows of the test split by a thousandth.
+        precision: the numbers to store parameters as; by default the first of int8,
+            float16 and float32 that moves no figure of the first rows of the test split
+            by a thousandth.
         out: the folder of the weights; in a clone, that of the package.
         cards: the folder of the card; in a clone, that of the documentation.
     """

@@ -176,12 +176,17 @@ def figures(entry: Shipped) -> str:
     """Returns the metrics of the run, and those of the rows in the file."""
     metrics = entry.metrics
     rows = [[name, text_of(name), number(value)] for name, value in metrics.items()]
-    check = entry.card["check"]
-    checked = [[name, number(value)] for name, value in check.items()]
+    columns = {"value": entry.card["check"]}
+    if entry.card["precision"] != "float32" and "exact" in entry.card:
+        columns["in float32"] = entry.card["exact"]
+    checked = [
+        [name, *(number(values[name]) for values in columns.values())]
+        for name in entry.card["check"]
+    ]
     return (
         f"{table(['metric', 'meaning', 'value'], rows)}\n\nOn the first rows of the "
         "test split, which the file holds, so that a test can repeat it:\n\n"
-        f"{table(['metric', 'value'], checked)}"
+        f"{table(['metric', *columns], checked)}"
     )
 
 

@@ -22,10 +22,12 @@ from zoo.inference.shipped import Shipped
 from zoo.runner.card import write_card
 from zoo.runner.results import curve
 from zoo.tasks.base import bound
-from zoo.train.weights import SUFFIX, Precision, WeightFile, stored, write_arrays
+from zoo.train.packed import packed
+from zoo.train.weights import SUFFIX, Precision, WeightFile, reread, write_arrays
 
 NON_COMMERCIAL = "_nc"  # at the end of names
 TOLERANCE = 1e-3  # share by which figures may move when parameters are narrowed
+NARROW: tuple[Precision, ...] = ("int8", "float16")
 POINTS = 64  # of a curve, at most
 PATH = re.compile(r"(?<![\w.])(?:~|(?:/[^\s:/]+)+)/([^\s:/]+)")
 
@@ -44,8 +46,9 @@ def ship(
       run: the directory of a run that has ended.
       name: the name to ship it by; by default its experiment's. That of a model for
         non-commercial use ends in _nc.
-      precision: the numbers to store parameters as; by default float16, or float32 if
-        a figure of the first rows of the test split moves by a thousandth.
+      precision: the numbers to store parameters as; by default the first of int8,
+        float16 and float32 that moves no figure of the first rows of the test split by
+        a thousandth.
       out: the folder of the weights.
       cards: the folder of the card.
 
@@ -66,7 +69,7 @@ def ship(
     checked = checked_metrics(model)
     if precision is None:
         precision = narrowest(model, checked)
-    card["check"] = checked_metrics(narrowed(model, precision))
+    card |= {"exact": checked, "check": checked_metrics(narrowed(model, precision))}
     name = name or card["result"]["experiment"]
     if card["non_commercial"] and not name.endswith(NON_COMMERCIAL):
         name += NON_COMMERCIAL
@@ -165,23 +168,24 @@ def with_rows(model: Model) -> Model:
 
 
 def narrowest(model: Model, checked: Mapping[str, float]) -> Precision:
-    """Returns float16 if the figures hold, else float32.
+    """Returns the first of `NARROW` in which the figures hold, else float32.
+
+    That is float32 as well if all parameters are counts, which are stored as they are.
 
     Raises:
       ZooError: the figures are no numbers.
     """
     if not all(map(np.isfinite, checked.values())):
         raise ZooError("a figure of the model is not finite: train it again.")
-    half = checked_metrics(narrowed(model, "float16"))
-    return "float16" if agree(half, checked, TOLERANCE) else "float32"
+    if all(packed(np.asarray(leaf)) for leaf in jax.tree.leaves(model.params)):
+        return "float32"
+    for precision in NARROW:
+        if agree(checked_metrics(narrowed(model, precision)), checked, TOLERANCE):
+            return precision
+    return "float32"
 
 
 def narrowed(model: Model, precision: Precision) -> Model:
     """Returns the model with the parameters that would be read from a file."""
-
-    def read(leaf: Any) -> jax.Array:
-        array, scale = stored(np.asarray(leaf), precision)
-        values = array.astype(leaf.dtype)
-        return jnp.asarray(values if scale is None else values * scale)
-
+    read = lambda leaf: jnp.asarray(reread(np.asarray(leaf), precision))
     return dataclasses.replace(model, params=jax.tree.map(read, model.params))
