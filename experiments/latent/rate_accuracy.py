@@ -19,6 +19,7 @@ import music_vae_2bar
 from zoo.evaluation.vae import PAIRS, interpolated, phrases, reconstruction, spaced
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.loading import load
+from zoo.inference.model import Model
 from zoo.listen.curves import Panel, plot_curves
 from zoo.ranges import Seed, TrainingSteps, Weight
 from zoo.runner import launch
@@ -44,6 +45,7 @@ def rate_accuracy(
     steps: TrainingSteps = 1500,
     optimizer: Adam = Adam(1e-3),
     seed: Seed = 0,
+    accept_licence: bool = False,
 ) -> dict[str, Any]:
     """Trains a model for each beta; evaluates accuracy, rate and interpolation.
 
@@ -57,9 +59,11 @@ def rate_accuracy(
         steps: training steps of each model.
         optimizer: the update rule.
         seed: seed of each run.
+        accept_licence: agree to the terms of weights for non-commercial use.
     """
     began = time.perf_counter()
-    runs, first = [vae], load(vae).family.beta
+    start = load(vae, accept_licence=accept_licence)
+    runs, models = [vae], [start]
     for beta in betas:
         home = workdir / f"beta_{beta:g}"
         music_vae_2bar.music_vae_2bar(
@@ -68,15 +72,20 @@ def rate_accuracy(
             model=dataclasses.replace(music_vae_2bar.MODEL, beta=beta, kl_anneal=0.0),
             optimizer=optimizer,
             options=dataclasses.replace(
-                music_vae_2bar.OPTIONS, seed=seed, init_from=str(runs[-1])
+                music_vae_2bar.OPTIONS,
+                seed=seed,
+                init_from=str(runs[-1]),
+                accept_licence=accept_licence,
             ),
             samples=0,
             steered=0,
         )
         runs.append(home)
+        models.append(load(home))
+    first = start.family.beta
     metrics: dict[str, float] = {}
-    for beta, run in zip((first, *betas), runs, strict=True):
-        values = evaluated(run, seed)
+    for beta, model in zip((first, *betas), models, strict=True):
+        values = evaluated(model, seed)
         metrics |= {f"{name}_{beta:g}": values[name] for name in METRICS}
     result = {"experiment": "rate_accuracy", "metrics": metrics}
     result |= provenance(time.perf_counter() - began)
@@ -85,9 +94,8 @@ def rate_accuracy(
     return result
 
 
-def evaluated(run: Path, seed: int) -> dict[str, float]:
-    """Returns the metrics of a run's reconstructions and interpolations."""
-    model = load(run)
+def evaluated(model: Model, seed: int) -> dict[str, float]:
+    """Returns the metrics of a model's reconstructions and interpolations."""
     train, test = (
         phrases(model.task.eval_batches(split, batch=BATCH))
         for split in ("train", "test")

@@ -18,7 +18,11 @@ BATCH = 128
 
 
 def reconstruct(
-    vae: Path, corpus: str, workdir: Path = Path("runs/reconstruct"), seed: Seed = 0
+    vae: Path,
+    corpus: str,
+    workdir: Path = Path("runs/reconstruct"),
+    seed: Seed = 0,
+    accept_licence: bool = False,
 ) -> dict[str, Any]:
     """Evaluates the reconstruction of phrases of a corpus's test split.
 
@@ -27,9 +31,10 @@ def reconstruct(
         corpus: a corpus, or folder:/path/to/files.
         workdir: directory of the result.
         seed: seed of the sampling.
+        accept_licence: agree to the terms of weights for non-commercial use.
     """
     began = time.perf_counter()
-    model = load(vae)
+    model = load(vae, accept_licence=accept_licence)
     batches = model.task.eval_batches("test", corpus=corpus, batch=BATCH)
     metrics = reconstruction(model, batches, seed=seed)
     result = {"experiment": "reconstruct", "metrics": metrics}

@@ -45,6 +45,7 @@ def style_transfer(
     n: Pieces = 32,
     seed: Seed = 0,
     samples: Examples = 2,
+    accept_licence: bool = False,
 ) -> dict[str, Any]:
     """Transfers phrases of the test split from each style to every other.
 
@@ -62,16 +63,19 @@ def style_transfer(
         n: phrases of each style.
         seed: seed of the search.
         samples: phrases to write, before and after, for each pair of styles.
+        accept_licence: agree to the terms of weights for non-commercial use.
     """
     began = time.perf_counter()
-    model = load(vae)
+    model, guiding, judging = (
+        load(run, accept_licence=accept_licence) for run in (vae, guide, judge)
+    )
     space = LatentSpace(model)
-    transfer = StyleTransfer(space, StyleClassifier(load(guide)))
+    transfer = StyleTransfer(space, StyleClassifier(guiding))
     train, test = (
         phrases_by_style(model, corpus, split) for split in ("train", "test")
     )
     classifiers: dict[str, Classify] = {
-        "judge": StyleClassifier(load(judge)),
+        "judge": StyleClassifier(judging),
         "chain": chain_classifier(space, train),
     }
     metrics: dict[str, float] = {}

@@ -27,6 +27,7 @@ def harmonise(
     length: Length = 256,
     draw: Draw = Draw(temperature=0.9),
     seed: Seed = 0,
+    accept_licence: bool = False,
 ) -> Path:
     """Rewrites all voices of chorales but those kept, and writes a page of them.
 
@@ -39,8 +40,9 @@ def harmonise(
         length: 16ths of each chorale, from its beginning.
         draw: how pitches are sampled.
         seed: seed of the sampling.
+        accept_licence: agree to the terms of weights for non-commercial use.
     """
-    trained = load(model)
+    trained = load(model, accept_licence=accept_licence)
     if not isinstance(trained.family, Coconet):
         raise UsageError(
             f"{model} is a run of {trained.name}: give a run of chorales_framewise."

@@ -48,7 +48,7 @@ def vocoder_refined(
     Raises:
         UsageError: the vocoder has another sampling rate than the task.
     """
-    model = load(vocoder)
+    model = load(vocoder, accept_licence=options.accept_licence)
     if model.family.rate != task.hertz:
         raise UsageError(
             f"{vocoder} has a sampling rate of {model.family.rate} Hz, and the "

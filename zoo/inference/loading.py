@@ -15,9 +15,9 @@ from zoo.errors import ZooError
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
 from zoo.inference.resynthesis import AudioModel
-from zoo.inference.shipped import require_consent, resolve
+from zoo.inference.shipped import resolve
 from zoo.tasks.base import Task, bound
-from zoo.train.saved import opened
+from zoo.train.saved import opened, require_consent
 from zoo.train.trees import shapes
 
 HOMES = {  # of what a checkpoint records

@@ -203,16 +203,6 @@ def require_able(able: bool, why: str, verb: str) -> None:
         raise UsageError(f"{why}: {who_can(verb)}.")
 
 
-def require_consent(name: str, about: Mapping[str, Any], accepted: bool) -> None:
-    """Raises UsageError if terms of a model must be agreed to, and were not."""
-    card = about.get("card")
-    if not accepted and isinstance(card, dict) and card.get("non_commercial"):
-        raise UsageError(
-            f"{name} is for non-commercial use only, as is the music that it was "
-            f"trained on ({card.get('corpus')}): give `accept_licence` to agree."
-        )
-
-
 def listed(words: list[str]) -> str:
     """Returns names with commas, or "none"."""
     return ", ".join(words) or "none"

@@ -17,6 +17,7 @@ from zoo.nn.latent.latent_sequence import principal_axes
 from zoo.ranges import Examples, checked
 from zoo.runner.run import train
 from zoo.tasks import LatentSequences, Task, bound
+from zoo.train.options import Options
 
 
 @checked
@@ -25,21 +26,25 @@ def train_on_latents(
     task: LatentSequences,
     *,
     vae: str | pathlib.Path,
+    options: Options = Options(),
     compared: Examples = 64,
-    **options: Any,
+    **others: Any,
 ) -> dict[str, Any]:
     """Trains a family on the latents of a trained autoencoder; see `zoo.runner.train`.
 
     Args:
       family: a model of sequences of latents; its `vae` is filled in.
       task: the pieces to train on.
-      vae: the run of a MusicVAE.
+      vae: the run of a MusicVAE, or weights of one, whose terms `options` may agree
+        to by `accept_licence`.
+      options: how the run is executed.
       compared: pieces to draw and compare with real ones, by
         `zoo.metrics.self_similarity` and `zoo.metrics.repetition`; 0 for none.
-      options: further arguments of `zoo.runner.train`.
+      others: further arguments of `zoo.runner.train`.
 
     Raises:
-      UsageError: `family` or `vae` is of another kind.
+      UsageError: `family` or `vae` is of another kind, or the terms of `vae` must be
+        agreed to.
     """
     if not supports(family, LatentSequenceModel):
         raise UsageError(
@@ -47,7 +52,7 @@ def train_on_latents(
             "LatentDiffusion or "
             "a LatentMDN."
         )
-    model = load(vae)
+    model = load(vae, accept_licence=options.accept_licence)
     task = on_latents_of(model, task)
     autoencoder = model.family
     axes = min(family.axes, autoencoder.latent)
@@ -64,7 +69,14 @@ def train_on_latents(
         return {**metrics, **recurrence_metrics(tokens, real, task.coder)}
 
     pretrained = {"vae": model.params, "norm": norm}
-    return train(family, task, pretrained=pretrained, evaluate=evaluate, **options)
+    return train(
+        family,
+        task,
+        options=options,
+        pretrained=pretrained,
+        evaluate=evaluate,
+        **others,
+    )
 
 
 def on_latents_of(model: Model, task: LatentSequences) -> LatentSequences:

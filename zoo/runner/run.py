@@ -16,6 +16,7 @@ from zoo.core import Family, Params
 from zoo.errors import UsageError
 from zoo.inference.loading import load
 from zoo.inference.model import Model
+from zoo.inference.shipped import names, resolve
 from zoo.ranges import Examples, TrainingSteps, checked
 from zoo.runner.results import compare, provenance, write
 from zoo.tasks.base import Process, Task
@@ -72,6 +73,7 @@ def train(
       ZooError: the loss is not finite for too long, or a checkpoint cannot be saved.
     """
     began = time.perf_counter()
+    options = dataclasses.replace(options, init_from=source(options.init_from))
     process = connect(options, task.batch)
     family, workdir = sized(family, task), pathlib.Path(workdir)
     with together(), quiet(options.quiet), contextlib.ExitStack() as stack:
@@ -125,6 +127,13 @@ def train(
         if main and options.compare:
             print(compare(name, workdir / "metrics.jsonl"), file=sys.stderr)
         return result
+
+
+def source(init_from: str | None) -> str | None:
+    """Returns the path of the initial parameters, given as a path or a name."""
+    if init_from in names() and not pathlib.Path(init_from).exists():
+        return str(resolve(init_from))
+    return init_from
 
 
 def connect(options: Options, batch: int) -> Process:

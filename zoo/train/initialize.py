@@ -19,7 +19,7 @@ from zoo.train.evaluate import check_tokens
 from zoo.train.optim import Optimizers
 from zoo.train.options import Options
 from zoo.train.prefetch import Batches
-from zoo.train.saved import opened
+from zoo.train.saved import opened, require_consent
 from zoo.train.step import TrainState
 
 DATA = "data"  # the entry of a checkpoint's meta that digests the corpus
@@ -88,7 +88,9 @@ def initial_state(
         state = jax.jit(new_state, out_shardings=placement)()
         state = replace_networks(state, pretrained)
         if options.init_from:
-            state = load_parameters(state, options.init_from)
+            state = load_parameters(
+                state, options.init_from, accept_licence=options.accept_licence
+            )
         return state
     if step not in checkpoints.steps:
         raise UsageError(
@@ -177,16 +179,20 @@ def first_difference(old: Any, new: Any) -> tuple[str, str]:
     return str(old), str(new)
 
 
-def load_parameters(state: TrainState, directory: str) -> TrainState:
+def load_parameters(
+    state: TrainState, directory: str, *, accept_licence: bool = False
+) -> TrainState:
     """Returns `state` with the parameters of another run, or of a file of weights.
 
     Parameters are matched by path and shape. Prints those that have no match.
 
     Raises:
       ZooError: `directory` has no checkpoint.
-      UsageError: no parameter matches.
+      UsageError: no parameter matches, or terms must be agreed to by
+        `accept_licence`.
     """
     with opened(pathlib.Path(directory)) as source:
+        require_consent(directory, source.about, accept_licence)
         available = source.leaves()
     unmatched = []
 

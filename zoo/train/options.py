@@ -37,7 +37,10 @@ class Options:
     accept_new_data: bool = False
     """Resume although the corpus has changed since the checkpoint."""
     init_from: str | None = None
-    """Directory of a run to take the initial parameters from."""
+    """Directory of a run, a .safetensors file, or the name of shipped weights, to take
+    the initial parameters from."""
+    accept_licence: bool = False
+    """Agree to the terms of weights for non-commercial use that the run starts from."""
     compare: bool = False
     """Report whether the run lies within the band of the published curve."""
     coordinator: str | None = None

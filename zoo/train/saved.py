@@ -59,6 +59,16 @@ def opened(path: pathlib.Path, step: int | None = None) -> Iterator[Saved]:
         yield CheckpointAt(checkpoints, chosen)
 
 
+def require_consent(name: str, about: Mapping[str, Any], accepted: bool) -> None:
+    """Raises UsageError if terms of a model must be agreed to, and were not."""
+    card = about.get("card")
+    if not accepted and isinstance(card, dict) and card.get("non_commercial"):
+        raise UsageError(
+            f"{name} is for non-commercial use only, as is the music that it was "
+            f"trained on ({card.get('corpus')}): give `accept_licence` to agree."
+        )
+
+
 def require_step(path: pathlib.Path, step: int | None, steps: list[int]) -> None:
     """Raises UsageError if a step is requested that a saved model does not have."""
     if step is not None and step not in steps:
