@@ -12,6 +12,7 @@ from typing import Any
 from zoo.errors import UsageError
 from zoo.evaluation.audio import AudioEvaluation
 from zoo.inference.loading import load
+from zoo.inference.shipped import resolve
 from zoo.ranges import Examples, TrainingSteps, Weight
 from zoo.runner import launch, train
 from zoo.tasks import Audio
@@ -71,6 +72,7 @@ def vocoder_refined(
         pretrained={
             name: network for name, network in model.params.items() if name != "critic"
         },
+        origins=[resolve(vocoder)],
     )
 
 

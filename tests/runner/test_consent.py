@@ -10,11 +10,16 @@ from zoo.errors import UsageError
 from zoo.inference import shipped
 from zoo.models import LSTM
 from zoo.runner import train, train_on_latents
+from zoo.runner.results import write
 from zoo.runner.run import source
+from zoo.runner.ship import ship
+from zoo.runner.terms import inherited
 from zoo.tasks import Events, LatentSequences
 from zoo.train.options import Options
+from zoo.train.weights import WeightFile
 
 ASKS = "non-commercial use only, as is the music .*: give `accept_licence` to agree"
+LICENCE = "For non-commercial use only."
 AGREED = Options(accept_licence=True)
 MODELS = {  # by experiment: its arguments that are models
     "harmonise": ("model",),
@@ -30,7 +35,7 @@ MODELS = {  # by experiment: its arguments that are models
 @pytest.fixture
 def weights(tmp_path):
     """The weights of a small LSTM, for non-commercial use."""
-    card = {"non_commercial": True, "corpus": "essen"}
+    card = {"non_commercial": True, "corpus": "essen", "licences": {"essen": LICENCE}}
     model = dataclasses.replace(trained("lstm"), about={"card": card})
     return model.save(tmp_path / "a_nc.safetensors")
 
@@ -89,3 +94,16 @@ def test_the_initial_parameters_ask(
         begin(options)
     begin(dataclasses.replace(options, accept_licence=True, quiet=False))
     assert f"tensors loaded from {weights}" in capsys.readouterr().err
+    ship(tmp_path / "run", out=tmp_path / "out", cards=tmp_path / "out")
+    card = WeightFile(tmp_path / "out" / "little_nc.safetensors").about["card"]
+    assert card["licences"].items() > {"essen": LICENCE}.items()
+
+
+def test_a_run_inherits_the_licences_of_what_it_began_with(weights, tmp_path):
+    run, other = tmp_path / "run", tmp_path / "other"
+    assert inherited(run, [weights, tmp_path / "nowhere"]) == {"essen": LICENCE}
+    trained("lstm").save(other)
+    write(other / "config.json", {"licences": {"essen": LICENCE}})
+    assert inherited(run, [other]) == {"essen": LICENCE}
+    assert inherited(other, []) == {"essen": LICENCE}  # its origin may be gone
+    assert inherited(run, []) == {}

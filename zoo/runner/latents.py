@@ -11,6 +11,7 @@ from zoo.errors import UsageError
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.loading import load
 from zoo.inference.model import Model
+from zoo.inference.shipped import resolve
 from zoo.metrics.repetition import recurrence_metrics
 from zoo.metrics.self_similarity import consistency_metrics
 from zoo.nn.latent.latent_sequence import principal_axes
@@ -74,6 +75,7 @@ def train_on_latents(
         task,
         options=options,
         pretrained=pretrained,
+        origins=[resolve(vae)],
         evaluate=evaluate,
         **others,
     )

@@ -6,7 +6,7 @@ import json
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -19,6 +19,7 @@ from zoo.inference.model import Model
 from zoo.inference.shipped import names, resolve
 from zoo.ranges import Examples, TrainingSteps, checked
 from zoo.runner.results import compare, provenance, write
+from zoo.runner.terms import inherited
 from zoo.tasks.base import Process, Task
 from zoo.train import distributed, loop, precision, sharding
 from zoo.train.evaluate import evaluator, plain
@@ -46,6 +47,7 @@ def train(
     samples: Examples = 8,
     evaluate: Evaluate | None = None,
     pretrained: Params | None = None,
+    origins: Sequence[str | pathlib.Path] = (),
 ) -> dict[str, Any]:
     """Trains a family on a task, evaluates its best checkpoint and writes samples.
 
@@ -63,6 +65,8 @@ def train(
       samples: pieces, or reconstructions, to write at the end.
       evaluate: `(model, task) -> metrics`, called once at the best checkpoint.
       pretrained: parameters of networks that are not initialised here, by name.
+      origins: the runs or files of weights that these are from. The run inherits their
+        licences, as it does those of `init_from`.
 
     Returns:
       The contents of result.json.
@@ -90,7 +94,12 @@ def train(
             "seed": options.seed,
         }
         if main:
-            more = {"steps": steps, "options": record(options)}
+            begins = [*origins, *([options.init_from] if options.init_from else [])]
+            more = {
+                "steps": steps,
+                "options": record(options),
+                "licences": inherited(workdir, map(pathlib.Path, begins)),
+            }
             write(workdir / "config.json", {**config, **more})
         rows = affordable(steps * task.batch)
         measure = metrics_of(family, task, options, process=process, rows=rows)

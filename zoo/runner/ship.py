@@ -142,7 +142,7 @@ def described(model: Model, run: pathlib.Path) -> dict[str, Any]:
             f"{run} has no readable result.json, config.json and metrics.jsonl: let "
             "its training end first."
         ) from error
-    terms = licences(model.task.corpus)
+    terms = {**config.get("licences", {}), **licences(model.task.corpus)}
     return {
         "corpus": public_spec(model.task.corpus),
         "licences": terms,
