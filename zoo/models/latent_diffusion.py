@@ -19,7 +19,7 @@ drops those without influence.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -46,6 +46,7 @@ from zoo.nn.latent.diffusion import (
     cosine_levels,
     dpm_solver,
     nll_bound,
+    noise_solver,
     skip_factor,
     uniform_levels,
 )
@@ -57,6 +58,8 @@ from zoo.ranges import Count, DropoutRate, Heads, Layers, Parts, Weight, Width, 
 
 FREQUENCIES = 32  # of the embedding of a noise level
 MIN_FREQUENCY, MAX_FREQUENCY = 1 / 16, 4.0  # radians per nat
+
+INVERTIBLE_STEPS = 50  # of the solvers between latents and noise, in either direction
 
 zeros = nn.initializers.zeros
 
@@ -352,6 +355,54 @@ class LatentDiffusion:
         x_known, known_mask = latent_sequence.known_on_axes(
             params, known, known_mask, shape=(n, self.parts, self.vae.latent)
         )
+        denoise = self.denoiser(params, x_known, known_mask, style)
+        shape = x_known.shape[1:]
+        noise = normals(row_keys(rng, n), shape)
+        x = dpm_solver(denoise, noise, self.solver_steps if steps is None else steps)
+        z = latent_sequence.from_axes(params, x)
+        return z if known is None else jnp.where(known_mask[..., None], known, z)
+
+    def from_noise(
+        self, params: Params, noise: Float[Array, "n u c"]
+    ) -> Float[Array, "n u z"]:
+        """Maps noise to latents of pieces by the diffusion ODE; see `to_noise`."""
+        x = dpm_solver(self.denoiser(params, noise), noise, INVERTIBLE_STEPS)
+        return latent_sequence.from_axes(params, x)
+
+    def to_noise(
+        self, params: Params, z: Float[Array, "n u z"]
+    ) -> Float[Array, "n u c"]:
+        """Maps latents of pieces to noise: the inverse of `from_noise`.
+
+        Where the model fits the data, their noise is standard normal (Song et al. 2021,
+        arXiv:2011.13456, section 4.3).
+        """
+        x = latent_sequence.to_axes(params, z)
+        denoise = self.denoiser(params, x)
+
+        def predict(z_t: Array, level: Array) -> Array:
+            alpha, sigma = alpha_sigma(level)
+            return (z_t - alpha * denoise(z_t, level)) / sigma
+
+        return noise_solver(predict, x, INVERTIBLE_STEPS)
+
+    def denoiser(
+        self,
+        params: Params,
+        known: Float[Array, "n u c"],
+        known_mask: Bool[Array, "n u"] | None = None,
+        style: Array | None = None,
+    ) -> Callable[[Array, Array], Array]:
+        """Returns `(z_t, level) -> E[x | z_t]`, guided if rows have a style.
+
+        Args:
+          known: latents that pieces have, along the axes.
+          known_mask: True at known positions; by default there is none.
+          style: the index of each row's style; by default none.
+        """
+        n = len(known)
+        if known_mask is None:
+            known_mask = jnp.zeros(known.shape[:2], bool)
         label = latent_sequence.style_labels(self.styles, style, n)
         no_style = latent_sequence.style_labels(self.styles, None, n)
 
@@ -360,7 +411,7 @@ class LatentDiffusion:
                 params,
                 z_t,
                 jnp.full(n, level),
-                known=x_known,
+                known=known,
                 known_mask=known_mask,
                 mask=jnp.ones_like(known_mask),
                 label=label,
@@ -374,11 +425,7 @@ class LatentDiffusion:
             alpha, sigma = alpha_sigma(level)
             return alpha * z_t - sigma * v
 
-        shape = x_known.shape[1:]
-        noise = normals(row_keys(rng, n), shape)
-        x = dpm_solver(denoise, noise, self.solver_steps if steps is None else steps)
-        z = latent_sequence.from_axes(params, x)
-        return z if known is None else jnp.where(known_mask[..., None], known, z)
+        return denoise
 
     def sample(
         self,

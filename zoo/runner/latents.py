@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def train_on_latents(
     *,
     vae: str | pathlib.Path,
     compared: Examples = 64,
+    evaluate: Callable[[Model, Task], dict[str, float]] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Trains a family on the latents of a trained autoencoder; see `zoo.runner.train`.
@@ -36,6 +38,7 @@ def train_on_latents(
       vae: the run of a MusicVAE.
       compared: pieces to draw and compare with real ones, by
         `zoo.metrics.self_similarity` and `zoo.metrics.repetition`; 0 for none.
+      evaluate: as of `zoo.runner.train`, in place of that comparison.
       options: further arguments of `zoo.runner.train`.
 
     Raises:
@@ -55,7 +58,7 @@ def train_on_latents(
     latents, _ = task.sequences("train")
     norm = principal_axes(np.concatenate(latents), axes)
 
-    def evaluate(trained: Model, task: Task) -> dict[str, float]:
+    def against_real(trained: Model, task: Task) -> dict[str, float]:
         if not compared:
             return {}
         tokens = trained.tokens(compared, trained.about["seed"])
@@ -64,7 +67,13 @@ def train_on_latents(
         return {**metrics, **recurrence_metrics(tokens, real, task.coder)}
 
     pretrained = {"vae": model.params, "norm": norm}
-    return train(family, task, pretrained=pretrained, evaluate=evaluate, **options)
+    return train(
+        family,
+        task,
+        pretrained=pretrained,
+        evaluate=evaluate or against_real,
+        **options,
+    )
 
 
 def on_latents_of(model: Model, task: LatentSequences) -> LatentSequences:
