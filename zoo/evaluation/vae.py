@@ -37,10 +37,10 @@ COUNTED_AT_ONCE = 512  # phrases
 PARTICLES = 1, 8, 64  # samples of the bounds on the likelihood
 RECONSTRUCTION = max(PARTICLES) + 3  # passes that measuring a phrase takes
 ENCODING = 6  # and encoding one, and computing its attributes and cost
-# passes for each phrase that is steered, and for the four pairs between which phrases
-# are interpolated
+BETWEEN = len(PATH) * (BEST_OF + 1)  # for each pair that is interpolated
+# and for each phrase that is steered, with four pairs
 STEERING = CANDIDATES * ROUNDS * (len(STRENGTHS) - 1) * len(ATTRIBUTES)
-STEERING += 4 * len(PATH) * (BEST_OF + 1)
+STEERING += 4 * BETWEEN
 
 
 def latent_space_metrics(
@@ -97,7 +97,8 @@ def prior_metrics(
         np.concatenate(task.phrases(split, task.corpus)[0])
         for split in ("train", "test")
     )
-    metrics, path = interpolated(space, train, spaced(test, 2 * PAIRS))
+    pairs = affordable(model.about["step"] * task.batch, BETWEEN, least=2)
+    metrics, path = interpolated(space, train, spaced(test, 2 * min(pairs, PAIRS)))
     write(workdir / "latent.json", {"path": path})
     plot_path(path, workdir / "path.png")
     z = space.means(test)

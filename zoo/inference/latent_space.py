@@ -303,8 +303,8 @@ class LatentSpace:
           b: the points of share 1.
           shares: of the way, [i].
         """
-        ends = (jnp.asarray(self.to_normal(x)) for x in (a, b))
-        arc = slerp(*ends, jnp.asarray(shares, jnp.float32))
+        first, last = (jnp.asarray(self.to_normal(x)) for x in (a, b))
+        arc = slerp(first, last, jnp.asarray(shares, jnp.float32))
         points = self.from_normal(np.asarray(arc).reshape(-1, arc.shape[-1]))
         points = points.reshape(len(shares), *a.shape)
         for share, end in ((0, a), (1, b)):  # the flow is inverted but for an error
@@ -353,16 +353,15 @@ class LatentSpace:
     def drawn(self, n: int, seed: int = 0) -> np.ndarray:
         """Returns `n` points [n, z] drawn from the prior."""
         size = self.size if self.prior is None else self.prior.family.axes
-        return self.from_normal(jax.random.normal(jax.random.key(seed), (n, size)))
+        normal = jax.random.normal(jax.random.key(seed), (n, size))
+        return self.from_normal(np.asarray(normal))
 
     def to_normal(self, z: np.ndarray) -> np.ndarray:
         """Maps points [n, z] to coordinates [n, c] in which the prior is normal."""
-        return z if self.prior is None else self._mapped("to_noise", z)
+        return self._mapped("to_noise", z)
 
     def from_normal(self, normal: np.ndarray) -> np.ndarray:
         """Maps coordinates [n, c] in which the prior is normal to points [n, z]."""
-        if self.prior is None:
-            return np.array(normal)
         return self._mapped("from_noise", normal)
 
     def attribute_vectors(self, phrases: np.ndarray) -> dict[str, np.ndarray]:
@@ -391,15 +390,19 @@ class LatentSpace:
 
         return jax.jit(log_prob)
 
-    def _mapped(self, method: str, rows: np.ndarray) -> np.ndarray:
-        """Applies a method of the prior to rows [n, ..], a few at once."""
+    def _mapped(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Applies a map of the prior to rows [n, ..], a few at once."""
+        if name not in self._maps:  # the normal prior needs none
+            return np.array(rows, np.float32)
         size = min(ENCODED_AT_ONCE, 1 << (len(rows) - 1).bit_length())
-        parts = batched(np.asarray(rows)[:, None], size)
-        done = [np.asarray(self._maps[method](part))[:, 0] for part in parts]
+        parts = batched(rows[:, None], size)
+        done = [np.asarray(self._maps[name](part))[:, 0] for part in parts]
         return np.concatenate(done)[: len(rows)]
 
     @functools.cached_property
     def _maps(self) -> dict[str, Callable[[np.ndarray], jax.Array]]:
+        if self.prior is None:
+            return {}
         family, params = self.prior.family, self.prior.params
         maps = {"to_noise": family.to_noise, "from_noise": family.from_noise}
         return {name: functools.partial(jax.jit(x), params) for name, x in maps.items()}

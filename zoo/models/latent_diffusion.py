@@ -38,7 +38,7 @@ from zoo.core import (
     PhraseAutoencoder,
 )
 from zoo.models.music_vae import MusicVAE
-from zoo.nn.dense import Dense, gelu_product, normalise
+from zoo.nn.dense import Dense, normalise
 from zoo.nn.latent import latent_sequence
 from zoo.nn.latent.diffusion import (
     alpha_sigma,
@@ -50,9 +50,9 @@ from zoo.nn.latent.diffusion import (
     skip_factor,
     uniform_levels,
 )
+from zoo.nn.latent.dit_block import DiTBlock, zeros
 from zoo.nn.masked import at_least_one
 from zoo.nn.rng import normals, row_keys
-from zoo.nn.sequence.encoder_block import bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Count, DropoutRate, Heads, Layers, Parts, Weight, Width, checked
 
@@ -61,46 +61,12 @@ MIN_FREQUENCY, MAX_FREQUENCY = 1 / 16, 4.0  # radians per nat
 
 INVERTIBLE_STEPS = 50  # of the solvers between latents and noise, in either direction
 
-zeros = nn.initializers.zeros
-
 
 def level_embedding(level: Float[Array, " b"]) -> Float[Array, "b d"]:
     """Returns sines and cosines of a noise level at `FREQUENCIES` frequencies each."""
     frequency = jnp.geomspace(MIN_FREQUENCY, MAX_FREQUENCY, FREQUENCIES)
     angle = level[:, None] * frequency[None]
     return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
-
-
-class DiTBlock(nn.Module):
-    """A Transformer block with AdaLN-zero conditioning (Peebles & Xie 2023).
-
-    The conditioning scales and shifts the input of each sublayer and gates its output.
-    All gates are initialised to 0.
-    """
-
-    width: int
-    heads: int
-
-    @nn.compact
-    def __call__(
-        self,
-        x: Float[Array, "b u d"],
-        conditioning: Float[Array, "b d"],
-        mask: Bool[Array, "b u"],
-    ) -> Float[Array, "b u d"]:
-        """Returns the next layer; positions outside the mask are not attended to."""
-        b, u, d = x.shape
-        adaln = Dense(6 * d, kernel_init=zeros, name="told")(conditioning)[:, None]
-        shift, scale, gate, shift_2, scale_2, gate_2 = jnp.split(adaln, 6, axis=-1)
-        y = normalise(x) * (1 + scale) + shift
-        qkv = Dense(3 * d, use_bias=False, name="qkv")(y)
-        qkv = qkv.reshape(b, u, 3, self.heads, -1)
-        q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
-        y = bidirectional_attention(q, k, v, mask).reshape(b, u, d)
-        x = x + gate * Dense(d, use_bias=False, name="out")(y)
-        y = normalise(x) * (1 + scale_2) + shift_2
-        y = Dense(4 * d, name="up")(y)
-        return x + gate_2 * nn.Dense(d, dot_general=gelu_product, name="down")(y)
 
 
 class Denoiser(nn.Module):
@@ -378,13 +344,7 @@ class LatentDiffusion:
         arXiv:2011.13456, section 4.3).
         """
         x = latent_sequence.to_axes(params, z)
-        denoise = self.denoiser(params, x)
-
-        def predict(z_t: Array, level: Array) -> Array:
-            alpha, sigma = alpha_sigma(level)
-            return (z_t - alpha * denoise(z_t, level)) / sigma
-
-        return noise_solver(predict, x, INVERTIBLE_STEPS)
+        return noise_solver(self.denoiser(params, x), x, INVERTIBLE_STEPS)
 
     def denoiser(
         self,

@@ -136,7 +136,7 @@ def dpm_solver(
 
 
 def noise_solver(
-    predict: Callable[[Array, Array], Array], x: Float[Array, "..."], steps: int
+    denoise: Callable[[Array, Array], Array], x: Float[Array, "..."], steps: int
 ) -> Float[Array, "..."]:
     """Solves the diffusion ODE from data to noise: the inverse of `dpm_solver`.
 
@@ -144,9 +144,9 @@ def noise_solver(
     in falling order. The result is a deterministic function of the data.
 
     Args:
-      predict: (z_l, level) -> E[eps | z_l].
+      denoise: (z_l, level) -> E[x | z_l].
       x: data.
-      steps: calls of `predict`; the error falls as their square.
+      steps: calls of `denoise`; the error falls as their square.
 
     Raises:
       UsageError: `steps` below 2.
@@ -160,7 +160,12 @@ def noise_solver(
     z_factors = np.append(alpha[1:] / alpha[:-1], 0)
     eps_factors = np.append(-sigma[1:] * np.expm1(h), 1)
     schedule = level, z_factors, eps_factors, np.append(slopes(h), 0)
-    return multistep(predict, x, schedule)
+
+    def predict_noise(z: Array, level: Array) -> Array:
+        alpha, sigma = alpha_sigma(level)
+        return (z - alpha * denoise(z, level)) / sigma
+
+    return multistep(predict_noise, x, schedule)
 
 
 def factors(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
