@@ -191,6 +191,19 @@ class LatentSequenceModel(Styled, Protocol):
 
 
 @runtime_checkable
+class LatentFlow(LatentSequenceModel, Protocol):
+    """Maps the latents of pieces to standard normal noise and back."""
+
+    @property
+    def to_noise(self) -> Callable[..., Array]:
+        """`(params, latents [b, u, z])` -> noise [b, u, c]."""
+
+    @property
+    def from_noise(self) -> Callable[..., Array]:
+        """`(params, noise [b, u, c])` -> latents [b, u, z]."""
+
+
+@runtime_checkable
 class AudioAutoencoder(Protocol):
     """Encodes audio as latents, and decodes them."""
 

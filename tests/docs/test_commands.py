@@ -37,6 +37,8 @@ SMALL = {
     "--samples 1 --drawn 0 --game hinge --r1 0",
     "latent_diffusion.py": "--steps 2 --width 8 --layers 1 --heads 1 --solver-steps 2 "
     "--parts 4 --batch 8 --samples 1 --drawn 0",
+    "music_vae_prior.py": "--steps 2 --width 8 --layers 1 --heads 1 --batch 8 "
+    "--samples 1",
     "vocoder_notes.py": "--steps 2 --bands 4 --width 4 --latent 6 --factors 2 "
     "--dilations 1 --critic-width 2 --critic-scales 1 --fft-sizes 128 --hertz 8000 "
     "--seconds 0.5 --length 1024 --batch 4 --judged 3 --measured 2 --besides '' "

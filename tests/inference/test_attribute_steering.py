@@ -37,6 +37,12 @@ class Known:
         pitch = np.where((phrases > 2).any(axis=1), phrases.max(axis=1) - MIDDLE, 0) / 4
         return np.concatenate([struck, pitch[:, None]], axis=1).astype(np.float32)
 
+    def path(self, a, b, shares):
+        return np.stack([(1 - share) * a + share * b for share in shares])
+
+    def drawn(self, n, seed=0):
+        return np.random.default_rng(seed).normal(size=(n, CODEC.length + 1))
+
     def shares(self, style, n):
         return None
 
@@ -114,3 +120,4 @@ def test_a_path_in_a_space_that_is_even_never_goes_back():
     assert curves["far"][0] == curves["near"][-1] == 0
     assert figures["between_back"] <= 0.1
     assert curves["cost"][0] == pytest.approx(curves["mixed_cost"][0])
+    assert figures["prior_cost"] == pytest.approx(0)  # it draws the same phrases

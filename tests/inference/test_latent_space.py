@@ -17,7 +17,7 @@ from zoo.evaluation.vae import reconstruction
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
 from zoo.metrics.attributes import ATTRIBUTES
-from zoo.models import LSTM, MusicVAE
+from zoo.models import LSTM, LatentDiffusion, MusicVAE
 from zoo.nn.sequence.sampling import Draw
 
 KEY = jax.random.key(0)
@@ -155,6 +155,43 @@ def test_variations_go_as_far_as_they_are_told(space):
         np.linalg.norm(space.vary(z, 20, a) - z, axis=1).mean() for a in (0.1, 0.9)
     )
     assert 0 < near < far
+
+
+MEAN, STD = np.array([1.0, 0.0, -1.0, 2.0]), np.array([2.0, 1.0, 0.5, 0.1])
+
+
+@pytest.fixture(scope="module")
+def learnt(space):
+    """Returns a space whose prior is normal with other moments, in closed form."""
+    family = LatentDiffusion(FAMILY, 1, 4, width=8, layers=1, heads=2)
+    params = jax.jit(lambda batch: family.init(KEY, batch))(family.example(1))
+    norm = {"mean": MEAN, "axes": np.eye(4), "unit": 1.0, "variance": STD**2}
+    params |= {"norm": jax.tree.map(np.float32, norm), "vae": space.model.params}
+    return LatentSpace.of(Model(family, params, CODEC))
+
+
+def test_points_of_a_learnt_prior_have_its_moments(learnt):
+    z = learnt.drawn(4000)
+    np.testing.assert_allclose(z.mean(axis=0), MEAN, atol=0.1)
+    np.testing.assert_allclose(np.cov(z.T), np.diag(STD**2), atol=0.2)
+
+
+def test_a_path_is_an_arc_where_the_prior_is_normal(learnt):
+    """Checks it in the plane of two orthogonal ends, and that the ends are exact."""
+    a, b = MEAN + STD * [3.0, 0, 0, 0], MEAN + STD * [0, 0, 3.0, 0]
+    path = learnt.path(a[None], b[None], np.array([0, 1 / 3, 1]))[:, 0]
+    np.testing.assert_array_equal(path[[0, 2]], np.float32([a, b]))
+    angle = np.pi / 6
+    normal = 3 * np.array([np.cos(angle), 0, np.sin(angle), 0])
+    np.testing.assert_allclose(path[1], MEAN + STD * normal, atol=0.05)
+    middle = learnt.mix(np.float32([a, b]), [1, 1])
+    normal = 3 * np.array([1, 0, 1, 0]) / np.sqrt(2)
+    np.testing.assert_allclose(middle, MEAN + STD * normal, atol=0.05)
+
+
+def test_a_space_with_a_learnt_prior_has_the_same_points(space, learnt):
+    music = [ONE, OTHER]
+    np.testing.assert_array_equal(learnt.encode(music), space.encode(music))
 
 
 def test_a_piece_that_does_not_fit_is_told_what_would(space):

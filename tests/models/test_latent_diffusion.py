@@ -17,6 +17,7 @@ from zoo.nn.latent.diffusion import (
     cosine_density,
     cosine_levels,
     dpm_solver,
+    noise_solver,
     skip_factor,
     uniform_levels,
 )
@@ -71,10 +72,10 @@ def initial():
 
 
 @functools.cache
-def opened():
+def opened(spread=0.3):
     """Returns parameters whose AdaLN gates are open, so that inputs have an effect."""
     rng, params = np.random.default_rng(1), initial()
-    more = lambda x: (x + rng.normal(0, 0.3, x.shape)).astype(x.dtype)
+    more = lambda x: (x + rng.normal(0, spread, x.shape)).astype(x.dtype)
     return params | {"net": jax.tree.map(more, params["net"])}
 
 
@@ -111,6 +112,38 @@ def test_the_skip_connection_is_the_best_denoiser_of_normal_data():
     z = jitted(TINY, "latents")(initial(), KEY, n=2000, steps=10)
     x = (z.reshape(-1, 3) - NORM["mean"]) @ TURN / 2
     np.testing.assert_allclose(x.std(axis=0), [STD, 1], rtol=0.03)
+
+
+def test_the_noise_of_data_is_that_which_they_come_from():
+    """Checks normal data, whose noise is known, and that the flow is inverted."""
+    noise = stats.norm.ppf((np.arange(999) + 0.5) / 999).astype(np.float32)
+    error = {
+        steps: np.abs(
+            jax.jit(lambda x, steps=steps: noise_solver(best_denoiser, x, steps))(
+                MEAN + STD * noise
+            )
+            - noise
+        ).max()
+        for steps in (10, 20, 40)
+    }
+    assert error[20] < 0.03
+    assert error[10] / error[20] > 2.5
+    assert error[20] / error[40] > 2.5
+    with pytest.raises(UsageError, match="steps is 1"):
+        noise_solver(best_denoiser, noise, 1)
+
+
+def test_latents_have_noise_from_which_they_come_back():
+    """Checks normal latents, whose noise is known, and the flow of a network."""
+    z = jitted(BEST, "latents")({"norm": NORM}, KEY, n=50)
+    x = np.asarray(jitted(BEST, "to_noise")({"norm": NORM}, z))
+    along = (z - NORM["mean"]) @ TURN / 2
+    np.testing.assert_allclose(x, (along - MEAN) / STD, atol=0.02)
+    z = drawn(n=3)
+    smooth = opened(0.1)
+    noise = jitted(TINY, "to_noise")(smooth, z)
+    back = jitted(TINY, "from_noise")(smooth, noise)
+    np.testing.assert_allclose(to_axes(smooth, back), to_axes(smooth, z), atol=0.02)
 
 
 def test_one_solver_step_is_the_denoiser_applied_to_noise():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 
 import pytest
 from small_models import trained
@@ -25,6 +26,7 @@ MODELS = {  # by experiment: its arguments that are models
     "harmonise": ("model",),
     "latent_diffusion": ("vae",),
     "latent_mdn": ("vae",),
+    "music_vae_prior": ("vae",),
     "rate_accuracy": ("vae",),
     "reconstruct": ("vae",),
     "style_transfer": ("vae", "guide", "judge"),
@@ -48,7 +50,7 @@ def test_an_experiment_on_a_model_asks_once(name, weights, tmp_path):
         arguments["corpus"] = "chorales"
     with pytest.raises(UsageError, match=ASKS):
         run(**arguments, workdir=tmp_path / "run")
-    by_options = name in ("latent_diffusion", "latent_mdn", "vocoder_refined")
+    by_options = "options" in inspect.signature(run).parameters
     agreed = {"options": AGREED} if by_options else {"accept_licence": True}
     with pytest.raises((UsageError, AttributeError)) as caught:  # it is an LSTM
         run(**arguments, **agreed, workdir=tmp_path / "run")

@@ -134,8 +134,7 @@ def mix(
         if shares is not None:
             shares = (np.array(parts) @ shares / sum(parts))[None].repeat(n, axis=0)
     else:
-        rng = np.random.default_rng(decoding.seed)
-        points = rng.normal(size=(n, space.size)).astype(np.float32)
+        points = space.drawn(n, decoding.seed)
     names = [*(path.stem for path in pieces), *(styles or {})]
     music = decoding.decode(space, points, styles or shares)
     write(music, out, output, title="a mix of " + ", ".join(names))
@@ -218,7 +217,7 @@ def transfer(
     from zoo.inference.style_transfer import StyleTransfer
     from zoo.metrics.attributes import scale_pitch_classes
 
-    space = LatentSpace(run.load())
+    space = LatentSpace.of(run.load())
     classifier = None if guide is None else StyleClassifier(run.load(guide))
     move = StyleTransfer(space, classifier, keep)
     sequence = open_score(piece, metre)
@@ -297,7 +296,10 @@ def read(
     from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.latent_space import LatentSpace
 
-    space, pieces = LatentSpace(run.load()), [open_score(path, metre) for path in paths]
+    space, pieces = (
+        LatentSpace.of(run.load()),
+        [open_score(path, metre) for path in paths],
+    )
     fits = []
     for path, piece in zip(paths, pieces, strict=True):
         with named(path):

@@ -24,9 +24,8 @@ from zoo.nn.latent.variational import (
     active_units,
     importance_weighted_log_prob,
     kl_divergence,
-    slerp,
 )
-from zoo.tasks.base import Task
+from zoo.tasks import LatentSequences, Task
 from zoo.train.measuring import affordable, bounded, followed, say
 
 STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
@@ -38,10 +37,10 @@ COUNTED_AT_ONCE = 512  # phrases
 PARTICLES = 1, 8, 64  # samples of the bounds on the likelihood
 RECONSTRUCTION = max(PARTICLES) + 3  # passes that measuring a phrase takes
 ENCODING = 6  # and encoding one, and computing its attributes and cost
-# passes for each phrase that is steered, and for the four pairs between which phrases
-# are interpolated
+BETWEEN = len(PATH) * (BEST_OF + 1)  # for each pair that is interpolated
+# and for each phrase that is steered, with four pairs
 STEERING = CANDIDATES * ROUNDS * (len(STRENGTHS) - 1) * len(ATTRIBUTES)
-STEERING += 4 * len(PATH) * (BEST_OF + 1)
+STEERING += 4 * BETWEEN
 
 
 def latent_space_metrics(
@@ -66,7 +65,7 @@ def latent_space_metrics(
     if not steered or not model.codec.monophonic or model.codec.bars > 2:
         return metrics
     say("evaluating the latent space")
-    space = LatentSpace(model)
+    space = LatentSpace.of(model)
     train, test = (phrases(task.eval_batches(split)) for split in ("train", "test"))
     if (most := affordable(trained, ENCODING)) < len(train):
         train = spaced(train, most)
@@ -78,6 +77,34 @@ def latent_space_metrics(
     write(workdir / "latent.json", {"attributes": curves, "path": path})
     plot_path(path, workdir / "path.png")
     return {**metrics, **moved, **between}
+
+
+def prior_metrics(
+    model: Model, task: LatentSequences, *, workdir: pathlib.Path
+) -> dict[str, float]:
+    """Returns the metrics of a prior on the latents of single phrases.
+
+    It leaves path.png in `workdir`, the curves of interpolations.
+
+    Args:
+      model: a trained LatentDiffusion of one phrase.
+      task: the latents that it was trained on.
+      workdir: the directory of the run.
+    """
+    say("evaluating the latent space")
+    space = LatentSpace.of(model)
+    train, test = (
+        np.concatenate(task.phrases(split, task.corpus)[0])
+        for split in ("train", "test")
+    )
+    pairs = affordable(model.about["step"] * task.batch, BETWEEN, least=2)
+    metrics, path = interpolated(space, train, spaced(test, 2 * min(pairs, PAIRS)))
+    write(workdir / "latent.json", {"path": path})
+    plot_path(path, workdir / "path.png")
+    z = space.means(test)
+    back = space.from_normal(space.to_normal(z))
+    same = space.phrases(back, draw=GREEDY) == space.phrases(z, draw=GREEDY)
+    return {**metrics, "accuracy_inverted": float(same.mean())}
 
 
 def plot_path(path: dict[str, list[float]], file: pathlib.Path) -> None:
@@ -159,15 +186,16 @@ def interpolated(
 
     Returns: Metrics, and curves [i] over the interpolation. `between_cost` is the
     largest deviation of the cost from 1, `between_cost_best` that of the likeliest of
-    several draws, `between_back` the largest step back of the mean distance from either
-    end, as a fraction of the steps. The curves are `far`, the share of steps that
+    several draws, `prior_cost` that of phrases drawn from the prior, `between_back` the
+    largest step back of the mean distance from either end, as a fraction of the steps.
+    The curves are `far`, the share of steps that
     differ from the first end, `near`, from the last, `cost`, `best_cost`, and
     `mixed_cost`, where each step is taken from one end or the other at random.
     """
     first, last = ends[::2], ends[1::2]
     cost, style = markov_cost(space, train), space.likeliest_style(ends)
-    z = jnp.asarray(space.means(ends, style))
-    points = np.asarray(slerp(z[::2], z[1::2], jnp.asarray(PATH, jnp.float32)))
+    z = space.means(ends, style)
+    points = space.path(z[::2], z[1::2], PATH)
     names = ("far", "near", "cost", "best_cost", "mixed_cost")
     curves: dict[str, list[float]] = {name: [] for name in names}
     rng, real = np.random.default_rng(0), cost(ends).mean()
@@ -184,12 +212,14 @@ def interpolated(
         curves["cost"].append(float(cost(music).mean() / real))
         curves["best_cost"].append(float(cost(best).mean() / real))
         curves["mixed_cost"].append(float(cost(mixed).mean() / real))
+    drawn = space.phrases(space.drawn(len(ends)))
     back = max(-np.diff(curves["far"]).min(), np.diff(curves["near"]).max(), 0.0)
     deviation = lambda name: float(np.abs(np.array(curves[name]) - 1).max())
     metrics = {
         "between_cost": deviation("cost"),
         "between_cost_best": deviation("best_cost"),
         "between_back": float(back),
+        "prior_cost": float(abs(cost(drawn).mean() / real - 1)),
     }
     return metrics, curves
 

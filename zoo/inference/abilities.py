@@ -10,6 +10,7 @@ from zoo.core import (
     AudioAutoencoder,
     Autoregressive,
     Classifier,
+    LatentFlow,
     LatentSequenceModel,
     PhraseAutoencoder,
     supports,
@@ -77,12 +78,18 @@ BEST = {
 }
 
 
+def is_phrase_prior(family: Any) -> bool:
+    """Says whether a family is an invertible model of the latents of single phrases."""
+    return supports(family, LatentFlow) and family.parts == 1
+
+
 def abilities(family: Any, codec: Any) -> tuple[str, ...]:
     """Returns the verbs that a model of a family and a codec can do."""
     audio, labels = (supports(family, x) for x in (AudioAutoencoder, Classifier))
     writes = codec is not None and not audio and not labels
     takes = inspect.signature(family.sample).parameters
-    phrases = writes and supports(family, PhraseAutoencoder)
+    phrases = supports(family, PhraseAutoencoder) or is_phrase_prior(family)
+    phrases = writes and phrases
     voices = writes and "voices" in codec.dimensions
     accompanies = supports(family, Accompanist) and bool(family.conditioning)
     can = {
@@ -96,7 +103,10 @@ def abilities(family: Any, codec: Any) -> tuple[str, ...]:
         "interpolate": phrases,
         "mix": phrases,
         "vary": phrases,
-        "transfer": phrases and bool(family.styles) and codec.monophonic,
+        "transfer": phrases
+        and supports(family, PhraseAutoencoder)
+        and bool(family.styles)
+        and codec.monophonic,
         "classify": labels and codec is not None,
         "reconstruct": audio,
         "blend": audio,

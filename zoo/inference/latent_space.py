@@ -15,6 +15,7 @@ import numpy as np
 from zoo.core import Params, PhraseAutoencoder, supports
 from zoo.data.codecs.base import Fit, fit_line
 from zoo.errors import UsageError, require
+from zoo.inference.abilities import is_phrase_prior
 from zoo.inference.model import Model
 from zoo.inference.shipped import require_able
 from zoo.metrics.attributes import ATTRIBUTES, attribute_table
@@ -43,11 +44,17 @@ def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 class LatentSpace:
     """The latents of a trained autoencoder, and the music at any point of them.
 
+    Attributes:
+      model: the autoencoder.
+      prior: a model of the latents of single phrases; by default they are taken for
+        standard normal. Paths, means and variations are those of its noise.
+
     Raises:
       UsageError: the model is not an autoencoder of phrases.
     """
 
     model: Model
+    prior: Model | None = None
 
     def __post_init__(self) -> None:
         require_able(
@@ -55,6 +62,21 @@ class LatentSpace:
             f"{self.model.name} has no latent space of phrases",
             "interpolate",
         )
+
+    @classmethod
+    def of(cls, model: Model) -> "LatentSpace":
+        """Returns the space of an autoencoder, or that of a prior on its latents.
+
+        Raises:
+          UsageError: the model is neither.
+        """
+        family = model.family
+        if not is_phrase_prior(family):
+            return cls(model)
+        autoencoder = dataclasses.replace(
+            model, family=family.vae, params=model.params["vae"]
+        )
+        return cls(autoencoder, model)
 
     @property
     def autoencoder(self) -> Any:
@@ -271,7 +293,23 @@ class LatentSpace:
             n >= 2, f"{n} points were requested: a path has at least two, its ends."
         )
         a, b = self.encode([one, other], adapt)
-        return np.asarray(slerp(jnp.asarray(a), jnp.asarray(b), jnp.linspace(0, 1, n)))
+        return self.path(a[None], b[None], np.linspace(0, 1, n))[:, 0]
+
+    def path(self, a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """Returns points [i, n, z] from points `a` [n, z] to `b`, on great circles.
+
+        Args:
+          a: the points of share 0.
+          b: the points of share 1.
+          shares: of the way, [i].
+        """
+        first, last = (jnp.asarray(self.to_normal(x)) for x in (a, b))
+        arc = slerp(first, last, jnp.asarray(shares, jnp.float32))
+        points = self.from_normal(np.asarray(arc).reshape(-1, arc.shape[-1]))
+        points = points.reshape(len(shares), *a.shape)
+        for share, end in ((0, a), (1, b)):  # the flow is inverted but for an error
+            points[shares == share] = end
+        return points
 
     def mix(self, z: np.ndarray, weights: Sequence[float]) -> np.ndarray:
         """Returns the weighted mean [z] of points [n, z], at their mean distance from
@@ -292,8 +330,10 @@ class LatentSpace:
             "one for each, none negative and not all of them 0.",
         )
         shares /= shares.sum()
-        mean, radius = shares @ z, shares @ np.linalg.norm(z, axis=1)
-        return mean * radius / max(float(np.linalg.norm(mean)), 1e-6)
+        normal = self.to_normal(z)
+        mean, radius = shares @ normal, shares @ np.linalg.norm(normal, axis=1)
+        mean *= radius / max(float(np.linalg.norm(mean)), 1e-6)
+        return self.from_normal(mean[None])[0]
 
     def vary(self, z: np.ndarray, n: int, amount: float, seed: int = 0) -> np.ndarray:
         """Returns `n` points [n, z] around one [z].
@@ -307,9 +347,22 @@ class LatentSpace:
             0 <= amount <= 1,
             f"amount is {amount}: choose from 0 (the same) to 1 (any).",
         )
-        others = jax.random.normal(jax.random.key(seed), (n, len(z)))
-        center = jnp.broadcast_to(jnp.asarray(z), others.shape)
-        return np.asarray(slerp(center, others, jnp.array([amount]))[0])
+        others, center = self.drawn(n, seed), z[None].repeat(n, axis=0)
+        return self.path(center, others, np.array([amount]))[0]
+
+    def drawn(self, n: int, seed: int = 0) -> np.ndarray:
+        """Returns `n` points [n, z] drawn from the prior."""
+        size = self.size if self.prior is None else self.prior.family.axes
+        normal = jax.random.normal(jax.random.key(seed), (n, size))
+        return self.from_normal(np.asarray(normal))
+
+    def to_normal(self, z: np.ndarray) -> np.ndarray:
+        """Maps points [n, z] to coordinates [n, c] in which the prior is normal."""
+        return self._mapped("to_noise", z)
+
+    def from_normal(self, normal: np.ndarray) -> np.ndarray:
+        """Maps coordinates [n, c] in which the prior is normal to points [n, z]."""
+        return self._mapped("from_noise", normal)
 
     def attribute_vectors(self, phrases: np.ndarray) -> dict[str, np.ndarray]:
         """Returns the direction [z] of each of `ATTRIBUTES`, from phrases [n, t].
@@ -336,6 +389,23 @@ class LatentSpace:
             return family.log_prob(params, tokens, mask, *style)
 
         return jax.jit(log_prob)
+
+    def _mapped(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Applies a map of the prior to rows [n, ..], a few at once."""
+        if name not in self._maps:  # the normal prior needs none
+            return np.array(rows, np.float32)
+        size = min(ENCODED_AT_ONCE, 1 << (len(rows) - 1).bit_length())
+        parts = batched(rows[:, None], size)
+        done = [np.asarray(self._maps[name](part))[:, 0] for part in parts]
+        return np.concatenate(done)[: len(rows)]
+
+    @functools.cached_property
+    def _maps(self) -> dict[str, Callable[[np.ndarray], jax.Array]]:
+        if self.prior is None:
+            return {}
+        family, params = self.prior.family, self.prior.params
+        maps = {"to_noise": family.to_noise, "from_noise": family.from_noise}
+        return {name: functools.partial(jax.jit(x), params) for name, x in maps.items()}
 
     @functools.cached_property
     def _encode(self) -> Callable[..., Gaussian]:

@@ -19,7 +19,7 @@ drops those without influence.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -38,7 +38,7 @@ from zoo.core import (
     PhraseAutoencoder,
 )
 from zoo.models.music_vae import MusicVAE
-from zoo.nn.dense import Dense, gelu_product, normalise
+from zoo.nn.dense import Dense, normalise
 from zoo.nn.latent import latent_sequence
 from zoo.nn.latent.diffusion import (
     alpha_sigma,
@@ -46,19 +46,20 @@ from zoo.nn.latent.diffusion import (
     cosine_levels,
     dpm_solver,
     nll_bound,
+    noise_solver,
     skip_factor,
     uniform_levels,
 )
+from zoo.nn.latent.dit_block import DiTBlock, zeros
 from zoo.nn.masked import at_least_one
 from zoo.nn.rng import normals, row_keys
-from zoo.nn.sequence.encoder_block import bidirectional_attention
 from zoo.nn.sequence.sampling import Draw
 from zoo.ranges import Count, DropoutRate, Heads, Layers, Parts, Weight, Width, checked
 
 FREQUENCIES = 32  # of the embedding of a noise level
 MIN_FREQUENCY, MAX_FREQUENCY = 1 / 16, 4.0  # radians per nat
 
-zeros = nn.initializers.zeros
+INVERTIBLE_STEPS = 50  # of the solvers between latents and noise, in either direction
 
 
 def level_embedding(level: Float[Array, " b"]) -> Float[Array, "b d"]:
@@ -66,38 +67,6 @@ def level_embedding(level: Float[Array, " b"]) -> Float[Array, "b d"]:
     frequency = jnp.geomspace(MIN_FREQUENCY, MAX_FREQUENCY, FREQUENCIES)
     angle = level[:, None] * frequency[None]
     return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
-
-
-class DiTBlock(nn.Module):
-    """A Transformer block with AdaLN-zero conditioning (Peebles & Xie 2023).
-
-    The conditioning scales and shifts the input of each sublayer and gates its output.
-    All gates are initialised to 0.
-    """
-
-    width: int
-    heads: int
-
-    @nn.compact
-    def __call__(
-        self,
-        x: Float[Array, "b u d"],
-        conditioning: Float[Array, "b d"],
-        mask: Bool[Array, "b u"],
-    ) -> Float[Array, "b u d"]:
-        """Returns the next layer; positions outside the mask are not attended to."""
-        b, u, d = x.shape
-        adaln = Dense(6 * d, kernel_init=zeros, name="told")(conditioning)[:, None]
-        shift, scale, gate, shift_2, scale_2, gate_2 = jnp.split(adaln, 6, axis=-1)
-        y = normalise(x) * (1 + scale) + shift
-        qkv = Dense(3 * d, use_bias=False, name="qkv")(y)
-        qkv = qkv.reshape(b, u, 3, self.heads, -1)
-        q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
-        y = bidirectional_attention(q, k, v, mask).reshape(b, u, d)
-        x = x + gate * Dense(d, use_bias=False, name="out")(y)
-        y = normalise(x) * (1 + scale_2) + shift_2
-        y = Dense(4 * d, name="up")(y)
-        return x + gate_2 * nn.Dense(d, dot_general=gelu_product, name="down")(y)
 
 
 class Denoiser(nn.Module):
@@ -352,6 +321,48 @@ class LatentDiffusion:
         x_known, known_mask = latent_sequence.known_on_axes(
             params, known, known_mask, shape=(n, self.parts, self.vae.latent)
         )
+        denoise = self.denoiser(params, x_known, known_mask, style)
+        shape = x_known.shape[1:]
+        noise = normals(row_keys(rng, n), shape)
+        x = dpm_solver(denoise, noise, self.solver_steps if steps is None else steps)
+        z = latent_sequence.from_axes(params, x)
+        return z if known is None else jnp.where(known_mask[..., None], known, z)
+
+    def from_noise(
+        self, params: Params, noise: Float[Array, "n u c"]
+    ) -> Float[Array, "n u z"]:
+        """Maps noise to latents of pieces by the diffusion ODE; see `to_noise`."""
+        x = dpm_solver(self.denoiser(params, noise), noise, INVERTIBLE_STEPS)
+        return latent_sequence.from_axes(params, x)
+
+    def to_noise(
+        self, params: Params, z: Float[Array, "n u z"]
+    ) -> Float[Array, "n u c"]:
+        """Maps latents of pieces to noise: the inverse of `from_noise`.
+
+        Where the model fits the data, their noise is standard normal (Song et al. 2021,
+        arXiv:2011.13456, section 4.3).
+        """
+        x = latent_sequence.to_axes(params, z)
+        return noise_solver(self.denoiser(params, x), x, INVERTIBLE_STEPS)
+
+    def denoiser(
+        self,
+        params: Params,
+        known: Float[Array, "n u c"],
+        known_mask: Bool[Array, "n u"] | None = None,
+        style: Array | None = None,
+    ) -> Callable[[Array, Array], Array]:
+        """Returns `(z_t, level) -> E[x | z_t]`, guided if rows have a style.
+
+        Args:
+          known: latents that pieces have, along the axes.
+          known_mask: True at known positions; by default there is none.
+          style: the index of each row's style; by default none.
+        """
+        n = len(known)
+        if known_mask is None:
+            known_mask = jnp.zeros(known.shape[:2], bool)
         label = latent_sequence.style_labels(self.styles, style, n)
         no_style = latent_sequence.style_labels(self.styles, None, n)
 
@@ -360,7 +371,7 @@ class LatentDiffusion:
                 params,
                 z_t,
                 jnp.full(n, level),
-                known=x_known,
+                known=known,
                 known_mask=known_mask,
                 mask=jnp.ones_like(known_mask),
                 label=label,
@@ -374,11 +385,7 @@ class LatentDiffusion:
             alpha, sigma = alpha_sigma(level)
             return alpha * z_t - sigma * v
 
-        shape = x_known.shape[1:]
-        noise = normals(row_keys(rng, n), shape)
-        x = dpm_solver(denoise, noise, self.solver_steps if steps is None else steps)
-        z = latent_sequence.from_axes(params, x)
-        return z if known is None else jnp.where(known_mask[..., None], known, z)
+        return denoise
 
     def sample(
         self,

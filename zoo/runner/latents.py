@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ def train_on_latents(
     vae: str | pathlib.Path,
     options: Options = Options(),
     compared: Examples = 64,
+    evaluate: Callable[[Model, Task], dict[str, float]] | None = None,
     **others: Any,
 ) -> dict[str, Any]:
     """Trains a family on the latents of a trained autoencoder; see `zoo.runner.train`.
@@ -41,6 +43,7 @@ def train_on_latents(
       options: how the run is executed.
       compared: pieces to draw and compare with real ones, by
         `zoo.metrics.self_similarity` and `zoo.metrics.repetition`; 0 for none.
+      evaluate: as of `zoo.runner.train`, in place of that comparison.
       others: further arguments of `zoo.runner.train`.
 
     Raises:
@@ -61,7 +64,7 @@ def train_on_latents(
     latents, _ = task.sequences("train")
     norm = principal_axes(np.concatenate(latents), axes)
 
-    def evaluate(trained: Model, task: Task) -> dict[str, float]:
+    def against_real(trained: Model, task: Task) -> dict[str, float]:
         if not compared:
             return {}
         tokens = trained.tokens(compared, trained.about["seed"])
@@ -76,7 +79,7 @@ def train_on_latents(
         options=options,
         pretrained=pretrained,
         origins=[resolve(vae)],
-        evaluate=evaluate,
+        evaluate=evaluate or against_real,
         **others,
     )
 

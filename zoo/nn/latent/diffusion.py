@@ -126,25 +126,83 @@ def dpm_solver(
     if steps < 1:
         raise UsageError(f"steps is {steps}: choose 1 or more.")
     level = solver_levels(steps)
-    alpha, sigma = (np.sqrt(1 / (1 + np.exp(-sign * level))) for sign in (1, -1))
+    alpha, sigma = factors(level)
     h = np.diff(level) / 2
-    # The first step has no slope. A slope above that of a uniform grid, where steps
-    # grow, would overshoot.
-    slopes = np.minimum(0.5, h[1:] / (2 * h[:-1]))
-    slopes = np.pad(slopes, (min(steps - 1, 1), 1))
     # the last step returns the denoiser's output
     z_factors = np.append(sigma[1:] / sigma[:-1], 0)
     x_factors = np.append(-alpha[1:] * np.expm1(-h), 1)
+    schedule = level, z_factors, x_factors, np.append(slopes(h), 0)[-steps:]
+    return multistep(denoise, noise, schedule)
+
+
+def noise_solver(
+    denoise: Callable[[Array, Array], Array], x: Float[Array, "..."], steps: int
+) -> Float[Array, "..."]:
+    """Solves the diffusion ODE from data to noise: the inverse of `dpm_solver`.
+
+    The multistep form of DPM-Solver-2 (Lu et al. 2022, arXiv:2206.00927), with levels
+    in falling order. The result is a deterministic function of the data.
+
+    Args:
+      denoise: (z_l, level) -> E[x | z_l].
+      x: data.
+      steps: calls of `denoise`; the error falls as their square.
+
+    Raises:
+      UsageError: `steps` below 2.
+    """
+    if steps < 2:
+        raise UsageError(f"steps is {steps}: choose 2 or more.")
+    level = solver_levels(steps)[::-1]
+    alpha, sigma = factors(level)
+    h = np.diff(level) / 2
+    # the last step returns the noise that is predicted
+    z_factors = np.append(alpha[1:] / alpha[:-1], 0)
+    eps_factors = np.append(-sigma[1:] * np.expm1(h), 1)
+    schedule = level, z_factors, eps_factors, np.append(slopes(h), 0)
+
+    def predict_noise(z: Array, level: Array) -> Array:
+        alpha, sigma = alpha_sigma(level)
+        return (z - alpha * denoise(z, level)) / sigma
+
+    return multistep(predict_noise, x, schedule)
+
+
+def factors(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns `alpha_sigma` of levels, in float64 on the host."""
+    return np.sqrt(1 / (1 + np.exp(-level))), np.sqrt(1 / (1 + np.exp(level)))
+
+
+def slopes(h: np.ndarray) -> np.ndarray:
+    """Returns the factors of the backward differences of steps h in half log-SNR.
+
+    The first step has none. A slope above that of a uniform grid, where steps grow,
+    would overshoot.
+    """
+    return np.append(0, np.minimum(0.5, h[1:] / (2 * h[:-1])))
+
+
+def multistep(
+    predict: Callable[[Array, Array], Array],
+    start: Float[Array, "..."],
+    schedule: tuple[np.ndarray, ...],
+) -> Float[Array, "..."]:
+    """Applies z <- z_factor z + y_factor (y + slope (y - previous y)), y = predict(z).
+
+    Args:
+      predict: (z, level) -> y.
+      start: the first z.
+      schedule: level, z_factor, y_factor and slope of each step.
+    """
 
     def step(
         state: tuple[Array, Array], inputs: tuple[Array, ...]
     ) -> tuple[tuple[Array, Array], None]:
         z, previous = state
-        level, z_factor, x_factor, slope = inputs
-        x = denoise(z, level)
-        return (z_factor * z + x_factor * (x + slope * (x - previous)), x), None
+        level, z_factor, y_factor, slope = inputs
+        y = predict(z, level)
+        return (z_factor * z + y_factor * (y + slope * (y - previous)), y), None
 
-    schedule = (level, z_factors, x_factors, slopes)
     inputs = tuple(jnp.asarray(x, jnp.float32) for x in schedule)
-    (z, _), _ = jax.lax.scan(step, (noise, jnp.zeros_like(noise)), inputs)
+    (z, _), _ = jax.lax.scan(step, (start, jnp.zeros_like(start)), inputs)
     return z
