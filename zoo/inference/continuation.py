@@ -11,6 +11,7 @@ import numpy as np
 from zoo.data.bars import bar_lines, excerpt, mark_model, model_begins, stop_after
 from zoo.data.proto import NoteSequence, metres, quarters
 from zoo.errors import UsageError, require
+from zoo.inference.known_keys import transposed
 from zoo.inference.primer import Primer
 from zoo.inference.sampler import Request, Sampler
 from zoo.ranges import Bars, checked
@@ -76,7 +77,7 @@ class Writer:
     def start(self) -> NoteSequence:
         """The primer as the codec writes it."""
         assert self.primer is not None
-        return self.codec.decode_like(self.primer.array, self.primer.source)
+        return self.decode_like(self.primer.array, self.primer)
 
     def pieces(self, n: int, seed: int) -> list[NoteSequence]:
         """Writes `n` pieces, silent ones among them; piece i depends on seed and i.
@@ -123,11 +124,16 @@ class Writer:
         """Decodes rows at the tempo of the primer, and marks where the model begins."""
         if self.primer is None:
             return [self.codec.decode(row) for row in rows]
-        pieces = [self.codec.decode_like(row, self.primer.source) for row in rows]
+        pieces = [self.decode_like(row, self.primer) for row in rows]
         if self.continues:
             for piece in pieces:
                 mark_model(piece, self.begins(piece))
         return pieces
+
+    def decode_like(self, row: np.ndarray, primer: Primer) -> NoteSequence:
+        """Decodes a row at the tempo, and in the key, of a primer."""
+        piece = self.codec.decode_like(row, primer.source)
+        return transposed(piece, -primer.transposition)
 
     def begins(self, piece: NoteSequence) -> float:
         """Returns the time where the primer ends, or of a new note before, in seconds.

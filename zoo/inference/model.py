@@ -15,6 +15,7 @@ from zoo.core import LatentSequenceModel, Likelihood, Params, Styled, supports
 from zoo.errors import UsageError, ZooError, require
 from zoo.inference.abilities import abilities
 from zoo.inference.continuation import Samples, Writer, check_bars
+from zoo.inference.known_keys import in_known_key
 from zoo.inference.primer import Primer, primer_reader
 from zoo.inference.sampler import Request, Sampler, drawing
 from zoo.inference.saving import save
@@ -201,6 +202,8 @@ class Model:
                 room=room,
                 new=0 if changes else bars,
             )
+            if self.task is not None and not changes and not self.sampler.accompanies:
+                begin = in_known_key(begin, self.sampler, self.task.transpose)
         array = None if begin is None else begin.array
         request = Request(
             length=length,

@@ -30,11 +30,13 @@ class Primer:
       array: its events [t] or frames [t, ..], without an end.
       source: the piece itself, which has the tempo and the metres.
       remarks: one `code: sentence` for each thing that reading it changed or left out.
+      transposition: semitones by which the array is higher than the piece.
     """
 
     array: np.ndarray
     source: NoteSequence
     remarks: tuple[str, ...]
+    transposition: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -116,6 +116,7 @@ class MusicTask:
 
     corpus: str
     metre: str
+    transpose: int = 0  # semitones, at most, at random in training
 
     def spec(self, corpus: str | None = None) -> str:
         """Returns `corpus`; if it is None or the task's, that with the task's metre."""
