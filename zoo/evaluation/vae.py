@@ -35,12 +35,15 @@ PAIRS = 128  # of phrases to interpolate between
 ORDER, SLOTS = 8, 2**20  # of the Markov chain that scores interpolated phrases
 COUNTED_AT_ONCE = 512  # phrases
 PARTICLES = 1, 8, 64  # samples of the bounds on the likelihood
-RECONSTRUCTION = max(PARTICLES) + 3  # passes that measuring a phrase takes
-ENCODING = 6  # and encoding one, and computing its attributes and cost
-BETWEEN = len(PATH) * (BEST_OF + 1)  # for each pair that is interpolated
-# and for each phrase that is steered, with four pairs
-STEERING = CANDIDATES * ROUNDS * (len(STRENGTHS) - 1) * len(ATTRIBUTES)
-STEERING += 4 * BETWEEN
+# Passes that measuring a phrase takes, times the parts of measuring, which share the
+# time of training: reconstruction; encoding, attributes and costs; interpolation of a
+# pair; and steering.
+PARTS, DECODING = 4, 4  # decoding a phrase, step after step, takes four passes
+RECONSTRUCTION = PARTS * (max(PARTICLES) + 3)
+ENCODING = PARTS * 6
+BETWEEN = PARTS * DECODING * len(PATH) * (BEST_OF + 1)
+STEERING = PARTS * DECODING * CANDIDATES * ROUNDS
+STEERING *= (len(STRENGTHS) - 1) * len(ATTRIBUTES)
 
 
 def latent_space_metrics(
@@ -55,13 +58,14 @@ def latent_space_metrics(
       model: a trained MusicVAE.
       task: the phrases to evaluate it on.
       workdir: the directory of the run.
-      steered: phrases whose attributes are changed; 0 for reconstruction alone.
+      steered: the most phrases whose attributes are changed; 0 for reconstruction
+        alone.
     """
     trained = model.about["step"] * task.batch
     rows = affordable(trained, RECONSTRUCTION)
-    test_batches = bounded(task.eval_batches("test"), rows, task.batch)
+    size = min(task.batch, rows)
+    test_batches = bounded(task.eval_batches("test", batch=size), rows, size)
     metrics = reconstruction(model, test_batches)
-    steered = min(steered, affordable(trained, STEERING, least=2))
     if not steered or not model.codec.monophonic or model.codec.bars > 2:
         return metrics
     say("evaluating the latent space")
@@ -71,9 +75,13 @@ def latent_space_metrics(
         train = spaced(train, most)
     steering = Steering.of(space, train)
     steering.save(workdir)
-    moved, curves = steered_attributes(steering, spaced(test, steered))
-    ends = spaced(test, 2 * min(4 * steered, PAIRS))
-    between, path = interpolated(space, train, ends)
+    if (most := affordable(trained, STEERING, least=0)) < steered:
+        say(f"this run is short: attributes of {most} phrases are steered")
+    moved, curves = {}, {}
+    if steered := min(steered, most):
+        moved, curves = steered_attributes(steering, spaced(test, steered))
+    pairs = min(affordable(trained, BETWEEN, least=2), PAIRS)
+    between, path = interpolated(space, train, spaced(test, 2 * pairs))
     write(workdir / "latent.json", {"attributes": curves, "path": path})
     plot_path(path, workdir / "path.png")
     return {**metrics, **moved, **between}
