@@ -2,6 +2,8 @@
 
 python experiments/melody/tunes_transformer.py --workdir runs/tunes_transformer \\
     --steps 1500
+
+Tunes are not transposed: there are enough of them in the keys that dance tunes have.
 """
 
 from pathlib import Path
@@ -19,7 +21,7 @@ def tunes_transformer(
     workdir: Path = Path("runs/tunes_transformer"),
     steps: TrainingSteps = 1500,
     model: Transformer = Transformer(width=128, heads=4, dropout=0.1),
-    task: Events = Events(),
+    task: Events = Events(transpose=0),
     optimizer: Adam = Adam(2e-3),
     options: Options = Options(ema=0.99, save_every=250),
     samples: Examples = 8,

@@ -36,6 +36,7 @@ class Primer:
     array: np.ndarray
     source: NoteSequence
     remarks: tuple[str, ...]
+    _: dataclasses.KW_ONLY
     transposition: int = 0
 
 
