@@ -20,7 +20,7 @@ def tunes_lstm(
     workdir: Path = Path("runs/tunes_lstm"),
     steps: TrainingSteps = 1500,
     model: LSTM = MODEL,
-    task: Events = Events(),
+    task: Events = Events(transpose=0),
     optimizer: Adam = Adam(5e-3),
     options: Options = Options(ema=0.99, save_every=250),
     samples: Examples = 8,
