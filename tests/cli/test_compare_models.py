@@ -4,7 +4,7 @@ import pytest
 from commands import command
 
 from zoo.evaluation.leaderboard import Entry, Leaderboard
-from zoo.inference.shipped import unasked
+from zoo.inference.shipped import usable
 
 
 def test_every_run_is_looked_for_before_any_is_measured(tmp_path, monkeypatch, capsys):
@@ -32,7 +32,7 @@ def test_without_runs_all_that_ship_are_measured(
     tmp_path, monkeypatch, measured, capsys
 ):
     assert command(f"leaderboard --out {tmp_path / 'board'}", monkeypatch) == 0
-    assert measured == [entry.name for entry in unasked("sample")]
+    assert measured == [entry.name for entry in usable("sample")]
     assert "tunes_lstm (LSTM) is left out: It cannot." in capsys.readouterr().out
     assert (tmp_path / "board" / "result.json").exists()
 

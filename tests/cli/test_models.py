@@ -16,6 +16,7 @@ import zoo
 from zoo.cli.leaderboard import named
 from zoo.config import record
 from zoo.data.codecs.waveform import Waveform
+from zoo.errors import UsageError
 from zoo.evaluation.arena import Arena, Excerpts
 from zoo.evaluation.checks import agree
 from zoo.evaluation.leaderboard import Entry, Leaderboard
@@ -274,6 +275,14 @@ def test_the_best_of_shares_is_the_greatest(folder):
     assert best("interpolate") == "b"
     assert who_can("mix") == "of the shipped models, a, b can mix"
     assert who_can("classify").startswith("no shipped model can classify, so train a")
+
+
+def test_a_model_for_non_commercial_use_is_the_best_after_consent(folder):
+    add(folder, "music_vae", "a_nc", non_commercial=True)
+    shipped.entries.cache_clear()
+    with pytest.raises(UsageError, match="a_nc can mix; give `accept_licence` to"):
+        best("mix")
+    assert best("mix", accept_licence=True) == "a_nc"
 
 
 def test_a_command_without_a_model_takes_the_best_and_says_so(

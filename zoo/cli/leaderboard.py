@@ -163,8 +163,8 @@ def named(runs: tuple[str, ...]) -> tuple[str, ...]:
     Raises:
       UsageError: there is no such run.
     """
-    from zoo.inference.shipped import resolve, unasked
+    from zoo.inference.shipped import resolve, usable
 
     for run in runs:
         resolve(run)
-    return runs or tuple(entry.name for entry in unasked("sample"))
+    return runs or tuple(entry.name for entry in usable("sample"))

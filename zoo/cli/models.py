@@ -66,7 +66,7 @@ def with_model(command: Callable[..., None], verb: str | Verb) -> Callable[..., 
     options = [x for x in parameters if x not in files and x.name != "run"]
 
     def chosen(name: str | None, given: Mapping[str, Any], accept: bool) -> Chosen:
-        return Chosen(name or announced(verb, given), accept)
+        return Chosen(name or announced(verb, given, accept), accept)
 
     @functools.wraps(command)
     def with_words(
@@ -168,7 +168,9 @@ def matched(
     return list(paths)
 
 
-def announced(verb: str | Verb, options: Mapping[str, Any]) -> str:
+def announced(
+    verb: str | Verb, options: Mapping[str, Any], accept_licence: bool
+) -> str:
     """Returns the best shipped model for a command, and prints which it is.
 
     Raises:
@@ -177,6 +179,6 @@ def announced(verb: str | Verb, options: Mapping[str, Any]) -> str:
     from zoo.inference.shipped import best
 
     word = verb if isinstance(verb, str) else verb(options)
-    name = best(word)
+    name = best(word, accept_licence)
     print(f"model: {name}, the best shipped one to {word}", file=sys.stderr)
     return name

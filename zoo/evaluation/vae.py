@@ -77,7 +77,8 @@ def latent_space_metrics(
     steering.save(workdir)
     if (most := affordable(trained, STEERING, least=0)) < steered:
         say(f"this run is short: attributes of {most} phrases are steered")
-    moved, curves = {}, {}
+    moved: dict[str, float] = {}
+    curves: dict[str, list[list[float]]] = {}
     if steered := min(steered, most):
         moved, curves = steered_attributes(steering, spaced(test, steered))
     pairs = min(affordable(trained, BETWEEN, least=2), PAIRS)

@@ -160,26 +160,30 @@ def able(verb: str) -> list[str]:
     return [entry.name for entry in shipped() if verb in entry.verbs]
 
 
-def unasked(verb: str) -> list[Shipped]:
-    """Returns the shipped models that can do a verb and do not ask before use."""
+def usable(verb: str, accept_licence: bool = False) -> list[Shipped]:
+    """Returns the shipped models that can do a verb.
+
+    Args:
+      verb: the verb.
+      accept_licence: whether those for non-commercial use are among them.
+    """
     return [
         entry
         for entry in shipped()
-        if verb in entry.verbs and not entry.card["non_commercial"]
+        if verb in entry.verbs and (accept_licence or not entry.card["non_commercial"])
     ]
 
 
-def best(verb: str) -> str:
-    """Returns the name of the best shipped model for a verb.
-
-    Models that ask before use are not chosen.
+def best(verb: str, accept_licence: bool = False) -> str:
+    """Returns the name of the best shipped model for a verb; see `usable`.
 
     Raises:
       UsageError: there is none.
     """
-    found = unasked(verb)
+    found = usable(verb, accept_licence)
     if not found:
-        raise UsageError(f"no model was named: {who_can(verb)}.")
+        terms = "; give `accept_licence` to agree to its terms" if able(verb) else ""
+        raise UsageError(f"no model was named: {who_can(verb)}{terms}.")
     return min(found, key=lambda entry: (best_by(verb, entry.about), entry.name)).name
 
 
