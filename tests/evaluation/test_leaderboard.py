@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import random
-import shutil
 
 import jax
 import numpy as np
@@ -106,8 +105,10 @@ def test_an_interrupted_measurement_keeps_what_was_written(board, run, monkeypat
 
 
 def test_runs_of_one_name_are_not_confused(entries, board, run, monkeypatch):
-    twin = run.parent / "other" / "small"
-    shutil.copytree(run, twin)
+    """One of other parameters is measured, wherever it is."""
+    twin, model = run.parent / "other" / "small", zoo.load(run)
+    params = jax.tree.map(lambda x: 2 * x, model.params)
+    dataclasses.replace(model, params=params).save(twin)
     monkeypatch.setattr(Model, "sample", None)
     board.entry(str(run))
     with pytest.raises(TypeError):  # it would sample

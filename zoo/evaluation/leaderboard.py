@@ -33,6 +33,7 @@ from zoo.inference.loading import load
 from zoo.inference.model import Model
 from zoo.inference.shipped import resolve
 from zoo.metrics.bootstrap import ConfidenceInterval
+from zoo.train.digests import digests
 
 DRAWN = 32  # pieces drawn at a time
 MOST_DRAWN = 8  # pieces drawn for each excerpt that is needed
@@ -124,8 +125,8 @@ class Leaderboard:
         """
         model = load(run, accept_licence=self.accept_licence)
         name, family = pathlib.Path(run).name, model.name
-        place = digest(str(resolve(run).resolve()))  # runs may have the same name
-        key = f"{name} {model.about.get('step', 0)} {place}"
+        # other parameters are another model, though it has the name of this
+        key = f"{name} {digest(repr(digests(jax.device_get(model.params))))}"
         reason = cannot_write(model, self.arena)
         if reason:
             return Entry(name, family, reason=reason)
