@@ -7,10 +7,11 @@ import runpy
 import time
 import tomllib
 
+import numpy as np
 import pytest
 
 import zoo
-from zoo.evaluation.checks import agree, checked_metrics, checked_name
+from zoo.evaluation.checks import PREFIX, ROWS, agree, checked_metrics, checked_name
 from zoo.inference.abilities import BEST, FIGURES
 from zoo.inference.shipped import WEIGHTS, Shipped, names, shipped
 from zoo.listen.beginnings import MAX_BYTES
@@ -71,9 +72,11 @@ def test_the_headline_figure_is_regenerated_from_the_file(entry):
     found = checked_metrics(loaded(entry.name))
     assert agree(found, entry.card["check"], TOLERANCE), (found, entry.card["check"])
     headline = entry.card["headline"]
-    # those rows are a part of the split
+    # those rows are a part of the split, and few if they are of audio
+    rows = {k: v for k, v in loaded(entry.name).extras.items() if k.startswith(PREFIX)}
+    few = np.sqrt(ROWS / min(map(len, rows.values())))
     whole = entry.metrics[headline]
-    assert found[checked_name(headline)] == pytest.approx(whole, rel=0.25)
+    assert found[checked_name(headline)] == pytest.approx(whole, rel=0.25 * few)
 
 
 def test_figures_hold_in_the_precision_of_the_file(entry):
