@@ -27,7 +27,7 @@ def ship(
         name: the name to ship it by; by default that of its experiment. It ends in _nc
             if the music that it was trained on is for non-commercial use only.
         precision: the numbers to store parameters as; by default the first of int8,
-            float16 and float32 that moves no figure of the first rows of the test split
+            float16 and float32 that moves no figure of rows of the test split
             by a thousandth.
         out: the folder of the weights; in a clone, that of the package.
         cards: the folder of the card; in a clone, that of the documentation.

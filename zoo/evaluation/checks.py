@@ -22,7 +22,7 @@ from zoo.nn.audio.vocoder import AudioBatch
 from zoo.train.evaluate import evaluator, plain
 
 ROWS = 64
-MAX_BYTES = 2**18  # of the rows
+MAX_BYTES = 2**21  # of the rows: 16 sounds of 4 seconds
 PREFIX = "check/"  # of their names among the extras of a model
 PIECES, ORDERS, FRAMES = 8, 5, 4  # in which random orders are evaluated, a pass each
 SAMPLED = 2e-2  # share by which figures of samples may differ
@@ -30,16 +30,39 @@ LEAST = 1e-2  # of a figure, to take a share of
 OfRows = Callable[[Model, Batch], float]
 
 
-def first_rows(model: Model, split: str = "test") -> dict[str, np.ndarray]:
-    """Returns the first rows of a split, narrowed, by their names among the extras.
+def spaced_rows(model: Model, split: str = "test") -> dict[str, np.ndarray]:
+    """Returns evenly spaced rows of a split, narrowed, by their names among the extras.
 
-    They are 64, or as many as fit a quarter of a megabyte.
+    They are 64, or as many as there are or fit two megabytes. Evenly spaced,
+    because a split may be sorted by length, or by instrument.
     """
-    batch = next(iter(model.task.eval_batches(split, batch=ROWS)))
-    narrow = {name: narrowed(np.asarray(values)) for name, values in batch.items()}
-    size = sum(values.nbytes for values in narrow.values())
-    rows = max(1, min(ROWS, ROWS * MAX_BYTES // size))
-    return {f"{PREFIX}{name}": values[:rows] for name, values in narrow.items()}
+    batches = [*model.task.eval_batches(split, batch=ROWS)]
+    real = np.concatenate([real_rows(np.asarray(x["mask"])) for x in batches])
+    narrow = {
+        name: narrowed(stacked([np.asarray(x[name]) for x in batches])[real])
+        for name in batches[0]
+    }
+    total = int(real.sum())
+    size = sum(values.nbytes for values in narrow.values()) / total
+    rows = max(1, min(ROWS, total, int(MAX_BYTES / size)))
+    places = np.linspace(0, total - 1, rows).astype(int)
+    return {f"{PREFIX}{name}": values[places] for name, values in narrow.items()}
+
+
+def real_rows(mask: np.ndarray) -> np.ndarray:
+    """Returns the rows of a mask [b, ..] in which anything counts, bool [b]."""
+    return mask.reshape(len(mask), -1).any(axis=1)
+
+
+def stacked(parts: list[np.ndarray]) -> np.ndarray:
+    """Returns the rows of batches, padded with 0 to the longest along axis 1."""
+    if parts[0].ndim < 2:
+        return np.concatenate(parts)
+    longest = max(part.shape[1] for part in parts)
+    rest = [(0, 0)] * (parts[0].ndim - 2)
+    return np.concatenate(
+        [np.pad(x, [(0, 0), (0, longest - x.shape[1]), *rest]) for x in parts]
+    )
 
 
 def narrowed(values: np.ndarray) -> np.ndarray:
@@ -48,12 +71,9 @@ def narrowed(values: np.ndarray) -> np.ndarray:
         return values.astype(np.float16)
     if values.dtype == bool or not values.size:
         return values
-    return values.astype(np.result_type(*map(np.min_scalar_type, extremes(values))))
-
-
-def extremes(values: np.ndarray) -> tuple[int, int]:
-    """Returns the least and the greatest whole number of an array."""
-    return int(values.min()), int(values.max())
+    least, greatest = int(values.min()), int(values.max())
+    widest = min(least, -greatest - 1) if least < 0 else greatest
+    return values.astype(np.min_scalar_type(widest))
 
 
 def widened(values: np.ndarray) -> np.ndarray:

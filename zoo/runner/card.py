@@ -184,7 +184,7 @@ def figures(entry: Shipped) -> str:
         for name in entry.card["check"]
     ]
     return (
-        f"{table(['metric', 'meaning', 'value'], rows)}\n\nOn the first rows of the "
+        f"{table(['metric', 'meaning', 'value'], rows)}\n\nOn rows of the "
         "test split, which the file holds, so that a test can repeat it:\n\n"
         f"{table(['metric', *columns], checked)}"
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.data.terms import is_non_commercial, licences, public_spec
 from zoo.errors import UsageError, ZooError, require
-from zoo.evaluation.checks import agree, checked_metrics, first_rows
+from zoo.evaluation.checks import agree, checked_metrics, spaced_rows
 from zoo.files import written_aside
 from zoo.inference.abilities import headline
 from zoo.inference.loading import load
@@ -47,7 +47,7 @@ def ship(
       name: the name to ship it by; by default its experiment's. That of a model for
         non-commercial use ends in _nc.
       precision: the numbers to store parameters as; by default the first of int8,
-        float16 and float32 that moves no figure of the first rows of the test split by
+        float16 and float32 that moves no figure of rows of the test split by
         a thousandth.
       out: the folder of the weights.
       cards: the folder of the card.
@@ -163,8 +163,8 @@ def thinned(points: Mapping[int, float]) -> list[list[float]]:
 
 
 def with_rows(model: Model) -> Model:
-    """Returns the model with the first rows of its test split among the extras."""
-    return dataclasses.replace(model, extras={**model.extras, **first_rows(model)})
+    """Returns the model with rows of its test split among the extras."""
+    return dataclasses.replace(model, extras={**model.extras, **spaced_rows(model)})
 
 
 def narrowest(model: Model, checked: Mapping[str, float]) -> Precision:
