@@ -93,7 +93,8 @@ def prior_metrics(
 ) -> dict[str, float]:
     """Returns the metrics of a prior on the latents of single phrases.
 
-    It leaves path.png in `workdir`, the curves of interpolations.
+    It leaves attributes.npz in `workdir`, by which `zoo vary` steers, latent.json, and
+    path.png, the curves of interpolations.
 
     Args:
       model: a trained LatentDiffusion of one phrase.
@@ -106,11 +107,16 @@ def prior_metrics(
         np.concatenate(task.phrases(split, task.corpus)[0])
         for split in ("train", "test")
     )
-    pairs = affordable(model.about["step"] * task.batch, BETWEEN, least=2)
-    metrics, path = interpolated(space, train, spaced(test, 2 * min(pairs, PAIRS)))
+    trained = model.about["step"] * task.batch
+    if (most := affordable(trained, ENCODING)) < len(train):
+        train = spaced(train, most)
+    Steering.of(space, train).save(workdir)
+    pairs = min(affordable(trained, BETWEEN, least=2), PAIRS)
+    ends = spaced(test, 2 * pairs)
+    metrics, path = interpolated(space, train, ends)
     write(workdir / "latent.json", {"path": path})
     plot_path(path, workdir / "path.png")
-    z = space.means(test)
+    z = space.means(ends)
     back = space.from_normal(space.to_normal(z))
     same = space.phrases(back, draw=GREEDY) == space.phrases(z, draw=GREEDY)
     return {**metrics, "accuracy_inverted": float(same.mean())}

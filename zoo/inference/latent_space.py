@@ -31,6 +31,7 @@ Styles = str | Mapping[str, float] | np.ndarray | None
 
 ENCODED_AT_ONCE = 256  # phrases
 COOL = Draw(temperature=0.5)
+ARC = jax.jit(slerp)
 
 
 def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
@@ -303,9 +304,9 @@ class LatentSpace:
           b: the points of share 1.
           shares: of the way, [i].
         """
-        first, last = (jnp.asarray(self.to_normal(x)) for x in (a, b))
-        arc = slerp(first, last, jnp.asarray(shares, jnp.float32))
-        points = self.from_normal(np.asarray(arc).reshape(-1, arc.shape[-1]))
+        first, last = self.to_normal(a), self.to_normal(b)
+        arc = np.asarray(ARC(first, last, np.asarray(shares, np.float32)))
+        points = self.from_normal(arc.reshape(-1, arc.shape[-1]))
         points = points.reshape(len(shares), *a.shape)
         for share, end in ((0, a), (1, b)):  # the flow is inverted but for an error
             points[shares == share] = end
