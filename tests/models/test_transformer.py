@@ -94,6 +94,31 @@ def params_of(params):
     return {"params": params["net"]}
 
 
+METRES = (0, 0, 0, 0, 0, 0, 3, 4)  # the bars of the last two tokens
+
+
+def test_streaming_knows_the_place_in_the_bar(rows):
+    family = with_(bar_lengths=METRES, bars_counted=2)
+    params = larger(family)
+    whole, _ = log_probs(family, params, rows)
+    logits = stream(family, params, jnp.pad(rows[:, :-1], ((0, 0), (1, 0))))
+    log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), rows[..., None], -1)[..., 0]
+    np.testing.assert_allclose(log_p, whole, atol=1e-5)
+
+
+def test_the_place_in_the_bar_is_known_beyond_the_context():
+    """Of a single layer with a context of 6 events, in bars of 3 and of 4 steps."""
+    family = with_(bar_lengths=METRES, bars_counted=2, layers=1)
+    line = jnp.array([1, 2, 3, 1, 2, 3, 4, 5, 1, 2, 3, 1, 2, 3, 4, 5, 1, 2, 3, 1])
+    rows = jnp.stack([jnp.append(metre, line) for metre in (6, 7)])
+    log_p, _ = log_probs(family, larger(family), rows)
+    places = np.stack([np.arange(-1, 20) % bar for bar in (3, 4)])
+    bars = np.stack([np.arange(-1, 20) // bar % 2 for bar in (3, 4)])
+    same = ((places == places[:1]) & (bars == bars[:1])).all(axis=0)[8:]
+    differ = np.abs(log_p[0] - log_p[1])[8:] > 1e-4
+    np.testing.assert_array_equal(differ, ~same)
+
+
 def test_attention_is_causal(family, params, rows):
     """A change has an effect from its step on, and none before."""
     t = 12

@@ -4,11 +4,14 @@ Each event attends to those before it, and the next one is predicted. Positions 
 relative: rotary (Su et al. 2021, arXiv:2104.09864), or a learnt embedding of each
 distance (Huang et al. 2018, arXiv:1809.04281, for music). An event attends to the last
 `length` events of its own piece, so that sampling can go on beyond the context, from a
-ring buffer of keys and values. Axes: b row, t step, v vocabulary, d width, h heads.
+ring buffer of keys and values. Where events are time steps with time signatures, the
+place of the next step in its bar and the number of the bar are added to the embedding,
+as bars and positions are given in Huang & Yang 2020, arXiv:2002.00212. Axes: b row, t
+step, v vocabulary, d width, h heads.
 
-Deviations from Huang: normalisation comes before each sublayer, and there are no
+Deviations from Huang et al.: normalisation comes before each sublayer, and there are no
 biases; there are no absolute positions; attention weights, which are never all in
-memory, have no dropout.
+memory, have no dropout. From Huang & Yang: the metre is no event of its own.
 """
 
 import dataclasses
@@ -49,8 +52,18 @@ from zoo.nn.sequence.likelihood import (
     pick_log_probs,
     previous_tokens,
 )
+from zoo.nn.sequence.lookback import Features, Lookback, LookbackState
 from zoo.nn.sequence.sampling import Draw, generate
-from zoo.ranges import DropoutRate, Heads, Layers, Length, Vocab, Width, checked
+from zoo.ranges import (
+    DropoutRate,
+    Heads,
+    Layers,
+    Length,
+    Number,
+    Vocab,
+    Width,
+    checked,
+)
 
 
 class State(NamedTuple):
@@ -58,6 +71,7 @@ class State(NamedTuple):
 
     cursor: Cursor
     caches: tuple[Cache, ...]  # one per layer
+    metre: LookbackState | None  # where the place in the bar is known
 
 
 class Net(nn.Module):
@@ -71,9 +85,14 @@ class Net(nn.Module):
     length: int
     position: Position
     remat: bool
+    metre: Lookback | None
+    bars_counted: int
 
     def setup(self) -> None:
         self.table = nn.Embed(self.vocab, self.width)
+        if self.metre is not None:
+            self.steps = nn.Embed(self.metre.longest, self.width)
+            self.bars = nn.Embed(self.bars_counted, self.width)
         # so that the sum of all 2 layers' outputs is as large as one embedding (Radford
         # et al. 2019)
         scale = (2 * self.layers) ** -0.5
@@ -89,7 +108,8 @@ class Net(nn.Module):
     ) -> Float[Array, "b t v"]:
         """Returns the logits of the event after each input."""
         mask = causal_mask(inputs == BOUNDARY, self.length)
-        x = self.drop(self.table(inputs), deterministic=deterministic)
+        features = None if self.metre is None else self.metre.row(inputs)
+        x = self.drop(self.embed(inputs, features), deterministic=deterministic)
         rngs = None
         if not deterministic:
             rngs = jax.random.split(self.make_rng("dropout"), self.layers)
@@ -99,6 +119,15 @@ class Net(nn.Module):
             for i, block in enumerate(self.blocks):
                 x = block(x, mask, None if rngs is None else rngs[i])
         return self.head(normalise(x)).astype(jnp.float32)
+
+    def embed(self, token: Array, features: Features | None) -> Array:
+        """Returns the sum of the embeddings of an event and of the next one's place."""
+        x = self.table(token)
+        if features is None:
+            return x
+        return (
+            x + self.steps(features.step) + self.bars(features.bar % self.bars_counted)
+        )
 
     def rematerialised(self, x: Array, mask: CausalMask, rngs: Array | None) -> Array:
         """Applies the blocks, keeping only their inputs for the gradient.
@@ -128,12 +157,15 @@ class Net(nn.Module):
         """Reads an event of each row; returns the state and the next event's logits."""
         age = jnp.where(token == BOUNDARY, 0, state.cursor.age)
         cursor = Cursor(state.cursor.slot, age)
-        x, caches = self.table(token), []
+        metre, features = state.metre, None
+        if self.metre is not None:
+            metre, features = self.metre.step(metre, token)
+        x, caches = self.embed(token, features), []
         for block, cache in zip(self.blocks, state.caches, strict=True):
             cache, x = block.step(x, cache, cursor)
             caches.append(cache)
         length = caches[0].keys.shape[-1]
-        state = State(next_cursor(cursor, length), tuple(caches))
+        state = State(next_cursor(cursor, length), tuple(caches), metre)
         return state, self.head(normalise(x))
 
 
@@ -164,8 +196,18 @@ class Transformer:
     """Encoding of relative positions: rotary, or relative (learnt by distance)."""
     remat: bool = False
     """Keep only the inputs of each block, and recompute the rest for the gradient."""
+    bar_lengths: tuple[Number, ...] = ()
+    """For each token, the steps in a bar that it sets, 0 if it is no time signature; ()
+    for no embedding of the place in the bar."""
+    bars_counted: Length = 16
+    """Bars after which their count begins again, in the embedding of the bar."""
 
     def __post_init__(self) -> None:
+        if self.bar_lengths and len(self.bar_lengths) != self.vocab:
+            raise UsageError(
+                f"bar_lengths has {len(self.bar_lengths)} numbers for {self.vocab} "
+                "tokens: pass one for each, the steps in a bar that it sets, or 0."
+            )
         if self.position not in ("rotary", "relative"):
             raise UsageError(f"position is {self.position}: choose rotary or relative.")
         unit = self.heads * (2 if self.position == "rotary" else 1)
@@ -186,7 +228,15 @@ class Transformer:
             length=self.length,
             position=self.position,
             remat=self.remat,
+            metre=self.metre,
+            bars_counted=self.bars_counted,
         )
+
+    @property
+    def metre(self) -> Lookback | None:
+        """The metre of events; None if it is not known."""
+        lengths = self.bar_lengths
+        return Lookback((), max(*lengths, 1), lengths) if any(lengths) else None
 
     def example(self, n: int) -> Batch:
         """Returns a batch of `n` rows, each of one piece that does not end."""
@@ -242,7 +292,8 @@ class Transformer:
         """
         size = min(length or self.length, self.length)
         cache = empty_cache(n, self.heads, self.width, size)
-        return State(first_cursor(n), (cache,) * self.layers)
+        metre = None if self.metre is None else self.metre.start(n)
+        return State(first_cursor(n), (cache,) * self.layers, metre)
 
     def step(
         self, params: Params, state: State, token: Int[Array, " n"]
