@@ -36,7 +36,7 @@ def music_vae_prior(
     """Trains a prior on the latents of phrases, and evaluates their space.
 
     Args:
-        vae: run of a MusicVAE on phrases of melodies.
+        vae: run of a MusicVAE on phrases of one length.
         workdir: directory of the run; the same one continues it.
         steps: training steps.
         model: the family; fields that the data decide are filled in.

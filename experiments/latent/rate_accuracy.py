@@ -16,7 +16,14 @@ from typing import Any
 
 import music_vae_2bar
 
-from zoo.evaluation.vae import PAIRS, interpolated, phrases, reconstruction, spaced
+from zoo.evaluation.vae import (
+    PAIRS,
+    interpolated,
+    markov_cost,
+    phrases,
+    reconstruction,
+    spaced,
+)
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.loading import load
 from zoo.inference.model import Model
@@ -100,8 +107,8 @@ def evaluated(model: Model, seed: int) -> dict[str, float]:
         phrases(model.task.eval_batches(split, batch=BATCH))
         for split in ("train", "test")
     )
-    ends = spaced(test, 2 * PAIRS)
-    between, _ = interpolated(LatentSpace(model), train, ends)
+    cost = markov_cost(model.codec.vocab, train)
+    between, _ = interpolated(LatentSpace(model), cost, spaced(test, 2 * PAIRS))
     batches = model.task.eval_batches("test", batch=BATCH)
     return {**reconstruction(model, batches, seed=seed), **between}
 

@@ -135,7 +135,7 @@ def chain_classifier(space: LatentSpace, train: list[np.ndarray]) -> Classify:
             for semitones in SEMITONES
             if semitones in codec.reach(row)
         ]
-        costs.append(markov_cost(space, np.stack(transposed), ORDER))
+        costs.append(markov_cost(codec.vocab, np.stack(transposed), ORDER))
     return lambda music: -np.stack([cost(music) for cost in costs], axis=1)
 
 

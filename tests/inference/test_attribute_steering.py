@@ -110,13 +110,14 @@ def test_correlation_is_pearsons_of_what_is_known():
 def test_a_chain_finds_what_it_has_counted_likelier():
     rng = np.random.default_rng(2)
     motif = np.tile([30, 32, 34, 35], 4)
-    cost = markov_cost(Known(), np.stack([motif] * 20))
+    cost = markov_cost(CODEC.vocab, np.stack([motif] * 20))
     other = rng.integers(3, 60, (3, 16)).astype(np.int32)
     assert cost(motif[None].astype(np.int32))[0] < 0.5 * cost(other).min()
 
 
 def test_a_path_in_a_space_that_is_even_never_goes_back():
-    figures, curves = interpolated(Known(), PHRASES, PHRASES[:4])
+    cost = markov_cost(CODEC.vocab, PHRASES)
+    figures, curves = interpolated(Known(), cost, PHRASES[:4])
     assert curves["far"][0] == curves["near"][-1] == 0
     assert figures["between_back"] <= 0.1
     assert curves["cost"][0] == pytest.approx(curves["mixed_cost"][0])

@@ -42,11 +42,17 @@ class Chosen:
     def load(self, other: str | pathlib.Path | None = None) -> "Model":
         """Loads the model, or another one on the same terms.
 
+        The programs that it compiles are kept for the next command.
+
         Raises:
           UsageError: there is none, or its terms must be agreed to.
         """
+        import jax
+
+        from zoo.files import xla_cache
         from zoo.inference.loading import load
 
+        jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
         return load(other or self.name, accept_licence=self.accept_licence)
 
 

@@ -28,6 +28,7 @@ from zoo.nn.latent.variational import (
 from zoo.tasks import LatentSequences, Task
 from zoo.train.measuring import affordable, bounded, followed, say
 
+Cost = Callable[[np.ndarray], np.ndarray]  # phrases [n, t, ..] -> nats per token [n]
 STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
 PATH = np.linspace(0, 1, 11)
 BEST_OF = 16  # phrases drawn at a point, of which the likeliest is kept
@@ -82,7 +83,8 @@ def latent_space_metrics(
     if steered := min(steered, most):
         moved, curves = steered_attributes(steering, spaced(test, steered))
     pairs = min(affordable(trained, BETWEEN, least=2), PAIRS)
-    between, path = interpolated(space, train, spaced(test, 2 * pairs))
+    cost = markov_cost(model.codec.vocab, train)
+    between, path = interpolated(space, cost, spaced(test, 2 * pairs))
     write(workdir / "latent.json", {"attributes": curves, "path": path})
     plot_path(path, workdir / "path.png")
     return {**metrics, **moved, **between}
@@ -93,8 +95,11 @@ def prior_metrics(
 ) -> dict[str, float]:
     """Returns the metrics of a prior on the latents of single phrases.
 
-    It leaves attributes.npz in `workdir`, by which `zoo vary` steers, latent.json, and
-    path.png, the curves of interpolations.
+    Those of `interpolated`, and the same costs of great circles and straight lines
+    between the latents themselves, and of latents drawn from the normal prior.
+    `accuracy_inverted` is the share of steps that a map to noise and back leaves.
+    It leaves latent.json in `workdir`, path.png, the curves of interpolations, and for
+    melodies attributes.npz, by which `zoo vary` steers.
 
     Args:
       model: a trained LatentDiffusion of one phrase.
@@ -110,16 +115,43 @@ def prior_metrics(
     trained = model.about["step"] * task.batch
     if (most := affordable(trained, ENCODING)) < len(train):
         train = spaced(train, most)
-    Steering.of(space, train).save(workdir)
+    if model.codec.monophonic:
+        Steering.of(space, train).save(workdir)
     pairs = min(affordable(trained, BETWEEN, least=2), PAIRS)
     ends = spaced(test, 2 * pairs)
-    metrics, path = interpolated(space, train, ends)
+    cost = markov_cost(model.codec.vocab, train)
+    metrics, path = interpolated(space, cost, ends)
     write(workdir / "latent.json", {"path": path})
     plot_path(path, workdir / "path.png")
     z = space.means(ends)
     back = space.from_normal(space.to_normal(z))
     same = space.phrases(back, draw=GREEDY) == space.phrases(z, draw=GREEDY)
-    return {**metrics, "accuracy_inverted": float(same.mean())}
+    metrics["accuracy_inverted"] = float(same.mean())
+    return {**metrics, **costs_without_prior(LatentSpace(space.model), cost, ends)}
+
+
+def costs_without_prior(
+    space: LatentSpace, cost: Cost, ends: np.ndarray
+) -> dict[str, float]:
+    """Returns the costs of other roads between pairs of phrases, and of a normal prior.
+
+    `between_cost_slerp` and `between_cost_straight` are those of great circles and of
+    straight lines between latents, `prior_cost_normal` that of normal latents; each as
+    the metric of `interpolated` with the same beginning.
+    """
+    z, real = space.means(ends), cost(ends).mean()
+    a, b, shares = z[::2], z[1::2], PATH[:, None, None].astype(np.float32)
+    points = {
+        "between_cost_slerp": space.path(a, b, PATH),
+        "between_cost_straight": a + shares * (b - a),
+        "prior_cost_normal": space.drawn(len(ends))[None],
+    }
+    return {
+        name: max(
+            abs(float(cost(space.phrases(point)).mean() / real) - 1) for point in path
+        )
+        for name, path in followed(points.items(), "measuring roads without the prior")
+    }
 
 
 def plot_path(path: dict[str, list[float]], file: pathlib.Path) -> None:
@@ -192,12 +224,11 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def interpolated(
-    space: LatentSpace, train: np.ndarray, ends: np.ndarray
+    space: LatentSpace, cost: Cost, ends: np.ndarray
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """Interpolates between pairs of phrases [n, t], after Roberts et al. 2018, figure
-    4.
+    """Interpolates between pairs of phrases, after Roberts et al. 2018, figure 4.
 
-    The cost of phrases is a Markov chain's mean NLL, relative to that of `ends`.
+    The mean of `cost` over phrases is relative to that of `ends` [n, t, ..].
 
     Returns: Metrics, and curves [i] over the interpolation. `between_cost` is the
     largest deviation of the cost from 1, `between_cost_best` that of the likeliest of
@@ -208,7 +239,7 @@ def interpolated(
     `mixed_cost`, where each step is taken from one end or the other at random.
     """
     first, last = ends[::2], ends[1::2]
-    cost, style = markov_cost(space, train), space.likeliest_style(ends)
+    style = space.likeliest_style(ends)
     z = space.means(ends, style)
     points = space.path(z[::2], z[1::2], PATH)
     names = ("far", "near", "cost", "best_cost", "mixed_cost")
@@ -239,15 +270,14 @@ def interpolated(
     return metrics, curves
 
 
-def markov_cost(
-    space: LatentSpace, train: np.ndarray, order: int = ORDER
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a function from phrases [n, t] to their NLL, nats per event [n].
+def markov_cost(vocab: int, train: np.ndarray, order: int = ORDER) -> Cost:
+    """Returns a function from phrases [n, t, ..] to their NLL, nats per token [n].
 
-    It is that of a Markov chain counted on the phrases `train`.
+    It is that of a Markov chain counted on the phrases `train`, whose voices are read
+    one after the other at each step.
     """
-    codec = space.melody_codec
-    family = Markov(codec.vocab, order, SLOTS, length=codec.length)
+    train = train.reshape(len(train), -1)
+    family = Markov(vocab, order, SLOTS, length=train.shape[1])
     net = family.init(jax.random.key(0), family.example(1))["net"]
     count = jax.jit(family.count)
     for first in range(0, len(train), COUNTED_AT_ONCE):
@@ -259,6 +289,7 @@ def markov_cost(
     log_prob = jax.jit(family.log_prob)
 
     def cost(rows: np.ndarray) -> np.ndarray:
+        rows = rows.reshape(len(rows), -1)
         mask = jnp.ones(rows.shape, bool)
         return -np.asarray(log_prob({"net": net}, rows, mask)) / rows.shape[1]
 

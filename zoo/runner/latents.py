@@ -41,7 +41,7 @@ def train_on_latents(
       vae: the run of a MusicVAE, or weights of one, whose terms `options` may agree
         to by `accept_licence`.
       options: how the run is executed.
-      compared: pieces to draw and compare with real ones, by
+      compared: melodies to draw and compare with real ones, by
         `zoo.metrics.self_similarity` and `zoo.metrics.repetition`; 0 for none.
       evaluate: as of `zoo.runner.train`, in place of that comparison.
       others: further arguments of `zoo.runner.train`.
@@ -65,7 +65,7 @@ def train_on_latents(
     norm = principal_axes(np.concatenate(latents), axes)
 
     def against_real(trained: Model, task: Task) -> dict[str, float]:
-        if not compared:
+        if not compared or not task.coder.monophonic:
             return {}
         tokens = trained.tokens(compared, trained.about["seed"])
         real = np.stack(task.examples("test"))
@@ -88,11 +88,11 @@ def on_latents_of(model: Model, task: LatentSequences) -> LatentSequences:
     """Returns the task with the model's codec, encoder, corpus and styles.
 
     Raises:
-      UsageError: the model is not an autoencoder of melodies.
+      UsageError: the model is not an autoencoder of phrases.
     """
     space = LatentSpace(model)
     bars = task.parts * space.autoencoder.bars
-    coder = dataclasses.replace(space.melody_codec, bars=bars)
+    coder = dataclasses.replace(model.codec, bars=bars)
     corpus = task.corpus or model.task.corpus
     styles = task.styles or space.styles
     metre = task.metre if task.corpus else task.metre or model.task.metre

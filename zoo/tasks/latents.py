@@ -231,5 +231,6 @@ class Repeats:
 
 
 def repeated(phrases: np.ndarray, parts: int) -> np.ndarray:
-    """Returns phrases [u, t] as a piece of `parts` phrases, repeated in turn."""
-    return phrases.take(range(parts), axis=0, mode="wrap").reshape(-1)
+    """Returns phrases [u, t, ..] as a piece of `parts` phrases, repeated in turn."""
+    rows = phrases.take(range(parts), axis=0, mode="wrap")
+    return rows.reshape(-1, *phrases.shape[2:])
