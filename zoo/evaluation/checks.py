@@ -51,7 +51,7 @@ def spaced_rows(model: Model, split: str = "test") -> dict[str, np.ndarray]:
 
 def real_rows(mask: np.ndarray) -> np.ndarray:
     """Returns the rows of a mask [b, ..] in which anything counts, bool [b]."""
-    return mask.reshape(len(mask), -1).any(axis=1)
+    return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
 
 
 def stacked(parts: list[np.ndarray]) -> np.ndarray:

@@ -159,7 +159,7 @@ class Net(nn.Module):
         age = jnp.where(token == BOUNDARY, 0, state.cursor.age)
         cursor = Cursor(state.cursor.slot, age)
         metre, features = state.metre, None
-        if self.metre is not None:
+        if self.metre is not None and metre is not None:
             metre, features = self.metre.step(metre, token)
         x, caches = self.embed(token, features), []
         for block, cache in zip(self.blocks, state.caches, strict=True):
