@@ -25,6 +25,8 @@ def autoencoders() -> str:
     rows = []
     for path in sorted(RESULTS.glob("music_vae_*.json")):
         published = result(path.stem)
+        if RECONSTRUCTION[0] not in published["metrics"]:  # a prior of one of these
+            continue
         cells = [spread(published["metrics"][name]) for name in RECONSTRUCTION]
         rows.append([code(path.stem), *cells, *run_cells(published, "kl")])
     return markdown(["experiment", *RECONSTRUCTION_HEAD, *RUN_HEAD], rows)
@@ -42,6 +44,22 @@ def rate_by_beta() -> str:
         rows.append([beta, *cells])
     head = ["beta", *RECONSTRUCTION_HEAD, "cost deviation", "best of 16"]
     return markdown(head, rows)
+
+
+def priors() -> str:
+    """Returns the table of a learnt prior beside the normal one, and of roads."""
+    metrics = means("music_vae_prior")
+    share = lambda name: f"{100 * metrics[name]:.0f} %" if name in metrics else "-"
+    rows = [
+        [name, *(share(f"{metric}{suffix}") for metric in ("between_cost", "prior_cost"))]
+        for name, suffix in (
+            ("learnt: arcs in its noise, and samples", ""),
+            ("normal: great circles of latents, and samples", "_slerp"),
+            ("straight lines of latents", "_straight"),
+        )
+    ]
+    rows[1][2] = share("prior_cost_normal")
+    return markdown(["prior", "cost deviation between", "cost deviation of samples"], rows)
 
 
 def latent_sequences() -> str:

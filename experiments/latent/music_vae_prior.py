@@ -26,7 +26,7 @@ MODEL = LatentDiffusion(parts=1, axes=256, width=512, layers=4, heads=4)
 def music_vae_prior(
     vae: Path,
     workdir: Path = Path("runs/music_vae_prior"),
-    steps: TrainingSteps = 10000,
+    steps: TrainingSteps = 3000,
     model: LatentDiffusion = MODEL,
     task: LatentSequences = LatentSequences(parts=1, batch=256, transpose=5),
     optimizer: Adam = Adam(1e-3),

@@ -1,7 +1,6 @@
 """A Transformer over the events of dance tunes, which attends to all earlier events.
 
-python experiments/melody/tunes_transformer.py --workdir runs/tunes_transformer \\
-    --steps 1500
+python experiments/melody/tunes_transformer.py --workdir runs/tunes_transformer
 
 Tunes are not transposed: there are enough of them in the keys that dance tunes have.
 """
@@ -19,7 +18,7 @@ from zoo.train.options import Options
 
 def tunes_transformer(
     workdir: Path = Path("runs/tunes_transformer"),
-    steps: TrainingSteps = 1500,
+    steps: TrainingSteps = 3000,
     model: Transformer = Transformer(width=128, heads=4, dropout=0.1),
     task: Events = Events(transpose=0),
     optimizer: Adam = Adam(2e-3),
