@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.data.sung import words
+from sung import words
 from zoo.data.scores.read import Piece, read_bytes
 
 
