@@ -1,8 +1,8 @@
 """Words below the notes of ABC, with the examples of the standard (2.1, section 5)."""
 
 import pytest
-
 from sung import words
+
 from zoo.data.scores.read import Piece, read_bytes
 
 
