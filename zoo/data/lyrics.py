@@ -45,6 +45,7 @@ class Syllable(NamedTuple):
 
 HELD = Syllable(held=True)  # what readers state of a note that continues a syllable
 Onset = tuple[float, Syllable | None]  # time in seconds, and what is sung
+Sung = tuple[float, float, Syllable | None]  # the same with the time of the offset
 
 
 def syllabic(after: bool, before: bool) -> str:
@@ -146,12 +147,32 @@ def write_lyrics(sequence: NoteSequence, lyrics: Sequence[Syllable | None]) -> N
     kept = [type(x).FromString(x.SerializeToString()) for x in others]
     del sequence.text_annotations[:]
     sequence.text_annotations.extend(kept)
-    lines: dict[Line, dict[float, Syllable | None]] = defaultdict(dict)
-    for note, syllable in zip(sequence.notes, lyrics, strict=True):
-        onsets = lines[note.instrument, note.voice]
-        onsets[note.start_time] = onsets.get(note.start_time) or syllable
-    for line, onsets in lines.items():
-        write_line(sequence, line, sorted(onsets.items(), key=lambda onset: onset[0]))
+    for line, notes in by_line(sequence, lyrics).items():
+        write_line(sequence, line, [(start, word) for start, _, word in notes])
+
+
+def by_line(
+    sequence: NoteSequence, lyrics: Sequence[Syllable | None]
+) -> dict[Line, list[Sung]]:
+    """Returns the onsets of each line in order, each once.
+
+    Notes that are not sung and begin while a sung one sounds are left out.
+    """
+    lines: dict[Line, list[Sung]] = defaultdict(list)
+    notes = zip(sequence.notes, lyrics, strict=True)
+    ordered = sorted(notes, key=lambda x: (x[0].start_time, x[1] is None))
+    ends: dict[Line, float] = defaultdict(float)
+    for note, syllable in ordered:
+        line = note.instrument, note.voice
+        onsets = lines[line]
+        if onsets and onsets[-1][0] == note.start_time:
+            continue
+        if syllable is not None:
+            ends[line] = note.end_time
+        elif note.start_time < ends[line] - NEAR:
+            continue
+        onsets.append((note.start_time, note.end_time, syllable))
+    return lines
 
 
 def write_line(sequence: NoteSequence, line: Line, onsets: Iterable[Onset]) -> None:
