@@ -7,7 +7,7 @@ from zoo.data.proto import NoteSequence
 def words(sequence: NoteSequence) -> str:
     """Returns the lyrics of a piece in the order of time: "Hal- _ -le . now".
 
-    "_" is a held note, "." a note that is not sung, and hyphens stand where the
+    "_" extends a syllable, "." a note that is not sung, and hyphens stand where the
     syllable of the same word goes on.
     """
     found = zip(sequence.notes, lyrics_of(sequence), strict=True)
@@ -18,7 +18,7 @@ def words(sequence: NoteSequence) -> str:
 def word(syllable: Syllable | None) -> str:
     if syllable is None:
         return "."
-    if syllable.held:
+    if syllable.extends:
         return "_"
     before = "-" * (syllable.syllabic in ("middle", "end"))
     return before + syllable.text + "-" * syllable.joined

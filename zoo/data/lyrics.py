@@ -2,7 +2,7 @@
 
 The protos have no lyrics, so each is a text annotation without a type, at the time of
 its note: `lyric 0 1 begin Hal` is the syllable "Hal" of instrument 0 and voice 1, with
-which a word begins. A note without an annotation continues the syllable before it in
+which a word begins. A note without an annotation extends the syllable before it in
 its line (a melisma, also over rests), until `lyric 0 1 none`, from which on notes are
 not sung. Of several verses, readers keep the first.
 """
@@ -30,12 +30,12 @@ class Syllable(NamedTuple):
       text: the syllable, without hyphens to its neighbours.
       syllabic: its place in its word, as in MusicXML: "single" is a whole word, others
         are "begin", "middle" and "end".
-      held: whether the note continues the syllable of the note before.
+      extends: whether the note extends the syllable of the note before, in a melisma.
     """
 
     text: str = ""
     syllabic: str = "single"
-    held: bool = False
+    extends: bool = False
 
     @property
     def joined(self) -> bool:
@@ -43,7 +43,7 @@ class Syllable(NamedTuple):
         return self.syllabic in ("begin", "middle")
 
 
-HELD = Syllable(held=True)  # what readers state of a note that continues a syllable
+EXTENDS = Syllable(extends=True)  # enough to state where readers find a melisma
 Onset = tuple[float, Syllable | None]  # time in seconds, and what is sung
 Sung = tuple[float, float, Syllable | None]  # the same with the time of the offset
 
@@ -73,8 +73,8 @@ def has_lyrics(sequence: NoteSequence) -> bool:
 def lyrics_of(sequence: NoteSequence) -> list[Syllable | None]:
     """Returns the syllable of each note, in the order of the notes; None is not sung.
 
-    A note that continues a syllable has its text, too, and is `held`. Of a chord, the
-    first note is sung; so is no note that begins while a sung one of its line sounds.
+    A note that extends a syllable has its text, too. Of a chord, the first note is
+    sung. A note that begins while a sung one of its line sounds is not.
     """
     result: list[Syllable | None] = [None] * len(sequence.notes)
     words = _annotations(sequence)
@@ -132,7 +132,7 @@ def _align(
         elif current is None or note.start_time < end - NEAR:
             continue
         else:
-            result[index] = current._replace(held=True)
+            result[index] = current._replace(extends=True)
         end = note.end_time
 
 
@@ -141,7 +141,7 @@ def write_lyrics(sequence: NoteSequence, lyrics: Sequence[Syllable | None]) -> N
 
     Args:
       sequence: the piece.
-      lyrics: what `lyrics_of` shall return. A held note needs no text.
+      lyrics: what `lyrics_of` returns of it then; `EXTENDS` needs no text.
     """
     others = [x for x in sequence.text_annotations if not TEXT.fullmatch(x.text)]
     kept = [type(x).FromString(x.SerializeToString()) for x in others]
@@ -185,7 +185,7 @@ def write_line(sequence: NoteSequence, line: Line, onsets: Iterable[Onset]) -> N
     """
     head, singing = f"lyric {line[0]} {line[1]}", False
     for time, syllable in onsets:
-        if syllable is not None and syllable.held:
+        if syllable is not None and syllable.extends:
             continue
         text = clean(syllable.text) if syllable is not None else ""
         if syllable is not None and text:

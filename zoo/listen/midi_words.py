@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from zoo.data.lyrics import Syllable, by_line
 from zoo.data.proto import TICKS, NoteSequence
 
-HOLD, SILENT = "_", " "  # a note that is held after a rest; one that is not sung
+HOLD, SILENT = "_", " "  # a melisma goes on after a rest; a note is not sung
 REST = 2  # a rest is at least this part of a quarter
 
 Events = list[tuple[int, str]]
@@ -54,7 +54,7 @@ def _events(
             if singing and legato:
                 yield start, SILENT
             singing = False
-        elif not syllable.held:
+        elif not syllable.extends:
             yield start, syllable.text + " " * (not syllable.joined)
             singing = True
         elif not legato:

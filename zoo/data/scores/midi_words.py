@@ -5,7 +5,7 @@ break; in karaoke files spaces and breaks stand before words. In files without s
 each event is a word, or a syllable if it ends with a hyphen. The standard has no sign
 for melismas: a note without an event continues the syllable before it, unless a rest
 lies between. Of spaces alone, an event says that its note is not sung; of a `_`, that
-its note is held.
+its note extends the syllable before.
 """
 
 import re
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from zoo.data.lyrics import HELD, Syllable, clean, syllabic, write_line
+from zoo.data.lyrics import EXTENDS, Syllable, clean, syllabic, write_line
 from zoo.data.proto import NoteSequence
 from zoo.data.scores.midi_events import META, MidiFile
 from zoo.data.scores.midi_lines import DRUM_CHANNEL, Line, decode
@@ -177,12 +177,12 @@ def _aligned(
     for word in words:
         onset = _near(onsets, word.tick, division)
         if onset is not None and (word.holds or not word.text):
-            sung.setdefault(onset, HELD if word.holds else None)
+            sung.setdefault(onset, EXTENDS if word.holds else None)
     ends = {sound.start: sound.end for sound in line.sounds}
     end = 0
     for onset in onsets:
         legato = (onset - end) * REST < division
-        yield onset, sung.get(onset, HELD if legato else None)
+        yield onset, sung.get(onset, EXTENDS if legato else None)
         end = max(end, ends[onset])
 
 

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from zoo.data.lyrics import HELD, Syllable, clean, syllabic
+from zoo.data.lyrics import EXTENDS, Syllable, clean, syllabic
 from zoo.data.scores.musicxml_values import Element, integer
 
 STARTS, STOPS = "start", "stop"
@@ -116,7 +116,7 @@ def _line(
 ) -> list[tuple[Fraction, Syllable | None]]:
     """Returns the syllables of a voice."""
     line: list[tuple[Fraction, Syllable | None]] = []
-    holding = ""  # the reason why a note without a word is held
+    holding = ""  # the reason why a note without a word extends the last
     sung = False
     for place in places:
         if place.rest:
@@ -131,11 +131,11 @@ def _line(
             found = word.syllable
             holding = word.extend or ("word" if found.joined else "")
         elif word is not None and word.extend:
-            found, holding = HELD, "" if word.extend == STOPS else STARTS
+            found, holding = EXTENDS, "" if word.extend == STOPS else STARTS
         elif word is not None and place.begins:  # an empty text
             holding = ""
         elif holding or (place.slurred and sung):
-            found = HELD
+            found = EXTENDS
         if place.begins:
             line.append((place.position, found))
             sung = found is not None

@@ -57,12 +57,15 @@ class _Writer:
     Attributes:
       count: the number of chords so far.
       verses: the verse of each layer that has lyrics, by the index of its staff.
+      staff: the number of the current staff.
       verse: the verse of the current layer, 0 without one.
+      extending: the staves and verses in which a line extends a syllable.
     """
 
     def __init__(self, score: Score):
         self.score, self.count = score, 0
-        self.verses, self.verse = verses(score), 0
+        self.verses, self.staff, self.verse = verses(score), 0, 0
+        self.extending: set[tuple[int, int]] = set()
 
     def document(self) -> str:
         root = Element("mei", xmlns="http://www.music-encoding.org/ns/mei")
@@ -135,6 +138,7 @@ class _Writer:
             for place, layer in enumerate(layers[:1] if alone else layers, 1):
                 if layer or alone:
                     written = SubElement(staff, "layer", n=str(place))
+                    self.staff = number
                     self.verse = self.verses.get((number - 1, place - 1), 0)
                     self._layer(written, layer, part)
                     if not layer:
@@ -172,11 +176,16 @@ class _Writer:
             _head(SubElement(chord, "note"), head, event, part)
 
     def _lyric(self, chord: Element, event: Event) -> None:
-        lyric = event.lyric
-        if lyric is None or not lyric.text or not self.verse:
+        """Writes the syllable of a chord, or an empty one that ends an extension."""
+        lyric, line = event.lyric, (self.staff, self.verse)
+        held = event.held or (lyric is not None and not lyric.text)
+        if not self.verse or held or (lyric is None and line not in self.extending):
             return
+        self.extending.discard(line)
         verse = SubElement(chord, "verse", n=str(self.verse))
         syllable = SubElement(verse, "syl")
+        if lyric is None:
+            return
         syllable.text = lyric.text
         if lyric.syllabic in POSITIONS:
             syllable.set("wordpos", POSITIONS[lyric.syllabic])
@@ -184,6 +193,7 @@ class _Writer:
             syllable.set("con", "d")
         elif lyric.extend == "start":
             syllable.set("con", "u")
+            self.extending.add(line)
 
     def _tempos(self) -> list[tuple[int, float]]:
         """Returns the tempos to print: the first, and those that differ audibly."""

@@ -12,7 +12,7 @@ def lyric(syllable: Syllable | None) -> Lyric | None:
     """Returns the lyric of a note, for `extended`."""
     if syllable is None:
         return None
-    if syllable.held:
+    if syllable.extends:
         return Lyric(extend="continue")
     return Lyric(syllable.text, syllable.syllabic)
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from typing import NamedTuple
 
-from zoo.data.lyrics import HELD, Syllable, clean, syllabic
+from zoo.data.lyrics import EXTENDS, Syllable, clean, syllabic
 
 _TOKEN = re.compile(
     r"(?P<bar>\|)|(?P<skip>\*)|(?P<hold>_)|(?P<hyphen>-)|(?P<space>\s+)"
@@ -64,8 +64,8 @@ class Words:
             self.onsets.add(onset)
 
     def at(self, onset: int) -> Syllable | None:
-        """Returns the syllable at a position; a note that goes on there is held."""
-        return self.sung.get(onset) if onset in self.onsets else HELD
+        """Returns the syllable at a position, in or after the beginning of a note."""
+        return self.sung.get(onset) if onset in self.onsets else EXTENDS
 
     def field(self, text: str, *, more: bool = False) -> None:
         """Aligns a field `w:` with the notes since the last one.
@@ -95,14 +95,14 @@ class Words:
             if kind == "word":
                 self._syllable(_decoded(match[0]))
             elif kind == "hold":
-                self._take(HELD)
+                self._take(EXTENDS)
             elif kind == "skip":
                 self._take(None)
             elif kind == "bar":
                 self._advance()
             elif kind == "hyphen":
                 if before not in ("word", "hold"):  # a hyphen below a note of its own
-                    self._take(HELD)
+                    self._take(EXTENDS)
                 self._join()
             before = kind
 
@@ -127,7 +127,7 @@ class Words:
         if self.next < len(self.aligned):
             onset = self.aligned[self.next].onset
             self.next += 1
-        if syllable is None or syllable.held:
+        if syllable is None or syllable.extends:
             if onset is not None and syllable is not None:
                 self.sung[onset] = syllable
         elif onset is None:
