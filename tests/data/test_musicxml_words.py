@@ -6,7 +6,6 @@ from sung import words
 from xml_scores import attributes, note, notes, piece, score
 
 TIE = ('<tie type="start"/>', '<tie type="stop"/>')
-SLUR = '<notations><slur type="{}"/></notations>'
 
 
 def lyric(text: str, syllabic: str = "", extend: str | None = None, number="1") -> str:
@@ -43,8 +42,9 @@ EXTEND = '<lyric><extend type="{}"/></lyric>'
         ([lyric("la", "single", "start"), "", None, EXTEND.format("stop"), ""],
          "la _ _ ."),
         ([lyric("la", "single", "start"), EXTEND.format("continue"), ""], "la _ _"),
-        ([lyric("Glo", "begin"), "", lyric("ria", "end"), ""], "Glo- _ -ria ."),
-        (["", lyric("a"), ""], ". a ."),
+        ([lyric("Glo", "begin"), "", lyric("ria", "end"), ""], "Glo- _ -ria _"),
+        (["", lyric("a"), "", None, ""], ". a _ ."),
+        ([lyric("a", "begin"), None, "", lyric("b", "end")], "a- _ -b"),
         ([lyric("a", "single", ""), lyric(""), ""], "a . ."),
         ([lyric("Hal-", "begin"), lyric("lo", "end")], "Hal- -lo"),
         ([lyric("well-")], "well-"),
@@ -63,12 +63,6 @@ def test_elided_syllables_are_one():
     assert words(read(sing(lyric("glo", "begin"), inside)).sequence) == "glo- -ri ex-"
 
 
-def test_a_slur_holds_a_syllable():
-    music = note("C5", 2, SLUR.format("start"), lyric("la")) + note("D5", 2)
-    music += note("E5", 2, SLUR.format("stop")) + note("F5", 2)
-    assert words(read(music).sequence) == "la _ _ ."
-
-
 def test_tied_notes_are_one():
     music = note("C5", 2, TIE[0], lyric("la", "single", "start"))
     music += note("C5", 2, TIE[1]) + note("D5", 2, EXTEND.format("stop"))
@@ -77,15 +71,17 @@ def test_tied_notes_are_one():
 
 def test_the_first_note_of_a_chord_is_sung():
     music = note("C5", 2) + note("E5", 2, "<chord/>", lyric("la")) + note("C5", 2)
-    assert words(read(music).sequence) == "la . ."
+    assert words(read(music).sequence) == "la . _"
 
 
 def test_the_lowest_verse_is_kept_and_others_where_it_is_silent():
     two = lyric("no", number="2") + lyric("a", number="1")
     got = read(sing(two, lyric("b", "single", "", "1"), lyric("no", number="2"))
-               + sing(None, lyric("other", number="2")))  # fmt: skip
-    assert words(got.sequence) == "a b _ other"
-    assert got.remarks["verses"] == 1
+               + sing(None, lyric("ot", "begin", number="2"), "",
+                      lyric("her", "end", number="2"), lyric("end", number="2"),
+                      lyric("x", number="3") + lyric("c", number="1")))  # fmt: skip
+    assert words(got.sequence) == "a b _ ot- _ -her end c"
+    assert got.remarks["verses"] == 2
 
 
 def test_voices_have_lyrics_of_their_own():
@@ -95,7 +91,7 @@ def test_voices_have_lyrics_of_their_own():
     texts = sorted(x.text for x in got.sequence.text_annotations)
     assert texts == [
         *("lyric 0 1 single a", "lyric 0 1 single b"),
-        *("lyric 0 2 none", "lyric 0 2 single c"),
+        "lyric 0 2 single c",
     ]
 
 

@@ -58,6 +58,7 @@ def again(sequence: NoteSequence, kind: str) -> NoteSequence:
     [
         "Hal- -le- _ -lu- -jah _ _ . now",
         ". . la , _ , di . . , do",
+        "a- . -b la . , la _ . di",
         "a b c d e f- _ _ _ _ _ -g h _ , . i",
         "of~the day o'er '* x*_|~%\\&-y 1.~one",
         "一 שלום é- -à",

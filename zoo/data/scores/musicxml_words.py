@@ -12,7 +12,8 @@ from typing import NamedTuple
 from zoo.data.lyrics import EXTENDS, Syllable, clean, syllabic
 from zoo.data.scores.musicxml_values import Element, integer
 
-STARTS, STOPS = "start", "stop"
+STOPS = "stop"
+MARKED = ("start", "continue", "word")  # melismas that rests do not end
 UNTYPED = "untyped"  # <extend/> without a type, as before MusicXML 3
 LAST = 1 << 30  # order of verses whose name is no number
 
@@ -37,7 +38,6 @@ class Place:
       position: its position in quarters.
       words: its lyrics by verse.
       begins: whether it begins there, and is not tied to the note before.
-      slurred: whether a slur leads to it.
       rest: whether it is a rest.
     """
 
@@ -45,7 +45,6 @@ class Place:
     words: dict[str, Word]
     begins: bool = False
     _: KW_ONLY
-    slurred: bool = False
     rest: bool = False
 
 
@@ -55,7 +54,6 @@ class Words:
     def __init__(self, remarks: Counter[str]):
         self.remarks = remarks
         self.places: dict[int, list[Place]] = defaultdict(list)
-        self.slurs: dict[int, int] = defaultdict(int)  # open ones, by voice
 
     def note(
         self, element: Element, voice: int, position: Fraction, *, tied: bool
@@ -76,11 +74,7 @@ class Words:
             return
         if tied:
             self.remarks["syllables-without-note"] += _texts(words)
-        slurs = [x.get("type") for x in element.findall("notations/slur")]
-        open_before = self.slurs[voice] > 0
-        change = slurs.count(STARTS) - slurs.count(STOPS)
-        self.slurs[voice] = max(self.slurs[voice] + change, 0)
-        places.append(Place(position, words, not tied, slurred=open_before))
+        places.append(Place(position, words, not tied))
 
     def rest(self, element: Element, voice: int, position: Fraction) -> None:
         """Adds a rest, which has no syllable."""
@@ -114,31 +108,33 @@ def _verses(places: list[Place]) -> list[str]:
 def _line(
     places: list[Place], verses: list[str]
 ) -> list[tuple[Fraction, Syllable | None]]:
-    """Returns the syllables of a voice."""
+    """Returns the syllables of a voice.
+
+    A note without a word extends the last one up to the end of a melisma that is
+    marked, or to the next syllable of the same word, or else to the next rest.
+    """
     line: list[tuple[Fraction, Syllable | None]] = []
-    holding = ""  # the reason why a note without a word extends the last
-    sung = False
+    verse, melisma, sung = verses[0], "", False
     for place in places:
         if place.rest:
-            holding = "" if holding == UNTYPED else holding
-            sung = False
+            melisma = melisma if melisma in MARKED else ""
+            sung = bool(melisma)
             continue
-        word = place.words.get(verses[0])
-        if word is None and not holding:
-            word = next((place.words[v] for v in verses if v in place.words), None)
-        found: Syllable | None = None
+        here = [x for x in (verses[0], verse) if x in place.words]
+        if melisma in ("", STOPS):
+            here += [x for x in verses if x in place.words]
+        word = place.words[here[0]] if here else None
+        found = EXTENDS if sung else None
         if word is not None and word.syllable is not None and place.begins:
-            found = word.syllable
-            holding = word.extend or ("word" if found.joined else "")
+            found, verse = word.syllable, here[0]
+            melisma = word.extend or ("word" if found.joined else "")
         elif word is not None and word.extend:
-            found, holding = EXTENDS, "" if word.extend == STOPS else STARTS
+            melisma = word.extend if word.extend == STOPS else "start"
         elif word is not None and place.begins:  # an empty text
-            holding = ""
-        elif holding or (place.slurred and sung):
-            found = EXTENDS
+            found, melisma = None, ""
         if place.begins:
             line.append((place.position, found))
-            sung = found is not None
+        sung = (found is not None or not place.begins) and melisma != STOPS
     return line
 
 

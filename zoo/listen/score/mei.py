@@ -178,13 +178,14 @@ class _Writer:
     def _lyric(self, chord: Element, event: Event) -> None:
         """Writes the syllable of a chord, or an empty one that ends an extension."""
         lyric, line = event.lyric, (self.staff, self.verse)
-        held = event.held or (lyric is not None and not lyric.text)
-        if not self.verse or held or (lyric is None and line not in self.extending):
+        sung = lyric is not None and lyric.text
+        extends = event.held or (lyric is not None and lyric.extend and not sung)
+        if not self.verse or extends or not (sung or line in self.extending):
             return
         self.extending.discard(line)
         verse = SubElement(chord, "verse", n=str(self.verse))
         syllable = SubElement(verse, "syl")
-        if lyric is None:
+        if lyric is None or not lyric.text:
             return
         syllable.text = lyric.text
         if lyric.syllabic in POSITIONS:

@@ -55,12 +55,13 @@ def write_harmony(measure: Element, symbol: str) -> None:
 
 
 def write_lyric(note: Element, lyric: Lyric) -> None:
-    """Writes a syllable, or the end of a melisma."""
+    """Writes a syllable, the end of a melisma, or an empty text: not sung."""
     if lyric.extend == "continue":
         return
     element = SubElement(note, "lyric", number="1")
     if lyric.text:
         add_text(element, "syllabic", lyric.syllabic)
+    if lyric.text or not lyric.extend:
         add_text(element, "text", lyric.text)
     if lyric.extend:
         SubElement(element, "extend", type=lyric.extend)

@@ -17,8 +17,11 @@ Metre = tuple[int, int]
 class Lyric(NamedTuple):
     """The lyric of a chord.
 
+    Without a text it extends the syllable before or, if it is no melisma either, says
+    that the chord after a syllable is not sung.
+
     Attributes:
-      text: its syllable, or "" if it continues the syllable before.
+      text: its syllable, or "".
       syllabic: "single", "begin", "middle" or "end" of a word, as in MusicXML.
       extend: its place in a melisma, "start", "continue" or "stop"; "" outside of one.
     """

@@ -23,7 +23,9 @@ def extended(lyrics: Iterable[Lyric | None]) -> list[Lyric | None]:
     singing = False
     for i, (now, following) in enumerate(zip(found, [*found[1:], None], strict=True)):
         if now is None or not (now.text or singing):
-            found[i], singing = None, False
+            # needed only where no end of a melisma says so
+            unmarked = singing and not (found[i - 1] or Lyric()).extend
+            found[i], singing = Lyric() if unmarked else None, False
             continue
         goes_on = following is not None and not following.text
         singing = True
@@ -75,9 +77,9 @@ class Words:
         first = True
         for event in notes:
             now = event.lyric
-            if event.held or (now is not None and not now.text):
+            if event.held or (now is not None and now.extend and not now.text):
                 yield "_" if self.singing else " *"
-            elif now is None:
+            elif now is None or not now.text:
                 self.singing = False
                 yield " *"
             else:
