@@ -156,6 +156,13 @@ def test_lyrics_are_replaced_and_other_annotations_stay():
     assert [x.text for x in sequence.text_annotations] == ["C", "lyric 0 0 single c"]
 
 
+def test_words_end_where_a_syllable_says_so():
+    places = ["middle", "single", "end", "begin", "single", "begin", "begin", "end"]
+    sequence = line(range(60, 68))
+    write_lyrics(sequence, [Syllable("a", place) for place in places])
+    assert words(sequence) == "a- -a a a- -a a- -a- -a"
+
+
 def test_overlapping_notes_are_not_sung():
     sequence = piece((0, 2, 60), (0, 2, 64), (1, 3, 67), (2, 3, 62))
     la, no = Syllable("la"), None

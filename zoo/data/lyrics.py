@@ -178,19 +178,23 @@ def by_line(
 def write_line(sequence: NoteSequence, line: Line, onsets: Iterable[Onset]) -> None:
     """Adds the lyrics of a line to a piece.
 
+    Files contradict themselves in what is a word. A syllable that says that its word
+    goes on is believed, and what the next one says of that is not.
+
     Args:
       sequence: the piece.
       line: instrument and voice of its notes.
       onsets: the onsets of its notes in order, each with its syllable.
     """
-    head, singing = f"lyric {line[0]} {line[1]}", False
+    head, singing, joined = f"lyric {line[0]} {line[1]}", False, False
     for time, syllable in onsets:
         if syllable is not None and syllable.extends:
             continue
         text = clean(syllable.text) if syllable is not None else ""
         if syllable is not None and text:
-            words = f"{head} {syllable.syllabic} {text}"
+            words = f"{head} {syllabic(joined, syllable.joined)} {text}"
             sequence.text_annotations.add(time=time, text=words)
+            joined = syllable.joined
         elif singing:
             sequence.text_annotations.add(time=time, text=f"{head} {NONE}")
         singing = bool(text)

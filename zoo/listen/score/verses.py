@@ -66,7 +66,7 @@ class Words:
     """The words of a voice of ABC, line by line."""
 
     def __init__(self) -> None:
-        self.singing = False
+        self.singing = self.joined = False
 
     def line(self, notes: Iterable[Event]) -> str:
         """Returns the field `w:` of the chords of a line of music."""
@@ -84,13 +84,10 @@ class Words:
                 yield " *"
             else:
                 self.singing = True
-                yield _before(now) + _escaped(now.text, first=first)
-                yield "-" if now.syllabic in ("begin", "middle") else ""
+                yield " " * (not self.joined) + _escaped(now.text, first=first)
+                self.joined = now.syllabic in ("begin", "middle")
+                yield "-" * self.joined
             first = False
-
-
-def _before(now: Lyric) -> str:
-    return "" if now.syllabic in ("middle", "end") else " "
 
 
 def _escaped(text: str, *, first: bool) -> str:
