@@ -19,6 +19,7 @@ from zoo.models import (
     musegan,
     music_vae,
     seqgan,
+    transformer,
 )
 from zoo.nn.sequence.sampling import Draw
 
@@ -83,6 +84,15 @@ def test_what_is_not_configuration_is_refused():
 def test_records_with_old_field_names_are_restored(value, names):
     old = {names.get(name, name): field for name, field in record(value).items()}
     assert restore(old) == value
+
+
+def test_a_transformer_knew_no_metre():
+    """It goes on with `bars_counted` 0, whatever metres the data have."""
+    old = record(transformer.TINY)
+    del old["bar_lengths"], old["bars_counted"]
+    metres = (0,) * 7 + (4,)
+    now = dataclasses.replace(transformer.TINY, bars_counted=0, bar_lengths=metres)
+    assert restore(old) == now
 
 
 def test_a_classifier_of_latents_had_a_vocabulary_of_0():

@@ -134,5 +134,6 @@ UPGRADES: dict[str, Callable[[Fields], Fields]] = {
     "Rolls": lambda fields: renamed(fields, "Rolls", wanted="required"),
     "Rounds": lambda fields: {**fields, "class": "LatentSequences"},
     "SeqGAN": seqgan,
+    "Transformer": lambda fields: {"bars_counted": 0, "bar_lengths": [], **fields},
     "VariationalVocoder": vocoder,
 }

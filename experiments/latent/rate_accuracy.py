@@ -22,6 +22,7 @@ from zoo.evaluation.vae import (
     markov_cost,
     phrases,
     reconstruction,
+    shuffled,
     spaced,
 )
 from zoo.inference.latent_space import LatentSpace
@@ -107,8 +108,9 @@ def evaluated(model: Model, seed: int) -> dict[str, float]:
         phrases(model.task.eval_batches(split, batch=BATCH))
         for split in ("train", "test")
     )
+    ends = shuffled(spaced(test, 2 * PAIRS))
     cost = markov_cost(model.codec.vocab, train)
-    between, _ = interpolated(LatentSpace(model), cost, spaced(test, 2 * PAIRS))
+    between, _ = interpolated(LatentSpace(model), cost, ends)
     batches = model.task.eval_batches("test", batch=BATCH)
     return {**reconstruction(model, batches, seed=seed), **between}
 

@@ -10,12 +10,14 @@ import shutil
 import numpy as np
 import pytest
 from commands import command
-from small_models import FAMILIES, PHRASE, VOICES, trained
+from small_models import FAMILIES, PHRASE, VOICES, score, trained
 
 import zoo
 from zoo.cli.leaderboard import named
 from zoo.config import record
+from zoo.data.codecs import Quartet
 from zoo.data.codecs.waveform import Waveform
+from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError
 from zoo.evaluation.arena import Arena, Excerpts
 from zoo.evaluation.checks import agree
@@ -23,6 +25,7 @@ from zoo.evaluation.leaderboard import Entry, Leaderboard
 from zoo.inference import shipped
 from zoo.inference.abilities import abilities
 from zoo.inference.shipped import Shipped, able, best, who_can
+from zoo.listen.synth import write_midi
 from zoo.models import LSTM
 from zoo.runner import train
 from zoo.runner.card import COMMANDS, INSTEAD, samples, use
@@ -275,6 +278,33 @@ def test_the_best_of_shares_is_the_greatest(folder):
     assert best("interpolate") == "b"
     assert who_can("mix") == "of the shipped models, a, b can mix"
     assert who_can("classify").startswith("no shipped model can classify, so train a")
+
+
+def test_the_best_for_files_reads_the_first(folder, monkeypatch, capsys):
+    """A better model of four voices cannot read a melody."""
+    add(folder, "music_vae", "phrases", metrics={"accuracy_sampled": 0.6})
+    codec = Quartet(bars=1)
+    voices = dataclasses.replace(small("music_vae"), codec=codec)
+    card = {"name": "voices", "non_commercial": False, "licences": {}, "corpus": "a"}
+    card |= {"result": {"metrics": {"accuracy_sampled": 0.9}}, "headline": None}
+    voices = dataclasses.replace(voices, about={"experiment": "voices", "card": card})
+    voices.save(folder / "weights" / "voices.safetensors")
+    shipped.entries.cache_clear()
+    assert best("vary") == "voices"
+    melody = score("60 62 64 65", beats=1)
+    assert best("vary", piece=melody) == "phrases"
+    assert best("vary", piece=NoteSequence()) == "voices"  # no model reads it
+    write_midi(melody, folder / "one.mid")
+    words = f"vary {folder / 'one.mid'} --n 1 --out {folder / 'out'}"
+    command(words, monkeypatch)
+    assert "model: phrases, the best" in capsys.readouterr().err
+
+
+def test_nothing_to_classify_is_an_error(folder, monkeypatch, capsys):
+    add(folder, "latent_classifier", "judge")
+    shipped.entries.cache_clear()
+    assert command("classify", monkeypatch) == 2
+    assert "nothing to classify" in capsys.readouterr().err
 
 
 def test_a_model_for_non_commercial_use_is_the_best_after_consent(folder):

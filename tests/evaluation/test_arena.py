@@ -70,6 +70,13 @@ def test_a_coarser_grid_is_met_halfway():
     assert np.array_equal(found, CHORALES.cut(HYMN)[0][::4])
 
 
+@pytest.mark.parametrize("grid", [1, 2, 3, 4, 5, 6, 8])
+def test_a_roll_has_the_steps_of_its_grid(grid):
+    (found,) = Chorales(1, grid).cut(HYMN)
+    assert len(found) == 4 * grid
+    assert np.array_equal(found[::grid], CHORALES.cut(HYMN)[0][::4])
+
+
 def test_excerpts_begin_after_the_pickup():
     piece = score("60 62 64 65 67", "55 57 59 60 62")
     del piece.time_signatures[:]

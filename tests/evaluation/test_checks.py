@@ -95,8 +95,9 @@ def test_a_statistic_is_the_mean_over_written_pieces():
 
 
 def test_figures_of_samples_may_differ_by_more():
-    one, other = ({"nll": 1.0, "recall": x} for x in (0.800, 0.808))
+    one, other = ({"nll": 1.0, "accuracy_sampled": x} for x in (0.800, 0.808))
     assert agree(one, other, 1e-3)
     assert not agree({**one, "nll": 1.002}, other, 1e-3)
-    assert not agree({**one, "recall": 0.9}, other, 1e-3)
+    assert not agree({**one, "accuracy_sampled": 0.9}, other, 1e-3)
+    assert not agree({"recall": 0.800}, {"recall": 0.808}, 1e-3)  # of no samples
     assert not agree({"nll": 1.0}, one, 1.0)

@@ -38,6 +38,10 @@ def test_the_divergence_is_that_of_merged_counts():
 def test_an_interval_over_clusters_is_wider():
     values = np.repeat(RNG.normal(size=50), 4)  # four equal members of each group
     apart = clustered_interval([values], [np.arange(200)])
+    both = clustered_interval([values, values], [np.arange(200)] * 2)
+    assert both.high - both.low == pytest.approx(
+        (apart.high - apart.low) / 2**0.5, rel=0.1
+    )  # the samples are resampled independently
     together = clustered_interval([values], [np.repeat(np.arange(50), 4)])
     assert apart.value == together.value == pytest.approx(values.mean())
     ratio = (together.high - together.low) / (apart.high - apart.low)

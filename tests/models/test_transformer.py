@@ -94,6 +94,15 @@ def params_of(params):
     return {"params": params["net"]}
 
 
+def test_without_counted_bars_nothing_tells_the_place(rows):
+    family = with_(bar_lengths=(0, 0, 0, 0, 0, 0, 3, 4), bars_counted=0)
+    assert family == with_(bars_counted=0)
+    np.testing.assert_array_equal(
+        log_probs(family, larger(family), rows)[0],
+        log_probs(TINY, larger(TINY), rows)[0],
+    )
+
+
 METRES = (0, 0, 0, 0, 0, 0, 3, 4)  # the bars of the last two tokens
 
 

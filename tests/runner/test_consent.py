@@ -9,12 +9,13 @@ from small_models import trained
 
 from zoo.errors import UsageError
 from zoo.inference import shipped
+from zoo.inference.loading import load
 from zoo.models import LSTM
 from zoo.runner import train, train_on_latents
 from zoo.runner.results import write
 from zoo.runner.run import source
 from zoo.runner.ship import ship
-from zoo.runner.terms import inherited
+from zoo.runner.terms import inherited, licences_of
 from zoo.tasks import Events, LatentSequences
 from zoo.train.options import Options
 from zoo.train.weights import WeightFile
@@ -99,6 +100,10 @@ def test_the_initial_parameters_ask(
     ship(tmp_path / "run", out=tmp_path / "out", cards=tmp_path / "out")
     card = WeightFile(tmp_path / "out" / "little_nc.safetensors").about["card"]
     assert card["licences"].items() > {"essen": LICENCE}.items()
+    saved = load(tmp_path / "run").save(
+        tmp_path / "saved.safetensors"
+    )  # without a card
+    assert licences_of(saved) == card["licences"]
 
 
 def test_a_run_inherits_the_licences_of_what_it_began_with(weights, tmp_path):

@@ -12,7 +12,7 @@ from tyro.conf import Positional, arg
 
 from zoo.cli.models import Chosen
 from zoo.cli.output import Flat, Output
-from zoo.errors import UsageError, as_cell
+from zoo.errors import UsageError, as_cell, require
 from zoo.ranges import (
     Change,
     Count,
@@ -255,6 +255,7 @@ def classify(
     from zoo.cli.scores import open_score, print_remarks
     from zoo.inference.style_classifier import StyleClassifier
 
+    require(bool(files), "there is nothing to classify: name files after the model.")
     classifier = StyleClassifier(run.load())
     table = Table("piece")
     for style in classifier.styles:

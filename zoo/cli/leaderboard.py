@@ -80,7 +80,7 @@ def leaderboard(
     result = {
         "experiment": f"leaderboard_{arena}",
         "metrics": {
-            f"two_sample {x.name}": x.metrics["two_sample"].value
+            f"two_sample {x.name}, {x.corpus}": x.metrics["two_sample"].value
             for x in entries
             if not x.reason
         },
@@ -91,6 +91,8 @@ def leaderboard(
             (
                 *("zoo", "leaderboard", *(pathlib.Path(x).name for x in names)),
                 *("--arena", arena, "--bars", str(bars), "--grid", str(grid)),
+                *("--pieces", str(pieces), "--seeds", str(seeds), "--seed", str(seed)),
+                *(["--accept-licence"] if accept_licence else []),
             )
         ),
     }

@@ -1,5 +1,6 @@
 """Models of commands: named by the user, or the best that ships."""
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from zoo.errors import require
+from zoo.errors import UsageError, require
 
 if TYPE_CHECKING:
+    from zoo.data.proto import NoteSequence
     from zoo.inference.model import Model
 
 NAMED = (
@@ -49,10 +51,12 @@ class Chosen:
         """
         import jax
 
-        from zoo.files import xla_cache
+        from zoo.files import require_place, xla_cache
         from zoo.inference.loading import load
 
-        jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
+        with contextlib.suppress(UsageError):
+            require_place(xla_cache(), folder=True)
+            jax.config.update("jax_compilation_cache_dir", str(xla_cache()))
         return load(other or self.name, accept_licence=self.accept_licence)
 
 
@@ -71,8 +75,13 @@ def with_model(command: Callable[..., None], verb: str | Verb) -> Callable[..., 
     files = [x for x in parameters if x.kind is x.POSITIONAL_ONLY and x.name != "run"]
     options = [x for x in parameters if x not in files and x.name != "run"]
 
-    def chosen(name: str | None, given: Mapping[str, Any], accept: bool) -> Chosen:
-        return Chosen(name or announced(verb, given, accept), accept)
+    def chosen(
+        name: str | None,
+        given: Mapping[str, Any],
+        accept: bool,
+        paths: Sequence[pathlib.Path] = (),
+    ) -> Chosen:
+        return Chosen(name or announced(verb, given, accept, paths), accept)
 
     @functools.wraps(command)
     def with_words(
@@ -80,7 +89,7 @@ def with_model(command: Callable[..., None], verb: str | Verb) -> Callable[..., 
     ) -> None:
         name, paths = divided(words)
         bound = matched(files, paths)
-        command(chosen(name, given, accept_licence), *bound, **given)
+        command(chosen(name, given, accept_licence, paths), *bound, **given)
 
     @functools.wraps(command)
     def with_name(
@@ -175,9 +184,14 @@ def matched(
 
 
 def announced(
-    verb: str | Verb, options: Mapping[str, Any], accept_licence: bool
+    verb: str | Verb,
+    options: Mapping[str, Any],
+    accept_licence: bool,
+    paths: Sequence[pathlib.Path] = (),
 ) -> str:
     """Returns the best shipped model for a command, and prints which it is.
+
+    It is one that reads the first of the files, if there is one.
 
     Raises:
       UsageError: none that ships can do it.
@@ -185,6 +199,15 @@ def announced(
     from zoo.inference.shipped import best
 
     word = verb if isinstance(verb, str) else verb(options)
-    name = best(word, accept_licence)
+    name = best(word, accept_licence, piece=first_piece(paths))
     print(f"model: {name}, the best shipped one to {word}", file=sys.stderr)
     return name
+
+
+def first_piece(paths: Sequence[pathlib.Path]) -> "NoteSequence | None":
+    """Returns the first piece of files; None without one that can be read."""
+    from zoo.data.scores.read import SUFFIXES, read
+
+    if not paths or paths[0].suffix.lower() not in SUFFIXES:
+        return None
+    return read(paths[0])[0].sequence

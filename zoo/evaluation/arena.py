@@ -8,6 +8,7 @@ nor by the lengths of its pieces. Axes: n excerpt, t step, k part.
 
 import dataclasses
 import functools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -226,7 +227,7 @@ class Chorales(Arena):
 
     def _roll(self, piece: NoteSequence) -> np.ndarray:
         """Returns a piece as a roll of what sounds where each step begins."""
-        fine = max(4, self.steps_per_quarter)
+        fine = self.steps_per_quarter * math.ceil(4 / self.steps_per_quarter)
         codec = dataclasses.replace(self.codec, steps_per_quarter=fine)
         return codec.encode(piece)[:: fine // self.steps_per_quarter]
 

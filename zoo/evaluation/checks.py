@@ -51,7 +51,7 @@ def spaced_rows(model: Model, split: str = "test") -> dict[str, np.ndarray]:
 
 def real_rows(mask: np.ndarray) -> np.ndarray:
     """Returns the rows of a mask [b, ..] in which anything counts, bool [b]."""
-    return mask.reshape(len(mask), -1).any(axis=1)
+    return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
 
 
 def stacked(parts: list[np.ndarray]) -> np.ndarray:
@@ -173,13 +173,16 @@ def statistic(name: str) -> OfRows:
     return of_written
 
 
+OF_SAMPLES: Mapping[str, OfRows] = {
+    "accuracy_sampled": accuracy_sampled,
+    "pitch_consistency": pitch_consistency,
+    **{x: statistic(x) for x in ("in_real_4", "tonal_distance", "scale_consistency")},
+}
 OF_ROWS: Mapping[str, OfRows] = {  # the headlines that are no metric of an objective
     "log_mel": log_mel,
     "recall": recall,
-    "accuracy_sampled": accuracy_sampled,
-    "pitch_consistency": pitch_consistency,
     "test_ensembled": ensembled,
-    **{x: statistic(x) for x in ("in_real_4", "tonal_distance", "scale_consistency")},
+    **OF_SAMPLES,
 }
 
 
@@ -188,12 +191,12 @@ def agree(
 ) -> bool:
     """Says whether two sets of metrics are the same up to a share of each.
 
-    Those that are of samples may differ by `SAMPLED`, since one event that is drawn
+    Those of `OF_SAMPLES` may differ by `SAMPLED`, since one event that is drawn
     otherwise changes all after it.
     """
     return metrics.keys() == others.keys() and all(
         abs(metrics[name] - others[name])
-        <= (max(share, SAMPLED) if name in OF_ROWS else share)
+        <= (max(share, SAMPLED) if name in OF_SAMPLES else share)
         * max(abs(others[name]), LEAST)
         for name in metrics
     )

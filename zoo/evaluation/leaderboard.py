@@ -22,12 +22,13 @@ from zoo.core import (
     NoteLikelihood,
     supports,
 )
+from zoo.data.codecs.base import Codec
 from zoo.data.proto import NoteSequence
 from zoo.errors import UsageError, ZooError
 from zoo.evaluation.arena import Arena, Excerpts
 from zoo.evaluation.excerpt_corruptions import shuffled_bars
 from zoo.evaluation.set_metrics import exact_nats, set_metrics
-from zoo.evaluation.two_sample import TwoSampleTest, some
+from zoo.evaluation.two_sample import TwoSampleTest, require_groups, some
 from zoo.files import written_aside
 from zoo.inference.loading import load
 from zoo.inference.model import Model
@@ -115,7 +116,8 @@ class Leaderboard:
         for corpus in dict.fromkeys([*corpora] or [self.arena.corpus]):
             for name in (OTHER_REAL, SHUFFLED):
                 make = functools.partial(self.floor, name, corpus)
-                yield self.kept(f"{name} {corpus}", make)
+                real = digest(self.real(corpus).arrays.tobytes())
+                yield self.kept(f"{name} {corpus} {real}", make)
 
     def entry(self, run: str) -> Entry:
         """Returns the entry of a run or of shipped weights, measured once.
@@ -125,20 +127,30 @@ class Leaderboard:
         """
         model = load(run, accept_licence=self.accept_licence)
         name, family = pathlib.Path(run).name, model.name
-        # other parameters are another model, though it has the name of this
-        key = f"{name} {digest(repr(digests(jax.device_get(model.params))))}"
-        reason = cannot_write(model, self.arena)
-        if reason:
+        if reason := cannot_write(model, self.arena):
             return Entry(name, family, reason=reason)
-        return self.kept(key, lambda: self.measured(model, run, key))
+        spec = model.task.spec()
+        self.progress(f"{name}: reading {spec}")
+        try:
+            real = self.real(spec)
+            require_groups("real", real)
+        except UsageError as error:
+            return Entry(name, family, spec, reason=str(error))
+        # other parameters are another model, though it has the name of this
+        params = digest(repr(digests(jax.device_get(model.params))).encode())
+        key = f"{name} {params} {digest(real.arrays.tobytes())}"
+        return self.kept(key, lambda: self.measured(model, run, real=real, key=key))
 
     def kept(self, key: str, make: Callable[[], Entry]) -> Entry:
-        """Returns the entry that the cache keeps under a key, or makes and keeps it."""
-        path = self.path(f"{key} {digest(repr(self.test))}", ".json")
+        """Returns the entry that the cache keeps under a key, or makes it.
+
+        It is kept unless the model is left out, which may be mended.
+        """
+        path = self.path(f"{key} {digest(repr(self.test).encode())}", ".json")
         if path is not None and path.exists():
             return Entry.from_plain(json.loads(path.read_text()))
         entry = make()
-        if path is not None:
+        if path is not None and not entry.reason:
             write(path, entry.plain())
         return entry
 
@@ -150,27 +162,21 @@ class Leaderboard:
         words = "".join(c if c.isalnum() else "-" for c in key)
         return self.cache / f"{arena}-{self.pieces}-{self.seed}-{words}{suffix}"
 
-    def measured(self, model: Model, run: str, key: str) -> Entry:
-        """Returns the entry of a model that is not known to be left out."""
+    def measured(self, model: Model, run: str, *, real: Excerpts, key: str) -> Entry:
+        """Returns the entry of a model, beside `real` excerpts of its corpus."""
         name, spec = pathlib.Path(run).name, model.task.spec()
-        self.progress(f"{name}: reading {spec}")
-        try:
-            real = self.real(spec)
-        except UsageError as error:
-            return Entry(name, model.name, spec, reason=str(error))
         try:
             written, rate = self.written(model, name, len(real), key)
+            metrics = self.compared(name, spec, written, real)
         except ZooError as error:
             return Entry(name, model.name, spec, reason=str(error))
-        metrics = self.compared(name, spec, written, real)
         metrics["nats"] = exact_nats(model) if exact(model) else NO_VALUE
         metrics["pieces_per_second"] = ConfidenceInterval(rate)
         metrics["parameters"] = ConfidenceInterval(
             float(sum(x.size for x in jax.tree.leaves(model.params)))
         )
         metrics["training_minutes"] = ConfidenceInterval(minutes_of(model, run))
-        count = min(len(real), len(written))
-        return Entry(name, model.name, spec, excerpts=count, metrics=metrics)
+        return Entry(name, model.name, spec, excerpts=len(real), metrics=metrics)
 
     def floor(self, name: str, spec: str) -> Entry:
         """Returns the entry of real pieces of the train split, `OTHER_REAL`.
@@ -230,12 +236,18 @@ class Leaderboard:
         return {"two_sample": tested.accuracy, **metrics}
 
     def written(
-        self, model: Model, name: str, count: int, key: str = ""
+        self,
+        model: Model,
+        name: str,
+        count: int,
+        key: str = "",
+        *,
+        timed: bool = True,
     ) -> tuple[Excerpts, float]:
         """Returns `count` excerpts of a model, and how many it writes in a second.
 
-        The first pieces, with which programs are compiled, are not timed. With a `key`,
-        the cache keeps the excerpts.
+        The first pieces, with which programs are compiled, are not `timed`; the rate is
+        NaN without others. With a `key`, the cache keeps the excerpts.
 
         Raises:
           ZooError: its pieces have no excerpts, or too few.
@@ -245,12 +257,12 @@ class Leaderboard:
             kept = np.load(path)
             return Excerpts(kept["arrays"], kept["groups"]), float(kept["rate"])
         pieces: list[NoteSequence] = []
-        timed, found, refused = 0.0, self.arena.excerpts([])[0], Counter[str]()
-        while len(found) < count or len(pieces) <= DRAWN:  # the first are not timed
+        seconds, found, refused = 0.0, self.arena.excerpts([])[0], Counter[str]()
+        while len(found) < count or (timed and len(pieces) <= DRAWN):
             first, began = len(pieces), time.perf_counter()
-            seed = self.seed * 100_000 + first
+            seed = (self.seed * 100_000 + first) % 2**32
             pieces += model.sample(DRAWN, seed)
-            timed += (time.perf_counter() - began) * bool(first)
+            seconds += (time.perf_counter() - began) * bool(first)
             more, reasons = self.arena.excerpts(pieces[first:])
             refused.update(reasons)
             arrays = [x.arrays for x in (found, more) if len(x)]
@@ -269,7 +281,7 @@ class Leaderboard:
                 f"{len(pieces)} pieces, and {count} are needed. {reason}"
             )
         share = len(found) / len(pieces) * max(0, len(pieces) - DRAWN)
-        rate = share / timed if timed else np.nan
+        rate = share / seconds if seconds else np.nan
         found = found.take(np.arange(count))
         if path is not None:
             with written_aside(path) as aside:
@@ -282,9 +294,9 @@ class Leaderboard:
 NO_VALUE = ConfidenceInterval(np.nan)
 
 
-def digest(text: str) -> str:
-    """Returns a short digest of a text, for the name of a file."""
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+def digest(data: bytes) -> str:
+    """Returns a short digest of bytes, for the name of a file."""
+    return hashlib.blake2b(data, digest_size=4).hexdigest()
 
 
 def cannot_write(model: Model, arena: Arena) -> str:
@@ -297,12 +309,23 @@ def cannot_write(model: Model, arena: Arena) -> str:
         return "It records no codec or task, so that it writes no music."
     if model.sampler.accompanies:
         return "It accompanies other tracks, and writes none alone."
+    if arena.voices > 1 and model.codec.voices == 1:
+        return "It writes one voice."
+    if arena.voices == 1 and many_voices(model.codec):
+        return "It writes several voices at once."
     if model.codec.beat < arena.steps_per_quarter:
         return (
             f"Its grid divides a quarter by {model.codec.beat}, and that of the arena "
             f"by {arena.steps_per_quarter}."
         )
     return ""
+
+
+def many_voices(codec: Codec) -> bool:
+    """Returns whether pieces of a codec have several notes at once."""
+    if codec.voices is not None:
+        return codec.voices > 1
+    return bool(codec.frame_shape) and not codec.lists_notes
 
 
 def exact(model: Model) -> bool:

@@ -63,12 +63,7 @@ class TwoSampleTest:
           UsageError: there are fewer than `FEWEST` groups of one of them.
         """
         for name, excerpts in zip(CLASSES, (real, written), strict=True):
-            found = len(np.unique(excerpts.groups))
-            if found < FEWEST:
-                raise UsageError(
-                    f"there are {found} {name} pieces, and the two-sample test needs "
-                    f"{FEWEST}: give more music, or choose fewer bars."
-                )
+            require_groups(name, excerpts)
         rng = np.random.default_rng(seed)
         count = min(len(real), len(written))
         sets = [some(x, count, rng) for x in (real, written)]
@@ -95,6 +90,16 @@ class TwoSampleTest:
             [rate[label == i] for i in (0, 1)], [x.groups for x in sets], seed=seed
         )
         return TwoSample(accuracy, count)
+
+
+def require_groups(name: str, excerpts: Excerpts) -> None:
+    """Raises UsageError if there are fewer than `FEWEST` groups of a class."""
+    found = len(np.unique(excerpts.groups))
+    if found < FEWEST:
+        raise UsageError(
+            f"there are {found} {name} pieces, and the two-sample test needs "
+            f"{FEWEST}: give more music, or choose fewer bars."
+        )
 
 
 def some(excerpts: Excerpts, count: int, rng: np.random.Generator) -> Excerpts:

@@ -33,7 +33,7 @@ STRENGTHS = np.array([-1, -0.5, 0, 0.5, 1])
 PATH = np.linspace(0, 1, 11)
 BEST_OF = 16  # phrases drawn at a point, of which the likeliest is kept
 PAIRS = 128  # of phrases to interpolate between
-ORDER, SLOTS = 8, 2**20  # of the Markov chain that scores interpolated phrases
+ORDER, SLOTS = 8, 2**20  # of the Markov chain by which phrases cost
 COUNTED_AT_ONCE = 512  # phrases
 PARTICLES = 1, 8, 64  # samples of the bounds on the likelihood
 # Passes that measuring a phrase takes, times the parts of measuring, which share the
@@ -84,7 +84,7 @@ def latent_space_metrics(
         moved, curves = steered_attributes(steering, spaced(test, steered))
     pairs = min(affordable(trained, BETWEEN, least=2), PAIRS)
     cost = markov_cost(model.codec.vocab, train)
-    between, path = interpolated(space, cost, spaced(test, 2 * pairs))
+    between, path = interpolated(space, cost, shuffled(spaced(test, 2 * pairs)))
     write(workdir / "latent.json", {"attributes": curves, "path": path})
     plot_path(path, workdir / "path.png")
     return {**metrics, **moved, **between}
@@ -118,7 +118,7 @@ def prior_metrics(
     if model.codec.monophonic:
         Steering.of(space, train).save(workdir)
     pairs = min(affordable(trained, BETWEEN, least=2), PAIRS)
-    ends = spaced(test, 2 * pairs)
+    ends = shuffled(spaced(test, 2 * pairs))
     cost = markov_cost(model.codec.vocab, train)
     metrics, path = interpolated(space, cost, ends)
     write(workdir / "latent.json", {"path": path})
@@ -177,6 +177,11 @@ def spaced(rows: np.ndarray, n: int) -> np.ndarray:
     """Returns `n` evenly spaced rows, or an even number of all there are."""
     n = min(n, len(rows) // 2 * 2) if n > 1 else n
     return rows[np.linspace(0, len(rows) - 1, n).astype(int)]
+
+
+def shuffled(rows: np.ndarray) -> np.ndarray:
+    """Returns the rows in a fixed random order, so that pairs are of two pieces."""
+    return np.random.default_rng(0).permutation(rows)
 
 
 def phrases(batches: Iterable[Batch]) -> np.ndarray:

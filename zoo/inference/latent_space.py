@@ -34,11 +34,14 @@ COOL = Draw(temperature=0.5)
 ARC = jax.jit(slerp)
 
 
-def batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Yields `rows` in parts of `size`; the last is filled with the first rows."""
+def batched(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields `rows` in parts, the last filled up, so that few sizes are compiled.
+
+    Their size is a power of two, at most `ENCODED_AT_ONCE`.
+    """
+    size = min(ENCODED_AT_ONCE, 1 << (len(rows) - 1).bit_length())
     for first in range(0, len(rows), size):
-        part = rows[first : first + size]
-        yield np.concatenate([part, rows[: size - len(part)]]) if first else part
+        yield rows.take(range(first, first + size), axis=0, mode="wrap")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -151,7 +154,7 @@ class LatentSpace:
         else:
             shares = self.shares(style, len(phrases))
         means = []
-        for part in batched(np.arange(len(phrases)), ENCODED_AT_ONCE):
+        for part in batched(np.arange(len(phrases))):
             conditions = () if shares is None else (shares[part],)
             posterior = self._encode(self.model.params, phrases[part], *conditions)
             means.append(np.asarray(posterior.mean))
@@ -263,10 +266,8 @@ class LatentSpace:
         It is the importance-weighted bound of four samples of each posterior.
         """
         shares = self.shares(style, len(phrases))
-        power_of_two = 1 << (len(phrases) - 1).bit_length()
-        size = min(ENCODED_AT_ONCE, power_of_two)
         bounds = []
-        for part in batched(np.arange(len(phrases)), size):
+        for part in batched(np.arange(len(phrases))):
             conditions = () if shares is None else (shares[part],)
             bound = self._log_prob(self.model.params, phrases[part], *conditions)
             bounds.append(np.asarray(bound))
@@ -395,8 +396,7 @@ class LatentSpace:
         """Applies a map of the prior to rows [n, ..], a few at once."""
         if name not in self._maps:  # the normal prior needs none
             return np.array(rows, np.float32)
-        size = min(ENCODED_AT_ONCE, 1 << (len(rows) - 1).bit_length())
-        parts = batched(rows[:, None], size)
+        parts = batched(rows[:, None])
         done = [np.asarray(self._maps[name](part))[:, 0] for part in parts]
         return np.concatenate(done)[: len(rows)]
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.config import restore
+from zoo.data.codecs.base import fit_line
+from zoo.data.proto import NoteSequence
+from zoo.data.refusal import Refused
 from zoo.errors import UsageError
 from zoo.inference.abilities import BEST, FIGURES, abilities, best_by
 from zoo.train.weights import SUFFIX, WeightFile
@@ -75,10 +78,23 @@ class Shipped:
     @functools.cached_property
     def verbs(self) -> tuple[str, ...]:
         """The verbs that the model can do."""
-        version = self.about.get("versions", {}).get("music-zoo")
         parts = (self.about.get("family"), self.about.get("codec"))
-        family, codec = (restore(part, (), version) for part in parts)
+        family, codec = (restore(part, (), self.version) for part in parts)
         return abilities(family, codec)
+
+    def reads(self, piece: NoteSequence) -> bool:
+        """Returns whether a piece fits the codec of the model."""
+        codec = restore(self.about["codec"], (), self.version)
+        try:
+            fit_line(codec, lambda codec: codec.fit(piece))
+        except Refused:
+            return False
+        return True
+
+    @property
+    def version(self) -> str | None:
+        """The version of the package that has written the file."""
+        return self.about.get("versions", {}).get("music-zoo")
 
     @property
     def family(self) -> str:
@@ -174,8 +190,12 @@ def usable(verb: str, accept_licence: bool = False) -> list[Shipped]:
     ]
 
 
-def best(verb: str, accept_licence: bool = False) -> str:
+def best(
+    verb: str, accept_licence: bool = False, *, piece: NoteSequence | None = None
+) -> str:
     """Returns the name of the best shipped model for a verb; see `usable`.
+
+    With a `piece` it is the best of those that read it, if there are any.
 
     Raises:
       UsageError: there is none.
@@ -184,6 +204,8 @@ def best(verb: str, accept_licence: bool = False) -> str:
     if not found:
         terms = "; give `accept_licence` to agree to its terms" if able(verb) else ""
         raise UsageError(f"no model was named: {who_can(verb)}{terms}.")
+    if piece is not None:
+        found = [entry for entry in found if entry.reads(piece)] or found
     return min(found, key=lambda entry: (best_by(verb, entry.about), entry.name)).name
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.core import Batch, Classifier, supports
 from zoo.data.codecs.base import Fit, fit_line
-from zoo.inference.latent_space import ENCODED_AT_ONCE, batched
+from zoo.inference.latent_space import batched
 from zoo.inference.model import Model
 from zoo.inference.shipped import require_able
 from zoo.tasks.base import refusals
@@ -47,7 +47,7 @@ class StyleClassifier:
     def __call__(self, phrases: np.ndarray) -> np.ndarray:
         """Returns the probability of each style, float [n, y], for phrases int32 [n,
         t]."""
-        parts = batched(phrases, ENCODED_AT_ONCE)
+        parts = batched(phrases)
         shares = [np.exp(self._predict(self.model.params, part)) for part in parts]
         return np.concatenate(shares)[: len(phrases)]
 

@@ -62,8 +62,8 @@ def clustered_interval(
       seed: seed of the resamples.
     """
     draws = []
-    for values, of in zip(samples, groups, strict=True):
-        weights = group_weights(of, seed)  # [resamples, n]
+    for i, (values, of) in enumerate(zip(samples, groups, strict=True)):
+        weights = group_weights(of, seed + i)  # [resamples, n], independent
         draws.append(weights @ values / weights.sum(axis=1))
     value = float(np.mean([np.mean(values) for values in samples]))
     low, high = np.quantile(np.mean(draws, axis=0), [0.025, 0.975])

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-RESAMPLES = 200  # a distance of 64 features takes a millisecond
-
 
 class Moments(NamedTuple):
     """The mean [x] and the covariance [x, x] of feature vectors."""

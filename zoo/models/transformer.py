@@ -60,6 +60,7 @@ from zoo.ranges import (
     Layers,
     Length,
     Number,
+    Size,
     Vocab,
     Width,
     checked,
@@ -158,7 +159,7 @@ class Net(nn.Module):
         age = jnp.where(token == BOUNDARY, 0, state.cursor.age)
         cursor = Cursor(state.cursor.slot, age)
         metre, features = state.metre, None
-        if self.metre is not None:
+        if self.metre is not None and metre is not None:
             metre, features = self.metre.step(metre, token)
         x, caches = self.embed(token, features), []
         for block, cache in zip(self.blocks, state.caches, strict=True):
@@ -198,11 +199,14 @@ class Transformer:
     """Keep only the inputs of each block, and recompute the rest for the gradient."""
     bar_lengths: tuple[Number, ...] = ()
     """For each token, the steps in a bar that it sets, 0 if it is no time signature; ()
-    for no embedding of the place in the bar."""
-    bars_counted: Length = 16
-    """Bars after which their count begins again, in the embedding of the bar."""
+    for a vocabulary without time signatures."""
+    bars_counted: Size = 16
+    """Bars after which their count begins again, in the embedding of the bar; 0 for no
+    embedding of the place in the bar, and no `bar_lengths`."""
 
     def __post_init__(self) -> None:
+        if not self.bars_counted:
+            object.__setattr__(self, "bar_lengths", ())
         if self.bar_lengths and len(self.bar_lengths) != self.vocab:
             raise UsageError(
                 f"bar_lengths has {len(self.bar_lengths)} numbers for {self.vocab} "

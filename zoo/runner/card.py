@@ -1,6 +1,7 @@
 """The card of a shipped model, a page that is generated from its record alone."""
 
 import json
+import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -197,6 +198,8 @@ def text_of(name: str) -> str:
 
 def number(value: Any) -> str:
     """Formats a metric."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "-"
     whole = not isinstance(value, float) or value == round(value)
     return f"{value:,.0f}" if whole else f"{value:,.4f}"
 

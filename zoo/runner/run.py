@@ -84,6 +84,7 @@ def train(
         if main := jax.process_index() == 0:
             stack.enter_context(sole_writer(workdir))
         batches = task.train_batches(options.seed, process)
+        begins = [*origins, *([options.init_from] if options.init_from else [])]
         config = {
             "experiment": name,
             "family": record(family),
@@ -92,14 +93,10 @@ def train(
             "data": task.data_digest(),
             "optimizer": record(optimizer),
             "seed": options.seed,
+            "licences": inherited(workdir, map(pathlib.Path, begins)),
         }
         if main:
-            begins = [*origins, *([options.init_from] if options.init_from else [])]
-            more = {
-                "steps": steps,
-                "options": record(options),
-                "licences": inherited(workdir, map(pathlib.Path, begins)),
-            }
+            more = {"steps": steps, "options": record(options)}
             write(workdir / "config.json", {**config, **more})
         rows = affordable(steps * task.batch)
         measure = metrics_of(family, task, options, process=process, rows=rows)

@@ -39,4 +39,4 @@ def licences_of(path: pathlib.Path) -> dict[str, str]:
         return dict(about["card"]["licences"])
     corpus = (about.get("task") or {}).get("corpus")
     own = {} if corpus is None else licences(corpus)
-    return {**inherited(path, ()), **own}
+    return {**inherited(path, ()), **about.get("licences", {}), **own}

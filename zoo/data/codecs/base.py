@@ -76,6 +76,9 @@ class Codec(Protocol):
     def monophonic(self) -> bool: ...
 
     @property
+    def voices(self) -> int | None: ...
+
+    @property
     def lists_notes(self) -> bool: ...
 
     @property
@@ -124,11 +127,13 @@ class BaseCodec:
     Attributes:
       frame_shape: shape of one step of an array; () for tokens.
       monophonic: whether the arrays are phrases of a single melodic line.
+      voices: number of voices of every piece; None if there may be any number.
       lists_notes: whether a row is a note, and no time passes after the last one.
     """
 
     frame_shape: ClassVar[tuple[int, ...]] = ()
     monophonic: ClassVar[bool] = False
+    voices: ClassVar[int | None] = None
     lists_notes: ClassVar[bool] = False
 
     @property

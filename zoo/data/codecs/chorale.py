@@ -77,6 +77,7 @@ class Chorale(Steps):
     """
 
     frame_shape = (len(VOICES),)
+    voices = len(VOICES)
 
     high: Pitch = 84
 

@@ -67,6 +67,8 @@ class Melody(Steps):
       UsageError: `bars` is less than 1, or as `Steps`.
     """
 
+    voices = 1
+
     min_notes: Number = 2
     bars: Bars | None = None
 

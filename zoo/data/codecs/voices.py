@@ -55,6 +55,7 @@ class Voices(FrameCodec):
     """
 
     frame_shape = (len(VOICES),)
+    voices = len(VOICES)
 
     low: Pitch = 36
     high: Pitch = 84
