@@ -89,6 +89,7 @@ def test_other_texts_are_read_as_they_were_written(kind):
     signs = "".join(map(chr, range(33, 0x250)))
     expected = [f"a{signs[i : i + 40]}z" for i in range(0, len(signs), 40)]
     sequence = line(range(60, 60 + len(expected)))
+    expected[-1] += "\0\x1b\u2028\ufffe\uffff"
     write_lyrics(sequence, [Syllable(x) for x in expected])
     assert words(again(sequence, kind)) == words(sequence)
 

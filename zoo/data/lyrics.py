@@ -61,8 +61,11 @@ def syllabic(after: bool, before: bool) -> str:
 
 
 def clean(text: str) -> str:
-    """Returns a text on one line, without control characters and outer spaces."""
-    return " ".join(printable(text).split())
+    """Returns a text on one line, without control characters and outer spaces.
+
+    Without the two signs that XML cannot contain, too.
+    """
+    return " ".join(printable(re.sub("[\ufffe\uffff]", "", text)).split())
 
 
 def has_lyrics(sequence: NoteSequence) -> bool:
