@@ -35,6 +35,8 @@ WORDS = {
             b"\xff\x58\x04\x04\xff\x00\x00",
             b"\xff\x59\x02\x80\x03",
         ),
+        *(b"\x00\xff\x05\x03la ", b"\x00\xff\x05\x01\xe9", b"\x00\xff\x05\x00"),
+        *(b"\x00\xff\x01\x02@K", b"\x00\xff\x01\x03\\la", b"\x00\xff\x05\x01_"),
         *(b"\xc0\x10", b"\xf8", b"XFIH\x00\x00\x00\x02ab", b"\x00\x01", b"\x00\x02"),
     ],
     "abc": [
@@ -77,6 +79,7 @@ WORDS = {
         ),
         *(b"\n\n", b"\\\n", b"=\n", b"\xff", b"\x00", b"\\\nK:D\n", b"\\\nM:9/8\n"),
         *(b"[V:2]", b"[V:1 clef=treble-8]", b"\nV:2 octave=-9\n", b" transpose=99"),
+        *(b"\nw: a-b_ c\n", b"\nw:|*~\\-", b"\n+: -- d\\", b"\nw: &#0;\\u0000__|"),
         *(b"\nK:D middle=B", b"\nQ:Andante", b"\nH:told\nby", b"[K:clef=bass+15]"),
     ],
     "musicxml": [
@@ -102,6 +105,9 @@ WORDS = {
         *(b"<backup><duration>9</duration></backup>", b"<sound tempo='0'/>"),
         b"<attributes><time><beats>3+2</beats><beat-type>8</beat-type></time></attributes>",
         *(b"<cue/>", b"<octave-change>-9</octave-change>", b"<sound tempo='60'/>"),
+        *(b"<lyric><text>a</text></lyric>", b"<lyric><text/><extend/></lyric>"),
+        b"<lyric number='x'><syllabic>begin</syllabic><text>&#9;a-</text></lyric>",
+        b"<lyric><extend type='stop'/></lyric>",
         *(b"<voice>x</voice>", b"<unpitched/>", b"<tie type='stop'/>", b"0.3333333"),
         b"<harmony><root><root-step>C</root-step></root><kind>other</kind></harmony>",
         b"<metronome><beat-unit>half</beat-unit><per-minute>60</per-minute></metronome>",

@@ -57,9 +57,9 @@ def excerpt(
             kept.start_time = max(note.start_time, start) - start
             kept.end_time = min(note.end_time, stop) - start
     for text in sequence.text_annotations:
-        if start <= text.time < stop:
+        if start - INSTANT < text.time < stop - INSTANT:
             part.text_annotations.add().CopyFrom(text)
-            part.text_annotations[-1].time -= start
+            part.text_annotations[-1].time = max(text.time, start) - start
     for name in ("tempos", "time_signatures", "key_signatures"):
         _keep_from(getattr(part, name), start, stop)
     for name in ("control_changes", "pitch_bends"):

@@ -5,14 +5,16 @@ import os
 import pathlib
 import struct
 import wave
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.data.bars import MODEL, model_begins
+from zoo.data.lyrics import has_lyrics, lyrics_of
 from zoo.errors import ZooError
+from zoo.listen.midi_words import tracks_of_words
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -120,7 +122,7 @@ def midi_bytes(sequence: "NoteSequence") -> bytes:
     """Encodes a sequence as MIDI, one track per voice.
 
     A voice is a combination of instrument, program and percussion. Where a model
-    begins, a marker says so.
+    begins, a marker says so. Lyrics are events in the tracks of their notes.
     """
     from note_seq import midi_io
 
@@ -133,18 +135,41 @@ def midi_bytes(sequence: "NoteSequence") -> bytes:
     buffer, begins = io.BytesIO(), model_begins(sequence)
     midi = midi_io.note_sequence_to_pretty_midi(copy)
     midi.write(buffer)
+    content = buffer.getvalue()
+    if has_lyrics(sequence):
+        words = tracks_of_words(copy, lyrics_of(sequence), midi.time_to_tick)
+        # the first track has no notes
+        content = with_events(content, {1 + i: x for i, x in words.items()})
     if begins is None:
-        return buffer.getvalue()
-    return with_marker(buffer.getvalue(), MODEL, midi.time_to_tick(begins))
+        return content
+    return with_marker(content, MODEL, midi.time_to_tick(begins))
 
 
 def with_marker(midi: bytes, text: str, tick: int) -> bytes:
     """Returns a MIDI file with a marker in its first track, which has no notes."""
+    return with_events(midi, {0: [(tick, text)]}, "marker")
+
+
+def with_events(
+    midi: bytes, texts: Mapping[int, Sequence[tuple[int, str]]], kind: str = "lyrics"
+) -> bytes:
+    """Returns a MIDI file with texts in UTF-8, before what is at the same ticks.
+
+    Args:
+      midi: the file.
+      texts: ticks and texts by the number of their track, in order.
+      kind: the type of the meta events, as mido names it.
+    """
     import mido  # type: ignore[import-untyped]
 
-    file = mido.MidiFile(file=io.BytesIO(midi))
-    marker = mido.MidiTrack([mido.MetaMessage("marker", text=text, time=tick)])
-    file.tracks[0] = mido.merge_tracks([file.tracks[0], marker])
+    file = mido.MidiFile(file=io.BytesIO(midi))  # texts are bytes, as Latin-1
+    for number, events in texts.items():
+        track, last = mido.MidiTrack(), 0
+        for tick, text in events:
+            content = text.encode().decode("latin-1")
+            track.append(mido.MetaMessage(kind, text=content, time=tick - last))
+            last = tick
+        file.tracks[number] = mido.merge_tracks([track, file.tracks[number]])
     buffer = io.BytesIO()
     file.save(file=buffer)
     return buffer.getvalue()

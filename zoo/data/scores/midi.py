@@ -3,7 +3,7 @@
 Differences: tempos, metres and keys are read from all tracks. The program of a channel
 may be set in another track. An event that is out of range is left out, where note_seq
 refuses the file. A note without an end lasts to the end of its track. All notes of one
-channel of a track have one instrument, also if their program changes.
+channel of a track have one instrument, also if their program changes. Lyrics are read.
 """
 
 from bisect import bisect_left, bisect_right
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from zoo.data.proto import QPM, NoteSequence
 from zoo.data.scores.limits import Limits
 from zoo.data.scores.midi_events import MidiFile, read_events
-from zoo.data.scores.midi_lines import PITCH_BEND, Line, read_lines
+from zoo.data.scores.midi_lines import DRUM_CHANNEL, PITCH_BEND, Line, read_lines
+from zoo.data.scores.midi_words import write_words
 from zoo.data.scores.timeline import Clock
 
 TEMPO, METRE, KEY = 0x51, 0x58, 0x59  # types of meta events
-DRUM_CHANNEL = 9
 MIN_TEMPO = 6001  # microseconds; 10,000 quarters per minute are the limit
 MAX_METRE = 7  # a metre of n/128
 
@@ -39,7 +39,9 @@ def read_midi(data: bytes, limits: Limits) -> tuple[NoteSequence, dict[str, int]
     sequence.source_info.encoding_type = NoteSequence.SourceInfo.MIDI
     seconds = _write_tempos(sequence, file, remarks)
     _write_signatures(sequence, file, seconds, remarks)
-    _write_lines(sequence, read_lines(file, remarks), seconds)
+    lines = read_lines(file, remarks)
+    _write_lines(sequence, lines, seconds)
+    write_words(sequence, file, lines, seconds=seconds, remarks=remarks)
     return sequence, {name: count for name, count in remarks.items() if count}
 
 

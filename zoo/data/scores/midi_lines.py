@@ -13,6 +13,7 @@ from zoo.data.scores.midi_events import (
     MidiFile,
 )
 
+DRUM_CHANNEL = 9
 TRACK_NAME = 0x03  # type of a meta event
 NOTE_OFF, CONTROL_CHANGE, PITCH_BEND = 0x8, 0xB, 0xE  # high nibbles of status bytes
 
@@ -42,11 +43,13 @@ class Line:
     Attributes:
       channel: the channel, from 0.
       name: the name of the track when the first of its notes ended.
+      track: the number of the track.
     """
 
     channel: int
     name: str
     _: KW_ONLY
+    track: int
     sounds: list[Sound] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
 
@@ -62,8 +65,9 @@ def read_lines(file: MidiFile, remarks: Counter[str]) -> list[Line]:
         changes.sort(key=lambda change: change[0])
     last_tick = max(file.ends)
     lines: list[Line] = []
-    for track, end in zip(file.tracks, file.ends, strict=True):
-        reader = _LineReader(programs, remarks)
+    tracks = zip(file.tracks, file.ends, strict=True)
+    for number, (track, end) in enumerate(tracks):
+        reader = _LineReader(programs, remarks, number)
         for event in track:
             reader.read(event)
         reader.finish(end, last_tick)
@@ -75,10 +79,13 @@ class _LineReader:
     """Collects the notes of a track by channel."""
 
     def __init__(
-        self, programs: dict[int, list[tuple[int, int]]], remarks: Counter[str]
+        self,
+        programs: dict[int, list[tuple[int, int]]],
+        remarks: Counter[str],
+        track: int,
     ):
         self.programs = programs  # changes in all tracks, by channel
-        self.remarks = remarks
+        self.remarks, self.track = remarks, track
         self.own: dict[int, int] = {}  # the last program in this track, by channel
         self.name = ""
         self.lines: dict[int, Line] = {}
@@ -91,7 +98,7 @@ class _LineReader:
         kind, channel = event.status >> 4, event.status & 15
         if event.status == META:
             if event.kind == TRACK_NAME:
-                self.name = _decode(event.data)
+                self.name = decode(event.data)[0]
         elif kind == NOTE_ON and event.data[1]:
             pitch, velocity = event.data
             note = event.tick, velocity, self._program(channel, event.tick)
@@ -138,7 +145,7 @@ class _LineReader:
 
     def _line(self, channel: int) -> Line:
         if channel not in self.lines:
-            self.lines[channel] = Line(channel, self.name)
+            self.lines[channel] = Line(channel, self.name, track=self.track)
         return self.lines[channel]
 
     def _program(self, channel: int, tick: int) -> int:
@@ -150,9 +157,13 @@ class _LineReader:
         return changes[index][1] if index >= 0 else 0
 
 
-def _decode(name: bytes) -> str:
-    """Decodes UTF-8, otherwise Latin-1, in which every byte is valid."""
+def decode(text: bytes) -> tuple[str, str]:
+    """Decodes UTF-8, otherwise Latin-1, in which every byte is valid.
+
+    Returns:
+      The text, and the name of the encoding.
+    """
     try:
-        return name.decode()
+        return text.decode(), "utf-8"
     except UnicodeDecodeError:
-        return name.decode("latin-1")
+        return text.decode("latin-1"), "latin-1"

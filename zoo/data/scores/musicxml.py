@@ -14,6 +14,7 @@ from itertools import zip_longest
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from zoo.data.lyrics import write_line
 from zoo.data.proto import TICKS, NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.scores.limits import Limits
@@ -203,7 +204,7 @@ def _tempos(parts: list[Part]) -> Iterator[tuple[int, float]]:
 
 
 def _write_parts(sequence: NoteSequence, parts: list[Part], seconds: Clock) -> None:
-    """Writes notes and chord symbols; each part is an instrument."""
+    """Writes notes, chord symbols and lyrics; each part is an instrument."""
     chords = sorted({chord for part in parts for chord in part.chords})
     kind = NoteSequence.TextAnnotation.CHORD_SYMBOL
     for position, text in chords:
@@ -223,6 +224,9 @@ def _write_parts(sequence: NoteSequence, parts: list[Part], seconds: Clock) -> N
                 part=index,
                 voice=note.voice,
             )
+        for voice, line in part.words.lines().items():
+            onsets = ((seconds(_ticks(place)), word) for place, word in line)
+            write_line(sequence, (index, voice), onsets)
 
 
 def _ticks(position: Fraction) -> int:

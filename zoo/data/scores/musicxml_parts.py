@@ -13,6 +13,7 @@ from zoo.data.scores.musicxml_values import (
     Instrument,
     changed_instrument,
 )
+from zoo.data.scores.musicxml_words import Words
 
 VELOCITY = 64  # until <sound dynamics>, as in note_seq
 FORTE = Fraction(9, 10)  # velocity of one percent of the dynamics
@@ -49,6 +50,7 @@ class Part:
       metronomes: the same, of printed marks.
       chords: position and symbol.
       remarks: counts of what was left out.
+      words: its lyrics.
     """
 
     name: str
@@ -61,6 +63,10 @@ class Part:
     metronomes: list[tuple[Fraction, float]] = field(default_factory=list)
     chords: list[tuple[Fraction, str]] = field(default_factory=list)
     remarks: Counter[str] = field(default_factory=Counter)
+    words: Words = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.words = Words(self.remarks)
 
 
 class PartReader:
@@ -197,7 +203,10 @@ class PartReader:
             self._move(self.position + length)
         if "cue" in children:
             self.part.remarks["cue-notes"] += "rest" not in children
-        elif "rest" not in children:
+        elif "rest" in children:
+            voice = self._voice(element.findtext("voice"))
+            self.part.words.rest(element, voice, self.onset)
+        else:
             self._sounding(element, children, length)
 
     def _sounding(
@@ -229,13 +238,19 @@ class PartReader:
             is_drum=is_drum,
         )
         marks = [*element.findall("tie"), *element.findall("notations/tied")]
-        self._tie(note, {mark.get("type", "") for mark in marks})
+        tied = self._tie(note, {mark.get("type", "") for mark in marks})
+        self.part.words.note(element, note.voice, self.onset, tied=tied)
 
-    def _tie(self, note: Note, marks: set[str]) -> None:
-        """Adds a note, or joins it to the note that it is tied to."""
+    def _tie(self, note: Note, marks: set[str]) -> bool:
+        """Adds a note, or joins it to the note that it is tied to.
+
+        Returns:
+          Whether it is joined.
+        """
         before = None
         if marks & {"stop", "continue"}:
             before = self._tied(note)
+        tied = before is not None
         if before is None:
             before = len(self.part.notes)
             self.part.notes.append(note)
@@ -244,6 +259,7 @@ class PartReader:
         self.ties.pop((note.voice, note.pitch), None)
         if marks & {"start", "continue"}:
             self.ties[note.voice, note.pitch] = before
+        return tied
 
     def _tied(self, note: Note) -> int | None:
         """Returns the index of the note that ends in a tie to `note`.

@@ -2,7 +2,7 @@
 
 Resources are limited by `Limits`, and every piece that cannot be read has a reason.
 Repeats are not expanded but stored as note_seq's section groups, which
-`note_seq.sequences_lib.expand_section_groups` expands.
+`note_seq.sequences_lib.expand_section_groups` expands, without lyrics.
 """
 
 import dataclasses

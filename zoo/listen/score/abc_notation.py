@@ -14,8 +14,10 @@ from zoo.listen.score.shape import (
     Layer,
     Score,
     Tuplet,
+    events,
 )
 from zoo.listen.score.spelling import FIFTHS, LETTERS, signature_alters
+from zoo.listen.score.verses import Words
 
 UNIT = 8  # the unit length is an eighth
 BARS = 4  # of a line
@@ -72,16 +74,25 @@ def _voices(score: Score) -> Iterator[tuple[int, str, int]]:
 
 
 def _music(score: Score, staff: int, place: int, *, leading: bool) -> Iterator[str]:
-    """Yields the lines of a voice; the leading one has tempos and chord symbols."""
-    bars = []
+    """Yields the lines of a voice; the leading one has tempos and chord symbols.
+
+    In a voice with lyrics, the words of each line of music follow it.
+    """
+    bars: list[str] = []
+    notes: list[list[Event]] = []
     for bar in score.bars:
         layer = bar.staves[staff][place] if place < len(bar.staves[staff]) else ()
         text = "" if bar is score.bars[0] else _changes(bar)
         marks = list(_marks(score, bar)) if leading else []
         bars.append(text + _bar(layer, bar, marks, hidden=place > 0))
+        notes.append([event for event in events(layer) if event.heads])
+    sung = any(event.lyric for event in itertools.chain(*notes))
+    words = Words()
     for i in range(0, len(bars), BARS):
         ending = "|" if i + BARS < len(bars) else "|]"
         yield " | ".join(bars[i : i + BARS]) + f" {ending}"
+        if sung:
+            yield words.line(itertools.chain(*notes[i : i + BARS]))
 
 
 def _changes(bar: Bar) -> str:

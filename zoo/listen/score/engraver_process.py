@@ -18,6 +18,7 @@ OPTIONS = {
     "adjustPageHeight": True,
     "breaks": "auto",
     "footer": "none",
+    "lyricWordSpace": 3.6,  # fonts of texts are wider than that of Verovio
     "pageHeight": MAX_HEIGHT,
     "pageMarginBottom": 60,
     "pageMarginLeft": 60,

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from zoo.data.codecs.names import instruments
+from zoo.data.lyrics import Syllable, lyrics_of
 from zoo.data.proto import NoteSequence, quarters
 from zoo.errors import printable
 from zoo.listen.score.grid import quantise
-from zoo.listen.score.shape import QUARTER, Part
+from zoo.listen.score.shape import QUARTER, Lyric, Part
+from zoo.listen.score.verses import extended, lyric
 
 BASS_CLEF_BELOW = 59  # median pitch
 KEYBOARDS = {*range(8), *range(16, 21), 46}  # pianos, organs and the harp
@@ -32,6 +34,7 @@ class Note:
     _: dataclasses.KW_ONLY
     velocity: int
     voice: int
+    lyric: Lyric | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +47,11 @@ class Chord:
     _: dataclasses.KW_ONLY
     velocity: int
     voice: int
+    lyric: Lyric | None = None
 
 
 Chords = list[Chord]
+Sung = tuple[NoteSequence.Note, Syllable | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,10 +68,11 @@ def layouts(sequence: NoteSequence) -> list[Layout]:
     Four voices of one instrument share two staves. A keyboard that plays high and low
     has two, others have one, whose clef the median pitch decides.
     """
-    groups: dict[tuple[int, int, bool, int], list[NoteSequence.Note]] = {}
-    for note in sorted(sequence.notes, key=lambda n: (n.start_time, n.pitch)):
+    groups: dict[tuple[int, int, bool, int], list[Sung]] = {}
+    sung = zip(sequence.notes, lyrics_of(sequence), strict=True)
+    for note, word in sorted(sung, key=lambda x: (x[0].start_time, x[0].pitch)):
         player = note.instrument, note.part, note.is_drum, note.program
-        groups.setdefault(player, []).append(note)
+        groups.setdefault(player, []).append((note, word))
     names = _names(sequence)
     beats = quarters(sequence)
     players = []
@@ -96,13 +102,19 @@ def _names(sequence: NoteSequence):
     return name
 
 
-def _in_ticks(notes: Sequence, beats) -> tuple[list[Note], bool]:
+def _in_ticks(sung: Sequence[Sung], beats) -> tuple[list[Note], bool]:
+    notes = [note for note, _ in sung]
     times = beats(np.array([(n.start_time, n.end_time) for n in notes]))
     ends = times[:, 0] if notes[0].is_drum else times[:, 1]
     ticks, on_grid = quantise(times[:, 0], ends)
     written = [
-        Note(start, end, n.pitch, velocity=n.velocity, voice=n.voice)
-        for n, (start, end) in zip(notes, ticks.tolist(), strict=True)
+        Note(
+            *(start, end, n.pitch),
+            velocity=n.velocity,
+            voice=n.voice,
+            lyric=lyric(word),
+        )
+        for (n, word), (start, end) in zip(sung, ticks.tolist(), strict=True)
     ]
     return written, on_grid
 
@@ -126,7 +138,7 @@ def _choir(players: list) -> Layout | None:
     if alto < MIDDLE_C - 5 or tenor > MIDDLE_C + 5:
         return None
     part = Part("", ("treble", "bass"), programs.pop(), choir=True)
-    chords = [_chords(line) for line in voices]
+    chords = [_sung(_chords(line)) for line in voices]
     return Layout(part, ((chords[0], chords[1]), (chords[2], chords[3])))
 
 
@@ -144,7 +156,17 @@ def _layout(
         clefs = ("alto" if program == VIOLA else "bass" if low else "treble",)
         hands = (notes,)
     staves = tuple(_layers(_chords(hand, on_grid), limit) for hand in hands)
-    return Layout(Part(name, clefs, program), staves)
+    sung = tuple(tuple(map(_sung, layers)) for layers in staves)
+    return Layout(Part(name, clefs, program), sung)
+
+
+def _sung(chords: Chords) -> Chords:
+    """Returns the chords of a layer with the melismas of its lyrics."""
+    lyrics = extended(chord.lyric for chord in chords)
+    return [
+        dataclasses.replace(chord, lyric=lyric)
+        for chord, lyric in zip(chords, lyrics, strict=True)
+    ]
 
 
 def _hits(notes: list[Note]) -> Chords:
@@ -210,6 +232,7 @@ def _chords(notes: Iterable[Note], on_grid: bool = True) -> Chords:
             tuple(sorted(n.pitch for n in group)),
             velocity=max(n.velocity for n in group),
             voice=key[2],
+            lyric=next((n.lyric for n in group if n.lyric), None),
         )
         for key, group in groups.items()
     ]
@@ -263,4 +286,5 @@ def _squeeze(layers: list[Chords], chord: Chord) -> None:
     else:
         last = layers[0][-1]
         pitches = tuple(sorted({*last.pitches, *chord.pitches}))
-        layers[0][-1] = dataclasses.replace(last, pitches=pitches)
+        lyric = last.lyric or chord.lyric
+        layers[0][-1] = dataclasses.replace(last, pitches=pitches, lyric=lyric)

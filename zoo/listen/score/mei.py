@@ -24,12 +24,14 @@ from zoo.listen.score.shape import (
     events,
 )
 from zoo.listen.score.spelling import LETTERS
+from zoo.listen.score.verses import verses
 
 ACCIDENTALS = {-2: "ff", -1: "f", 0: "n", 1: "s", 2: "x"}
 CLEFS = {
     **{"treble": ("G", "2"), "alto": ("C", "3"), "bass": ("F", "4")},
     "percussion": ("perc", "3"),
 }
+POSITIONS = {"begin": "i", "middle": "m", "end": "t"}  # of a syllable in its word
 BOTTOM_LINE = 30  # the step of E4, from which places of percussion count
 TEMPO_CHANGE = 1.05  # ratio of tempos from which on a change is printed
 
@@ -50,10 +52,20 @@ def sounding(score: Score) -> Iterator[Event]:
 
 
 class _Writer:
-    """Writes one score; `count` is the number of chords so far."""
+    """Writes one score.
+
+    Attributes:
+      count: the number of chords so far.
+      verses: the verse of each layer that has lyrics, by the index of its staff.
+      staff: the number of the current staff.
+      verse: the verse of the current layer, 0 without one.
+      extending: the staves and verses in which a line extends a syllable.
+    """
 
     def __init__(self, score: Score):
         self.score, self.count = score, 0
+        self.verses, self.staff, self.verse = verses(score), 0, 0
+        self.extending: set[tuple[int, int]] = set()
 
     def document(self) -> str:
         root = Element("mei", xmlns="http://www.music-encoding.org/ns/mei")
@@ -126,6 +138,8 @@ class _Writer:
             for place, layer in enumerate(layers[:1] if alone else layers, 1):
                 if layer or alone:
                     written = SubElement(staff, "layer", n=str(place))
+                    self.staff = number
+                    self.verse = self.verses.get((number - 1, place - 1), 0)
                     self._layer(written, layer, part)
                     if not layer:
                         SubElement(written, "mRest")
@@ -154,10 +168,33 @@ class _Writer:
         if len(event.heads) == 1:
             note = SubElement(parent, "note", identity | duration)
             _head(note, event.heads[0], event, part)
+            self._lyric(note, event)
             return
         chord = SubElement(parent, "chord", identity | duration)
+        self._lyric(chord, event)
         for head in event.heads:
             _head(SubElement(chord, "note"), head, event, part)
+
+    def _lyric(self, chord: Element, event: Event) -> None:
+        """Writes the syllable of a chord, or an empty one that ends an extension."""
+        lyric, line = event.lyric, (self.staff, self.verse)
+        sung = lyric is not None and lyric.text
+        extends = event.held or (lyric is not None and lyric.extend and not sung)
+        if not self.verse or extends or not (sung or line in self.extending):
+            return
+        self.extending.discard(line)
+        verse = SubElement(chord, "verse", n=str(self.verse))
+        syllable = SubElement(verse, "syl")
+        if lyric is None or not lyric.text:
+            return
+        syllable.text = lyric.text
+        if lyric.syllabic in POSITIONS:
+            syllable.set("wordpos", POSITIONS[lyric.syllabic])
+        if lyric.syllabic in ("begin", "middle"):
+            syllable.set("con", "d")
+        elif lyric.extend == "start":
+            syllable.set("con", "u")
+            self.extending.add(line)
 
     def _tempos(self) -> list[tuple[int, float]]:
         """Returns the tempos to print: the first, and those that differ audibly."""

@@ -14,6 +14,7 @@ from zoo.listen.score.musicxml_marks import (
     add_text,
     beam_states,
     write_harmony,
+    write_lyric,
     write_tempo,
 )
 from zoo.listen.score.shape import (
@@ -233,6 +234,8 @@ class _PartWriter:
                     for level, state in enumerate([] if i else beams[id(event)], 1):
                         add_text(note, "beam", state).set("number", str(level))
                     _write_notations(note, event, item, chord=i > 0)
+                    if event.lyric is not None and not i:
+                        write_lyric(note, event.lyric)
 
     def _place(self, note: Element, voice: int, place: int) -> None:
         add_text(note, "voice", voice)

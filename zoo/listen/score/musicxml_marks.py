@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from zoo.data.scores.musicxml_values import STANDARD_KINDS
 from zoo.listen.score.rhythm import beats
-from zoo.listen.score.shape import QUARTER, Bar, Event
+from zoo.listen.score.shape import QUARTER, Bar, Event, Lyric
 
 CHORD = re.compile(r"([A-G])([#b♯♭]?)([^/]*)(?:/([A-G])([#b♯♭]?))?")
 ALTERS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
@@ -52,6 +52,19 @@ def write_harmony(measure: Element, symbol: str) -> None:
                 add_text(element, f"{name}-alter", ALTERS[alter or ""])
         if name == "root":
             add_text(harmony, "kind", KINDS.get(kind, "other")).set("text", kind)
+
+
+def write_lyric(note: Element, lyric: Lyric) -> None:
+    """Writes a syllable, the end of a melisma, or an empty text: not sung."""
+    if lyric.extend == "continue":
+        return
+    element = SubElement(note, "lyric", number="1")
+    if lyric.text:
+        add_text(element, "syllabic", lyric.syllabic)
+    if lyric.text or not lyric.extend:
+        add_text(element, "text", lyric.text)
+    if lyric.extend:
+        SubElement(element, "extend", type=lyric.extend)
 
 
 def beam_states(layer: list[Event]) -> list[list[str]]:

@@ -180,6 +180,7 @@ def _spans(chords: Chords, bar: Bar, drums: bool) -> Iterator[Span]:
             chord.velocity,
             tied=chord.end > bar.end,
             held=chord.start < bar.start,
+            lyric=chord.lyric if chord.start >= bar.start else None,
         )
         position = end
     if position < bar.end:

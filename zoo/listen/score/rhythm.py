@@ -12,6 +12,7 @@ from zoo.listen.score.shape import (
     Event,
     Head,
     Layer,
+    Lyric,
     Metre,
     Tuplet,
 )
@@ -30,6 +31,7 @@ class Span(NamedTuple):
     velocity: int = 0
     tied: bool = False  # to the next span
     held: bool = False  # from the one before
+    lyric: Lyric | None = None
 
 
 def beats(metre: Metre) -> list[int]:
@@ -105,7 +107,8 @@ def _split(run: list[Span], cut: int) -> tuple[list[Span], list[Span]]:
         if span.start < cut < span.end:
             tied = bool(span.heads)
             first.append(span._replace(end=cut, tied=tied or span.tied))
-            rest.append(span._replace(start=cut, held=tied or span.held))
+            held = tied or span.held
+            rest.append(span._replace(start=cut, held=held, lyric=None))
         else:
             (first if span.end <= cut else rest).append(span)
     return first, rest
@@ -152,7 +155,9 @@ def _tuplet(run: list[Span]) -> Tuplet:
             last = i + 1 == len(pieces)
             tied = bool(span.heads) and (span.tied if last else True)
             held = bool(span.heads) and (i > 0 or span.held)
-            events.append(dataclasses.replace(event, tied=tied, held=held))
+            lyric = None if i else span.lyric
+            event = dataclasses.replace(event, tied=tied, held=held, lyric=lyric)
+            events.append(event)
     return Tuplet(count, normal, tuple(events))
 
 
@@ -201,6 +206,7 @@ class _Grid:
                 tied=bool(span.heads) and (span.tied or start < span.end),
                 held=bool(span.heads) and (span.held or event.start > span.start),
                 hidden=hidden and not span.heads,
+                lyric=span.lyric if event.start == span.start else None,
             )
 
     def _value(self, start: int, end: int, *, rest: bool) -> int:

@@ -5,12 +5,30 @@ quintuplets and septuplets are whole numbers.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 QUARTER = 1680
 WHOLE = 4 * QUARTER
 SHORTEST = QUARTER // 16  # a 64th
 
 Metre = tuple[int, int]
+
+
+class Lyric(NamedTuple):
+    """The lyric of a chord.
+
+    Without a text it extends the syllable before or, if it is no melisma either, says
+    that the chord after a syllable is not sung.
+
+    Attributes:
+      text: its syllable, or "".
+      syllabic: "single", "begin", "middle" or "end" of a word, as in MusicXML.
+      extend: its place in a melisma, "start", "continue" or "stop"; "" outside of one.
+    """
+
+    text: str = ""
+    syllabic: str = "single"
+    extend: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +66,7 @@ class Event:
       held: whether the event before is tied to it.
       hidden: whether it is a rest that is not printed.
       beam: number of the beam in its bar; 0 without one.
+      lyric: its lyric, if it is sung; None if the event before is tied to it.
     """
 
     start: int
@@ -61,6 +80,7 @@ class Event:
     held: bool = False
     hidden: bool = False
     beam: int = 0
+    lyric: Lyric | None = None
 
     @property
     def end(self) -> int:

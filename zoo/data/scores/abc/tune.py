@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from zoo.data.lyrics import write_line
 from zoo.data.proto import TICKS, NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.scores.abc import form
@@ -17,7 +18,7 @@ from zoo.data.scores.timeline import Clock, time_signatures, write_tempos
 # The lookahead excludes a note before a repeat sign, `d:|`.
 _FIELD = re.compile(r"([A-Za-z+]):(?![|:\]])\s*(.*)")
 _VOICE_FIELD = re.compile(r"\[V:\s*([^\]\s]+)([^\]]*)\]")
-_MUSIC_FIELDS = "KLMPQV"  # other fields do not affect the notes
+_MUSIC_FIELDS = "KLMPQVWw"  # other fields affect neither notes nor words
 
 MAX_LINE = 100_000  # characters in a line of music with its continuations
 
@@ -142,7 +143,7 @@ def _split(header: Header, body: list[Line], limits: Limits) -> list[list[Line]]
 
 
 def _read(header: Header, lines: list[Line], limits: Limits) -> Voice:
-    voice, line_number = Voice(limits), 0
+    voice, line_number, before = Voice(limits), 0, ""
     try:
         for name in "MLQK":
             line_number, value = header.fields.get(name, (0, ""))
@@ -155,8 +156,12 @@ def _read(header: Header, lines: list[Line], limits: Limits) -> Voice:
             match = _FIELD.match(line)
             if match is None:
                 voice.music(line)
+            elif match[1] == "+" and before == "w":
+                voice.words.field(match[2].strip(), more=True)
             elif match[1] in _MUSIC_FIELDS:
                 voice.field(match[1], match[2].strip())
+            if match is None or match[1] != "+":
+                before = match[1] if match else ""
         voice.finish()
     except Refused as refused:
         detail = (
@@ -233,7 +238,8 @@ def _sequence(header: Header, voices: list[Voice]) -> tuple[NoteSequence, int]:
     for index, voice in enumerate(voices):
         if len(voices) > 1:
             sequence.part_infos.add(part=index, name=f"voice {index + 1}")
-        for start, stop, pitch, velocity in sorted(_split_notes(voice.notes, starts)):
+        notes = sorted(_split_notes(voice.notes, starts))
+        for start, stop, pitch, velocity in notes:
             sequence.notes.add(
                 start_time=seconds(start),
                 end_time=seconds(stop),
@@ -242,6 +248,10 @@ def _sequence(header: Header, voices: list[Voice]) -> tuple[NoteSequence, int]:
                 instrument=index,
                 part=index,
             )
+        onsets = sorted({note[0] for note in notes} & (voice.words.onsets | {*starts}))
+        write_line(
+            sequence, (index, 0), ((seconds(x), voice.words.at(x)) for x in onsets)
+        )
     return sequence, irregular
 
 

@@ -8,6 +8,7 @@ from zoo.data.refusal import Refused
 from zoo.data.scores.abc import fields
 from zoo.data.scores.abc.form import Mark
 from zoo.data.scores.abc.lex import CHORD_NOTE, TOKEN, passes, ratio
+from zoo.data.scores.abc.words import Words
 from zoo.data.scores.limits import Limits
 
 QUARTER = 2**10 * 3**3 * 5 * 7 * 11  # ticks, divisible by all tuplets and slashes
@@ -41,6 +42,7 @@ class Voice:
       bar_lines: positions.
       marks: repeat signs, endings and part labels.
       remarks: counts of what was left out, such as groups of grace notes.
+      words: the words below the notes.
       position: end of the music parsed so far.
     """
 
@@ -54,6 +56,7 @@ class Voice:
         self.bar_lines: list[int] = []
         self.marks: list[Mark] = []
         self.remarks: Counter[str] = Counter()
+        self.words = Words(self.remarks)
         self.position = 0
         self.unit = Fraction(1, 8)
         self.lengths: dict[str, int] = {}  # ticks by notation, under this unit
@@ -90,6 +93,10 @@ class Voice:
                 self.tempos.append((self.position, qpm))
         elif name == "V":
             self.transposition = self.transposition.changed(value, of_voice=True)
+        elif name == "w":
+            self.words.field(value)
+        elif name == "W":
+            self.remarks["words-below-tune"] += 1
         elif name == "P":
             self.marks.append(Mark(self.position, "part", label=value.strip()[:1]))
 
@@ -157,7 +164,7 @@ class Voice:
     def _place(self, notes: list[ChordNote]) -> None:
         """Adds simultaneous notes, or lengthens the notes that they are tied to."""
         numerator, denominator = self._factor()
-        placed = []
+        placed, before = [], len(self.notes)
         for spelling, pitch, ticks in notes:
             end = self.position + self._divide(ticks * numerator, denominator)
             tied = self.ties.get(spelling)
@@ -167,9 +174,13 @@ class Voice:
                 tied = len(self.notes)
                 self.notes.append([self.position, end, pitch, self.velocity])
             placed.append((spelling, tied))
+        if not self.overlay_end:
+            onset = self.position if len(self.notes) > before else None
+            self.words.note(onset, len(self.bar_lines))
         self._advance(placed, self._divide(notes[0][2] * numerator, denominator))
 
     def _advance(self, placed: list[tuple[Spelling, int]], ticks: int) -> None:
+        self.words.begin(len(self.bar_lines))
         self.ties = {}
         self.last = placed, ticks
         self.position += ticks
