@@ -51,15 +51,14 @@ def priors() -> str:
     metrics = means("music_vae_prior")
     share = lambda name: f"{100 * metrics[name]:.0f} %" if name in metrics else "-"
     rows = [
-        [name, *(share(f"{metric}{suffix}") for metric in ("between_cost", "prior_cost"))]
-        for name, suffix in (
-            ("learnt: arcs in its noise, and samples", ""),
-            ("normal: great circles of latents, and samples", "_slerp"),
-            ("straight lines of latents", "_straight"),
+        [name, share(between), share(samples)]
+        for name, between, samples in (
+            ("learnt; arcs in its noise", "between_cost", "prior_cost"),
+            ("normal; great circles", "between_cost_slerp", "prior_cost_normal"),
+            ("straight lines", "between_cost_straight", ""),
         )
     ]
-    rows[1][2] = share("prior_cost_normal")
-    return markdown(["prior", "cost deviation between", "cost deviation of samples"], rows)
+    return markdown(["prior", "deviation between", "deviation of samples"], rows)
 
 
 def latent_sequences() -> str:
