@@ -6,6 +6,7 @@ another licence: the file is read by path, and nothing of the package is importe
 
 import functools
 import importlib.util
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -79,12 +80,19 @@ def entries() -> Mapping[str, tuple[str, ...]]:
         word = word.partition("(")[0]
         if word:
             found[word] = (*found.get(word, ()), phonemes)
-    for word, phonemes in PREFERRED.items():
-        others = [x for x in found.get(word, ()) if x != phonemes]
-        found[word] = (phonemes, *others)
-    for word, phonemes in ADDED.items():
-        found.setdefault(word, (phonemes,))
+    for word, likeliest in PREFERRED.items():
+        others = [x for x in found.get(word, ()) if x != likeliest]
+        found[word] = (likeliest, *others)
+    for word, phonemes in found.items():  # "fire" is sung as one syllable
+        if len(phonemes) > 1 and re.search("(ire|our)[sd]?$", word):
+            found[word] = tuple(sorted(phonemes, key=_syllables))
+    for word, only in ADDED.items():
+        found.setdefault(word, (only,))
     return found
+
+
+def _syllables(phonemes: str) -> int:
+    return sum(sign in "012" for sign in phonemes)
 
 
 def _path() -> Path:

@@ -30,7 +30,7 @@ from zoo.errors import clipped
 
 Known = Callable[[str], bool]
 
-PAUSES = ",.!?"  # from the weakest to the strongest
+PAUSES = (",", ".", "!", "?")  # from the weakest to the strongest
 NAMED = "·"  # stands before a letter that is named; `fold` leaves none in a text
 ALONE = ("Mr", "Mrs", "Ms", "Mx", "Dr", "Prof", "Messrs")  # titles also without a name
 SPELLED = 5  # letters of the longest unknown word of capitals that is read by letters
@@ -75,9 +75,9 @@ def _any(words: Iterable[str]) -> str:
 
 BRACES = re.compile(r"\{([^{}]*)\}")
 ADDRESS = re.compile(
-    r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}"
     r"|(?:https?://|ftp://|\bwww\.)[^\s\"'<>()]+"
-    rf"|\b(?:[A-Za-z][\w-]*\.)+(?:{TOP_LEVEL})\b(?:/[^\s\"'<>()]*)?"
+    rf"|\b(?:[A-Za-z][\w-]{{0,63}}\.){{1,8}}(?:{TOP_LEVEL})\b(?:/[^\s\"'<>()]*)?"
 )
 ROMAN = re.compile(rf"\b({_any(HEADINGS)}|{_any(REGNAL)}) ([IVX]+)\b(?!\.\w)")
 DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}|\bPh\.\s?D\.")
@@ -95,6 +95,8 @@ NUMBERED = re.compile(rf"\b({_any(BEFORE_NUMBERS)})\.\s*(?=\d)", re.I)
 SHORTENED = re.compile(rf"\b({_any(PLAIN)})\.", re.I)
 SIGN = re.compile(f"[{re.escape(''.join(SYMBOLS))}]")
 PLURAL = re.compile("([A-Z]{2,}|PhD)('?s)")
+CLOSED = re.compile(r"[ \"')\]]*$")
+CAPITAL = re.compile(r"[\"')\]]*\s+[\"'(]*[A-Z]")
 TOKEN = re.compile(
     rf"{NAMED}(?P<letter>[A-Z])|(?P<word>'?[A-Za-z]+(?:'[A-Za-z]+)*'?)"
     r"|(?P<pause>\.{2,}|[,.!?;:()\[\]—]|--+| [-–] )"
@@ -112,6 +114,15 @@ def normalise(text: str, known: Known) -> str:
     Raises:
       Refused: `empty`, `control`, `alphabet` or `braces`.
     """
+    return " ".join(tokens(text, known))
+
+
+def tokens(text: str, known: Known) -> list[str]:
+    """Returns the words and pauses of a text as `normalise` does, in a list.
+
+    Phonemes in braces are an element, with the word that stands before them without a
+    space: `read{R EH1 D}`.
+    """
     outside = BRACES.sub(" ", text)
     if "{" in outside or "}" in outside:
         raise Refused(
@@ -120,22 +131,27 @@ def normalise(text: str, known: Known) -> str:
             "as in {R EH1 D}.",
         )
     mixed = any(letter.islower() for letter in outside)
-    tokens: list[str] = []
+    found: list[str] = []
+    before = ""
     for index, part in enumerate(BRACES.split(text)):
-        if index % 2:
-            tokens.append(f"{{{' '.join(part.split())}}}")
+        if index % 2 == 0:
+            found += _tokens(_expanded(fold(part)), known, mixed)
         else:
-            tokens += _tokens(_expanded(fold(part)), known, mixed)
-    tokens = _pauses_once(tokens)
-    if not tokens:
+            held = f"{{{' '.join(part.split())}}}"
+            if before[-1:].isalpha() and found:
+                held = found.pop() + held
+            found.append(held)
+        before = part if index % 2 == 0 else ""
+    found = _pauses_once(found)
+    if not found:
         raise Refused("empty", f"The text {clipped(text)!r} has no word: write one.")
-    return " ".join(tokens)
+    return found
 
 
-def _pauses_once(tokens: list[str]) -> list[str]:
+def _pauses_once(found: list[str]) -> list[str]:
     """Returns tokens without pauses that come first, and of several the strongest."""
     kept: list[str] = []
-    for token in tokens:
+    for token in found:
         if token in PAUSES:
             if not kept:
                 continue
@@ -184,13 +200,12 @@ def _operator(match: re.Match[str]) -> str:
 
 def _is_last(match: re.Match[str]) -> bool:
     """Says whether nothing but closing quotes follows what was matched."""
-    return not match.string[match.end() :].strip(" \"')]")
+    return CLOSED.match(match.string, match.end()) is not None
 
 
 def _starts_sentence(match: re.Match[str]) -> bool:
-    return _is_last(match) or bool(
-        re.match(r"[\"')\]]*\s+[\"'(]*[A-Z]", match.string[match.end() :])
-    )
+    """Says whether the end of the text, or a capital, follows what was matched."""
+    return _is_last(match) or CAPITAL.match(match.string, match.end()) is not None
 
 
 def _address(match: re.Match[str]) -> str:
@@ -220,7 +235,7 @@ def _dotted(match: re.Match[str]) -> str:
         return f" {LATIN[found.lower()]} "
     if found.startswith("Ph"):
         letters = _named("PHD")
-    elif re.search(r"\d\s*$", match.string[: match.start()]):
+    elif match.string[max(0, match.start() - 2) : match.start()].strip()[-1:].isdigit():
         return found  # of a time, which is read later
     else:
         letters = _named(found.upper().replace(".", ""))
@@ -243,21 +258,21 @@ def _shortened(match: re.Match[str]) -> str:
 
 def _tokens(text: str, known: Known, mixed: bool) -> list[str]:
     """Returns the tokens of an expanded text."""
-    tokens: list[str] = []
+    found: list[str] = []
     matches = list(TOKEN.finditer(text))
     for match, after in itertools.zip_longest(matches, matches[1:]):
         word = match["word"]
         if match["letter"]:
-            tokens.append(match["letter"])
+            found.append(match["letter"])
         elif match["pause"]:
-            tokens.append(_pause(match))
+            found.append(_pause(match))
         elif len(word) == 1 and word.isupper():
             follows = after is not None and after["word"] is not None
             is_word = word in "IO" or (word == "A" and follows)
-            tokens.append(word.lower() if is_word else word)
+            found.append(word.lower() if is_word else word)
         else:
-            tokens += _word(word, known, mixed)
-    return tokens
+            found += _word(word, known, mixed)
+    return found
 
 
 def _pause(match: re.Match[str]) -> str:
@@ -277,8 +292,8 @@ def _word(word: str, known: Known, mixed: bool) -> list[str]:
     plural = PLURAL.fullmatch(word)
     capitals, ending = (plural[1], "'s") if plural else (word, "")
     if mixed and _is_acronym(capitals, known):
-        *letters, last = capitals.upper()
-        return [*letters, last + ending]
+        letters = list(capitals.upper())
+        return [*letters[:-1], letters[-1] + ending]
     return [lower]
 
 

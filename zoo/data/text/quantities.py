@@ -4,7 +4,6 @@ Dates are read as in America, the month before the day, unless only the other or
 is one.
 """
 
-import functools
 import re
 from collections.abc import Callable
 
@@ -234,9 +233,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-@functools.lru_cache(1024)
 def in_words(text: str) -> str:
     """Returns a text with words in place of its numbers."""
     for pattern, words in RULES:
-        text = pattern.sub(lambda match, words=words: f" {words(match)} ", text)
+        text = pattern.sub(_spaced(words), text)
     return text
+
+
+def _spaced(words: Callable[[re.Match[str]], str]) -> Callable[[re.Match[str]], str]:
+    return lambda match: f" {words(match)} "
