@@ -134,7 +134,13 @@ def test_what_is_no_phoneme_is_refused(text, words):
 
 
 def test_encoded_texts_are_decoded_to_texts_of_the_same_tokens():
-    texts = [VERSE, "Dr. Who? No... 25% of it!", "{R EH1 D} a {K}", "don't stop"]
+    texts = [
+        VERSE,
+        "the{DH AH0} end of the hour",
+        "Dr. Who? No... 25% of it!",
+        "{R EH1 D} a {K}",
+        "don't stop",
+    ]
     for text in texts:
         array = CODEC.encode(text)
         assert array.dtype == np.int32

@@ -76,10 +76,10 @@ def entries() -> Mapping[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for line in _path().read_text("utf-8").splitlines():
-        word, _, phonemes = line.partition("#")[0].strip().partition(" ")
+        word, _, text = line.partition("#")[0].strip().partition(" ")
         word = word.partition("(")[0]
         if word:
-            found[word] = (*found.get(word, ()), phonemes)
+            found[word] = (*found.get(word, ()), text)
     for word, likeliest in PREFERRED.items():
         others = [x for x in found.get(word, ()) if x != likeliest]
         found[word] = (likeliest, *others)

@@ -66,9 +66,9 @@ def _groups(words: Sequence[tuple[str, Sequence[str]]]) -> list[Group]:
     base = {name: BASES.index(name.rstrip("012")) for name in PHONEMES}
     whole = {name: i for i, name in enumerate(PHONEMES)}
     by_size: dict[int, list[tuple[str, Sequence[str]]]] = {}
-    for word, phonemes in words:
-        if len(word) <= LONGEST and len(phonemes) <= 2 * len(word):
-            by_size.setdefault(len(word), []).append((word, phonemes))
+    for word, spoken in words:
+        if len(word) <= LONGEST and len(spoken) <= 2 * len(word):
+            by_size.setdefault(len(word), []).append((word, spoken))
     groups = []
     for size, chosen in sorted(by_size.items()):
         width = max(len(p) for _, p in chosen)
@@ -135,11 +135,9 @@ def _count(group: Group, moves: np.ndarray, counts: Sequence[np.ndarray]) -> Non
     after = np.cumsum(moves, 1)
     for number, count in enumerate(counts):
         rows, places = np.nonzero(moves == number)
-        index = (letters[rows, places],)
+        flat = letters[rows, places]
         for back in range(number, 0, -1):
-            index += (bases[rows, after[rows, places] - back],)
-        shape = (len(LETTERS), *[len(BASES)] * number)
-        flat = np.ravel_multi_index(index, shape)
+            flat = flat * len(BASES) + bases[rows, after[rows, places] - back]
         count += np.bincount(flat, minlength=count.size)
 
 

@@ -11,6 +11,7 @@ right, with their stress 68.6 %; 6.9 % of phonemes are wrong, 9.2 % with stress.
 import contextlib
 import functools
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,6 +65,16 @@ class LetterToSound:
             options.setdefault(letter, []).append(token)
         arrays = {letter: np.array(tokens) for letter, tokens in options.items()}
         object.__setattr__(self, "_options", arrays)
+
+    @functools.cached_property
+    def log_probs(self) -> dict[tuple[str, tuple[str, ...]], float]:
+        """The log-probability of each graphone, whatever is beside it."""
+        level = self.levels[0]
+        held = dict(zip(level.keys.tolist(), level.held.tolist(), strict=True))
+        log_probs = {}
+        for token, name in enumerate(self.names, 1):
+            log_probs[name] = math.log(max(held[token], 1e-9))
+        return log_probs
 
     def guess(self, word: str, beam: int = BEAM) -> tuple[str, ...]:
         """Returns the likeliest phonemes of a word of the letters a to z.

@@ -291,17 +291,19 @@ def _word(word: str, known: Known, mixed: bool) -> list[str]:
         lower, word = lower[:-1], word[:-1]
     plural = PLURAL.fullmatch(word)
     capitals, ending = (plural[1], "'s") if plural else (word, "")
-    if mixed and _is_acronym(capitals, known):
+    if _is_acronym(capitals, known, mixed):
         letters = list(capitals.upper())
         return [*letters[:-1], letters[-1] + ending]
     return [lower]
 
 
-def _is_acronym(word: str, known: Known) -> bool:
+def _is_acronym(word: str, known: Known, mixed: bool) -> bool:
     if word == "PhD":
         return True
     if len(word) < 2 or not (word.isupper() and word.isalpha()):
         return False
-    if word in ACRONYMS or not re.search("[AEIOUY]", word):
-        return True
-    return len(word) <= SPELLED and not known(word.lower())
+    if not re.search("[AEIOUY]", word):
+        return len(word) <= SPELLED
+    if not mixed:  # a text in capitals
+        return False
+    return word in ACRONYMS or (len(word) <= SPELLED and not known(word.lower()))

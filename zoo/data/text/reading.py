@@ -1,5 +1,6 @@
 """A text as words with their phonemes."""
 
+import itertools
 from typing import NamedTuple
 
 from zoo.data.refusal import Refused
@@ -9,7 +10,7 @@ from zoo.data.text.normalise import PAUSES, tokens
 from zoo.data.text.words import pronounce
 from zoo.errors import clipped
 
-BEFORE_VOWELS = {"the": ("DH", "IY0")}
+THE_BEFORE_VOWELS = ("DH", "IY0")
 
 
 class Word(NamedTuple):
@@ -45,6 +46,7 @@ def read(text: str) -> Reading:
     """
     words: list[Word] = []
     remarks: dict[str, str] = {}
+    articles: set[int] = set()
     for token in tokens(text, known):
         if token in PAUSES:
             words[-1] = words[-1]._replace(pause=token)
@@ -53,6 +55,8 @@ def read(text: str) -> Reading:
         if brace:
             words.append(Word(letters, phonemes_of(held[:-1])))
             continue
+        if token == "the":
+            articles.add(len(words))
         spoken = pronounce(token)
         words.append(Word(token, spoken.phonemes))
         if spoken.guessed:
@@ -60,13 +64,10 @@ def read(text: str) -> Reading:
                 f"guessed: {clipped(token)!r} is in no dictionary and is read by its "
                 f"letters as {{{clipped(' '.join(spoken.phonemes))}}}"
             )
-    for index, (word, after) in enumerate(zip(words, words[1:], strict=False)):
-        if (
-            word.text in BEFORE_VOWELS
-            and not word.pause
-            and is_vowel(after.phonemes[0])
-        ):
-            words[index] = word._replace(phonemes=BEFORE_VOWELS[word.text])
+    for index, (word, after) in enumerate(itertools.pairwise(words)):
+        is_the = index in articles and not word.pause
+        if is_the and is_vowel(after.phonemes[0]):
+            words[index] = word._replace(phonemes=THE_BEFORE_VOWELS)
     return Reading(tuple(words), tuple(remarks.values()))
 
 
