@@ -1,15 +1,16 @@
 """English text to words and pauses, against readings written by hand."""
 
+import contextlib
 import pathlib
 import random
 import re
 import string
+import time
 
 import pytest
 
 from zoo.data.refusal import Refused
 from zoo.data.text import numbers
-from zoo.data.text.dictionary import known
 from zoo.data.text.normalise import normalise
 
 READINGS = pathlib.Path(__file__).with_name("readings.txt").read_text("utf-8")
@@ -18,14 +19,10 @@ NAMES |= {name: 10 * i for i, name in enumerate(numbers.TENS) if name}
 SCALES = {name: 1000**i for i, name in enumerate(numbers.SCALES) if name}
 
 
-def read(text: str) -> str:
-    return normalise(text, known)
-
-
 @pytest.mark.parametrize("line", READINGS.strip().splitlines())
 def test_readings(line):
     text, _, expected = line.partition(" -> ")
-    assert read(text) == expected
+    assert normalise(text) == expected
 
 
 def value_of(words: str) -> int:
@@ -74,12 +71,31 @@ def test_any_ascii_text_with_a_letter_becomes_words_and_pauses():
     for _ in range(2000):
         text = "".join(rng.choices(signs, k=rng.randint(1, 60)))
         if re.search("[A-Za-z0-9]", text):
-            tokens = read(text).split(" ")
+            tokens = normalise(text).split(" ")
             assert all(map(token.fullmatch, tokens)), (text, tokens)
 
 
+def test_any_text_becomes_words_or_is_refused():
+    rng = random.Random(5)
+    ranges = (range(32, 127), range(160, 0x250), range(0x2000, 0x2200), range(0x20000))
+    words = r"[a-z']*[a-z][a-z']*|[A-Z]('s)?|[,.!?]|\S*\{[^}]*\}"
+    reading = re.compile(rf"(?:{words})(?: (?:{words}))*")
+    for _ in range(1000):
+        text = "".join(chr(rng.choice(rng.choice(ranges))) for _ in range(8))
+        with contextlib.suppress(Refused):
+            assert reading.fullmatch(normalise(text)), text
+
+
+@pytest.mark.parametrize("unit", ["1", "a.", "1.", "a@", "etc. ", "{A}", "'", "$1"])
+def test_long_texts_of_one_kind_are_quick(unit):
+    began = time.process_time()
+    with contextlib.suppress(Refused):
+        normalise(unit * 10_000)
+    assert time.process_time() - began < 2
+
+
 def test_a_text_in_lines_is_read_on_and_a_paragraph_ends_a_sentence():
-    assert read("one\ntwo\r\n\r\nthree\tfour") == "one two . three four"
+    assert normalise("one\ntwo\r\n\r\nthree\tfour") == "one two . three four"
 
 
 @pytest.mark.parametrize(
@@ -97,13 +113,13 @@ def test_a_text_in_lines_is_read_on_and_a_paragraph_ends_a_sentence():
 )
 def test_what_cannot_be_read_is_refused_in_one_sentence(text, reason, words):
     with pytest.raises(Refused) as refused:
-        read(text)
+        normalise(text)
     assert refused.value.reason == reason
     assert words in refused.value.detail
     assert "\n" not in refused.value.detail
 
 
 def test_accents_and_signs_of_other_hands_are_folded():
-    assert read("Crème brûlée, Dvořák & Łódź") == "creme brulee , dvorak and lodz"
-    assert read("ﬁne Ａ１ “quotes” ‘so’ it’s") == "fine A one quotes so it's"
-    assert read("wait\u200b\u00ad\ufeff!") == "wait !"
+    assert normalise("Crème brûlée, Dvořák & Łódź") == "creme brulee , dvorak and lodz"
+    assert normalise("ﬁne Ａ１ “quotes” ‘so’ it’s") == "fine A one quotes so it's"
+    assert normalise("wait\u200b\u00ad\ufeff!") == "wait !"

@@ -108,7 +108,7 @@ def test_a_model_is_kept(tmp_path, monkeypatch):
 
 def test_phonemes_in_braces_are_kept():
     words, _ = read("I read{R EH1 D} it, {t uw1}")
-    assert [word.text for word in words] == ["i", "read", "it", ""]
+    assert [word.text for word in words] == ["I", "read", "it", ""]
     assert words[1].phonemes == ("R", "EH1", "D")
     assert words[2].pause == ","
     assert words[3].phonemes == ("T", "UW1")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from zoo.data.text.abbreviations import MONEY, MONTHS, MULTIPLES, UNITS
 from zoo.data.text.numbers import (
+    LONGEST,
     cardinal,
     decade,
     decimal,
@@ -25,7 +26,8 @@ DECIMAL = rf"(?:{NUMBER}(?:\.\d+)?|\.\d+)"
 MINUS = r"(?:(?<![\w.])-(?=[\d.]))?"
 MONTH = "|".join(name.title() for name in MONTHS)
 SHORT = "|".join(name[:3].title() for name in MONTHS if name != "may")
-NAMED = rf"({MONTH}|(?:{SHORT}|Sept)\b\.?)"
+NAME = rf"({MONTH}|(?:{SHORT}|Sept)\b\.?)"
+NAMED = "·"  # stands before a letter that is named; `fold` leaves none in a text
 LAST_YEAR = 2100  # of the four digits that are read as a year
 
 
@@ -76,7 +78,8 @@ def _half(match: re.Match[str]) -> str:
     """Returns the letters of "a.m." or "PM", and a period if a sentence ends there."""
     rest = match.string[match.end() :].lstrip("\"')] ")
     ends = match[0].endswith(".") and (not rest or rest[0].isupper())
-    return f"·{match[match.re.groups].upper()} ·M{' .' if ends else ''}"
+    half = match[match.re.groups].upper()
+    return f"{NAMED}{half} {NAMED}M{' .' if ends else ''}"
 
 
 def _hour(match: re.Match[str]) -> str:
@@ -176,6 +179,11 @@ def _phone(match: re.Match[str]) -> str:
     return " , ".join(spelled(group) for group in re.findall(r"\d+", match[0]))
 
 
+def _long(match: re.Match[str]) -> str:
+    head = f"{cardinal(match[1])} point " if match[1] else ""
+    return head + spelled(match[2])
+
+
 def _version(match: re.Match[str]) -> str:
     return " point ".join(map(cardinal, match[0].split(".")))
 
@@ -188,6 +196,7 @@ UNIT = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True)
 MULTIPLE = "|".join(sorted(MULTIPLES, key=len, reverse=True))
 HALF = r"([aApP])\.?\s?[mM]\b\.?"
 RULES: tuple[Rule, ...] = (
+    _rule(rf"(?<!\d)(?:(\d{{1,{LONGEST}}})\.)?(\d{{{LONGEST + 1},}})", _long),
     _rule(r"(?<![\w-])(?:\(\d{3}\) ?|\d{3}[-.])?\d{3}[-.]\d{4}(?![\w-])", _phone),
     _rule(
         rf"((?<![\w.])-)?([$£€¥])\s?({NUMBER})(?:\.(\d+))?(?:\s?({MULTIPLE})\b)?",
@@ -202,15 +211,15 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<![\w-])(\d{4})-(\d\d)-(\d\d)(?![\w-])", _iso),
     _rule(r"(?<![\w/])(\d{1,2})/(\d{1,2})/(\d{4}|\d\d)(?![\w/])", _numeric),
     _rule(
-        rf"\b{NAMED} (\d{{1,2}})(?:st|nd|rd|th)?(?:,? (\d{{4}}))?(?![\w.:]\d|\w)",
+        rf"\b{NAME} (\d{{1,2}})(?:st|nd|rd|th)?(?:,? (\d{{4}}))?(?![\w.:]\d|\w)",
         _month_day,
     ),
     _rule(
-        rf"\b(?:[Tt]he )?(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?{NAMED}"
+        rf"\b(?:[Tt]he )?(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?{NAME}"
         r"(?:,? (\d{4}))?(?!\w)",
         _day_month,
     ),
-    _rule(rf"\b{NAMED},? (\d{{4}})(?!\w)", _month_year),
+    _rule(rf"\b{NAME},? (\d{{4}})(?!\w)", _month_year),
     _rule(r"(?:\b|')(\d0|1\d\d0|20\d0)'?s\b", _decade),
     _rule(r"(?:\b)(\d+)(?:st|nd|rd|th)\b", lambda x: ordinal(x[1])),
     _rule(r"\b24/7\b", lambda x: "twenty four seven"),

@@ -4,7 +4,6 @@ import itertools
 from typing import NamedTuple
 
 from zoo.data.refusal import Refused
-from zoo.data.text.dictionary import known
 from zoo.data.text.inventory import CONSONANTS, PHONEMES, VOWELS, is_vowel
 from zoo.data.text.normalise import PAUSES, tokens
 from zoo.data.text.words import pronounce
@@ -17,7 +16,7 @@ class Word(NamedTuple):
     """A word of a text.
 
     Attributes:
-      text: its letters; "" of phonemes in braces by themselves.
+      text: its letters as the text has them; "" of phonemes in braces by themselves.
       phonemes: its phonemes.
       pause: the sign of the pause after it, one of `PAUSES`; "" without one.
     """
@@ -47,28 +46,32 @@ def read(text: str) -> Reading:
     words: list[Word] = []
     remarks: dict[str, str] = {}
     articles: set[int] = set()
-    for token in tokens(text, known):
-        if token in PAUSES:
-            words[-1] = words[-1]._replace(pause=token)
+    for token in tokens(text):
+        if token.spoken in PAUSES:
+            words[-1] = words[-1]._replace(pause=token.spoken)
             continue
-        letters, brace, held = token.partition("{")
-        if brace:
-            words.append(Word(letters, phonemes_of(held[:-1])))
+        if token.phonemes is not None:
+            words.append(Word(token.shown, phonemes_of(token.phonemes)))
             continue
-        if token == "the":
+        if token.spoken == "the":
             articles.add(len(words))
-        spoken = pronounce(token)
-        words.append(Word(token, spoken.phonemes))
+        spoken = pronounce(token.spoken)
+        words.append(Word(token.shown, spoken.phonemes))
         if spoken.guessed:
-            remarks[token] = (
-                f"guessed: {clipped(token)!r} is in no dictionary and is read by its "
-                f"letters as {{{clipped(' '.join(spoken.phonemes))}}}"
-            )
+            remarks[token.spoken] = _guessed(token.spoken, spoken.phonemes)
     for index, (word, after) in enumerate(itertools.pairwise(words)):
         is_the = index in articles and not word.pause
         if is_the and is_vowel(after.phonemes[0]):
             words[index] = word._replace(phonemes=THE_BEFORE_VOWELS)
     return Reading(tuple(words), tuple(remarks.values()))
+
+
+def _guessed(word: str, phonemes: tuple[str, ...]) -> str:
+    held = clipped(" ".join(phonemes))
+    return (
+        f"guessed: {clipped(word)!r} is in no dictionary and is read by its letters as "
+        f"{{{held}}}"
+    )
 
 
 def phonemes_of(text: str) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ one consonant (`nev-er`).
 """
 
 import itertools
-import re
 from typing import NamedTuple
 
 from zoo.data.lyrics import Syllable, syllabic
@@ -59,7 +58,7 @@ class SpokenSyllable(NamedTuple):
 def syllables(text: str) -> list[SpokenSyllable]:
     """Returns the syllables of an English text.
 
-    Their letters are those of `normalise`: in lower case, numbers as words.
+    Numbers and abbreviations are words there.
 
     Raises:
       Refused: as `read`.
@@ -71,14 +70,13 @@ def syllables(text: str) -> list[SpokenSyllable]:
 def syllables_of(word: Word) -> list[SpokenSyllable]:
     """Returns the syllables of a word."""
     parts = divided(word.phonemes)
-    text = word.text.upper() if word.text == "i" else word.text
-    letters = hyphenated(re.sub("^i(?=')", "I", text), parts)
+    letters = hyphenated(word.text, parts)
     last = len(parts) - 1
     found = []
     for index, (part, text) in enumerate(zip(parts, letters, strict=True)):
         place = syllabic(index > 0, index < last)
         stress = next((int(x[-1]) for x in part if is_vowel(x)), 0)
-        weak = last == 0 and word.text in UNSTRESSED
+        weak = last == 0 and word.text.lower() in UNSTRESSED
         found.append(
             SpokenSyllable(
                 Syllable(text, place),
