@@ -1,9 +1,9 @@
 """Pronunciations of single words.
 
 In this order: the dictionary; a known stem with an ending; names of letters; and the
-letters by `letter_to_sound`. Of 6,000 words that it was not counted from, the model
-was right more often than two known words in one (62 % to 45 %), and than stems with
--ly, -ness and -less; endings that are here were right more often than the model.
+letters by `letter_to_sound`. Of the words with such an ending among 6,000 that the
+model was not counted from, 89.4 % are right by their stems and 87.0 % by the model. Two
+known words in one were right less often than the model (45 % to 62 %).
 """
 
 import functools
