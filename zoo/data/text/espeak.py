@@ -56,7 +56,7 @@ def library() -> ctypes.CDLL:
     """
     folder = None
     if importlib.util.find_spec("espeakng_loader"):
-        import espeakng_loader
+        import espeakng_loader  # type: ignore[import-untyped]
 
         path: str | None = str(espeakng_loader.get_library_path())
         folder = str(espeakng_loader.get_data_path()).encode()
@@ -96,6 +96,9 @@ def phrase(words: Sequence[str]) -> list[tuple[str, ...]]:
     """Returns the phonemes of the words of a phrase, read together.
 
     Where the library joins words, each is read by itself.
+
+    Raises:
+      ZooError: espeak-ng is not installed.
     """
     spoken = transcribe(" ".join(words)).split()
     if len(spoken) != len(words):
@@ -104,7 +107,7 @@ def phrase(words: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def arpabet(ipa: str) -> tuple[str, ...]:
-    """Returns the ARPAbet of a word in the phonetic alphabet; leaves out other signs."""
+    """Returns the ARPAbet of a word in the phonetic alphabet, but for other signs."""
     phonemes: list[str] = []
     stress, place = "0", 0
     while place < len(ipa):

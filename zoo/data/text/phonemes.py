@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.data.text.inventory import PHONEMES
 from zoo.data.text.normalise import PAUSES
-from zoo.data.text.reading import Word, read
+from zoo.data.text.reading import ENGINES, Word, read
 
 BOUNDARY = 0  # the end, as in the codecs of music
 BETWEEN = 1  # between words
@@ -28,7 +28,12 @@ class Phonemes:
 
     Between words stands a token, which is one of four if there is a pause: `, . ! ?`.
     The stream ends with BOUNDARY.
+
+    Attributes:
+      engine: what pronounces words, "cmudict" or, if it is installed, "espeak".
     """
+
+    engine: str = ENGINES[0]
 
     @property
     def vocab(self) -> int:
@@ -40,9 +45,10 @@ class Phonemes:
 
         Raises:
           Refused: `empty`, `control`, `alphabet`, `braces` or `phoneme`.
-          ZooError: the dictionary is not installed.
+          ZooError: the dictionary, or espeak-ng, is not installed.
+          UsageError: there is no such engine.
         """
-        words, remarks = read(text)
+        words, remarks = read(text, self.engine)
         return TextFit(self.row(words), remarks)
 
     def encode(self, text: str) -> np.ndarray:

@@ -1,13 +1,18 @@
 """A text as words with their phonemes."""
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from zoo.data.refusal import Refused
+from zoo.data.text import espeak
 from zoo.data.text.inventory import CONSONANTS, PHONEMES, VOWELS, is_vowel
-from zoo.data.text.normalise import PAUSES, tokens
+from zoo.data.text.normalise import PAUSES, Token, tokens
 from zoo.data.text.words import pronounce
-from zoo.errors import clipped
+from zoo.errors import clipped, require, shown
+
+ENGINES = ("cmudict", "espeak")
+PHRASE = 30  # words that espeak-ng is given at once
 
 THE_BEFORE_VOWELS = ("DH", "IY0")
 
@@ -33,37 +38,70 @@ class Reading(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def read(text: str) -> Reading:
+def read(text: str, engine: str = ENGINES[0]) -> Reading:
     """Returns the words of an English text with their phonemes.
 
     Phonemes in braces are a word, or, after a word without a space, its phonemes:
     `I read{R EH1 D} it`.
 
+    Args:
+      text: the text.
+      engine: one of `ENGINES`.
+
     Raises:
       Refused: `empty`, `control`, `alphabet`, `braces` or `phoneme`.
-      ZooError: the dictionary is not installed.
+      ZooError: the dictionary, or espeak-ng, is not installed.
+      UsageError: there is no such engine.
     """
-    words: list[Word] = []
+    require(
+        engine in ENGINES,
+        f"there is no engine of phonemes called {shown(engine)}: choose `engine` from "
+        f"{', '.join(ENGINES)}.",
+    )
+    found = tokens(text)
     remarks: dict[str, str] = {}
-    articles: set[int] = set()
-    for token in tokens(text):
+    words: list[Word] = []
+    for token in found:
         if token.spoken in PAUSES:
             words[-1] = words[-1]._replace(pause=token.spoken)
-            continue
-        if token.phonemes is not None:
+        elif token.phonemes is not None:
             words.append(Word(token.shown, phonemes_of(token.phonemes)))
+        else:
+            words.append(Word(token.shown, ()))
+    spelled = [token for token in found if token.spoken not in PAUSES]
+    if engine == "espeak":
+        _read_by_espeak(spelled, words)
+    for index, token in enumerate(spelled):
+        if words[index].phonemes:
             continue
-        if token.spoken == "the":
-            articles.add(len(words))
         spoken = pronounce(token.spoken)
-        words.append(Word(token.shown, spoken.phonemes))
+        words[index] = words[index]._replace(phonemes=spoken.phonemes)
         if spoken.guessed:
             remarks[token.spoken] = _guessed(token.spoken, spoken.phonemes)
-    for index, (word, after) in enumerate(itertools.pairwise(words)):
-        is_the = index in articles and not word.pause
-        if is_the and is_vowel(after.phonemes[0]):
-            words[index] = word._replace(phonemes=THE_BEFORE_VOWELS)
+    _before_vowels(spelled, words)
     return Reading(tuple(words), tuple(remarks.values()))
+
+
+def _read_by_espeak(spelled: Sequence[Token], words: list[Word]) -> None:
+    """Writes the phonemes of words that have none yet, phrase by phrase."""
+    phrase: list[int] = []
+    for index, word in enumerate(words):
+        if not word.phonemes:
+            phrase.append(index)
+        ends = bool(word.pause or word.phonemes) or index == len(words) - 1
+        if phrase and (ends or len(phrase) == PHRASE):
+            spoken = espeak.phrase([spelled[place].spoken for place in phrase])
+            for place, phonemes in zip(phrase, spoken, strict=True):
+                words[place] = words[place]._replace(phonemes=phonemes)
+            phrase = []
+
+
+def _before_vowels(spelled: Sequence[Token], words: list[Word]) -> None:
+    """Writes the other "the" where a vowel follows."""
+    for index, (word, after) in enumerate(itertools.pairwise(words)):
+        is_the = spelled[index].spoken == "the" and spelled[index].phonemes is None
+        if is_the and not word.pause and is_vowel(after.phonemes[0]):
+            words[index] = word._replace(phonemes=THE_BEFORE_VOWELS)
 
 
 def _guessed(word: str, phonemes: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from zoo.data.lyrics import Syllable, syllabic
 from zoo.data.text import dictionary, letter_to_sound
 from zoo.data.text.inventory import CONSONANTS, is_vowel
-from zoo.data.text.reading import Word, read
+from zoo.data.text.reading import ENGINES, Word, read
 
 CLUSTERS = (
     "P L,P R,P Y,B L,B R,B Y,T R,T W,D R,D W,K L,K R,K W,K Y,G L,G R,G W,F L,F R,F Y,"
@@ -55,16 +55,18 @@ class SpokenSyllable(NamedTuple):
     pause: str = ""
 
 
-def syllables(text: str) -> list[SpokenSyllable]:
+def syllables(text: str, engine: str = ENGINES[0]) -> list[SpokenSyllable]:
     """Returns the syllables of an English text.
 
     Numbers and abbreviations are words there.
 
     Raises:
       Refused: as `read`.
-      ZooError: the dictionary is not installed.
+      ZooError, UsageError: as `read`.
     """
-    return [syllable for word in read(text).words for syllable in syllables_of(word)]
+    return [
+        syllable for word in read(text, engine).words for syllable in syllables_of(word)
+    ]
 
 
 def syllables_of(word: Word) -> list[SpokenSyllable]:
