@@ -115,6 +115,8 @@ UNITS = {  # of a number: one, and many
     "mg": ("milligram", "milligrams"),
     "lb": ("pound", "pounds"),
     "lbs": ("pound", "pounds"),
+    "tsp": ("teaspoon", "teaspoons"),
+    "tbsp": ("tablespoon", "tablespoons"),
     "oz": ("ounce", "ounces"),
     "l": ("liter", "liters"),
     "L": ("liter", "liters"),

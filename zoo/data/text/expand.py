@@ -66,8 +66,12 @@ ADDRESS = re.compile(
     rf"|\b(?:[A-Za-z][\w-]{{0,63}}\.){{1,8}}(?:{TOP_LEVEL})\b(?:/[^\s\"'<>()]*)?"
 )
 ROMAN = re.compile(rf"\b({_any(HEADINGS)}|{_any(REGNAL)}) ([IVX]+)\b(?!\.\w)")
-DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}|\bPh\.\s?D\.")
-INITIAL = re.compile(r"\b([A-HJ-Z])\.(?=\s+[A-Z])")
+DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}(?:'s\b)?|\bPh\.\s?D\.")
+TO = re.compile(  # between times, percentages and amounts
+    r"(?:(?<=[apAP][mM])|(?<=[ap]\.m\.)|(?<=%))\s?[-–]\s?(?=\d)"
+    r"|(?<=\d)\s?[-–]\s?(?=[$£€¥]\d)"
+)
+INITIAL = re.compile(r"\b([A-HJ-Z])\.(?=\s+[A-Z\d])")
 JOINED = re.compile(r"\b([A-Z]{1,4})&([A-Z]{1,4})\b")
 PITCH = re.compile(r"\b([A-G])#(?!\w)")
 STREET = re.compile(
@@ -101,9 +105,12 @@ def expanded(text: str) -> str:
     text = NUMBERED.sub(lambda x: f"{BEFORE_NUMBERS[x[1].lower()]} ", text)
     text = re.sub(r"#\s?(?=\d)", "number ", text)
     text = re.sub(r"\band/or\b", "and or", text)
+    text = text.replace(" / ", " , ")  # lines of a song
     text = re.sub(r"(?<=\w)-(?=[A-Za-z])|(?<=[A-Za-z])-(?=\d)", " ", text)
     text = re.sub(r"(?<=\d)\s*([+=×÷<>])\s*-?(?=\d)", _operator, text)
     text = re.sub(r"(?<=\d)\s+-\s+(?=\d+\s*=|\d+ equals)", " minus ", text)
+    text = TO.sub(" to ", text)
+    text = re.sub(r"(?<=\d)\s?[*x]\s?(?=\d)", " times ", text)
     text = in_words(text)
     text = SHORTENED.sub(_shortened, text)
     text = re.sub(r"(?<=[A-Za-z])/(?=[A-Za-z])", " slash ", text)
@@ -160,8 +167,10 @@ def _dotted(match: re.Match[str]) -> str:
     elif match.string[max(0, match.start() - 2) : match.start()].strip()[-1:].isdigit():
         return found  # of a time, which is read later
     else:
-        letters = _named(found.upper().replace(".", ""))
-    ends = _is_last(match) or (found.endswith("m.") and starts_sentence(match))
+        letters = _named(found.removesuffix("'s").upper().replace(".", ""))
+        letters += "'s" if found.endswith("'s") else ""
+    ends = found.endswith(".") and _is_last(match)
+    ends = ends or (found.endswith("m.") and starts_sentence(match))
     return f"{letters} . " if ends else letters
 
 

@@ -22,7 +22,7 @@ SPELLED = 5  # letters of the longest unknown word of capitals that is read by l
 BRACES = re.compile(r"\{([^{}]*)\}")
 PLURAL = re.compile("([A-Z]{2,}|PhD)('?s)")
 TOKEN = re.compile(
-    rf"{NAMED}(?P<letter>[A-Z])|(?P<word>'?[A-Za-z]+(?:'[A-Za-z]+)*'?)"
+    rf"{NAMED}(?P<letter>[A-Z](?:'s)?)|(?P<word>'?[A-Za-z]+(?:'[A-Za-z]+)*'?)"
     r"|(?P<pause>\.{2,}|[,.!?;:()\[\]—]|--+| [-–] )"
 )
 
@@ -114,7 +114,7 @@ def _tokens(text: str, mixed: bool) -> list[Token]:
         elif match["pause"]:
             found.append(Token(_pause(match), ""))
         elif len(word) == 1 and word.isupper():
-            follows = after is not None and after["word"] is not None
+            follows = after is not None and re.search("[a-z]|^I$", after["word"] or "")
             is_word = word in "IO" or (word == "A" and follows)
             found.append(Token(word.lower(), word) if is_word else _letter(word))
         else:

@@ -28,6 +28,7 @@ MONTH = "|".join(name.title() for name in MONTHS)
 SHORT = "|".join(name[:3].title() for name in MONTHS if name != "may")
 NAME = rf"({MONTH}|(?:{SHORT}|Sept)\b\.?)"
 NAMED = "·"  # stands before a letter that is named; `fold` leaves none in a text
+METRES = "time|metre|meter|signature|bars?|beat|feel"  # after the numbers of a metre
 LAST_YEAR = 2100  # of the four digits that are read as a year
 
 
@@ -166,6 +167,10 @@ def _fraction(match: re.Match[str]) -> str:
     return f"{number(whole)} and {words}"
 
 
+def _metre(match: re.Match[str]) -> str:
+    return f"{cardinal(match[1])} {cardinal(match[2])}"
+
+
 def _range(match: re.Match[str]) -> str:
     return f"{_plain(match[1])} to {_plain(match[2])}"
 
@@ -221,7 +226,9 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"\b{NAME},? (\d{{4}})(?!\w)", _month_year),
     _rule(r"(?:\b|')(\d0|1\d\d0|20\d0)'?s\b", _decade),
-    _rule(r"(?:\b)(\d+)(?:st|nd|rd|th)\b", lambda x: ordinal(x[1])),
+    _rule(rf"\b({NUMBER})(?:st|nd|rd|th)\b", lambda x: ordinal(x[1].replace(",", ""))),
+    _rule(rf"(?<![\w/])(\d\d?)/(\d\d?)(?= (?:{METRES})\b)", _metre),
+    _rule(r"(?<![\w/])(?=(?:4/4|2/2|[56]/4|(?:6|9|12)/8)(?![\w/]))(\d+)/(\d)", _metre),
     _rule(r"\b24/7\b", lambda x: "twenty four seven"),
     _rule(r"(?<![\w/])(?:(\d+) )?(\d+)/(\d+)(?![\w/])", _fraction),
     _rule(
