@@ -6,7 +6,9 @@ conventions of print: double consonants are parted, and a short stressed vowel k
 one consonant (`nev-er`).
 """
 
+import functools
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from zoo.data.lyrics import Syllable, syllabic
@@ -131,7 +133,7 @@ def _onset(part: tuple[str, ...]) -> tuple[str, ...]:
 
 def _cut(
     text: str,
-    begin: list[int],
+    begin: Sequence[int],
     place: int,
     *,
     onset: tuple[str, ...],
@@ -172,12 +174,12 @@ def _cut(
     return cut if palatal or onset[0] in ("W", "Y", "HH") else vowel_at
 
 
-def _letter_of(begin: list[int], phoneme: int) -> int:
+def _letter_of(begin: Sequence[int], phoneme: int) -> int:
     """Returns the letter that spells a phoneme."""
     return next(i for i in range(len(begin) - 1) if begin[i + 1] > phoneme)
 
 
-def _vowel_letter(text: str, begin: list[int], phoneme: int) -> int:
+def _vowel_letter(text: str, begin: Sequence[int], phoneme: int) -> int:
     """Returns the first of the letters that spell a vowel, as both of "er" do."""
     letter = _letter_of(begin, phoneme)
     while letter > 1 and text[letter - 1] in "aeiouy" and begin[letter - 1] == phoneme:
@@ -213,22 +215,24 @@ def _closes(vowel: str, letter: str) -> bool:
     return short and vowel[-1] in "12"
 
 
-def spelling(text: str, phonemes: tuple[str, ...]) -> list[int]:
+@functools.lru_cache(65536)
+def spelling(text: str, phonemes: tuple[str, ...]) -> tuple[int, ...]:
     """Returns the number of phonemes that are spelled before each letter, and in all.
 
     Each letter spells the phonemes that it is likeliest to, in the dictionary.
     """
     likely = letter_to_sound.model().log_probs
+    most = 2 if len(phonemes) <= 2 * len(text) else MOST
     scores = {0: 0.0}
     steps: list[dict[int, int]] = []
     for letter in text:
         best: dict[int, tuple[float, int]] = {}
         for done, score in scores.items():
-            for size in range(min(MOST, len(phonemes) - done) + 1):
+            for size in range(min(most, len(phonemes) - done) + 1):
                 held = phonemes[done : done + size]
-                gain = likely.get((letter, held), RARE * (1 + abs(size - 1)))
-                if not letter.isalpha():
-                    gain = RARE * size
+                gain = likely.get((letter, held))
+                if gain is None:  # an apostrophe spells nothing
+                    gain = RARE * (size if letter == "'" else 1 + abs(size - 1))
                 found = score + gain, done
                 best[done + size] = max(best.get(done + size, found), found)
         scores = {place: score for place, (score, _) in best.items()}
@@ -236,4 +240,4 @@ def spelling(text: str, phonemes: tuple[str, ...]) -> list[int]:
     begin = [max(scores)]
     for step in reversed(steps):
         begin.append(step[begin[-1]])
-    return begin[::-1]
+    return tuple(reversed(begin))
