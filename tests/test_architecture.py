@@ -271,7 +271,7 @@ for module in families.values():
 
 def test_importing_data_imports_neither_jax_nor_all_of_note_seq():
     run("""
-import sys, zoo.data.corpora.registry, zoo.data.codecs
+import sys, zoo.data.corpora.registry, zoo.data.codecs, zoo.data.text.syllables
 assert not {"jax", "note_seq", "bokeh", "pandas"} & {*sys.modules}
 import note_seq
 from zoo.data.proto import NoteSequence
