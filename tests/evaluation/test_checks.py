@@ -20,7 +20,6 @@ FAMILY = {  # by headline
     "accuracy_sampled": "music_vae",
     "pitch_consistency": "latent_mdn",
     "test_ensembled": "coconet",
-    "in_real_4": "seqgan",
     "tonal_distance": "musegan",
     "scale_consistency": "musegan",
 }
@@ -49,7 +48,7 @@ def small(name: str) -> Model:
 
 def test_every_headline_is_a_metric_of_an_objective_or_of_rows():
     of_objectives = {name for name in FIGURES if name not in OF_ROWS}
-    assert {checked_name(x) for x in of_objectives} == {"nll", "loss"}
+    assert {checked_name(x) for x in of_objectives} == {"likelihood_nll", "nll", "loss"}
     assert OF_ROWS.keys() == FAMILY.keys() <= FIGURES.keys()
 
 

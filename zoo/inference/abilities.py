@@ -36,7 +36,7 @@ FIGURES = {
     "accuracy_sampled": Figure("sampled accuracy, test", -1),
     "pitch_consistency": Figure("pitch consistency", -1),
     "test_ensembled": Figure("nats per 16th, test, averaged orders"),
-    "in_real_4": Figure("of 4-grams in real music", -1),
+    "test_likelihood_nll": Figure("nats per note, test"),
     "tonal_distance": Figure("tonal distance"),
     "scale_consistency": Figure("scale consistency", -1),
     "test_nll_alone": Figure("nats per event or step, test, network alone"),
