@@ -61,6 +61,11 @@ def priors() -> str:
     return markdown(["prior", "deviation between", "deviation of samples"], rows)
 
 
+def inverted() -> str:
+    """Returns the share of steps that a map to the prior's noise and back leaves."""
+    return f"{means('music_vae_prior')['accuracy_inverted']:.3f}"
+
+
 def latent_sequences() -> str:
     """Returns the table of pieces generated as sequences of latents, and real ones."""
     kinds = [

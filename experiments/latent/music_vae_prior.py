@@ -20,13 +20,13 @@ from zoo.tasks import LatentSequences
 from zoo.train.optim import Adam
 from zoo.train.options import Options
 
-MODEL = LatentDiffusion(parts=1, axes=256, width=512, layers=4, heads=4)
+MODEL = LatentDiffusion(parts=1, axes=256, width=256, layers=4, heads=4)
 
 
 def music_vae_prior(
     vae: Path,
     workdir: Path = Path("runs/music_vae_prior"),
-    steps: TrainingSteps = 3000,
+    steps: TrainingSteps = 6000,
     model: LatentDiffusion = MODEL,
     task: LatentSequences = LatentSequences(parts=1, batch=256, transpose=5),
     optimizer: Adam = Adam(1e-3),
