@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from zoo.core import Batch, Likelihood, supports
+from zoo.core import Batch
 from zoo.evaluation.audio import spectral_distances
 from zoo.evaluation.critic import random_rows
 from zoo.evaluation.framewise import framewise_likelihood
@@ -88,7 +88,6 @@ def checked_metrics(model: Model) -> dict[str, float]:
     """Returns the metrics of a model on the rows that are saved with it; {} without.
 
     They are those of its objectives, and the headline of its card if it is another.
-    Without those of a critic of drawn events, one of which changes all after it.
     """
     batch: Batch = {
         name.removeprefix(PREFIX): widened(np.asarray(values))
@@ -98,8 +97,6 @@ def checked_metrics(model: Model) -> dict[str, float]:
     if not batch:
         return {}
     metrics = plain(evaluator(model.family)(model.params, [batch]))
-    if supports(model.family, Likelihood):
-        metrics = {k: v for k, v in metrics.items() if not k.startswith("critic_")}
     headline = model.about.get("card", {}).get("headline")
     if headline in OF_ROWS:
         metrics[headline] = OF_ROWS[headline](model, batch)
