@@ -25,7 +25,7 @@ def tunes_attention_rnn(
     workdir: Path = Path("runs/tunes_attention_rnn"),
     steps: TrainingSteps = 1500,
     model: AttentionRNN = AttentionRNN(width=256, dropout=0.2),
-    task: Events = Events(),
+    task: Events = Events(transpose=0),
     optimizer: Adam = Adam(5e-3),
     options: Options = Options(ema=0.99, save_every=250),
     samples: Examples = 8,
