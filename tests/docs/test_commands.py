@@ -51,6 +51,7 @@ SMALL = {
     "zoo evaluate": "--samples 2 --batch 8",
     "zoo leaderboard": "--bars 1 --pieces 6 --seeds 1",
     "zoo gallery": "--bars 1 --n 1",
+    "zoo compose": "--candidates 1",
     "zoo interpolate": "--steps 2",
     "zoo mix": "--n 1",
     "zoo vary": "--n 1",

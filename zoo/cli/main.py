@@ -9,6 +9,7 @@ import tyro
 from tyro.conf import Positional
 
 from zoo.cli.audio import blend, reconstruct
+from zoo.cli.compose import compose
 from zoo.cli.evaluate import evaluate
 from zoo.cli.latent import classify, interpolate, mix, transfer, vary
 from zoo.cli.leaderboard import gallery, leaderboard
@@ -120,6 +121,7 @@ def doctor() -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "sample": with_model(sample, verb_of),
+    "compose": with_model(compose, "compose"),
     "play": play,
     "interpolate": with_model(interpolate, "interpolate"),
     "mix": with_model(mix, "mix"),

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from zoo.errors import as_options, printable
+from zoo.errors import UsageError, as_options, printable
 
 if TYPE_CHECKING:
     from zoo.data.proto import NoteSequence
@@ -42,3 +42,24 @@ def print_remarks(path: pathlib.Path, remarks: Iterable[str]) -> None:
     """Prints what encoding the piece of a file changed or left out."""
     for remark in remarks:
         print(printable(as_options(f"{path.name}: {remark}")))
+
+
+def open_text(text: str) -> str:
+    """Returns a text, or what is in it if it is the name of a .txt file.
+
+    Raises:
+      UsageError: there is no such file, or it is no text.
+    """
+    path = pathlib.Path(text)
+    if path.suffix != ".txt":
+        return text
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{text} cannot be read: {error.strerror}; name a text file, or give words."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{text} is no text in UTF-8: name a text file, or give words."
+        ) from error

@@ -63,6 +63,7 @@ class Best(NamedTuple):
 BEST = {
     "sample": Best("test_nll", "Transformer", events=True),
     "continue": Best("test_nll", "Transformer", events=True),
+    "compose": Best("test_nll", "Transformer", events=True),
     "rewrite": Best("test_ensembled", "Coconet"),
     "harmonise": Best("test_ensembled", "Coconet"),
     "accompany": Best("tonal_distance", "MuseGAN"),
@@ -91,10 +92,12 @@ def abilities(family: Any, codec: Any) -> tuple[str, ...]:
     phrases = supports(family, PhraseAutoencoder) or is_phrase_prior(family)
     phrases = writes and phrases
     voices = writes and "voices" in codec.dimensions
+    streams = writes and "grammar" in takes and supports(family, Autoregressive)
     accompanies = supports(family, Accompanist) and bool(family.conditioning)
     can = {
         "sample": writes and not accompanies,
         "continue": writes and "primer" in takes,
+        "compose": streams and codec.sets_text,
         "rewrite": writes and "free" in takes,
         "harmonise": voices
         and "free" in takes
@@ -111,7 +114,7 @@ def abilities(family: Any, codec: Any) -> tuple[str, ...]:
         "reconstruct": audio,
         "blend": audio,
         "evaluate": True,
-        "export": writes and "grammar" in takes and supports(family, Autoregressive),
+        "export": streams,
     }
     return tuple(verb for verb in BEST if can[verb])
 

@@ -19,6 +19,7 @@ SAMPLES = 2  # of a card
 COMMANDS = {  # by verb
     "sample": "zoo sample {} --n 8 --seed 0",
     "continue": "zoo sample {} --primer FILE --bars 8",
+    "compose": 'zoo compose {} --lyrics "Twinkle, twinkle, little star"',
     "rewrite": "zoo sample {} --primer FILE --span 32 64",
     "harmonise": "zoo sample {} --primer FILE --rewrite alto tenor bass",
     "accompany": "zoo sample {} --primer FILE",

@@ -129,12 +129,14 @@ class BaseCodec:
       monophonic: whether the arrays are phrases of a single melodic line.
       voices: number of voices of every piece; None if there may be any number.
       lists_notes: whether a row is a note, and no time passes after the last one.
+      sets_text: whether there is a `TextSetting` of the codec.
     """
 
     frame_shape: ClassVar[tuple[int, ...]] = ()
     monophonic: ClassVar[bool] = False
     voices: ClassVar[int | None] = None
     lists_notes: ClassVar[bool] = False
+    sets_text: ClassVar[bool] = False
 
     @property
     def beat(self) -> int:

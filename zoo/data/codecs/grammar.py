@@ -8,7 +8,7 @@ Axes: s node of the automaton, v vocabulary, t event.
 
 import functools
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -164,6 +164,19 @@ def _key_table(vocab: int, tokens: Iterable[int]) -> np.ndarray:
     for key, token in enumerate(tokens):
         table[token] = key
     return table
+
+
+def padded(grammar: Grammar, size: int) -> Grammar:
+    """Returns a grammar of `size` nodes, of which the additional ones are not reached.
+
+    Programs that are compiled for one grammar serve all others of its size.
+    """
+    more = size - len(grammar.stops)
+    return replace(
+        grammar,
+        follow=np.pad(grammar.follow, ((0, more), (0, 0)), constant_values=NONE),
+        stops=np.pad(grammar.stops, (0, more)),
+    )
 
 
 def intersection(one: Grammar, other: Grammar) -> Grammar:

@@ -68,6 +68,7 @@ class Melody(Steps):
     """
 
     voices = 1
+    sets_text = True
 
     min_notes: Number = 2
     bars: Bars | None = None
