@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from zoo.core import Array, Bool, Float
 from zoo.nn.audio.causal_conv import Conv
+from zoo.nn.audio.stft import match_rank
 
 SIZE = 7  # taps of the depthwise convolution
 
@@ -33,7 +34,8 @@ class DepthwiseConv(Conv):
         x = self.padded(x, (self.size - 1) * self.dilation)
         starts = [i * self.dilation for i in range(self.size)]
         taps = [x[:, start : start + count] for start in starts]
-        return sum((kernel[i] * tap for i, tap in enumerate(taps)), bias)
+        products = (match_rank(kernel[i], x) * tap for i, tap in enumerate(taps))
+        return sum(products, match_rank(bias, x))
 
 
 class ConvNeXtBlock(nn.Module):
@@ -67,11 +69,12 @@ class ConvNeXtBlock(nn.Module):
         # the gradient of the exact function is faster on a CPU than of its estimate
         h = nn.Dense(width, name="project")(jax.nn.gelu(h, approximate=False))
         scale = nn.initializers.constant(self.scale)
-        return x + h * self.param("scale", scale, (width,), jnp.float32)
+        factor = self.param("scale", scale, (width,), jnp.float32)
+        return x + h * match_rank(factor, h)
 
 
 def masked_frames(
     x: Float[Array, "b f d"], valid: Bool[Array, " f"] | None
 ) -> Float[Array, "b f d"]:
     """Returns the frames with those that are not valid as zeros."""
-    return x if valid is None else jnp.where(valid[:, None], x, 0)
+    return x if valid is None else jnp.where(valid[None, :, None], x, 0)

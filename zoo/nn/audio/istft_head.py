@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.core import Array, Bool, Complex, Float
+from zoo.nn.audio.convnext import masked_frames
 from zoo.nn.audio.mel import Mel, hz_to_mel
-from zoo.nn.audio.stft import MIN_WINDOW_SUM, STFT, hann, overlap_add
+from zoo.nn.audio.stft import MIN_WINDOW_SUM, STFT, hann, match_rank, overlap_add
 
 MAX_LOG_MAGNITUDE = 7.0  # a full-scale sine in 1,024 samples has 5.5
 MIN_AREA = 1e-8  # of a mel band
@@ -61,12 +62,12 @@ class ISTFTHead(nn.Module):
         if not streaming:
             return self.stft.inverse(y, length)
         window = hann(self.stft.size)
-        x = jnp.fft.irfft(y, self.stft.size) * window
-        weight = jnp.tile(window**2, (y.shape[1], 1))
+        x = jnp.fft.irfft(y, self.stft.size) * match_rank(window, y)
+        weight = jnp.tile(window**2, (1, y.shape[1], 1))
         if valid is not None:
-            x, weight = (jnp.where(valid[:, None], z, 0) for z in (x, weight))
+            x, weight = (masked_frames(z, valid) for z in (x, weight))
         total = self.joined(overlap_add(x, self.stft.hop), "audio")
-        weight = self.joined(overlap_add(weight, self.stft.hop)[None], "weight")
+        weight = self.joined(overlap_add(weight, self.stft.hop), "weight")
         return total / jnp.maximum(weight, MIN_WINDOW_SUM)
 
     def joined(self, x: Float[Array, "b s"], name: str) -> Float[Array, "b t"]:
@@ -88,7 +89,7 @@ def estimated_log_magnitudes(
       x: log-mel spectra.
     """
     areas = np.log(np.maximum(mel.filters.sum(axis=0), MIN_AREA)).astype(np.float32)
-    return (x - areas) @ interpolation(mel)
+    return (x - match_rank(areas, x)) @ interpolation(mel)
 
 
 def interpolation(mel: Mel) -> Float[np.ndarray, "m bins"]:
