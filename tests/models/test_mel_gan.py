@@ -1,6 +1,7 @@
 """MelGAN: mel spectra, streaming, critics and the phases of training."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,7 @@ UPSAMPLING = dataclasses.replace(
 )
 
 
+@functools.cache
 def initial(family):
     return jax.jit(lambda rng: family.init(rng, family.example(1)))(KEY)
 
