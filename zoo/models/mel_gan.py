@@ -35,7 +35,6 @@ from zoo.core import (
     WEIGHT,
     Array,
     Batch,
-    Bool,
     Float,
     Key,
     Metrics,
@@ -47,11 +46,8 @@ from zoo.core import (
 from zoo.errors import UsageError
 from zoo.nn.adversarial.losses import Game
 from zoo.nn.audio.band_critic import MultiBandCritic
-from zoo.nn.audio.causal_conv import LEAKY_SLOPE, Conv, TransposedConv
-from zoo.nn.audio.convnext import ConvNeXtBlock, masked_frames
-from zoo.nn.audio.istft_head import ISTFTHead, estimated_log_magnitudes
 from zoo.nn.audio.mel import Mel
-from zoo.nn.audio.multi_receptive import MultiReceptive
+from zoo.nn.audio.mel_generators import SpectralGenerator, UpsamplingGenerator
 from zoo.nn.audio.multiperiod_critic import MultiPeriodCritic
 from zoo.nn.audio.multiscale_discriminator import MultiScaleDiscriminator
 from zoo.nn.audio.spectral_loss import FFT_SIZES, FFTSizes
@@ -69,82 +65,6 @@ GENERATORS = ("istft", "upsampling")
 CRITICS = ("scale", "period", "band")
 HOPS = 4  # in a frame of the transform
 LATER_FRAMES = HOPS // 2  # frames after the end of audio that overlap it
-LEVEL_MEAN, LEVEL_STD = -6.0, 3.0  # of the mean of log-mel spectra, which is normalised
-SHAPE_STD = 2.0  # of log-mel spectra about that mean
-
-
-class SpectralGenerator(nn.Module):
-    """Vocos: ConvNeXt blocks at the rate of frames, and an inverse STFT.
-
-    Attributes:
-      mel: the mel spectrogram.
-      width: channels.
-      blocks: ConvNeXt blocks.
-      expansion: hidden channels of a block per channel.
-      causal: whether convolutions look only backwards.
-    """
-
-    mel: Mel
-    width: int
-    blocks: int
-    _: dataclasses.KW_ONLY
-    expansion: int
-    causal: bool
-
-    @nn.compact
-    def __call__(
-        self, mel: Float[Array, "b f m"], valid: Bool[Array, " f"] | None = None
-    ) -> Float[Array, "b s"]:
-        """Returns f * hop samples, from log-mel spectra.
-
-        Args:
-          mel: log-mel spectra.
-          valid: which frames there are, in the first block of a stream.
-        """
-        h = masked_frames(normalised(mel), valid)
-        h = Conv(self.width, 7, causal=self.causal, name="first")(h)
-        h = nn.LayerNorm(name="first_norm")(h)
-        for i in range(self.blocks):
-            scale = 1 / self.blocks
-            name = f"block_{i}"
-            block = ConvNeXtBlock(self.expansion, scale, self.causal, name=name)
-            h = block(h, valid)
-        h = nn.LayerNorm(name="last_norm")(h)
-        estimate = estimated_log_magnitudes(self.mel, mel)
-        return ISTFTHead(self.mel.stft, name="head")(h, estimate, valid)
-
-
-class UpsamplingGenerator(nn.Module):
-    """HiFi-GAN: transposed convolutions, each followed by multi-receptive field fusion.
-
-    Attributes:
-      width: channels at the rate of frames, halved by each upsampling.
-      factors: of upsampling; their product is the hop.
-      sizes: taps of the kernels of the fused stacks.
-      dilations: of their convolutions.
-      causal: whether convolutions look only backwards.
-    """
-
-    width: int
-    factors: Sequence[int]
-    _: dataclasses.KW_ONLY
-    sizes: Sequence[int]
-    dilations: Sequence[int]
-    causal: bool
-
-    @nn.compact
-    def __call__(self, mel: Float[Array, "b f m"]) -> Float[Array, "b s"]:
-        """Returns f * hop samples, from log-mel spectra."""
-        h = Conv(self.width, 7, causal=self.causal, name="first")(normalised(mel))
-        for i, factor in enumerate(self.factors):
-            width = self.width >> (i + 1)
-            up = TransposedConv(width, factor, self.causal, name=f"up_{i}")
-            h = up(nn.leaky_relu(h, LEAKY_SLOPE))
-            name = f"fusion_{i}"
-            fusion = MultiReceptive(self.sizes, self.dilations, self.causal, name=name)
-            h = fusion(h)
-        last = Conv(1, 7, causal=self.causal, name="last")
-        return jnp.tanh(last(nn.leaky_relu(h, LEAKY_SLOPE)).astype(jnp.float32))[..., 0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -480,13 +400,6 @@ class MelGAN:
         """
         mel = self.latents(params, AudioBatch.of({"audio": audio}).audio)
         return self.decode(params, mel, rng)
-
-
-def normalised(mel: Float[Array, "b f m"]) -> Float[Array, "b f d"]:
-    """Returns log-mel spectra about their mean, and that mean, both normalised."""
-    level = mel.mean(axis=-1, keepdims=True)
-    shape = (mel - level) / SHAPE_STD
-    return jnp.concatenate([shape, (level - LEVEL_MEAN) / LEVEL_STD], axis=-1)
 
 
 def averaged(
