@@ -35,6 +35,7 @@ FLOAT32_MATMULS = {
     "latent_diffusion": {"latent_sequence.py"},
     "latent_mdn": {"latent_sequence.py"},
     "markov": {"markov.py"},
+    "mel_gan": {"istft_head.py", "mel.py", "stft.py"},
     "mel_vocoder": SIGNALS,
     "musegan": {"conditioning.py", "pianoroll_gan.py"},
     "note_transformer": {"frame_attention.py", "note_transformer.py"},

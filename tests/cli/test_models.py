@@ -251,6 +251,7 @@ def test_list_has_a_row_for_each_model(folder, monkeypatch, capsys):
         ("seqgan", "sample continue evaluate"),
         ("variational_vocoder", "reconstruct blend evaluate"),
         ("mel_vocoder", "reconstruct blend evaluate"),
+        ("mel_gan", "reconstruct blend evaluate"),
         ("latent_classifier", "classify evaluate"),
     ],
 )

@@ -9,8 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.core import Batch
-from zoo.data.audio.batches import AudioBatches, audio_eval_batches
-from zoo.data.audio.datasets import AudioSplit, audio_dataset, open_split
+from zoo.data.audio.batches import (
+    AudioBatches,
+    Joined,
+    MixedBatches,
+    audio_eval_batches,
+)
+from zoo.data.audio.datasets import (
+    AudioDataset,
+    AudioExcerpt,
+    audio_dataset,
+    open_split,
+)
 from zoo.data.codecs.base import Fit
 from zoo.data.codecs.waveform import Waveform
 from zoo.data.proto import NoteSequence
@@ -29,7 +39,7 @@ class Audio:
 
     corpus: str = "soundfont_notes"
     """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or
-    tfds:nsynth."""
+    tfds:nsynth; of several with "," between them, a batch has as many crops of each."""
     hertz: Hertz = 16_000
     """Sample rate, in hertz; recordings of another rate are resampled."""
     seconds: Seconds = 4.0
@@ -51,33 +61,56 @@ class Audio:
     def minima(self, corpus: str | None = None) -> Mapping[str, int]:
         return {}
 
+    def datasets(self, corpus: str | None = None) -> list[AudioDataset]:
+        """Returns the datasets that a corpus names.
+
+        Raises:
+          UsageError: their excerpts are shorter than a training crop.
+        """
+        specs = (corpus or self.corpus).split(",")
+        datasets = [audio_dataset(x, self.coder.rate, self.seconds) for x in specs]
+        shortest = min(dataset.length for dataset in datasets)
+        if self.length > shortest:
+            raise UsageError(
+                f"crops of {self.length} samples are longer than excerpts of "
+                f"{shortest}: lower length, or raise seconds."
+            )
+        return datasets
+
     def data_digest(self) -> str:
-        dataset = audio_dataset(self.corpus, self.coder.rate, self.seconds)
-        return dataset.home(pathlib.Path()).name  # it changes with the contents
+        homes = [dataset.home(pathlib.Path()).name for dataset in self.datasets()]
+        return ",".join(homes)  # they change with the contents
 
     @cached_method
-    def excerpts(self, split: str, corpus: str | None = None) -> AudioSplit:
-        """Returns the excerpts of a split.
+    def excerpts(self, split: str, corpus: str | None = None) -> Sequence[AudioExcerpt]:
+        """Returns the excerpts of a split, of one dataset after the other.
 
         Raises:
           UsageError: they are shorter than a training crop.
         """
-        dataset = audio_dataset(corpus or self.corpus, self.coder.rate, self.seconds)
-        if self.length > dataset.length:
-            raise UsageError(
-                f"crops of {self.length} samples are longer than excerpts of "
-                f"{dataset.length}: lower length, or raise seconds."
-            )
-        return open_split(dataset, split)
+        splits = [open_split(dataset, split) for dataset in self.datasets(corpus)]
+        return splits[0] if len(splits) == 1 else Joined(splits)
 
-    def train_batches(self, seed: int = 0, process: Process = (0, 1)) -> AudioBatches:
-        return AudioBatches(
-            self.excerpts("train"),
-            batch=self.batch,
-            length=self.length,
-            seed=seed,
-            process=process,
-        )
+    def train_batches(
+        self, seed: int = 0, process: Process = (0, 1)
+    ) -> AudioBatches | MixedBatches:
+        datasets = self.datasets()
+        if self.batch % len(datasets):
+            raise UsageError(
+                f"batch={self.batch} is not a multiple of the {len(datasets)} corpora: "
+                "choose one that is, or other corpora."
+            )
+        sources = [
+            AudioBatches(
+                open_split(dataset, "train"),
+                batch=self.batch // len(datasets),
+                length=self.length,
+                seed=seed,
+                process=process,
+            )
+            for dataset in datasets
+        ]
+        return sources[0] if len(sources) == 1 else MixedBatches(sources)
 
     def eval_batches(
         self,
@@ -87,9 +120,7 @@ class Audio:
         batch: int | None = None,
         process: Process = (0, 1),
     ) -> Iterable[Batch]:
-        length = audio_dataset(
-            corpus or self.corpus, self.coder.rate, self.seconds
-        ).length
+        length = max(dataset.length for dataset in self.datasets(corpus))
         excerpts = self.excerpts(split, corpus)
         return audio_eval_batches(excerpts, batch or self.batch, length, process)
 

@@ -5,16 +5,20 @@ resumed run sees the batches that an uninterrupted run would have seen. Axes: b 
 s sample.
 """
 
+import bisect
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import grain.python as grain
 import numpy as np
 
 from zoo.data.batching.batches import Batch, require_divisible
 from zoo.errors import UsageError
+
+T = TypeVar("T")
 
 
 class HasAudio(Protocol):
@@ -71,6 +75,39 @@ class AudioBatches:
     def __getitem__(self, step: int) -> Batch:
         index, count = self.process
         return self.dataset[step * count + index]
+
+
+@dataclasses.dataclass(frozen=True)
+class MixedBatches:
+    """Endless training batches with as many rows of each of several sources.
+
+    Attributes:
+      sources: the batches of each; their rows are joined in this order.
+    """
+
+    sources: Sequence[AudioBatches]
+
+    def __getitem__(self, step: int) -> Batch:
+        parts = [source[step] for source in self.sources]
+        return {
+            name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+        }
+
+
+class Joined(Sequence[T]):
+    """Sequences one after the other."""
+
+    def __init__(self, parts: Sequence[Sequence[T]]) -> None:
+        self.parts = parts
+        self.ends = list(itertools.accumulate(map(len, parts)))
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    def __getitem__(self, index: int) -> T:  # type: ignore[override]
+        index = range(len(self))[index]
+        part = bisect.bisect_right(self.ends, index)
+        return self.parts[part][index - self.ends[part]]
 
 
 def pad_or_trim(audio: np.ndarray, length: int) -> np.ndarray:

@@ -1,23 +1,21 @@
 """Batches and losses that all vocoders share.
 
 A vocoder first descends the error of its reconstruction, and then plays a game against
-a multi-scale discriminator. Conventions as in `zoo.nn.audio.stft`. Axes: b batch, s
-sample, f frame of a verdict.
+a critic. Conventions as in `zoo.nn.audio.stft`. Axes: b batch, s sample, f frame of a
+verdict.
 """
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax.numpy as jnp
 
 from zoo.core import Array, Batch, Bool, Float, Int, Metrics, Tree
 from zoo.nn.adversarial.losses import Game
 from zoo.nn.audio.mel import Mel
-from zoo.nn.audio.multiscale_discriminator import (
-    MultiScaleDiscriminator,
-    feature_matching,
-)
+from zoo.nn.audio.multiscale_discriminator import feature_matching
 from zoo.nn.audio.spectral_loss import EPS, FFT_SIZES, multi_resolution_stft_loss
 from zoo.nn.audio.stft import STFT, to_float
 from zoo.nn.masked import masked_mean
@@ -115,12 +113,13 @@ class AdversarialLoss:
     """The losses of a critic and of a generator that reconstructs audio.
 
     Attributes:
-      critic: the critic.
+      critic: the critic, of audio [b, s]; it returns verdicts [b, f] and hidden
+        features [b, _, _].
       game: pairing of the losses.
       matching_weight: weight of the feature matching loss of the generator.
     """
 
-    critic: MultiScaleDiscriminator
+    critic: nn.Module
     game: Game
     matching_weight: float
 
