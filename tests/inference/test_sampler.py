@@ -19,7 +19,8 @@ from zoo.nn.sequence.sampling import Draw
 WRITERS = [
     name
     for name in FAMILIES
-    if name not in ("latent_classifier", "variational_vocoder", "mel_vocoder")
+    if name
+    not in ("latent_classifier", "variational_vocoder", "mel_vocoder", "tacotron")
 ]
 
 
