@@ -223,7 +223,7 @@ class Tacotron:
     def loss(
         self, params: Params, batch: Batch, rng: Key, step: Array | None
     ) -> tuple[Float[Array, ""], Metrics]:
-        """Returns the loss: eq. 7 of Non-attentive Tacotron, or guided attention.
+        """Returns the loss: absolute and squared errors of spectra, and the alignment.
 
         Rows with an unknown duration count for attention alone.
         """

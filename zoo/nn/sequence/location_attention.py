@@ -178,8 +178,8 @@ def guided_penalty(
 ) -> Float[Array, "b u"]:
     """Returns how far the attention of each step is from the diagonal, from 0 to 1.
 
-    It is the mean over the tokens, by their weights, of eq. 9 of Tachibana et al.,
-    1 - exp(-(i / N - u / T)^2 / 2 g^2).
+    It is the mean over the tokens, by their weights, of the penalty of Tachibana et
+    al., 1 - exp(-(i / N - u / T)^2 / 2 g^2).
 
     Args:
       weights: of attention.

@@ -1,7 +1,7 @@
 """Gaussian upsampling, from tokens with durations to frames.
 
-J. Shen et al.: Non-attentive Tacotron, arXiv:2010.04301, 2020, section 3.1. Axes: b
-row, t token, u frame or decoder step. Durations, widths and times have the same unit.
+J. Shen et al.: Non-attentive Tacotron, arXiv:2010.04301, 2020. Axes: b row, t token, u
+frame or decoder step. Durations, widths and times have the same unit.
 """
 
 import jax
