@@ -366,7 +366,7 @@ class Tacotron:
         source, ends = state.plan
         contexts = source
         if not self.attends:
-            contexts = jax.lax.dynamic_slice_in_dim(source, state.index, 1, axis=1)
+            contexts = jax.lax.dynamic_slice_in_dim(source, state.step, 1, axis=1)
         kept = kept_units_of_rows(state, self.prenet, self.dropout)
         arrays = contexts, state.frame[None], kept, state.layers, AHEAD
         layers, decoded = self.apply(params, "decode", *arrays)
@@ -374,10 +374,10 @@ class Tacotron:
             last = source.mask.sum(axis=1) - 1
             stopped = decoded.stop[:, 0] > 0
             stopped &= layers.first.weights.argmax(axis=1) >= last - 1
-            now = (state.index + 1) * self.per_step
+            now = (state.step + 1) * self.per_step
             ends = jnp.where(stopped, jnp.minimum(ends, now), ends)
         after = state._replace(
-            index=state.index + 1,
+            step=state.step + 1,
             frame=decoded.frames[:, -1],
             layers=layers,
             plan=Plan(source, ends),

@@ -38,14 +38,14 @@ class Decoded(NamedTuple):
 class Plan(NamedTuple):
     """What the decoder reads, and how many frames of a row it may write."""
 
-    source: Memory | Array  # of the attention, or the contexts of the steps [n, u, e]
+    source: Any  # of the attention, or the contexts of the steps [n, u, e]
     frames: Int[Array, " n"]
 
 
 class DecoderState(NamedTuple):
     """The state of the recurrent decoder between steps."""
 
-    index: Int[Array, ""]  # of the next step
+    step: Int[Array, ""]  # the number of the next one
     keys: Key  # [n], of dropout
     frame: Float[Array, "n m"]  # the last, normalised
     layers: LayerStates
@@ -67,7 +67,7 @@ def kept_units_of_rows(
     """Draws what dropout keeps in one step, by the keys of the rows and the step."""
     if not rate:
         return None
-    keys = jax.vmap(jax.random.fold_in, (0, None))(state.keys, state.index)
+    keys = jax.vmap(jax.random.fold_in, (0, None))(state.keys, state.step)
     keep = lambda key: jax.random.bernoulli(key, 1 - rate, (2, units))
     return jax.vmap(keep)(keys)[None]
 
