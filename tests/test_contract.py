@@ -40,6 +40,7 @@ FLOAT32_MATMULS = {
     "musegan": {"conditioning.py", "pianoroll_gan.py"},
     "note_transformer": {"frame_attention.py", "note_transformer.py"},
     "seqgan": {"compound_lstm.py", "conditioning.py", "lstm.py"},  # rollouts
+    "tacotron": SIGNALS | {"speech_net.py", "upsampling.py"},
     "variational_vocoder": SIGNALS,
 }
 

@@ -16,8 +16,8 @@ from zoo.inference.sampler import Request, Sampler
 from zoo.models import LSTM
 from zoo.nn.sequence.sampling import Draw
 
-VOCODERS = "variational_vocoder", "mel_vocoder", "mel_gan"
-WRITERS = [name for name in FAMILIES if name not in ("latent_classifier", *VOCODERS)]
+SOUND = "variational_vocoder", "mel_vocoder", "mel_gan", "tacotron"
+WRITERS = [name for name in FAMILIES if name not in ("latent_classifier", *SOUND)]
 
 
 @pytest.fixture(scope="module", params=WRITERS)
