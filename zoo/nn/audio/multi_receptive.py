@@ -35,4 +35,5 @@ class MultiReceptive(nn.Module):
                 conv = Conv(width, size, dilation, causal=self.causal, name=name)
                 h = h + conv(nn.leaky_relu(h, LEAKY_SLOPE))
             outputs.append(h)
-        return sum(outputs[1:], outputs[0]) / len(outputs)
+        first, *others = outputs
+        return sum(others, first) / len(outputs)
