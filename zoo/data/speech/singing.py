@@ -93,7 +93,7 @@ def world() -> Any:
     """
     if importlib.util.find_spec("pyworld") is None:
         raise ZooError(MISSING)
-    import pyworld  # type: ignore[import-not-found]
+    import pyworld
 
     return pyworld
 
