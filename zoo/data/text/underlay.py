@@ -229,10 +229,8 @@ def laid_syllables(
       Refused: `words`: the line has no lyrics; others as `read`.
       ZooError, UsageError: as `read`.
     """
-    lyrics = lyrics_of(sequence)
-    groups = _groups(sequence, lyrics, line)
     found: list[LaidSyllable] = []
-    for word in _words(groups):
+    for word in lyric_words(sequence, line):
         spoken = _spoken([syllable.text for syllable, _ in word], engine)
         if not spoken:
             if found:
@@ -255,10 +253,14 @@ def laid_syllables(
 Group = tuple[Syllable, list[int]]  # a syllable of lyrics, and its notes
 
 
-def _groups(
-    sequence: NoteSequence, lyrics: Sequence[Syllable | None], line: Line | None
-) -> list[Group]:
-    """Returns the syllables of a line in order, each with its notes."""
+def lyric_words(sequence: NoteSequence, line: Line | None = None) -> list[list[Group]]:
+    """Returns the syllables of each word of a line, with the indices of their notes.
+
+    Args:
+      sequence: the piece.
+      line: instrument and voice; by default the first that has lyrics.
+    """
+    lyrics = lyrics_of(sequence)
     order = sorted(range(len(lyrics)), key=lambda i: (sequence.notes[i].start_time, i))
     groups: list[Group] = []
     for index in order:
@@ -272,17 +274,18 @@ def _groups(
             groups.append((syllable, [index]))
         elif groups:
             groups[-1][1].append(index)
-    return groups
-
-
-def _words(groups: Sequence[Group]) -> list[list[Group]]:
-    """Divides the syllables of a line into words."""
     words: list[list[Group]] = [[]]
     for group in groups:
         words[-1].append(group)
         if not group[0].joined:
             words.append([])
     return [word for word in words if word]
+
+
+def spelled(texts: Sequence[str]) -> str:
+    """Returns a word whose syllables are `texts`; "" if it has no letters."""
+    text = NUMBER.sub("", "".join(texts))
+    return text if any(map(str.isalnum, text)) else ""
 
 
 def _spoken(texts: Sequence[str], engine: str) -> list[SpokenSyllable]:
@@ -294,8 +297,8 @@ def _spoken(texts: Sequence[str], engine: str) -> list[SpokenSyllable]:
             for text, match in zip(texts, named, strict=True)
             if match
         ]
-    text = NUMBER.sub("", "".join(texts))
-    if not any(map(str.isalnum, text)):
+    text = spelled(texts)
+    if not text:
         return []
     words = read(text, engine).words
     return [syllable for word in words for syllable in syllables_of(word)]
