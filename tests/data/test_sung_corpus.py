@@ -7,22 +7,18 @@ import pytest
 import tunes
 
 from zoo.data.audio.datasets import audio_dataset, build, open_split
-from zoo.data.audio.sung import LEAD, SungCorpus, parse_spec, song_excerpts
-from zoo.data.corpora.records import Record
+from zoo.data.audio.sung import SungCorpus, parse_spec
 from zoo.data.lyrics import has_lyrics, lyrics_of
 from zoo.data.proto import NoteSequence
+from zoo.data.speech.song_excerpts import LEAD, song_excerpts
 from zoo.errors import UsageError
 
 RATE, SECONDS = 16_000, 3.0
 
 
-def record(notes):
-    sequence = tunes.sequence(notes)
-    return Record("a", "reels", "mine", licence="CC0.", sequence=sequence)
-
-
 def test_excerpts_fit_and_have_words():
-    parts = list(song_excerpts(record([(60 + i % 5, 0.25) for i in range(40)]), 4.0))
+    tune = tunes.sequence([(60 + i % 5, 0.25) for i in range(40)])
+    parts = list(song_excerpts(tune, 4.0, "a"))
     assert sum(len(part.notes) for part in parts) == 40
     for part in parts:
         assert part.notes[0].start_time == LEAD
@@ -35,11 +31,11 @@ def test_excerpts_fit_and_have_words():
 
 
 def test_own_lyrics_are_kept():
-    one = record([(60, 0.5), (62, 0.5), (64, 0.5)])
-    one.sequence.text_annotations.add(time=0.5, text="lyric 0 0 single star")
-    (part,) = song_excerpts(one, 4.0)
+    tune = tunes.sequence([(60, 0.5), (62, 0.5), (64, 0.5)])
+    tune.text_annotations.add(time=0.5, text="lyric 0 0 single star")
+    (part,) = song_excerpts(tune, 4.0, "a")
     assert [x and x.text for x in lyrics_of(part)] == ["star", "star"]
-    assert not list(song_excerpts(record([]), 4.0))
+    assert not list(song_excerpts(tunes.sequence([]), 4.0, "a"))
 
 
 def test_specs():

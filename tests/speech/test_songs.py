@@ -47,7 +47,7 @@ def speak(text):
 
 def test_words_of_a_piece_with_their_notes():
     found = song_words(piece([Syllable("2"), Syllable("well-known")], (60, 62)))
-    assert [(x.text, x.count) for x in found] == [("2", 1), ("well known", 2)]
+    assert [(x.text, x.size) for x in found] == [("2", 1), ("well known", 2)]
 
 
 def test_a_piece_is_sung(monkeypatch):

@@ -7,7 +7,8 @@ from zoo.data.lyrics import Syllable, lyrics_of, write_lyrics
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.scores.read import read_bytes
-from zoo.data.text.underlay import beginnings, laid_syllables, lay, phrases_of
+from zoo.data.text.lyric_words import laid_syllables
+from zoo.data.text.underlay import beginnings, lay, phrases_of
 
 
 def melody(notes, qpm=60.0):

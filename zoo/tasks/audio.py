@@ -28,7 +28,8 @@ class Audio:
     SIZES: ClassVar[tuple[str, ...]] = ("rate",)
 
     corpus: str = "soundfont_notes"
-    """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or
+    """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes,
+    sung:tunes/flite/slt (corpus, engine and voice of singing), or
     tfds:nsynth."""
     hertz: Hertz = 16_000
     """Sample rate, in hertz; recordings of another rate are resampled."""

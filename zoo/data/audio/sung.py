@@ -8,7 +8,7 @@ in worker processes. The splits are those of the corpus.
 import dataclasses
 import hashlib
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ import tensorflow_datasets as tfds
 
 from zoo.data.audio.excerpt_spec import ExcerptSpec
 from zoo.data.audio.recordings import to_int16
-from zoo.data.bars import main_tempo
 from zoo.data.corpora import build
 from zoo.data.corpora.dedup import SPLITS
 from zoo.data.corpora.ingest import Progress
@@ -27,19 +26,16 @@ from zoo.data.corpora.records import Record, Split
 from zoo.data.corpora.registry import Corpus, corpus
 from zoo.data.corpora.report import Report
 from zoo.data.corpora.workers import read_all
-from zoo.data.lyrics import has_lyrics, lyrics_of, write_lyrics
 from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.speech.engines import speak, voice_of
 from zoo.data.speech.rhymes import RHYMES
 from zoo.data.speech.singing import Singing
+from zoo.data.speech.song_excerpts import seed_of, song_excerpts
 from zoo.data.speech.songs import sing_piece
-from zoo.data.text.underlay import lay, lyric_words, phrases_of, sung_line
 from zoo.errors import UsageError
 
 VERSION = 1  # raise it whenever singing changes
-LEAD = 0.25  # seconds before the first note, for the consonants before it
-NOTE = 0.3  # seconds: of slowed music, half of the notes are as long
 SLOWNESS = 1.2  # of the speech that is sung
 SILENCE = "-"  # in the phonemes of an example
 
@@ -179,7 +175,8 @@ class Singer:
         """
         record = self.splits[path.parent.name][int(path.name)]
         examples, refusal = [], Refused("notes", "It has no melody to sing.")
-        for number, part in enumerate(song_excerpts(record, self.dataset.seconds)):
+        parts = song_excerpts(record.sequence, self.dataset.seconds, record.id)
+        for number, part in enumerate(parts):
             try:
                 examples.append(self._example(record, number, part))
             except Refused as refused:
@@ -199,7 +196,7 @@ class Singer:
         """
         dataset, name = self.dataset, f"{record.id}#{number}"
         voice = lambda text: speak(text, dataset.voice, SLOWNESS)
-        song = sing_piece(part, voice, seed=_seed(name))
+        song = sing_piece(part, voice, seed=seed_of(name))
         audio, names, ends = padded(song, dataset.rate, dataset.length)
         shift = song.notes[0].pitch - part.notes[0].pitch
         for note in part.notes:
@@ -235,10 +232,6 @@ def parse_spec(text: str) -> tuple[str, str]:
     return parts[0], f"{parts[1]}/{parts[2]}"
 
 
-def _seed(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest())
-
-
 def padded(
     song: Singing, rate: int, length: int
 ) -> tuple[np.ndarray, list[str], np.ndarray]:
@@ -250,80 +243,3 @@ def padded(
     if ends[-1] < length:
         ends, names = np.append(ends, length), [*names, SILENCE]
     return np.pad(audio, (0, length - len(audio))), names, ends
-
-
-def song_excerpts(record: Record, seconds: float) -> Iterator[NoteSequence]:
-    """Yields excerpts of the melody of a piece with lyrics, of up to `seconds`.
-
-    They begin with a short silence. What has neither notes nor words is left out.
-    """
-    sequence = record.sequence
-    own = has_lyrics(sequence)
-    try:
-        if own:
-            groups = [group for word in lyric_words(sequence) for group in word]
-            indices = [i for _, notes in groups for i in notes]
-        else:
-            indices = sung_line(sequence)
-    except Refused:
-        return
-    if not indices:
-        return
-    lengths = [
-        sequence.notes[i].end_time - sequence.notes[i].start_time for i in indices
-    ]
-    slower = max(1.0, NOTE / max(float(np.median(lengths)), 1e-3))
-    phrases = phrases_of(sequence, indices)
-    room = (seconds - LEAD) / slower
-    for number, part in enumerate(_joined(sequence, phrases, room)):
-        piece = _part(sequence, part, slower)
-        if own:
-            lyrics = lyrics_of(sequence)
-            found = [lyrics[i] for i in part]
-            first = next((k for k, x in enumerate(found) if x and not x.extends), None)
-            if first is None:
-                continue
-            piece = _part(sequence, part[first:], slower)
-            write_lyrics(piece, found[first:])
-            yield piece
-        else:
-            rhyme = RHYMES[_seed(f"{record.id}#{number}") % len(RHYMES)]
-            yield lay(piece, rhyme).sequence
-
-
-def _joined(
-    sequence: NoteSequence, phrases: Sequence[list[int]], room: float
-) -> Iterator[list[int]]:
-    """Yields as many phrases in a row as fit in `room` seconds; divides longer ones."""
-    part: list[int] = []
-    notes = sequence.notes
-    for phrase in phrases:
-        if part and notes[phrase[-1]].end_time - notes[part[0]].start_time > room:
-            yield part
-            part = []
-        for index in phrase:
-            if part and notes[index].end_time - notes[part[0]].start_time > room:
-                yield part
-                part = []
-            part.append(index)
-    if part:
-        yield part
-
-
-def _part(
-    sequence: NoteSequence, indices: Sequence[int], slower: float
-) -> NoteSequence:
-    """Returns notes of a piece, from LEAD on, slower by a factor."""
-    part = NoteSequence(ticks_per_quarter=sequence.ticks_per_quarter)
-    part.tempos.add(qpm=main_tempo(sequence) / slower)
-    begin = sequence.notes[indices[0]].start_time
-    for index in indices:
-        note = sequence.notes[index]
-        part.notes.add(
-            pitch=note.pitch,
-            velocity=note.velocity,
-            start_time=LEAD + slower * (note.start_time - begin),
-            end_time=LEAD + slower * (note.end_time - begin),
-        )
-    part.total_time = max(note.end_time for note in part.notes)
-    return part

@@ -7,7 +7,7 @@ Deviation: the durations of phonemes are no part of a score, and are left out.
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,8 +30,8 @@ from zoo.data.lyrics import EXTENDS, Syllable, syllabic, write_lyrics
 from zoo.data.proto import QPM, NoteSequence, quarters
 from zoo.data.refusal import Refused
 from zoo.data.text.inventory import PHONEMES, is_vowel
+from zoo.data.text.lyric_words import LaidSyllable, laid_syllables
 from zoo.data.text.reading import ENGINES
-from zoo.data.text.underlay import LaidSyllable, laid_syllables
 from zoo.ranges import Count, Share, StepsPerQuarter, checked
 
 COLUMNS = ("phoneme", "pitch", "duration", "slur", "boundary")
@@ -84,6 +84,7 @@ class Sung(BaseCodec):
 
     steps_per_quarter: StepsPerQuarter = 12
     max_duration: Count = 192
+    _: KW_ONLY
     off_grid: Share = 0.25
     engine: str = ENGINES[0]
 

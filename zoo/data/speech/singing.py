@@ -153,7 +153,11 @@ def sing(
     )
     f0 = np.where(voiced, hertz(contour(line, times, seed)), 0.0)
     audio = world().synthesize(
-        f0, warped.envelope, warped.aperiodicity, spoken.rate, 1000 * PERIOD
+        f0,
+        warped.envelope,
+        warped.aperiodicity,
+        spoken.rate,
+        frame_period=1000 * PERIOD,
     )
     audio = np.pad(audio[:total], (0, max(0, total - len(audio))))
     held = [x for x in layout.placed if x.phoneme in vowels]
@@ -197,9 +201,9 @@ def _warped(
         begin, end = edges[number : number + 2]
         if voicing[number]:
             begin, end = _voiced_part(voice.f0, begin, end)
-        done = sum(x.end - x.start for x in placed[: here.index] if x.phoneme == number)
+        done = sum(x.end - x.start for x in placed[: here.place] if x.phoneme == number)
         length = sum(x.end - x.start for x in placed if x.phoneme == number)
-        at = done + times[here.frames] - placed[here.index].start
+        at = done + times[here.frames] - placed[here.place].start
         source[here.frames] = begin + _stretched(at, length, end - begin)
         voiced[here.frames] = bool(voicing[number])
         known[here.frames] = voicing[number] is not None
@@ -213,9 +217,9 @@ def _warped(
 
 
 class _Piece(NamedTuple):
-    """The index of a placed phoneme, and its frames."""
+    """The number of a placed phoneme in the song, and its frames."""
 
-    index: int
+    place: int
     frames: np.ndarray
 
 

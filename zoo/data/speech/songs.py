@@ -8,8 +8,8 @@ from zoo.data.proto import NoteSequence
 from zoo.data.refusal import Refused
 from zoo.data.speech.placing import SungNote, Syllable, syllables_in
 from zoo.data.speech.singing import Singing, Spoken, sing
+from zoo.data.text.lyric_words import lyric_words, spelled
 from zoo.data.text.reading import read
-from zoo.data.text.underlay import lyric_words, spelled
 
 
 class SpokenWords(Spoken, Protocol):
@@ -24,12 +24,12 @@ class SongWord(NamedTuple):
 
     Attributes:
       text: its letters.
-      count: how many words it is in speech: two of "well-known".
+      size: how many words it is in speech: two of "well-known".
       notes: for each of its syllables, the indices of its notes.
     """
 
     text: str
-    count: int
+    size: int
     notes: tuple[tuple[int, ...], ...]
 
 
@@ -81,17 +81,17 @@ def sing_piece(
     """
     words = song_words(sequence)
     spoken = speak(" ".join(word.text for word in words))
-    if len(spoken.words) != sum(word.count for word in words):
+    if len(spoken.words) != sum(word.size for word in words):
         raise Refused(
             "words",
             f"The engine of speech says {len(spoken.words)} words, where the lyrics "
-            f"have {sum(word.count for word in words)}: spell numbers and signs out.",
+            f"have {sum(word.size for word in words)}: spell numbers and signs out.",
         )
     ranges = _ranges(spoken)
     syllables: list[Syllable] = []
     notes: list[SungNote] = []
     for word in words:
-        own, ranges = ranges[: word.count], ranges[word.count :]
+        own, ranges = ranges[: word.size], ranges[word.size :]
         found = _fitted(_syllables(spoken.phonemes, own), len(word.notes), spoken)
         for place, held in enumerate(word.notes):
             number = len(syllables) + min(place, len(found) - 1)
