@@ -21,6 +21,7 @@ from zoo.data.codecs import (
     Performance,
     Phrase,
     Pianoroll,
+    Sung,
     Voices,
     make,
 )
@@ -43,6 +44,8 @@ KINDS = [
     Performance(velocity_bins=5, max_shift=7),
     Voices(),
     Voices(low=60, high=67),
+    Sung(),
+    Sung(steps_per_quarter=4, max_duration=5),
 ]
 kinds = pytest.mark.parametrize("codec", KINDS, ids=lambda x: type(x).__name__)
 
@@ -51,7 +54,8 @@ def arrays(codec):
     """Any array of legal values, musical or not."""
     dtype = np.uint8 if isinstance(codec, Pianoroll) else np.int32
     keys = getattr(codec, "keys", 0)
-    width = {Chorale: (4,), Voices: (4,), Pianoroll: (keys,)}.get(type(codec), ())
+    widths = {Chorale: (4,), Voices: (4,), Pianoroll: (keys,), Sung: (5,)}
+    width = widths.get(type(codec), ())
     length = st.integers(0, 8 if width else 60)
     shape = length.map(lambda t: (t, *width))
     return hnp.arrays(dtype, shape, elements=st.integers(0, codec.vocab - 1))

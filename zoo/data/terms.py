@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Mapping
 
-from zoo.data.audio.datasets import SPECS, audio_dataset
+from zoo.data.audio.datasets import SPECS, SUNG_PREFIX, audio_dataset
 from zoo.data.corpora.public import BENCHMARKS
 from zoo.data.corpora.registry import benchmark_path, corpus
 from zoo.data.corpora.sources import OWN_LICENCE
@@ -16,6 +16,9 @@ def public_spec(spec: str) -> str:
 
     A file of a published benchmark has the benchmark's name.
     """
+    if spec.startswith(SUNG_PREFIX):
+        scores, *voice = spec.rsplit("/", 2)
+        return "/".join([public_spec(scores), *voice])
     files = {entry.remote.file: name for name, entry in BENCHMARKS.items()}
     scheme, colon, path = spec.rpartition(":")
     name = pathlib.PurePath(path).name

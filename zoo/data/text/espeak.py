@@ -21,6 +21,7 @@ MISSING = (
 )
 VOICE = b"en-us"
 SYNCHRONOUS, UTF8, IPA = 2, 1, 2  # of speak_lib.h: output, text and phonemes
+EVENTS = 3  # of phonemes, named in the phonetic alphabet
 STRESS = {"ˈ": "1", "ˌ": "2"}
 SOUNDS = {
     **{"iː": "IY", "i": "IY", "ɪ": "IH", "ᵻ": "IH", "eɪ": "EY", "e": "EH", "ɛ": "EH"},
@@ -65,8 +66,8 @@ def library() -> ctypes.CDLL:
     if path is None:
         raise ZooError(MISSING)
     found = ctypes.CDLL(path)
-    rate = found.espeak_Initialize(SYNCHRONOUS, 0, folder, 0)
-    if rate < 0 or found.espeak_SetVoiceByName(VOICE) != 0:
+    found.zoo_rate = found.espeak_Initialize(SYNCHRONOUS, 0, folder, EVENTS)
+    if found.zoo_rate < 0 or found.espeak_SetVoiceByName(VOICE) != 0:
         raise ZooError(
             f"The espeak-ng at {path} has no voice {VOICE.decode()}: {MISSING}"
         )
@@ -77,6 +78,11 @@ def library() -> ctypes.CDLL:
         ctypes.c_int,
     )
     return found
+
+
+def rate() -> int:
+    """Returns the sample rate of speech in hertz; raises as `library` does."""
+    return int(library().zoo_rate)
 
 
 def transcribe(text: str) -> str:
