@@ -2,7 +2,8 @@
 
 The recordings of `audio_folder:/path` are decoded into one file for each process
 (`zoo.data.audio.scan`), from which shards are written. `soundfont_notes` and
-`rendered:CORPUS` are synthesised while they are written. Memory is bounded by a shard,
+`rendered:CORPUS` are synthesised while they are written, `spoken:VOICE` in worker
+processes before. Memory is bounded by a shard,
 128 MB. Random crops and their order are chosen in training, by
 `zoo.data.audio.batches`.
 """
@@ -24,6 +25,8 @@ import tensorflow_datasets as tfds
 from zoo.data.audio.folder import AudioFolder
 from zoo.data.audio.rendered import RenderedCorpus
 from zoo.data.audio.soundfont_notes import SoundfontNotes
+from zoo.data.audio.spoken import PREFIX as SPOKEN_PREFIX
+from zoo.data.audio.spoken import SpokenSentences
 from zoo.data.audio.tfds import TfdsAudio
 from zoo.data.corpora.build import progress_bar
 from zoo.data.corpora.ingest import Progress
@@ -39,7 +42,7 @@ from zoo.errors import UsageError
 
 FOLDER_PREFIX, RENDERED_PREFIX, TFDS_PREFIX = "audio_folder:", "rendered:", "tfds:"
 NOTES = "soundfont_notes"
-SPECS = FOLDER_PREFIX, NOTES, RENDERED_PREFIX, TFDS_PREFIX
+SPECS = FOLDER_PREFIX, NOTES, RENDERED_PREFIX, SPOKEN_PREFIX, TFDS_PREFIX
 VERSION = "1.1.0"
 TEXTS = ("id", "label", "source", "licence")
 
@@ -151,12 +154,13 @@ def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioD
     """Returns the audio dataset that `spec` names.
 
     Args:
-      spec: `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS` or `tfds:NAME`.
+      spec: `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS`,
+        `spoken:VOICE+VOICE`, such as `spoken:flite/slt+flite/rms`, or `tfds:NAME`.
       rate: samples per second.
       seconds: maximum duration of an excerpt.
 
     Raises:
-      UsageError: an unknown spec.
+      UsageError: an unknown spec, or voice.
     """
     if spec == NOTES:
         return SoundfontNotes(rate=rate, seconds=seconds)
@@ -166,11 +170,14 @@ def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioD
     if spec.startswith(RENDERED_PREFIX):
         scores = spec.removeprefix(RENDERED_PREFIX)
         return RenderedCorpus(scores, rate=rate, seconds=seconds)
+    if spec.startswith(SPOKEN_PREFIX):
+        voices = tuple(spec.removeprefix(SPOKEN_PREFIX).split("+"))
+        return SpokenSentences(voices, rate=rate, seconds=seconds)
     if spec.startswith(TFDS_PREFIX):
         return TfdsAudio(spec.removeprefix(TFDS_PREFIX), rate=rate, seconds=seconds)
     raise UsageError(
         f"There is no audio dataset {spec!r}: choose {NOTES}, {FOLDER_PREFIX}/PATH, "
-        f"{RENDERED_PREFIX}CORPUS or {TFDS_PREFIX}NAME."
+        f"{RENDERED_PREFIX}CORPUS, {SPOKEN_PREFIX}VOICE or {TFDS_PREFIX}NAME."
     )
 
 
