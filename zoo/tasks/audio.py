@@ -28,8 +28,8 @@ class Audio:
     SIZES: ClassVar[tuple[str, ...]] = ("rate",)
 
     corpus: str = "soundfont_notes"
-    """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes, or
-    tfds:nsynth."""
+    """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes,
+    spoken:flite/slt, or tfds:nsynth."""
     hertz: Hertz = 16_000
     """Sample rate, in hertz; recordings of another rate are resampled."""
     seconds: Seconds = 4.0
