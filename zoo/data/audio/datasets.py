@@ -3,9 +3,8 @@
 The recordings of `audio_folder:/path` are decoded into one file for each process
 (`zoo.data.audio.scan`), from which shards are written. `soundfont_notes` and
 `rendered:CORPUS` are synthesised while they are written, `spoken:VOICE` in worker
-processes before. Memory is bounded by a shard,
-128 MB. Random crops and their order are chosen in training, by
-`zoo.data.audio.batches`.
+processes before. Memory is bounded by a shard, 128 MB. Random crops and their order are
+chosen in training, by `zoo.data.audio.batches`.
 """
 
 import contextlib
@@ -26,7 +25,7 @@ from zoo.data.audio.folder import AudioFolder
 from zoo.data.audio.rendered import RenderedCorpus
 from zoo.data.audio.soundfont_notes import SoundfontNotes
 from zoo.data.audio.spoken import PREFIX as SPOKEN_PREFIX
-from zoo.data.audio.spoken import SpokenSentences
+from zoo.data.audio.spoken import spoken_sentences
 from zoo.data.audio.tfds import TfdsAudio
 from zoo.data.corpora.build import progress_bar
 from zoo.data.corpora.ingest import Progress
@@ -155,7 +154,8 @@ def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioD
 
     Args:
       spec: `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS`,
-        `spoken:VOICE+VOICE`, such as `spoken:flite/slt+flite/rms`, or `tfds:NAME`.
+        `spoken:VOICE+VOICE`, such as `spoken:flite/slt+flite/rms`, where
+        `@/path/to/sentences.txt` may follow, or `tfds:NAME`.
       rate: samples per second.
       seconds: maximum duration of an excerpt.
 
@@ -171,8 +171,7 @@ def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioD
         scores = spec.removeprefix(RENDERED_PREFIX)
         return RenderedCorpus(scores, rate=rate, seconds=seconds)
     if spec.startswith(SPOKEN_PREFIX):
-        voices = tuple(spec.removeprefix(SPOKEN_PREFIX).split("+"))
-        return SpokenSentences(voices, rate=rate, seconds=seconds)
+        return spoken_sentences(spec, rate, seconds)
     if spec.startswith(TFDS_PREFIX):
         return TfdsAudio(spec.removeprefix(TFDS_PREFIX), rate=rate, seconds=seconds)
     raise UsageError(

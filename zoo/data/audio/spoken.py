@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,8 @@ from zoo.data.text.phonemes import Phonemes
 from zoo.data.text.reading import read
 from zoo.errors import require, shown
 
-PREFIX = "spoken:"
+PREFIX, FILE_SIGN = "spoken:", "@"
+NEXT_VOICE = re.compile(r"\+(?=[^+/]*/)")  # espeak/en-us+f2 is one voice
 SHIPPED = Path(__file__).parent / "sentences.txt"
 SPLIT_ENDS = {"train": 0.94, "validation": 0.97, "test": 1.0}
 LEAD, TAIL = 0.05, 0.15  # seconds of silence that are kept
@@ -104,7 +106,8 @@ class SpokenSentences(ExcerptSpec):
 
     @property
     def spec(self) -> str:
-        return f"{PREFIX}{'+'.join(self.voices)}"
+        own = "" if self.sentences == SHIPPED else f"{FILE_SIGN}{self.sentences}"
+        return f"{PREFIX}{'+'.join(self.voices)}{own}"
 
     @functools.cached_property
     def texts(self) -> tuple[str, ...]:
@@ -181,6 +184,25 @@ class SpokenSentences(ExcerptSpec):
                 report.drop(voice, sentence_name(number, voice), result)
             else:
                 yield Sentence(number, self.texts[number], voice, result)
+
+
+def spoken_sentences(spec: str, rate: int, seconds: float) -> SpokenSentences:
+    """Returns the dataset of a spec such as `spoken:flite/slt+flite/rms`.
+
+    Args:
+      spec: the voices, and after @ the path of a file of sentences, if it is not the
+        one that ships.
+      rate: samples per second.
+      seconds: maximum duration of a sentence.
+
+    Raises:
+      UsageError: there is no such voice, or no such file.
+    """
+    voices, _, path = spec.removeprefix(PREFIX).partition(FILE_SIGN)
+    sentences = Path(path).expanduser().resolve() if path else SHIPPED
+    return SpokenSentences(
+        tuple(NEXT_VOICE.split(voices)), sentences, rate=rate, seconds=seconds
+    )
 
 
 @dataclasses.dataclass(frozen=True)
