@@ -39,8 +39,8 @@ class Audio:
 
     corpus: str = "soundfont_notes"
     """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes,
-    sung:tunes/flite/slt (corpus, engine and voice of singing), or tfds:nsynth; of
-    several with "," between them, a batch has as many crops of each."""
+    spoken:flite/slt, sung:tunes/flite/slt (corpus, engine and voice of singing), or
+    tfds:nsynth; of several with "," between them, a batch has as many crops of each."""
     hertz: Hertz = 16_000
     """Sample rate, in hertz; recordings of another rate are resampled."""
     seconds: Seconds = 4.0
