@@ -54,7 +54,7 @@ def test_a_row_for_every_kind_and_vocoder():
 
 
 def test_pesq_of_the_same_recording_is_the_highest():
-    pytest.importorskip("pesq", reason="pip install 'music-zoo[quality]'")
+    pytest.importorskip("pesq", reason="pip install pesq")
     rng, t = np.random.default_rng(0), np.arange(2 * RATE) / RATE
     syllables = np.maximum(0, np.sin(2 * np.pi * 3 * t))
     voice = sum(np.sin(2 * np.pi * 120 * k * t) / k for k in range(1, 20))

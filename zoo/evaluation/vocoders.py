@@ -97,7 +97,7 @@ def pesq(x: np.ndarray, y: np.ndarray, rate: int) -> float | None:
         package = importlib.import_module("pesq")
     except ImportError as error:
         raise UsageError(
-            "PESQ of speech needs a package: pip install 'music-zoo[quality]'."
+            "PESQ of speech needs a package with code in C: pip install pesq."
         ) from error
     silent = package.PesqError.RETURN_VALUES
     quality = float(package.pesq(rate, x, y, PESQ_MODES[rate], on_error=silent))
