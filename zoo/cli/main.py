@@ -67,7 +67,7 @@ def data(
         corpus: tunes, essen, chorales, maestro, lakh, pop909, nottingham, groove,
             folder:/path, or a union such as tunes+essen; of sound, soundfont_notes,
             audio_folder:/path, rendered:tunes (or any corpus), sung:tunes/flite/slt,
-            or tfds:nsynth.
+            spoken:flite/slt+flite/rms (or other voices), or tfds:nsynth.
         for_: also print which pieces this codec refuses, and why.
         force: build it again.
         workers: number of processes that read files.

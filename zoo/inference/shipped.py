@@ -27,6 +27,7 @@ WRITES = {  # by codec
     "Phrase": "melodic phrases",
     "Pianoroll": "piano rolls",
     "Quartet": "phrases of four voices",
+    "SpokenText": "speech",
     "Voices": "four voices",
     "Waveform": "audio",
 }

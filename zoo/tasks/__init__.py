@@ -11,6 +11,7 @@ from zoo.tasks.events import Events
 from zoo.tasks.frames import Frames, NoteRows
 from zoo.tasks.latents import LatentSequences
 from zoo.tasks.phrases import MultitrackPhrases, Phrases
+from zoo.tasks.speech import Speech
 
 __all__ = [
     "SPLITS",
@@ -23,6 +24,7 @@ __all__ = [
     "MultitrackPhrases",
     "NoteRows",
     "Phrases",
+    "Speech",
     "Task",
     "bound",
 ]

@@ -29,7 +29,7 @@ class Audio:
 
     corpus: str = "soundfont_notes"
     """soundfont_notes, audio_folder:/path/to/recordings, rendered:tunes,
-    sung:tunes/flite/slt (corpus, engine and voice of singing), or
+    spoken:flite/slt, sung:tunes/flite/slt (corpus, engine and voice), or
     tfds:nsynth."""
     hertz: Hertz = 16_000
     """Sample rate, in hertz; recordings of another rate are resampled."""

@@ -2,10 +2,9 @@
 
 The recordings of `audio_folder:/path` are decoded into one file for each process
 (`zoo.data.audio.scan`), from which shards are written. `soundfont_notes` and
-`rendered:CORPUS` are synthesised while they are written, and `sung:CORPUS/ENGINE/VOICE`
-before. Memory is bounded by a shard,
-128 MB. Random crops and their order are chosen in training, by
-`zoo.data.audio.batches`.
+`rendered:CORPUS` are synthesised while they are written, `spoken:VOICE` and
+`sung:CORPUS/ENGINE/VOICE` in worker processes before. Memory is bounded by a shard, 128
+MB. Random crops and their order are chosen in training, by `zoo.data.audio.batches`.
 """
 
 import contextlib
@@ -25,6 +24,8 @@ import tensorflow_datasets as tfds
 from zoo.data.audio.folder import AudioFolder
 from zoo.data.audio.rendered import RenderedCorpus
 from zoo.data.audio.soundfont_notes import SoundfontNotes
+from zoo.data.audio.spoken import PREFIX as SPOKEN_PREFIX
+from zoo.data.audio.spoken import spoken_sentences
 from zoo.data.audio.sung import SungCorpus, parse_spec
 from zoo.data.audio.tfds import TfdsAudio
 from zoo.data.corpora.build import progress_bar
@@ -42,7 +43,8 @@ from zoo.errors import UsageError
 FOLDER_PREFIX, RENDERED_PREFIX, TFDS_PREFIX = "audio_folder:", "rendered:", "tfds:"
 SUNG_PREFIX = "sung:"
 NOTES = "soundfont_notes"
-SPECS = FOLDER_PREFIX, NOTES, RENDERED_PREFIX, SUNG_PREFIX, TFDS_PREFIX
+SYNTHESISED = RENDERED_PREFIX, SPOKEN_PREFIX, SUNG_PREFIX
+SPECS = FOLDER_PREFIX, NOTES, *SYNTHESISED, TFDS_PREFIX
 VERSION = "1.1.0"
 TEXTS = ("id", "label", "source", "licence")
 
@@ -155,12 +157,14 @@ def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioD
 
     Args:
       spec: `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS`,
-        `sung:CORPUS/ENGINE/VOICE` or `tfds:NAME`.
+        `spoken:VOICE+VOICE`, such as `spoken:flite/slt+flite/rms`, where
+        `@/path/to/sentences.txt` may follow, `sung:CORPUS/ENGINE/VOICE`, or
+        `tfds:NAME`.
       rate: samples per second.
       seconds: maximum duration of an excerpt.
 
     Raises:
-      UsageError: an unknown spec.
+      UsageError: an unknown spec, or voice.
     """
     if spec == NOTES:
         return SoundfontNotes(rate=rate, seconds=seconds)
@@ -173,12 +177,14 @@ def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioD
     if spec.startswith(SUNG_PREFIX):
         scores, voice = parse_spec(spec.removeprefix(SUNG_PREFIX))
         return SungCorpus(scores, voice, rate=rate, seconds=seconds)
+    if spec.startswith(SPOKEN_PREFIX):
+        return spoken_sentences(spec, rate, seconds)
     if spec.startswith(TFDS_PREFIX):
         return TfdsAudio(spec.removeprefix(TFDS_PREFIX), rate=rate, seconds=seconds)
     raise UsageError(
         f"There is no audio dataset {spec!r}: choose {NOTES}, {FOLDER_PREFIX}/PATH, "
-        f"{RENDERED_PREFIX}CORPUS, {SUNG_PREFIX}CORPUS/ENGINE/VOICE or "
-        f"{TFDS_PREFIX}NAME."
+        f"{RENDERED_PREFIX}CORPUS, {SPOKEN_PREFIX}VOICE, "
+        f"{SUNG_PREFIX}CORPUS/ENGINE/VOICE or {TFDS_PREFIX}NAME."
     )
 
 

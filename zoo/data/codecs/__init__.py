@@ -15,6 +15,7 @@ from zoo.data.codecs.performance import Performance
 from zoo.data.codecs.phrase import Excerpt, Phrase, Quartet
 from zoo.data.codecs.pianoroll import Pianoroll
 from zoo.data.codecs.rolls import Rolls
+from zoo.data.codecs.spoken_text import SpokenText
 from zoo.data.codecs.sung import Sung
 from zoo.data.codecs.voices import Voices
 from zoo.data.codecs.waveform import Waveform
@@ -36,6 +37,7 @@ __all__ = [
     "Pianoroll",
     "Quartet",
     "Rolls",
+    "SpokenText",
     "Sung",
     "Voices",
     "Waveform",
