@@ -11,6 +11,7 @@ from zoo.data.audio.sung import SungCorpus, parse_spec
 from zoo.data.lyrics import has_lyrics, lyrics_of
 from zoo.data.proto import NoteSequence
 from zoo.data.speech.song_excerpts import LEAD, song_excerpts
+from zoo.data.terms import licences, public_spec
 from zoo.errors import UsageError
 
 RATE, SECONDS = 16_000, 3.0
@@ -44,6 +45,12 @@ def test_specs():
         parse_spec("tunes")
     with pytest.raises(UsageError, match="no voice"):
         parse_spec("tunes/flite/nobody")
+
+
+def test_specs_are_told_without_folders():
+    assert public_spec("sung:folder:/a/b/flite/slt") == "sung:folder:b/flite/slt"
+    assert public_spec("sung:tunes/flite/slt") == "sung:tunes/flite/slt"
+    assert "flite/slt" in licences("sung:tunes/flite/slt")
 
 
 def test_a_corpus_is_sung(tmp_path):

@@ -17,8 +17,8 @@ def public_spec(spec: str) -> str:
     A file of a published benchmark has the benchmark's name.
     """
     if spec.startswith(SUNG_PREFIX):
-        scores, *voice = spec.rsplit("/", 2)
-        return "/".join([public_spec(scores), *voice])
+        scores, *voice = spec.removeprefix(SUNG_PREFIX).rsplit("/", 2)
+        return SUNG_PREFIX + "/".join([public_spec(scores), *voice])
     files = {entry.remote.file: name for name, entry in BENCHMARKS.items()}
     scheme, colon, path = spec.rpartition(":")
     name = pathlib.PurePath(path).name

@@ -2,9 +2,9 @@
 
 The recordings of `audio_folder:/path` are decoded into one file for each process
 (`zoo.data.audio.scan`), from which shards are written. `soundfont_notes` and
-`rendered:CORPUS` are synthesised while they are written; `sung:CORPUS/ENGINE/VOICE` and
-`spoken:VOICE` in worker processes before. Memory is bounded by a shard, 128 MB. Random
-crops and their order are chosen in training, by `zoo.data.audio.batches`.
+`rendered:CORPUS` are synthesised while they are written, `spoken:VOICE` and
+`sung:CORPUS/ENGINE/VOICE` in worker processes before. Memory is bounded by a shard, 128
+MB. Random crops and their order are chosen in training, by `zoo.data.audio.batches`.
 """
 
 import contextlib
@@ -43,14 +43,8 @@ from zoo.errors import UsageError
 FOLDER_PREFIX, RENDERED_PREFIX, TFDS_PREFIX = "audio_folder:", "rendered:", "tfds:"
 SUNG_PREFIX = "sung:"
 NOTES = "soundfont_notes"
-SPECS = (
-    FOLDER_PREFIX,
-    NOTES,
-    RENDERED_PREFIX,
-    SPOKEN_PREFIX,
-    SUNG_PREFIX,
-    TFDS_PREFIX,
-)
+SYNTHESISED = RENDERED_PREFIX, SPOKEN_PREFIX, SUNG_PREFIX
+SPECS = FOLDER_PREFIX, NOTES, *SYNTHESISED, TFDS_PREFIX
 VERSION = "1.1.0"
 TEXTS = ("id", "label", "source", "licence")
 
@@ -163,8 +157,8 @@ def audio_dataset(spec: str, rate: int = 16_000, seconds: float = 4.0) -> AudioD
 
     Args:
       spec: `soundfont_notes`, `audio_folder:/path`, `rendered:CORPUS`,
-        `sung:CORPUS/ENGINE/VOICE`, `spoken:VOICE+VOICE`, such as
-        `spoken:flite/slt+flite/rms`, where `@/path/to/sentences.txt` may follow, or
+        `spoken:VOICE+VOICE`, such as `spoken:flite/slt+flite/rms`, where
+        `@/path/to/sentences.txt` may follow, `sung:CORPUS/ENGINE/VOICE`, or
         `tfds:NAME`.
       rate: samples per second.
       seconds: maximum duration of an excerpt.
