@@ -398,8 +398,12 @@ class MelGAN:
           n: number of signals.
           audio: floats in [-1, 1], or 16-bit samples.
         """
-        mel = self.latents(params, AudioBatch.of({"audio": audio}).audio)
-        return self.decode(params, mel, rng)
+
+        def resynthesised(x: Array) -> Array:
+            return self.decode(params, self.latents(params, x[None]), rng)[0]
+
+        # one by one, because sums are rounded as the size of the batch has it
+        return jax.lax.map(resynthesised, AudioBatch.of({"audio": audio}).audio)
 
 
 def averaged(
