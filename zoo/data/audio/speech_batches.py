@@ -72,8 +72,8 @@ class SpeechRows:
             "phonemes": np.pad(tokens, (0, empty)).astype(np.int32),
             "ends": np.pad(ends, (0, empty), mode="edge").astype(np.int32),
             "audio": pad_or_trim(sentence.audio, self.samples),
-            "samples": np.int32(len(sentence.audio)),
-            "voice": np.int32(self.voices.index(voice)),
+            "samples": np.array(len(sentence.audio), np.int32),
+            "voice": np.array(self.voices.index(voice), np.int32),
         }
 
 

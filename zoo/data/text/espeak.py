@@ -66,8 +66,8 @@ def library() -> ctypes.CDLL:
     if path is None:
         raise ZooError(MISSING)
     found = ctypes.CDLL(path)
-    found.zoo_rate = found.espeak_Initialize(SYNCHRONOUS, 0, folder, EVENTS)
-    if found.zoo_rate < 0 or found.espeak_SetVoiceByName(VOICE) != 0:
+    rate = found.espeak_Initialize(SYNCHRONOUS, 0, folder, EVENTS)
+    if rate < 0 or found.espeak_SetVoiceByName(VOICE) != 0:
         raise ZooError(
             f"The espeak-ng at {path} has no voice {VOICE.decode()}: {MISSING}"
         )
@@ -82,7 +82,7 @@ def library() -> ctypes.CDLL:
 
 def rate() -> int:
     """Returns the sample rate of speech in hertz; raises as `library` does."""
-    return int(library().zoo_rate)
+    return int(library().espeak_ng_GetSampleRate())
 
 
 def transcribe(text: str) -> str:
