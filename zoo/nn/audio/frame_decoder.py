@@ -36,7 +36,7 @@ class Decoded(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What the decoder reads, and how many frames of a row it may write."""
+    """The input of the decoder, and the frames of a row that it may write."""
 
     source: Any  # of the attention, or the contexts of the steps [n, u, e]
     frames: Int[Array, " n"]
