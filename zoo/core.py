@@ -212,6 +212,36 @@ class AudioAutoencoder(Protocol):
         """`(params, audio [b, s], rng)` -> audio [b, s]."""
 
 
+@runtime_checkable
+class MelDecoder(AudioAutoencoder, Protocol):
+    """Decodes mel spectra, also those that other models write."""
+
+    @property
+    def mel(self) -> Any:
+        """The mel spectrogram."""
+
+    @property
+    def decode(self) -> Callable[..., Array]:
+        """`(params, log-mel [b, f, m], rng)` -> audio [b, s]."""
+
+
+@runtime_checkable
+class Speaker(Protocol):
+    """Writes speech of several voices, as mel spectra."""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Their names."""
+
+    @property
+    def plan(self) -> Callable[..., Any]:
+        """`(params, phonemes [n, t], voice [n, v])` -> what `synthesize` reads."""
+
+    @property
+    def synthesize(self) -> Callable[..., Any]:
+        """`(params, rng, plan)` -> log-mel spectra [n, f, m], and frames [n]."""
+
+
 def supports(value: Any, protocol: Any) -> bool:
     """Says whether `value` has all that `protocol` asks for."""
     return isinstance(value, protocol)

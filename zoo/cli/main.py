@@ -19,6 +19,7 @@ from zoo.cli.places import with_place
 from zoo.cli.play import play
 from zoo.cli.sample import sample, verb_of
 from zoo.cli.ship import ship
+from zoo.cli.speech import speak
 from zoo.errors import UsageError, exit_on_error
 from zoo.ranges import BatchSize, Count, Hertz, Seconds, checked
 
@@ -131,6 +132,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "classify": with_model(classify, "classify"),
     "reconstruct": with_model(reconstruct, "reconstruct"),
     "blend": with_model(blend, "blend"),
+    "speak": with_model(speak, "speak"),
     "evaluate": with_model(evaluate, "evaluate"),
     "leaderboard": leaderboard,
     "gallery": gallery,

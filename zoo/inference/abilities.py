@@ -13,6 +13,7 @@ from zoo.core import (
     LatentFlow,
     LatentSequenceModel,
     PhraseAutoencoder,
+    Speaker,
     supports,
 )
 
@@ -74,6 +75,7 @@ BEST = {
     "classify": Best("recall", "LatentClassifier"),
     "reconstruct": Best("log_mel", "VariationalVocoder"),
     "blend": Best("log_mel", "VariationalVocoder"),
+    "speak": Best("test_loss", "Tacotron"),
     "evaluate": Best("test_nll", "Transformer", events=True),
     "export": Best("test_nll", "Transformer", events=True),
 }
@@ -87,7 +89,8 @@ def is_phrase_prior(family: Any) -> bool:
 def abilities(family: Any, codec: Any) -> tuple[str, ...]:
     """Returns the verbs that a model of a family and a codec can do."""
     audio, labels = (supports(family, x) for x in (AudioAutoencoder, Classifier))
-    writes = codec is not None and not audio and not labels
+    speaks = supports(family, Speaker)
+    writes = codec is not None and not audio and not labels and not speaks
     takes = inspect.signature(family.sample).parameters
     phrases = supports(family, PhraseAutoencoder) or is_phrase_prior(family)
     phrases = writes and phrases
@@ -113,6 +116,7 @@ def abilities(family: Any, codec: Any) -> tuple[str, ...]:
         "classify": labels and codec is not None,
         "reconstruct": audio,
         "blend": audio,
+        "speak": speaks and codec is not None,
         "evaluate": True,
         "export": streams,
     }

@@ -10,12 +10,19 @@ import jax
 from jax.sharding import Mesh
 
 from zoo.config import restore
-from zoo.core import AudioAutoencoder, LatentSequenceModel, Params, supports
+from zoo.core import (
+    AudioAutoencoder,
+    LatentSequenceModel,
+    Params,
+    Speaker,
+    supports,
+)
 from zoo.errors import ZooError
 from zoo.inference.latent_space import LatentSpace
 from zoo.inference.model import Model
 from zoo.inference.resynthesis import AudioModel
 from zoo.inference.shipped import resolve
+from zoo.inference.speech import SpeechModel
 from zoo.tasks.base import Task, bound
 from zoo.train.saved import opened, require_consent
 from zoo.train.trees import shapes
@@ -115,5 +122,9 @@ def assembled(
         coder = dataclasses.replace(codec, bars=vae.bars)
         space = LatentSpace(Model(vae, params["vae"], coder))
         task = bound(task, coder=codec, encode=space.means)
-    cls = AudioModel if supports(family, AudioAutoencoder) else Model
+    cls = Model
+    if supports(family, AudioAutoencoder):
+        cls = AudioModel
+    elif supports(family, Speaker):
+        cls = SpeechModel
     return cls(family, params, codec, task=task, about=about)

@@ -16,9 +16,8 @@ Deviations from the papers:
 - Convolutions are residual, with layer normalisation in place of batch normalisation,
   so that a row does not depend on others.
 - Encoded phonemes are added the vector of a voice, or the mean of several.
-- Durations are predicted in log(1 + frames), as in FastSpeech 2; the papers predict
-  seconds. The width of each Gaussian is predicted relative to the duration. The decoder
-  sees the place in the phoneme and its duration, not a positional embedding.
+- Durations are predicted as log(1 + frames), not seconds (FastSpeech 2); the width of
+  each Gaussian is relative to them. The decoder sees the place in the phoneme and its duration, not a positional embedding.
 - The guided loss is a mean over steps; the paper's is one over phonemes, too. The
   second LSTM layer does not feed the attention, and so it runs over whole rows.
 - `decoder="convolutions"` replaces the recurrent decoder; it writes all frames at once.
@@ -337,7 +336,8 @@ class Tacotron:
             durations = self.apply(params, "durations", memory, heard)
         durations = jnp.where(heard, durations, 0.0) / pace
         total = jnp.ceil(durations.sum(axis=1) - 1e-3).astype(jnp.int32)
-        aligned = self.apply(params, "upsample", memory, heard, durations, count)
+        upsampled = memory, heard, durations, count
+        aligned = self.apply(params, "upsample", *upsampled)
         return Plan(aligned[0], jnp.clip(total, 1, most))
 
     def steps(self, frames: int | None = None) -> int:

@@ -22,6 +22,7 @@ COMMANDS = {  # by verb
     "compose": 'zoo compose {} --lyrics "Twinkle, twinkle, little star"',
     "rewrite": "zoo sample {} --primer FILE --span 32 64",
     "harmonise": "zoo sample {} --primer FILE --rewrite alto tenor bass",
+    "speak": 'zoo speak "Words to speak." --run {}',
     "accompany": "zoo sample {} --primer FILE",
     "interpolate": "zoo interpolate {} FILE FILE",
     "mix": "zoo mix {} FILE FILE --weights 0.7 0.3",
