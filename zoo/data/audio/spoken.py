@@ -240,7 +240,7 @@ class Renderer:
             offset = file.tell()
             file.write(to_int16(audio).astype("<i2").tobytes())
         tokens = Phonemes().row(words).tolist()
-        return Rendered(name, offset, len(audio), tokens, ends.tolist())
+        return Rendered(name, offset, len(audio), tokens=tokens, ends=ends.tolist())
 
 
 @dataclasses.dataclass(frozen=True)
