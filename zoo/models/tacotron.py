@@ -16,8 +16,8 @@ Deviations from the papers:
 - Convolutions are residual, with layer normalisation in place of batch normalisation,
   so that a row does not depend on others.
 - Encoded phonemes are added the vector of a voice, or the mean of several.
-- Durations are predicted as log(1 + frames), not seconds (FastSpeech 2); the width of
-  each Gaussian is relative to them. The decoder sees the place in the phoneme and its duration, not a positional embedding.
+- Durations are predicted as log(1 + frames), and widths of Gaussians relative to them.
+  The decoder sees the place in a phoneme and its duration, not a positional embedding.
 - The guided loss is a mean over steps; the paper's is one over phonemes, too. The
   second LSTM layer does not feed the attention, and so it runs over whole rows.
 - `decoder="convolutions"` replaces the recurrent decoder; it writes all frames at once.
