@@ -233,7 +233,8 @@ def test_list_has_a_row_for_each_model(folder, monkeypatch, capsys):
     assert command("list --json", monkeypatch) == 0
     listed = json.loads(capsys.readouterr().out)
     rows = {row["name"]: row for row in listed["models"]}
-    assert rows["little"]["verbs"] == ["sample", "continue", "evaluate", "export"]
+    verbs = ["sample", "continue", "compose", "evaluate", "export"]
+    assert rows["little"]["verbs"] == verbs
     assert {"sample", "interpolate", "mix", "vary"} <= {*rows["vae_nc"]["verbs"]}
     assert rows["vae_nc"]["figure"] == "0.900 sampled accuracy, test"
     assert rows["little"]["bytes"] > 0
@@ -252,6 +253,7 @@ def test_list_has_a_row_for_each_model(folder, monkeypatch, capsys):
         ("variational_vocoder", "reconstruct blend evaluate"),
         ("mel_vocoder", "reconstruct blend evaluate"),
         ("mel_gan", "reconstruct blend evaluate"),
+        ("tacotron", "speak evaluate"),
         ("latent_classifier", "classify evaluate"),
     ],
 )

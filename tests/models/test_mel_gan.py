@@ -146,8 +146,8 @@ def test_the_verdict_is_the_mean_of_all_critics():
 
 
 def test_losses_of_critics_are_averaged():
-    one, other = (jnp.float32(1), {"a": jnp.float32(2)}), (jnp.float32(3), {"a": 4.0})
-    loss, metrics = averaged([one, other])
+    losses = [(jnp.float32(x), {"a": jnp.float32(x + 1)}) for x in (1, 3)]
+    loss, metrics = averaged(losses)
     assert (float(loss), float(metrics["a"])) == (2, 3)
 
 
