@@ -58,6 +58,7 @@ from zoo.nn.audio.vocoder import (
     LatentTransform,
     ReconstructionLoss,
     chirps,
+    row_by_row,
 )
 from zoo.ranges import Count, Hertz, Layers, Scales, WarmUp, Weight, Width, checked
 
@@ -107,7 +108,7 @@ class MelGAN:
     warm: WarmUp = 100_000
     """Steps of the first phase, before the critics are trained."""
     critics: tuple[str, ...] = CRITICS
-    """What the critics see: the waveform at several rates (scale), every p-th sample of
+    """Views of the critics: the waveform at several rates (scale), every p-th sample of
     it (period), its spectrum in bands (band)."""
     critic_width: Width = 16
     """Channels of the first layer of a critic."""
@@ -398,12 +399,8 @@ class MelGAN:
           n: number of signals.
           audio: floats in [-1, 1], or 16-bit samples.
         """
-
-        def resynthesised(x: Array) -> Array:
-            return self.decode(params, self.latents(params, x[None]), rng)[0]
-
-        # one by one, because sums are rounded as the size of the batch has it
-        return jax.lax.map(resynthesised, AudioBatch.of({"audio": audio}).audio)
+        resynthesised = lambda x, _: self.decode(params, self.latents(params, x), rng)
+        return row_by_row(resynthesised, AudioBatch.of({"audio": audio}).audio)
 
 
 def averaged(

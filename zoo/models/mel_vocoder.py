@@ -34,6 +34,7 @@ from zoo.core import (
     Array,
     Batch,
     Float,
+    Int,
     Key,
     Metrics,
     Num,
@@ -60,6 +61,7 @@ from zoo.nn.audio.vocoder import (
     LatentTransform,
     ReconstructionLoss,
     chirps,
+    row_by_row,
 )
 from zoo.nn.rng import row_indices
 from zoo.ranges import Count, Hertz, Scales, WarmUp, Weight, Width, checked
@@ -336,7 +338,11 @@ class MelVocoder:
         return self.mel.log(jnp.pad(audio, ((0, 0), (0, padding))))[:, :count]
 
     def decode(
-        self, params: Params, z: Float[Array, "b f m"], rng: Key
+        self,
+        params: Params,
+        z: Float[Array, "b f m"],
+        rng: Key,
+        rows: Int[Array, " b"] | None = None,
     ) -> Float[Array, "b s"]:
         """Decodes log-mel spectra as f * hop - delay samples.
 
@@ -344,9 +350,10 @@ class MelVocoder:
           params: of the decoder.
           z: log-mel spectra.
           rng: key of the noise.
+          rows: their numbers, on which the noise depends; by default 0, 1, ..
         """
         shape = (self.hop // self.bands, self.bands)
-        rows = row_indices(jnp.abs(z))
+        rows = row_indices(jnp.abs(z)) if rows is None else rows
         noise = frame_noise(rng, rows, jnp.arange(z.shape[1]), shape)
         bands = self.decoder.apply({"params": params["decoder"]}, z, noise)
         return self.pqmf.inverse(bands)
@@ -375,8 +382,11 @@ class MelVocoder:
           audio: floats in [-1, 1], or 16-bit samples.
         """
         _, noise_rng = jax.random.split(rng)
-        mel = self.latents(params, AudioBatch.of({"audio": audio}).audio)
-        return self.decode(params, mel, noise_rng)
+
+        def resynthesised(x: Array, row: Array) -> Array:
+            return self.decode(params, self.latents(params, x), noise_rng, row)
+
+        return row_by_row(resynthesised, AudioBatch.of({"audio": audio}).audio)
 
 
 # With fewer mel bands, rounding errors move the peaks of the magnitudes.

@@ -108,7 +108,7 @@ class Tacotron:
     hop: Count = 256
     """Samples per frame."""
     alignment: Literal["durations", "attention"] = "durations"
-    """What aligns frames with phonemes. Durations must be known for training."""
+    """Alignment of frames with phonemes. Durations must be known for training."""
     decoder: Literal["recurrent", "convolutions"] = "recurrent"
     """The decoder; convolutions need durations."""
     width: Width = 128

@@ -17,10 +17,8 @@ Deviations from the paper:
 - The filter bank shapes the noise.
 - There is no batch normalisation, which would make a block depend on other blocks.
 - A linear skip path surrounds the networks (`zoo.nn.audio.subband_autoencoder`).
-- The relative error of the waveform and the error of log-mel spectra are added to the
-  loss.
-- Magnitudes below 16-bit resolution are excluded from the loss, because they dominated
-  the gradient.
+- The loss adds the relative error of the waveform, and the error of log-mel spectra.
+- The loss excludes magnitudes below 16-bit resolution, which dominated its gradient.
 - Spectral convergence uses the norm of the error, not its square, relative to a floor,
   so that silent excerpts do not dominate.
 """
@@ -64,9 +62,10 @@ from zoo.nn.audio.vocoder import (
     LatentTransform,
     ReconstructionLoss,
     chirps,
+    row_by_row,
 )
 from zoo.nn.latent.variational import Gaussian, kl_divergence
-from zoo.nn.rng import row_indices, row_keys
+from zoo.nn.rng import normals, row_indices, row_keys
 from zoo.ranges import Count, Hertz, Scales, Seconds, WarmUp, Weight, Width, checked
 
 
@@ -429,9 +428,10 @@ class VariationalVocoder:
         latent_rng, noise_rng = jax.random.split(rng)
         if latents is None:
             shape = self.frames(round(self.sample_seconds * self.rate)), self.latent
-            normal = lambda key: jax.random.normal(key, shape, jnp.float32)
-            latents = jax.vmap(normal)(row_keys(latent_rng, n))
-        return self.decode(params, latents, noise_rng)
+            latents = normals(row_keys(latent_rng, n), shape)
+        keys = row_keys(noise_rng, n)
+        decode = lambda z, row: self.decode(params, z, keys[row[0]])
+        return row_by_row(decode, latents)
 
 
 TINY = VariationalVocoder(

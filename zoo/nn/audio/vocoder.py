@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
-from zoo.core import Array, Batch, Bool, Float, Int, Metrics, Tree
+from zoo.core import Array, Batch, Bool, Float, Int, Metrics, Num, Tree
 from zoo.nn.adversarial.losses import Game
 from zoo.nn.audio.mel import Mel
 from zoo.nn.audio.multiscale_discriminator import feature_matching
@@ -50,6 +51,17 @@ class AudioBatch(NamedTuple):
         """Returns the mean over the valid rows."""
         rows = values.reshape(len(self.audio), -1).mean(axis=1)
         return masked_mean(rows, self.mask)
+
+
+def row_by_row(
+    function: Callable[[Array, Array], Array], rows: Num[Array, "n ..."]
+) -> Float[Array, "n s"]:
+    """Returns `function(row [1, ..], number [1])` [1, s] of rows, one after the other.
+
+    On some CPUs the sums of a row are rounded otherwise in a batch of another size.
+    """
+    one = lambda item: function(item[0][None], item[1][None])[0]
+    return jax.lax.map(one, (rows, jnp.arange(len(rows))))
 
 
 def chirps(n: int, length: int) -> Int[Array, "b s"]:
