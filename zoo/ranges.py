@@ -78,6 +78,7 @@ StepsPerQuarter = Annotated[int, Range(1, 96)]
 Hertz = Annotated[int, Range(1, 384_000)]
 Seconds = Annotated[float, Range(0, 3600, open_low=True)]
 Tempo = Annotated[float, Range(10, 1000)]  # quarters per minute
+Pace = Annotated[float, Range(0.25, 4)]  # of speech, as a factor
 LearningRate = Annotated[float, Range(0, 10, open_low=True)]
 Weight = Annotated[float, Range(0, 1e6)]
 Change = Annotated[float, Range(-1e6, 1e6)]

@@ -5,7 +5,7 @@ import pathlib
 from tyro.conf import Positional
 
 from zoo.cli.models import Chosen
-from zoo.ranges import Seed, Weight
+from zoo.ranges import Pace, Seed, Weight
 
 
 def speak(
@@ -13,7 +13,7 @@ def speak(
     /,
     run: Chosen,
     voice: dict[str, Weight] | None = None,
-    pace: float = 1.0,
+    pace: Pace = 1.0,
     vocoder: str | None = None,
     seed: Seed = 0,
     out: pathlib.Path = pathlib.Path("spoken.wav"),
@@ -32,11 +32,10 @@ def speak(
         out: the WAV file to write.
     """
     from zoo.cli.scores import open_text
-    from zoo.errors import printable, require
+    from zoo.errors import printable
     from zoo.inference.speech import require_speech
     from zoo.listen.synth import write_wav
 
-    require(0.25 <= pace <= 4, f"`pace` is {pace:g}: choose a number from 0.25 to 4.")
     model = require_speech(run.load())
     words = open_text(text)
     decoder = None if vocoder is None else run.load(vocoder)

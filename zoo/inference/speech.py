@@ -17,6 +17,7 @@ from zoo.inference.model import Model
 from zoo.inference.shipped import require_able
 from zoo.nn.audio.mel import Mel
 from zoo.nn.audio.phase_retrieval import griffin_lim, sinusoidal_phases
+from zoo.ranges import Pace, Seed, require_range
 
 BUCKET = 32  # tokens: few programs serve texts of all lengths
 LEAST_SQUARES_STEPS = 50  # from mel spectra to magnitudes
@@ -54,12 +55,14 @@ class SpeechModel(Model):
             the algorithm of Griffin & Lim.
 
         Raises:
-          UsageError: the text cannot be read, there is no such voice, or the vocoder
-            reads other spectra.
+          UsageError: the text cannot be read, there is no such voice, the vocoder
+            reads other spectra, or a number is out of range.
 
         Returns:
           Samples float32 [s] in [-1, 1].
         """
+        require_range("seed", seed, Seed)
+        require_range("pace", pace, Pace)
         tokens = self.read(text).array
         empty = -len(tokens) % BUCKET
         phonemes = np.pad(tokens, (0, empty))[None]

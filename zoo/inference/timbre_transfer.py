@@ -137,11 +137,15 @@ class PrincipalAxes(NamedTuple):
     def count(self, fidelity: float) -> int:
         """Returns how many axes have the share `fidelity` of the variance.
 
+        All of them have 1, however the shares of the last ones are rounded.
+
         Raises:
           UsageError: it is not within 0 to 1.
         """
         if not 0 < fidelity <= 1:
             raise UsageError(f"fidelity is {fidelity:g}: choose above 0, up to 1.")
+        if fidelity == 1:
+            return len(self.shares)
         number = int(np.searchsorted(self.shares.cumsum(), fidelity)) + 1
         return min(number, len(self.shares))
 
