@@ -1,5 +1,6 @@
 """Spoken sentences as a dataset, and the batches of the task `Speech`."""
 
+import collections
 import importlib.util
 
 import numpy as np
@@ -48,6 +49,16 @@ def test_spec_names_voices_and_file(task):
     assert dataset.voices == VOICES
     assert dataset.spec == task.corpus
     assert dataset.texts == (*chosen(), LONG)
+
+
+def test_the_shipped_sentences_are_divided_as_stated():
+    lines = [x for x in SHIPPED.read_text().splitlines() if x[0] != "#"]
+    counts = collections.Counter(map(split_of, lines))
+    for split, share in {"train": 0.94, "validation": 0.03, "test": 0.03}.items():
+        spread = (share * (1 - share) * len(lines)) ** 0.5
+        assert abs(counts[split] - share * len(lines)) < 3 * spread
+    first = collections.Counter(map(split_of, lines[:500]))
+    assert len(first) == 3
 
 
 def test_a_sentence_of_all_voices_is_in_one_split(task):
